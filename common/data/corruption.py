@@ -1,0 +1,79 @@
+"""Corruption of labels and of images, drawn once per run from named random streams (Zhang et al. 2017, section 2.1)."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.errors import check_choice
+from common.seeds import stream
+
+LABEL_RULES = ("uniform", "other_class", "ketha")
+IMAGE_RULES = ("shuffled_pixels", "random_pixels", "random_scalars", "gaussian")
+RULES = ("none", *LABEL_RULES, *IMAGE_RULES)
+
+Labels = NDArray[np.int64]
+
+
+def corrupt_labels(
+    labels: Labels, num_classes: int, rule: str, fraction: float, data_seed: int, name: str = "labels"
+) -> Labels:
+    """Each label replaced with probability `fraction`; (n,) int64 in, a new array out.
+
+    `uniform`: by a uniform class, so that the true one may be drawn again (Zhang et al.). `other_class`: by a uniform
+    class among the others. `ketha`: the decoding paper's legacy generator with seed 42, whatever `data_seed` is; the
+    true class may be drawn again. `name` is the random stream: training and test labels have different ones.
+    """
+    check_choice("rule", rule, LABEL_RULES)
+    if rule == "ketha":
+        legacy = np.random.RandomState(42)
+        chosen = legacy.rand(len(labels)) <= fraction
+        drawn = legacy.choice(num_classes, int(chosen.sum()))
+    else:
+        generator = stream(data_seed, name)
+        chosen = generator.random(len(labels)) < fraction
+        drawn = generator.integers(num_classes - (rule == "other_class"), size=len(labels))[chosen]
+        if rule == "other_class":
+            drawn += drawn >= labels[chosen]
+    corrupted = labels.copy()
+    corrupted[chosen] = drawn
+    return corrupted
+
+
+def corrupt_images(
+    images: NDArray[np.uint8],
+    rule: str,
+    fraction: float,
+    data_seed: int,
+    name: str = "images",
+    statistics: str = "channel",
+) -> tuple[NDArray[np.uint8] | NDArray[np.float32], NDArray[np.bool_]]:
+    """Each image corrupted with probability `fraction`: (n, h, w, c) images and an (n,) mask of the corrupted ones.
+
+    `shuffled_pixels`: one permutation of the positions for all images, the same for every `name`. `random_pixels`: a
+    permutation of the positions for each image, channels tied. `random_scalars`: a permutation of all values for each
+    image. `gaussian`: values drawn from a normal distribution with the mean and variance of the data, for each
+    channel or for `statistics` "all"; these are float32 on the 0-255 scale and not clipped, which would change both.
+    """
+    check_choice("rule", rule, IMAGE_RULES)
+    mask = stream(data_seed, name, "mask").random(len(images)) < fraction
+    generator = stream(data_seed, name, "values")
+    corrupted = images.astype(np.float32) if rule == "gaussian" else images.copy()
+    chosen = images[mask]
+    if rule == "gaussian":
+        axis = (0, 1, 2) if statistics == "channel" else None
+        mean, std = np.mean(images, axis=axis, dtype=np.float64), np.std(images, axis=axis, dtype=np.float64)
+        noise = generator.standard_normal(chosen.shape, dtype=np.float32)
+        corrupted[mask] = noise * std.astype(np.float32) + mean.astype(np.float32)
+    elif rule == "shuffled_pixels":
+        order = stream(data_seed, "pixel permutation").permutation(images.shape[1] * images.shape[2])
+        corrupted[mask] = _positions(chosen)[:, order].reshape(chosen.shape)
+    elif rule == "random_pixels":
+        values = _positions(chosen)
+        order = generator.permuted(np.tile(np.arange(values.shape[1]), (len(values), 1)), axis=1)
+        corrupted[mask] = np.take_along_axis(values, order[..., None], axis=1).reshape(chosen.shape)
+    else:
+        corrupted[mask] = generator.permuted(chosen.reshape(len(chosen), -1), axis=1).reshape(chosen.shape)
+    return corrupted, mask
+
+
+def _positions(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return images.reshape(len(images), -1, images.shape[-1])

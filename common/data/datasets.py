@@ -1,0 +1,288 @@
+"""Image data sets as arrays: found in torchvision's folder layout or downloaded into it, and checked at every load.
+
+``python -m common.data.datasets NAME [--data-dir DIR]`` downloads one and prints its shapes.
+"""
+
+import argparse
+import errno
+import gzip
+import hashlib
+import math
+import os
+import pickle
+import shlex
+import sys
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.errors import check_choice
+
+Images: TypeAlias = NDArray[np.uint8]
+Labels: TypeAlias = NDArray[np.int64]
+Arrays: TypeAlias = tuple[Images, Labels, Images, Labels]
+
+TIMEOUT = 3, 30  # seconds: to connect, between two packets
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A data set: images uint8 (n, height, width, channels), labels int64 (n,)."""
+
+    name: str
+    x_train: Images
+    y_train: Labels
+    x_test: Images
+    y_test: Labels
+    num_classes: int
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hex digest over the names, types, shapes and bytes of the four arrays."""
+        digest = hashlib.sha256()
+        for name in ("x_train", "y_train", "x_test", "y_test"):
+            array = np.ascontiguousarray(getattr(self, name))
+            digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+            digest.update(array.data.cast("B"))
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a data set comes from; checksums read ``algorithm:hex digest``."""
+
+    num_classes: int
+    read: Callable[[str, Path], Arrays]  # from the data set's name and the data folder
+    folder: str = ""  # below the data folder
+    url: str = ""
+    files: dict[str, str] = field(default_factory=dict)  # file in the folder: checksum; training files come first
+    downloads: dict[str, str] = field(default_factory=dict)  # file below the URL: checksum
+
+
+def find_data_dir(data_dir: str | os.PathLike[str] | None = None) -> Path:
+    """The folder that holds the data sets: the argument, else the environment's ``DATA_DIR``, else ``data``."""
+    return Path(data_dir or os.environ.get("DATA_DIR") or "data").expanduser()
+
+
+def load(name: str, data_dir: str | os.PathLike[str] | None = None, download: bool = True) -> Dataset:
+    """Return the data set `name`, one of ``DATASETS``; files that are missing are downloaded first.
+
+    ``download=False`` or ``OFFLINE=1`` in the environment forbids that.
+
+    Raises ``ValueError`` for an unknown name or a file whose checksum differs (such a file is left as it is), and
+    ``FileNotFoundError`` where files are missing and could not be downloaded.
+    """
+    check_choice("dataset", name, DATASETS)
+    directory = find_data_dir(data_dir)
+    if missing := [file for file in DATASETS[name].files if not _locate(name, directory, file).exists()]:
+        _obtain(name, directory, missing, download)
+    return Dataset(name, *DATASETS[name].read(name, directory), DATASETS[name].num_classes)
+
+
+def parse_idx(content: bytes) -> Images:
+    """Return the unsigned bytes of an idx file, in the shape of its header (http://yann.lecun.com/exdb/mnist/)."""
+    start = 4 + 4 * int.from_bytes(content[3:4], "big")
+    shape = np.frombuffer(content[4:start].ljust(start - 4, b"\0"), ">u4").tolist()
+    if content[:3] != b"\0\0\x08" or len(content) != start + math.prod(shape):
+        raise ValueError(f"an idx file must hold the bytes that its header announces. Received: {content[:16].hex()}")
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape).copy()
+
+
+def _read_digits(name: str, data_dir: Path) -> Arrays:
+    """scikit-learn's digits, 0..16 scaled to 0..255: (n, 8, 8, 1); 360 of 1,797, stratified, are the test split."""
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    pixels, labels = load_digits(return_X_y=True)
+    images = np.rint(pixels * 255 / 16).astype(np.uint8).reshape(-1, 8, 8, 1)
+    labels = labels.astype(np.int64)
+    x_train, x_test, y_train, y_test = train_test_split(images, labels, test_size=360, stratify=labels, random_state=0)
+    return x_train, y_train, x_test, y_test
+
+
+def _read_idx(name: str, data_dir: Path) -> Arrays:
+    """MNIST (LeCun, Cortes, Burges, 1998) and Fashion-MNIST (Xiao, Rasul, Vollgraf, 2017): (n, 28, 28, 1)."""
+    x_train, y_train, x_test, y_test = (parse_idx(_checked(name, data_dir, file)) for file in DATASETS[name].files)
+    return x_train[..., None], y_train.astype(np.int64), x_test[..., None], y_test.astype(np.int64)
+
+
+def _read_cifar(name: str, data_dir: Path) -> Arrays:
+    """CIFAR-10 and CIFAR-100 with fine labels (Krizhevsky, 2009): (n, 32, 32, 3)."""
+    images, labels = [], []
+    *batches, meta = DATASETS[name].files
+    _checked(name, data_dir, meta)
+    for file in batches:
+        batch = pickle.loads(_checked(name, data_dir, file), encoding="bytes")  # only ever the published bytes
+        images.append(np.ascontiguousarray(batch[b"data"].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)))
+        labels.append(np.array(batch[b"labels" if b"labels" in batch else b"fine_labels"], np.int64))
+    return np.concatenate(images[:-1]), np.concatenate(labels[:-1]), images[-1], labels[-1]
+
+
+def _checked(name: str, data_dir: Path, file: str) -> bytes:
+    """The content of a file of the data set, unpacked if need be, after its checksum was compared."""
+    path = _locate(name, data_dir, file)
+    content = path.read_bytes()
+    expected = (DATASETS[name].files | DATASETS[name].downloads)[path.name]
+    algorithm = expected.split(":")[0]
+    found = f"{algorithm}:{hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()}"
+    if found != expected:
+        remedy = f"Delete it and run: {_command(name, data_dir)}"
+        raise ValueError(f"{path} is truncated or altered: expected {expected}, found {found}. {remedy}")
+    return gzip.decompress(content) if path.suffix == ".gz" else content
+
+
+def _locate(name: str, data_dir: Path, file: str) -> Path:
+    """Where a file of the data set is or belongs; its published .gz where only that is there."""
+    path = data_dir / DATASETS[name].folder / file
+    packed = path.with_name(f"{file}.gz")
+    return packed if packed.name in DATASETS[name].downloads and packed.exists() and not path.exists() else path
+
+
+def _command(name: str, data_dir: Path) -> str:
+    return f"python -m common.data.datasets {name} --data-dir {shlex.quote(str(data_dir))}"
+
+
+def _obtain(name: str, data_dir: Path, missing: list[str], download: bool) -> None:
+    """Download what is missing, or say in one line how to do without."""
+    try:
+        if not download or os.environ.get("OFFLINE", "0") not in ("", "0"):
+            raise ConnectionError(errno.ENETDOWN, "downloads are off")
+        _download(DATASETS[name], data_dir / DATASETS[name].folder, missing)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__  # the message of a requests error is long
+        raise FileNotFoundError(
+            f"{data_dir / DATASETS[name].folder} has no {missing[0]} ({reason}). "
+            f"Download: {_command(name, data_dir)}. Without files: --dataset digits"
+        ) from error
+
+
+def _download(source: Source, folder: Path, missing: list[str]) -> None:
+    """Fetch, check and unpack in a temporary folder; whole files are then moved to names that are not taken."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, checksum in source.downloads.items():
+        if file.removesuffix(".gz") in source.files and file.removesuffix(".gz") not in missing:
+            continue
+        with TemporaryDirectory(dir=folder, prefix=".download-") as temporary:
+            unpacked = _unpack(_fetch(source.url + file, checksum, Path(temporary)), source.folder)
+            for path in unpacked.iterdir():
+                if not (folder / path.name).exists():
+                    os.replace(path, folder / path.name)
+
+
+def _unpack(archive: Path, folder: str) -> Path:
+    """Unpack an archive beside itself and return the folder with its files: a .gz is kept with what was in it."""
+    target = archive.parent / folder
+    if archive.name.endswith(".tar.gz"):
+        with tarfile.open(archive) as members:
+            members.extractall(archive.parent, filter="data")
+    else:
+        target.mkdir(parents=True)
+        content = archive.read_bytes()
+        (target / archive.name).write_bytes(content)
+        (target / archive.stem).write_bytes(gzip.decompress(content))
+    return target
+
+
+def _fetch(url: str, checksum: str, folder: Path) -> Path:
+    """Download a file into the folder, once, and check it."""
+    import pooch
+
+    pooch.get_logger().setLevel("WARNING")
+    downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), chunk_size=1 << 20, timeout=TIMEOUT)
+    return Path(pooch.retrieve(url, checksum, url.rsplit("/", 1)[-1], folder, downloader=downloader))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Download a data set, unless it is there, check it and print its shapes; 2 and one line where that fails."""
+    parser = argparse.ArgumentParser(prog="python -m common.data.datasets", description="Download a data set.")
+    parser.add_argument("name", metavar="NAME", help=", ".join(DATASETS))
+    parser.add_argument("--data-dir", help="where data sets lie; default: the environment's DATA_DIR, else data")
+    options = parser.parse_args(arguments)
+    try:
+        dataset = load(options.name, options.data_dir)
+    except (ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"{dataset.name}: train {dataset.x_train.shape}, test {dataset.x_test.shape}, {dataset.num_classes} classes")
+    return 0
+
+
+DATASETS = {
+    "digits": Source(num_classes=10, read=_read_digits),
+    "mnist": Source(
+        num_classes=10,
+        read=_read_idx,
+        folder="MNIST/raw",
+        url="https://ossci-datasets.s3.amazonaws.com/mnist/",
+        files={
+            "train-images-idx3-ubyte": "sha256:ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+            "train-labels-idx1-ubyte": "sha256:65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+            "t10k-images-idx3-ubyte": "sha256:0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+            "t10k-labels-idx1-ubyte": "sha256:ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+        },
+        downloads={
+            "train-images-idx3-ubyte.gz": "sha256:440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+            "train-labels-idx1-ubyte.gz": "sha256:3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+            "t10k-images-idx3-ubyte.gz": "sha256:8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+            "t10k-labels-idx1-ubyte.gz": "sha256:f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+        },
+    ),
+    "fashion_mnist": Source(
+        num_classes=10,
+        read=_read_idx,
+        folder="FashionMNIST/raw",
+        url="http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        files={
+            "train-images-idx3-ubyte": "sha256:c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+            "train-labels-idx1-ubyte": "sha256:bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+            "t10k-images-idx3-ubyte": "sha256:5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+            "t10k-labels-idx1-ubyte": "sha256:0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+        },
+        downloads={
+            "train-images-idx3-ubyte.gz": "sha256:3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+            "train-labels-idx1-ubyte.gz": "sha256:a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+            "t10k-images-idx3-ubyte.gz": "sha256:346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+            "t10k-labels-idx1-ubyte.gz": "sha256:67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+        },
+    ),
+    "cifar10": Source(
+        num_classes=10,
+        read=_read_cifar,
+        folder="cifar-10-batches-py",
+        url="https://www.cs.toronto.edu/~kriz/",
+        files={
+            "data_batch_1": "md5:c99cafc152244af753f735de768cd75f",
+            "data_batch_2": "md5:d4bba439e000b95fd0a9bffe97cbabec",
+            "data_batch_3": "md5:54ebc095f3ab1f0389bbae665268c751",
+            "data_batch_4": "md5:634d18415352ddfa80567beed471001a",
+            "data_batch_5": "md5:482c414d41f54cd18b22e5b47cb7c3cb",
+            "test_batch": "md5:40351d587109b95175f43aff81a1287e",
+            "batches.meta": "md5:5ff9c542aee3614f3951f8cda6e48888",
+        },
+        downloads={"cifar-10-python.tar.gz": "sha256:6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"},
+    ),
+    "cifar100": Source(
+        num_classes=100,
+        read=_read_cifar,
+        folder="cifar-100-python",
+        url="https://www.cs.toronto.edu/~kriz/",
+        files={
+            "train": "md5:16019d7e3df5f24257cddd939b257f8d",
+            "test": "md5:f0ef6b0ae62326f3e7ffdfab6717acfc",
+            "meta": "md5:7973b15100ade9c7d40fb424638fde48",
+        },
+        downloads={
+            "cifar-100-python.tar.gz": "sha256:85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7"
+        },
+    ),
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

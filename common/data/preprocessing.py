@@ -1,0 +1,62 @@
+"""Input scales. This is the reference; the trainers do the same on their device and are tested against it."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+PREPROCESSING = ("per_image", "per_channel", "minus_one_one")
+Images = NDArray[np.uint8] | NDArray[np.float32]
+
+
+def crop_side(image_shape: tuple[int, ...], crop: int | None) -> int:
+    """Side in pixels that the crop leaves of (height, width, channels): images that are smaller stay whole."""
+    return min(image_shape[0], image_shape[1], crop or max(image_shape[:2]))
+
+
+def center_crop(images: Images, side: int) -> Images:
+    """The central side x side window of (n, h, w, c); an odd remainder goes to the bottom and right."""
+    top, left = (images.shape[1] - side) // 2, (images.shape[2] - side) // 2
+    return images[:, top : top + side, left : left + side]
+
+
+def crop_and_flip(
+    images: Images, side: int, offsets: NDArray[np.int64] | None, flips: NDArray[np.bool_] | None
+) -> Images:
+    """Window of each image at its (top, left) offset, mirrored where its flip is set; none means centre, unmirrored."""
+    cropped = center_crop(images, side)
+    if offsets is not None:
+        window = np.arange(side)
+        rows, columns = offsets[:, :1] + window, offsets[:, 1:] + window
+        cropped = images[np.arange(len(images))[:, None, None], rows[:, :, None], columns[:, None, :]]
+    if flips is not None:
+        cropped = np.where(flips[:, None, None, None], cropped[:, :, ::-1], cropped)
+    return cropped
+
+
+def channel_statistics(images: Images) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each channel of the training images, on the 0-1 scale."""
+    scaled_mean = np.mean(images, axis=(0, 1, 2), dtype=np.float64) / 255
+    scaled_std = np.std(images, axis=(0, 1, 2), dtype=np.float64) / 255
+    return scaled_mean.tolist(), scaled_std.tolist()
+
+
+def standardize(images: Images, kind: str, statistics: tuple[list[float], list[float]]) -> NDArray[np.float32]:
+    """float32 model inputs from images on the 0-255 scale.
+
+    `per_image` is TensorFlow's `per_image_standardization`: (x - mean) / max(std, 1 / sqrt(number of values)), on the
+    0-1 scale, as Zhang et al. (appendix A) use it; `per_channel` uses `channel_statistics`; `minus_one_one` is
+    (x - 0.5) / 0.5.
+    """
+    scaled = images.astype(np.float32) / np.float32(255)
+    if kind == "minus_one_one":
+        return scaled * 2 - 1
+    if kind == "per_channel":
+        mean, std = (np.asarray(values, np.float32) for values in statistics)
+        return (scaled - mean) / std
+    centered = scaled - scaled.mean(axis=(1, 2, 3), keepdims=True)
+    std = np.sqrt(np.mean(centered * centered, axis=(1, 2, 3), keepdims=True))
+    return centered / np.maximum(std, minimum_std(images.shape[1:]))
+
+
+def minimum_std(image_shape: tuple[int, ...]) -> np.float32:
+    """TensorFlow's lower bound of an image's standard deviation, on the 0-1 scale."""
+    return np.float32(1 / np.sqrt(np.prod(image_shape)))

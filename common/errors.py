@@ -1,0 +1,14 @@
+"""How a wrong value is reported: what must hold, the nearest allowed name, and what was received."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def check_choice(field: str, value: object, allowed: Iterable[str]) -> None:
+    """Raise a one-line ``ValueError`` with the nearest allowed name unless `value` is one of `allowed`."""
+    names = list(allowed)
+    if value in names:
+        return
+    nearest = get_close_matches(str(value).lower(), names, n=1)
+    hint = f" Did you mean {nearest[0]}?" if nearest else ""
+    raise ValueError(f"{field} must be one of {', '.join(names)}.{hint} Received: {field}={value!r}")

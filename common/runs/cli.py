@@ -1,0 +1,112 @@
+"""What every experiment script does with its configs: flags, list, train, draw, and one clear line for an error."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import statistics
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import tyro
+
+from common.report import figures
+from common.runs import sweep
+from common.runs.config import Config, Options, run_id, smoke
+from common.runs.store import PUBLISHED, Record, Store, read_record
+
+
+def parse(doc: str | None, **defaults: Any) -> Any:
+    """Flags of all dataclasses given by name, in one flat namespace; returns them as attributes of those names."""
+    fields = [(name, type(value), dataclasses.field(default=value)) for name, value in defaults.items()]
+    arguments = dataclasses.make_dataclass("arguments", fields, frozen=True)
+    settings = (tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes)
+    return tyro.cli(arguments, description=doc, config=settings)
+
+
+@contextlib.contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Wrong input ends in one line on stderr and exit status 2, failed runs in 1; a defect keeps its traceback."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except sweep.RunsFailed as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("interrupted: run the same command again to go on from the last checkpoint", file=sys.stderr)
+        sys.exit(130)
+
+
+def run(doc: str | None, config: Config) -> None:
+    """The main of a script that stands for one run: train it unless done, draw its curves, say what came out."""
+    with one_line_errors():
+        arguments = parse(doc, config=config, options=Options())
+        for record in run_all([arguments.config], arguments.options):
+            print(summary(record, arguments.options))
+
+
+def run_all(configs: Sequence[Config], options: Options) -> list[Record]:
+    """Train what is missing and draw learning curves; with --list only say what there is, and exit."""
+    if options.smoke:
+        configs = list(dict.fromkeys(smoke(config) for config in configs))
+    store = Store.of(options)
+    if options.list:
+        print(listing(configs, store))
+        sys.exit()
+    records = sweep.run(configs, options)
+    for record in records:
+        path = store.folder(record["run_id"]) / "learning_curves.png"
+        if options.force or not path.exists() or path.stat().st_mtime < (path.parent / "run.json").stat().st_mtime:
+            history = {record["run_id"]: store.history(record["run_id"])}
+            figures.save(figures.learning_curves(history, record["run_id"]), path)
+    return records
+
+
+def listing(configs: Sequence[Config], store: Store) -> str:
+    """A line per run: done or missing, and how long it takes by the records of like runs there are."""
+    known = [read_record(path) for root in (store.results, PUBLISHED) for path in root.glob("runs/*/run.json")]
+    lines, left = [], 0.0
+    for config in configs:
+        seconds = estimate(config, known)
+        state = "done" if store.done(config) else "missing"
+        left += (seconds or 0.0) * (state == "missing")
+        lines.append(f"{state:8}{'no estimate' if seconds is None else f'{seconds:8.0f} s':>12}  {run_id(config)}")
+    return "\n".join(
+        [*lines, f"{len(configs)} runs, about {left / 60:.0f} minutes of training left, one after the other"]
+    )
+
+
+def estimate(config: Config, records: Sequence[Record]) -> float | None:
+    """Seconds, from the median cost per epoch and example of recorded runs with this model, framework and data set."""
+    like = ("model", "framework", "dataset", "precision")
+    costs = [
+        (record["time"]["train_seconds"] + record["time"]["evaluate_seconds"]) / record["outcome"]["epochs"]
+        * (config.train_size or record["data"]["train_n"]) / record["data"]["train_n"]
+        for record in records
+        if record["outcome"]["epochs"] and all(record["config"][name] == getattr(config, name) for name in like)
+    ]  # fmt: skip
+    return statistics.median(costs) * config.epochs if costs else None
+
+
+def summary(record: Record, options: Options) -> str:
+    """What came out of a run, in a few lines."""
+    outcome, store = record["outcome"], Store.of(options)
+    fitted = outcome["epochs_to_fit"]
+    return "\n".join(
+        [
+            f"{record['run_id']}: {outcome['epochs']} epochs ({outcome['stop_reason']}), {record['time']['train_seconds']:.0f} s",
+            f"  training accuracy {percent(outcome['train_accuracy'])}, test accuracy {percent(outcome['test_accuracy'])}"
+            f" (against equally corrupted labels {percent(outcome['test_accuracy_corrupted_labels'])})",
+            f"  fitted ({outcome['fit_criterion']}): " + ("no" if fitted is None else f"epoch {fitted}"),
+            f"  model  {store.models / record['model']['path']}",
+            f"  record {store.folder(record['run_id'])}",
+        ]
+    )
+
+
+def percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.2f} %"

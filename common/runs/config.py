@@ -1,0 +1,201 @@
+"""`Config` says what a run is, `Options` how it is carried out. Defaults, help and flags are declared here alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from common.data.corruption import RULES
+from common.data.preprocessing import PREPROCESSING
+from common.errors import check_choice
+
+ADAM = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "framework": ("keras", "torch"),
+    "corruption": RULES,
+    "gaussian_statistics": ("channel", "all"),
+    "preprocessing": PREPROCESSING,
+    "initializer": ("glorot_uniform", "he_normal", "torch"),
+    "optimizer": ("sgd", "adam"),
+    "schedule": ("constant", "exponential", "steps"),
+    "precision": ("float32", "bfloat16"),
+}
+
+
+def choice(name: str) -> Any:
+    return tyro.conf.arg(metavar="|".join(CHOICES[name]))
+
+
+@dataclass(frozen=True)
+class Config:
+    """Every value that can change a number, and nothing else."""
+
+    model: str = "mlp3"
+    """Architecture, by its name in `keras_models.MODELS` and `torch_models.MODELS`."""
+    dataset: str = "cifar10"
+    """Data set, by its name in `common.data.datasets.DATASETS`."""
+    framework: Annotated[str, choice("framework")] = "keras"
+    """Framework that trains."""
+    train_size: int | None = None
+    """Keep this many training examples, stratified by class; none keeps all."""
+    validation_size: int = 0
+    """Training examples (after `train_size`) held out from the network, for choosing layers and thresholds."""
+    corruption: Annotated[str, choice("corruption")] = "none"
+    """What is corrupted in the training set, once and for the whole run."""
+    corruption_fraction: float = 0.0
+    """Probability with which each example is corrupted, 0 to 1."""
+    gaussian_statistics: Annotated[str, choice("gaussian_statistics")] = "channel"
+    """Gaussian images match the mean and variance of each channel, or of all values."""
+    preprocessing: Annotated[str, choice("preprocessing")] = "per_image"
+    """Input scale: per image as TensorFlow standardises it, per channel, or [-1, 1]."""
+    crop: int | None = 28
+    """Side of the crop in pixels (Zhang et al., appendix A: 28); smaller images stay whole, none keeps all of it."""
+    random_crop: bool = False
+    """Draw the crop's position for each example and epoch; tests keep the centre."""
+    flip: bool = False
+    """Mirror each example left to right with probability 1/2 in each epoch."""
+    initializer: Annotated[str, choice("initializer")] = "glorot_uniform"
+    """Initial kernels; biases are 0, except that `torch` draws both as PyTorch does by default."""
+    optimizer: Annotated[str, choice("optimizer")] = "sgd"
+    """Optimizer."""
+    learning_rate: float = 0.01
+    """Learning rate of the first epoch."""
+    momentum: float = 0.9
+    """Momentum of SGD."""
+    weight_decay: float = 0.0
+    """L2 penalty: weight_decay / 2 times the sum of squared kernel entries is added to the loss; biases are free."""
+    schedule: Annotated[str, choice("schedule")] = "exponential"
+    """Learning rate over epochs: constant, times `decay` after each, or times `decay` at each of `decay_epochs`."""
+    decay: float = 0.95
+    """Factor of the schedule (Zhang et al., appendix A: 0.95 per epoch)."""
+    decay_epochs: tuple[int, ...] = ()
+    """Epochs after which the schedule `steps` multiplies by `decay`."""
+    batch_size: int = 128
+    """Examples per step; the last, smaller batch of an epoch is kept."""
+    epochs: int = 60
+    """Most epochs that are trained."""
+    stop_accuracy: float | None = None
+    """Stop after the epoch that reaches this training accuracy, 0 to 1."""
+    stop_loss: float | None = None
+    """Stop after the epoch that reaches this training cross-entropy."""
+    fit_accuracy: float = 0.99
+    """Training accuracy at which the training set counts as fitted (`epochs_to_fit`)."""
+    precision: Annotated[str, choice("precision")] = "float32"
+    """Number format of the matrix products in training; files and evaluation are float32."""
+    seed: int = 0
+    """Initial weights, order and augmentation."""
+    data_seed: int = 0
+    """Subset, held-out examples and corruption (the rule `ketha` has its own, fixed seed)."""
+    recipe: int = 1
+    """Version of the training procedure; raised when a change of code changes numbers."""
+
+    def __post_init__(self) -> None:
+        for name, allowed in CHOICES.items():
+            check_choice(name, getattr(self, name), allowed)
+        for name, holds, rule in self._rules():
+            if not holds:
+                raise ValueError(f"{name} must be {rule}. Received: {name}={getattr(self, name)!r}")
+
+    def _rules(self) -> list[tuple[str, bool, str]]:
+        return [
+            ("corruption_fraction", 0 <= self.corruption_fraction <= 1, "between 0 and 1"),
+            ("corruption_fraction", self.corruption != "none" or self.corruption_fraction == 0,
+             "0 where corruption is none (name a rule with --corruption)"),
+            ("stop_accuracy", self.stop_accuracy is None or 0 < self.stop_accuracy <= 1, "above 0 and at most 1"),
+            ("fit_accuracy", 0 < self.fit_accuracy <= 1, "above 0 and at most 1"),
+            ("train_size", self.train_size is None or self.train_size > 0, "positive"),
+            ("validation_size", self.validation_size >= 0, "0 or more"),
+            ("crop", self.crop is None or self.crop > 0, "positive"),
+            ("random_crop", not self.random_crop or self.crop is not None, "off where crop is none"),
+            ("epochs", self.epochs >= 0, "0 or more"),
+            ("batch_size", self.batch_size > 0, "positive"),
+            ("learning_rate", self.learning_rate > 0, "positive"),
+            ("momentum", 0 <= self.momentum < 1, "at least 0 and below 1"),
+            ("weight_decay", self.weight_decay >= 0, "0 or more"),
+            ("decay", 0 < self.decay <= 1, "above 0 and at most 1"),
+            ("decay_epochs", (self.schedule == "steps") == bool(self.decay_epochs),
+             "given with the schedule steps, and only there"),
+        ]  # fmt: skip
+
+    def learning_rate_at(self, epoch: int) -> float:
+        """Learning rate of the given epoch, counted from 0."""
+        if self.schedule == "exponential":
+            return self.learning_rate * self.decay**epoch
+        if self.schedule == "steps":
+            return self.learning_rate * self.decay ** sum(epoch >= step for step in self.decay_epochs)
+        return self.learning_rate
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run is carried out: nothing here can change a number beyond the last bits."""
+
+    data_dir: Path | None = None
+    """Folder of the data sets, in torchvision's layout; none means $DATA_DIR, else data/."""
+    output_dir: Path | None = None
+    """Puts runs, models and figures under this folder; none means results/ and saved_models/."""
+    device: str = "auto"
+    """auto, cpu, or cuda."""
+    threads: int = 0
+    """CPU threads of a training process; 0 means all cores for one run, one thread each in a sweep."""
+    workers: int = 0
+    """Training processes side by side in a sweep; 0 means one for each core."""
+    scheduler: str | None = None
+    """Address of a running dask scheduler, tcp://host:port; none starts a local cluster."""
+    checkpoint_every: int = 5
+    """Epochs between checkpoints."""
+    tensorboard: bool = False
+    """Also write TensorBoard event files into the run's folder."""
+    force: bool = False
+    """Train again what is already done."""
+    smoke: bool = False
+    """A run of seconds on the embedded digits, to see that everything works."""
+    list: Annotated[bool, tyro.conf.arg(name="list")] = False
+    """List the runs, done or missing, with an estimate of the time, and stop."""
+
+
+def as_dict(config: Config) -> dict[str, Any]:
+    """Every field, as JSON holds it."""
+    fields: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config)))
+    return fields
+
+
+def from_dict(fields: dict[str, Any]) -> Config:
+    """Inverse of `as_dict`; an unknown or missing field is an error."""
+    known = {field.name for field in dataclasses.fields(Config)}
+    if set(fields) != known:
+        raise ValueError(
+            f"config must hold every field once. Received: fields that differ={sorted(set(fields) ^ known)}"
+        )
+    return Config(**{**fields, "decay_epochs": tuple(fields["decay_epochs"])})
+
+
+def run_id(config: Config) -> str:
+    """Readable slug and 8 hex digits of sha256 over the canonical JSON of the fields that differ from their default."""
+    if not isinstance(config, Config):
+        raise TypeError(f"only a Config has an identity. Received: {type(config).__name__}")
+    defaults = as_dict(Config())
+    changed = {name: value for name, value in as_dict(config).items() if value != defaults[name]}
+    digest = hashlib.sha256(json.dumps(changed, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:8]
+    setting = "true" if config.corruption == "none" else f"{config.corruption}{config.corruption_fraction:g}"
+    decay = "-wd" if config.weight_decay else ""
+    return f"{config.model}-{config.dataset}-{setting}{decay}-{config.framework}-seed{config.seed}-{digest}"
+
+
+def smoke(config: Config) -> Config:
+    """The same experiment in seconds: embedded digits, 200 examples, 2 epochs."""
+    return dataclasses.replace(
+        config,
+        dataset="digits",
+        train_size=200,
+        validation_size=min(config.validation_size, 40),
+        epochs=2,
+        batch_size=32,
+    )

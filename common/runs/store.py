@@ -1,0 +1,128 @@
+"""Where runs lie on disk, and when one is done: its record is there, holds this config, and its model has the recorded hash."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.files import replacing, write
+from common.runs.config import Config, Options, as_dict, run_id
+
+Record = dict[str, Any]
+ROOT = Path(__file__).parents[2]
+PUBLISHED = ROOT / "results" / "published"
+SUFFIX = {"keras": ".h5", "torch": ".pt"}
+
+
+class Store:
+    """The files of runs under one output folder (`--output-dir`), or under the repository's own folders."""
+
+    def __init__(self, output_dir: Path | None = None):
+        self.results = output_dir or ROOT / "results"
+        self.models = (output_dir or ROOT) / "saved_models"
+
+    @staticmethod
+    def of(options: Options) -> Store:
+        return Store(options.output_dir)
+
+    def folder(self, name: str) -> Path:
+        return self.results / "runs" / name
+
+    def model_path(self, config: Config) -> Path:
+        return self.models / f"{run_id(config)}{SUFFIX[config.framework]}"
+
+    def record(self, name: str) -> Record | None:
+        """The record of a run id, or none; a file that is no record is an error that names it."""
+        path = self.folder(name) / "run.json"
+        return read_record(path) if path.exists() else None
+
+    def done(self, config: Config) -> Record | None:
+        """The record, where record, config and model file all agree."""
+        record = self.record(run_id(config))
+        if record is None:
+            return None
+        if record["config"] != as_dict(config):
+            raise ValueError(
+                f"a run folder must hold its own config; move it away or use --force. Received: {self.folder(run_id(config))}"
+            )
+        path = self.model_path(config)
+        return record if path.exists() and file_sha256(path) == record["model"]["sha256"] else None
+
+    def history(self, name: str) -> list[Record]:
+        return read_lines(self.folder(name) / "history.jsonl")
+
+    def readout(self, name: str) -> list[Record]:
+        path = self.folder(name) / "readout.jsonl"
+        return read_lines(path) if path.exists() else []
+
+    @contextlib.contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """Waits until this process is the only writer of the run's folder; the lock dies with the process."""
+        folder = self.folder(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        with open(folder / "lock", "w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+def read_record(path: Path) -> Record:
+    """A run.json, with the parts every reader relies on checked."""
+    try:
+        record: Record = json.loads(path.read_text())
+        parts = [record[part] for part in ("config", "code", "environment", "data", "outcome", "model", "time")]
+        if not all(isinstance(part, dict) for part in parts) or not isinstance(record["run_id"], str):
+            raise TypeError("parts must be objects")
+        for name in ("train_accuracy", "test_accuracy"):
+            value = record["outcome"][name]
+            if value is not None and not 0 <= value <= 1:
+                raise ValueError(f"{name} is {value}")
+        if not isinstance(record["model"]["sha256"], str):
+            raise TypeError("model.sha256 must be text")
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"record must be a run.json that the suite wrote; restore it or use --force. Received: {path} ({error!r})"
+        ) from error
+    return record
+
+
+def read_lines(path: Path) -> list[Record]:
+    try:
+        return [json.loads(line) for line in path.read_text().splitlines()]
+    except ValueError as error:
+        raise ValueError(f"every line must be JSON. Received: {path} ({error})") from error
+
+
+def write_lines(path: Path, lines: list[Record]) -> None:
+    write(path, "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines))
+
+
+def write_arrays(path: Path, arrays: dict[str, NDArray[Any]], compress: bool = False) -> None:
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        (np.savez_compressed if compress else np.savez)(file, **arrays)  # type: ignore[arg-type]
+
+
+def file_sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def code_version() -> Record:
+    """Commit of the checkout, and whether tracked files outside results/ differ from it; none outside a checkout."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!results")
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(changed)}
+    except (OSError, subprocess.CalledProcessError):
+        return {"commit": None, "dirty": None}

@@ -1,0 +1,100 @@
+"""The examples of one run: data set, subset, corruption and held-out examples, before any framework sees them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.data import corruption, datasets
+from common.data.preprocessing import Images, channel_statistics
+from common.runs.config import Config
+from common.seeds import stream
+
+Labels = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Images (n, h, w, c) on the 0-255 scale, the labels a user would have, the true ones, and the data set's indices."""
+
+    images: Images
+    labels: Labels
+    true_labels: Labels
+    corrupted: NDArray[np.bool_]
+    indices: Labels
+
+    def take(self, places: Labels) -> "Examples":
+        return Examples(*(getattr(self, name)[places] for name in self.__dataclass_fields__))
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a network is trained, chosen and tested on."""
+
+    train: Examples
+    validation: Examples
+    test: Examples
+    num_classes: int
+    sha256: str
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        return tuple(self.train.images.shape[1:])
+
+    def channel_statistics(self) -> tuple[list[float], list[float]]:
+        return channel_statistics(self.train.images)
+
+
+def prepare(config: Config, data_dir: Path | None = None) -> Task:
+    """Load, take the subset, corrupt, hold out: in this order, each from its own random stream of `data_seed`."""
+    data = datasets.load(config.dataset, data_dir)
+    kept = stratified_subset(data.y_train, config.train_size, config.data_seed)
+    known = corrupt(config, data.x_train[kept], data.y_train[kept], kept, data.num_classes, "")
+    test = corrupt(config, data.x_test, data.y_test, np.arange(len(data.y_test)), data.num_classes, "test ")
+    if config.validation_size >= len(known):
+        raise ValueError(
+            f"validation_size must be below the {len(known)} training examples. Received: validation_size={config.validation_size}"
+        )
+    order = stream(config.data_seed, "validation").permutation(len(known))
+    held_out, trained = np.sort(order[: config.validation_size]), np.sort(order[config.validation_size :])
+    return Task(known.take(trained), known.take(held_out), test, data.num_classes, data.sha256)
+
+
+def corrupt(config: Config, images: Images, labels: Labels, indices: Labels, num_classes: int, split: str) -> Examples:
+    """The config's corruption of one split.
+
+    Test labels are corrupted at the same rate from their own stream, and used only beside the true ones. Test images
+    stay as they are, except that a network trained on shuffled pixels is tested on equally shuffled ones.
+    """
+    given, changed = labels, np.zeros(len(labels), bool)
+    if config.corruption in corruption.LABEL_RULES:
+        rule = "uniform" if split and config.corruption == "ketha" else config.corruption
+        given = corruption.corrupt_labels(
+            labels, num_classes, rule, config.corruption_fraction, config.data_seed, f"{split}labels"
+        )
+        changed = given != labels
+    elif config.corruption in corruption.IMAGE_RULES and (not split or config.corruption == "shuffled_pixels"):
+        images, changed = corruption.corrupt_images(
+            images, config.corruption, config.corruption_fraction, config.data_seed, f"{split}images",
+            config.gaussian_statistics,
+        )  # fmt: skip
+    return Examples(images, given, labels, changed, indices)
+
+
+def stratified_subset(labels: Labels, size: int | None, data_seed: int) -> Labels:
+    """Sorted indices of `size` examples with the classes' shares kept to within one example; all where size is none."""
+    if size is None:
+        return np.arange(len(labels))
+    if size > len(labels):
+        raise ValueError(f"train_size must be at most {len(labels)}. Received: train_size={size}")
+    order = stream(data_seed, "subset").permutation(len(labels))
+    # Place each example by its rank within its class, as a share of the class: the first `size` are stratified.
+    rank = np.empty(len(labels))
+    for label in np.unique(labels):
+        members = order[labels[order] == label]
+        rank[members] = (np.arange(len(members)) + 0.5) / len(members)
+    return np.sort(order[np.argsort(rank[order], kind="stable")[:size]])

@@ -1,0 +1,261 @@
+"""The one training loop: from a Config to a saved model and its record, resumable at every checkpoint."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+import os
+import platform
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.data import epochs
+from common.data.preprocessing import Images, crop_side
+from common.files import write
+from common.runs import initial_weights
+from common.runs.config import Config, Options, as_dict, run_id
+from common.runs.progress import Progress
+from common.runs.store import Record, Store, code_version, file_sha256, write_arrays, write_lines
+from common.runs.task import Examples, Task, prepare
+from common.runs.threads import limit_threads
+
+Arrays = dict[str, NDArray[Any]]
+SCHEMA = 1
+
+
+class Trainer(Protocol):
+    """All that a framework must provide. Images are (n, h, w, c) on the 0-255 scale; preprocessing is the trainer's."""
+
+    parameters: int
+    description: Record
+
+    def put(self, images: Images, labels: NDArray[np.int64]) -> None: ...
+    def train_epoch(self, plan: epochs.EpochPlan, learning_rate: float) -> None: ...
+    def logits(self, images: Images) -> NDArray[np.float32]: ...
+    def features(self, images: Images, layer: str) -> NDArray[np.float32]: ...
+    def get_weights(self) -> Arrays: ...
+    def set_weights(self, weights: Arrays) -> None: ...
+    def get_optimizer_state(self) -> Arrays: ...
+    def set_optimizer_state(self, arrays: Arrays) -> None: ...
+    def save(self, path: Path, metadata: Record) -> None: ...
+
+
+def make_trainer(config: Config, task: Task, device: str = "auto") -> Trainer:
+    """The config's trainer with its initial weights set and the training set on the device."""
+    module = importlib.import_module(f"{config.framework}_models.trainer")
+    trainer: Trainer = module.Trainer(config, task.image_shape, task.num_classes, task.channel_statistics(), device)
+    shapes = {name: array.shape for name, array in trainer.get_weights().items()}
+    trainer.set_weights(initial_weights.draw(shapes, config.initializer, config.seed))
+    trainer.put(task.train.images, task.train.labels)
+    return trainer
+
+
+def train(config: Config, options: Options) -> Record:
+    """The record of the run: read where it is done, else trained, from its last checkpoint if there is one."""
+    store = Store.of(options)
+    if not options.force and (record := store.done(config)):
+        return record
+    with store.lock(run_id(config)):
+        if not options.force and (record := store.done(config)):
+            return record
+        started = datetime.now(UTC).isoformat(timespec="seconds")
+        limit_threads(options.threads)
+        task = prepare(config, options.data_dir)
+        store.models.mkdir(parents=True, exist_ok=True)
+        trainer = make_trainer(config, task, options.device)
+        history, reason = loop(config, options, task, trainer, store)
+        return finish(config, task, trainer, store, history, reason, started)
+
+
+def loop(config: Config, options: Options, task: Task, trainer: Trainer, store: Store) -> tuple[list[Record], str]:
+    """Train epoch by epoch until a stop rule holds; returns a history line per epoch (0 is the untrained network)."""
+    checkpoint = store.folder(run_id(config)) / "checkpoint.npz"
+    history = [] if options.force else restore(checkpoint, config, trainer)
+    if not history:
+        history = [{"epoch": 0, "learning_rate": None, "seconds": 0.0, **measure(trainer, task)}]
+    side = crop_side(task.image_shape, config.crop)
+    with Progress(config, options, store.folder(run_id(config))) as progress:
+        while not (reason := stop_reason(config, history)):
+            epoch = history[-1]["epoch"]
+            plan = epochs.draw(
+                config.seed, epoch, len(task.train), task.image_shape, side, config.random_crop, config.flip
+            )
+            start = time.perf_counter()
+            trainer.train_epoch(plan, config.learning_rate_at(epoch))
+            trained = time.perf_counter()
+            line = {"epoch": epoch + 1, "learning_rate": config.learning_rate_at(epoch), "seconds": trained - start}
+            history.append(line | measure(trainer, task))
+            history[-1]["evaluate_seconds"] = time.perf_counter() - trained
+            progress.update(history[-1])
+            if (epoch + 1) % options.checkpoint_every == 0:
+                keep(checkpoint, config, trainer, history)
+    return history, reason
+
+
+def stop_reason(config: Config, history: list[Record]) -> str:
+    """Why training ends after the last line of the history, or "" where it goes on."""
+    last = history[-1]
+    if last["train_loss"] is None:
+        return "diverged"
+    if config.stop_accuracy is not None and last["train_accuracy"] >= config.stop_accuracy:
+        return "train_accuracy"
+    if config.stop_loss is not None and last["train_loss"] <= config.stop_loss:
+        return "train_loss"
+    return "epochs" if last["epoch"] >= config.epochs else ""
+
+
+def measure(trainer: Trainer, task: Task) -> Record:
+    """Loss (cross-entropy without penalty) and accuracies on every split; none where there is nothing to measure."""
+    train, test = trainer.logits(task.train.images), trainer.logits(task.test.images)
+    corrupted, correct = task.train.corrupted, train.argmax(1) == task.train.labels
+    validation = trainer.logits(task.validation.images).argmax(1) if len(task.validation) else None
+    return {
+        "train_loss": cross_entropy(train, task.train.labels),
+        "train_accuracy": share(correct),
+        "train_accuracy_corrupted": share(correct[corrupted]),
+        "train_accuracy_untouched": share(correct[~corrupted]),
+        "train_accuracy_true_labels": share(train.argmax(1) == task.train.true_labels),
+        "validation_accuracy": None if validation is None else share(validation == task.validation.labels),
+        "test_loss": cross_entropy(test, task.test.true_labels),
+        "test_accuracy": share(test.argmax(1) == task.test.true_labels),
+        "test_accuracy_corrupted_labels": share(test.argmax(1) == task.test.labels),
+    }
+
+
+def share(correct: NDArray[np.bool_]) -> float | None:
+    return float(correct.mean()) if len(correct) else None
+
+
+def cross_entropy(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float | None:
+    """Mean cross-entropy in nats, or none where it is not finite."""
+    shifted = logits.astype(np.float64) - logits.max(1, keepdims=True)
+    loss = float(np.mean(np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(labels)), labels]))
+    return loss if math.isfinite(loss) else None
+
+
+def keep(path: Path, config: Config, trainer: Trainer, history: list[Record]) -> None:
+    """A checkpoint: weights, optimizer state and history in one file, whole or not at all."""
+    arrays = {f"weights/{name}": array for name, array in trainer.get_weights().items()}
+    arrays |= {f"optimizer/{name}": array for name, array in trainer.get_optimizer_state().items()}
+    text = json.dumps({"config": as_dict(config), "history": history})
+    write_arrays(path, arrays | {"json": np.frombuffer(text.encode(), np.uint8)})
+
+
+def restore(path: Path, config: Config, trainer: Trainer) -> list[Record]:
+    """The history of a checkpoint that fits the config, its weights and optimizer state set; else an empty one."""
+    try:
+        with np.load(path) as file:
+            arrays = dict(file)
+        content = json.loads(arrays.pop("json").tobytes())
+    except FileNotFoundError:
+        return []
+    except Exception as error:
+        raise ValueError(f"checkpoint must be whole; delete it to start again. Received: {path} ({error})") from error
+    if content["config"] != as_dict(config):
+        return []
+    parts: dict[str, Arrays] = {"weights": {}, "optimizer": {}}
+    for key, array in arrays.items():
+        part, name = key.split("/", 1)
+        parts[part][name] = array
+    trainer.set_weights(parts["weights"])
+    trainer.set_optimizer_state(parts["optimizer"])
+    history: list[Record] = content["history"]
+    return history
+
+
+def finish(
+    config: Config, task: Task, trainer: Trainer, store: Store, history: list[Record], reason: str, started: str
+) -> Record:
+    """Write model, history, per-example values and, last, the record."""
+    folder, path = store.folder(run_id(config)), store.model_path(config)
+    trainer.save(path, {"config": as_dict(config), "channel_statistics": task.channel_statistics()})
+    write_lines(folder / "history.jsonl", history)
+    write_arrays(folder / "arrays.npz", example_arrays(trainer, task), compress=True)
+    record = {
+        "schema": SCHEMA,
+        "run_id": run_id(config),
+        "config": as_dict(config),
+        "code": code_version(),
+        "environment": environment(config, trainer),
+        "data": describe(config, task),
+        "outcome": outcome(config, history, reason),
+        "model": {"path": path.name, "sha256": file_sha256(path), "parameters": trainer.parameters},
+        "time": {
+            "start_utc": started,
+            "train_seconds": sum(line["seconds"] for line in history),
+            "evaluate_seconds": sum(line.get("evaluate_seconds", 0.0) for line in history),
+        },
+    }
+    write(folder / "run.json", json.dumps(record, indent=1, allow_nan=False) + "\n")
+    (folder / "checkpoint.npz").unlink(missing_ok=True)
+    return record
+
+
+def outcome(config: Config, history: list[Record], reason: str) -> Record:
+    """The last epoch's measures, the best test epoch, and the first epoch that fitted the training set."""
+    last = {name: value for name, value in history[-1].items() if "accuracy" in name or "loss" in name}
+    fitted = [line["epoch"] for line in history if (line["train_accuracy"] or 0) >= config.fit_accuracy]
+    best = max(history, key=lambda line: (line["test_accuracy"] or 0, -line["epoch"]))
+    return {
+        "epochs": history[-1]["epoch"],
+        "stop_reason": reason,
+        "epochs_to_fit": fitted[0] if fitted else None,
+        "fit_criterion": f"train_accuracy >= {config.fit_accuracy}",
+        **last,
+        "best_test_accuracy": best["test_accuracy"],
+        "best_test_epoch": best["epoch"],
+    }
+
+
+def example_arrays(trainer: Trainer, task: Task) -> Arrays:
+    """Per-example values of the training and the test set, in the order of the data set's own indices."""
+    predicted = {"train": trainer.logits(task.train.images), "test": trainer.logits(task.test.images)}
+    arrays: Arrays = {}
+    for split, examples in (("train", task.train), ("test", task.test)):
+        arrays |= {f"{split}_indices": examples.indices, f"{split}_labels": examples.labels.astype(np.int16)}
+        arrays[f"{split}_predictions"] = predicted[split].argmax(1).astype(np.int16)
+    return arrays
+
+
+def describe(config: Config, task: Task) -> Record:
+    known: list[Examples] = [task.train, task.validation]
+    changed = sum(int(examples.corrupted.sum()) for examples in known)
+    return {
+        "name": config.dataset,
+        "sha256": task.sha256,
+        "train_n": len(task.train),
+        "validation_n": len(task.validation),
+        "test_n": len(task.test),
+        "corruption_rule": config.corruption,
+        "corruption_requested": config.corruption_fraction,
+        "corruption_realised": changed / sum(map(len, known)),
+        "replacement_may_equal_true_label": config.corruption in ("uniform", "ketha"),
+    }
+
+
+def environment(config: Config, trainer: Trainer) -> Record:
+    return {
+        "python": platform.python_version(),
+        "framework": config.framework,
+        "numpy": np.__version__,
+        "platform": platform.platform(),
+        "processor": processor(),
+        "threads": int(os.environ["OMP_NUM_THREADS"]),
+        "omp_wait_policy": os.environ["OMP_WAIT_POLICY"],
+        **trainer.description,
+    }
+
+
+def processor() -> str:
+    """The processor's name, where the system tells it."""
+    try:
+        with open("/proc/cpuinfo") as file:
+            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor()

@@ -1,0 +1,13 @@
+"""mlp3 true_labels
+
+Claim:
+Run:       python experiments/mlp3_true_labels.py            [--framework torch] [--seed 1] [--smoke]
+"""
+
+from common.runs.cli import run
+from common.runs.config import Config
+
+CONFIG = Config(model="mlp3")
+
+if __name__ == "__main__":
+    run(__doc__, CONFIG)

@@ -1,0 +1,13 @@
+"""mlp3 weight_decay
+
+Claim:
+Run:       python experiments/mlp3_weight_decay.py            [--framework torch] [--seed 1] [--smoke]
+"""
+
+from common.runs.cli import run
+from common.runs.config import Config
+
+CONFIG = Config(model="mlp3", weight_decay=1e-4)
+
+if __name__ == "__main__":
+    run(__doc__, CONFIG)

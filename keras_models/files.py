@@ -1,0 +1,66 @@
+"""Model files: `.h5` is a functional Keras model that `keras.models.load_model` opens, saved without optimizer."""
+
+import contextlib
+import json
+
+import absl.logging
+import h5py
+import keras
+
+from common.files import replacing
+
+METADATA = "memorization_suite"
+
+
+class Reader:
+    """Predictions and layer outputs of a model, by layer name; inputs are float NHWC in the model's input scale."""
+
+    def __init__(self, model, input_shape, metadata=None):
+        self.model, self.input_shape, self.metadata = model, tuple(input_shape), metadata or {}
+        # Flatten repeats its input: features are flat already.
+        self.layers = tuple(layer.name for layer in model.layers if not isinstance(layer, keras.layers.Flatten))
+        self._taps = {}
+
+    def features(self, x, layer):
+        """float32 (n, d): one batch's outputs of a layer, flattened in NHWC order."""
+        if layer not in self._taps:
+            output = self.model.get_layer(layer).output
+            self._taps[layer] = keras.Model(self.model.inputs, output)
+        outputs = keras.ops.convert_to_numpy(self._taps[layer].predict_on_batch(x))
+        return outputs.reshape(len(outputs), -1).astype("float32", copy=False)
+
+
+def save(model, path, metadata):
+    """Write the float32 model with its metadata (JSON values), atomically."""
+    with replacing(path) as temporary:
+        with quiet():
+            model.save(temporary, include_optimizer=False)
+        with h5py.File(temporary, "a") as file:
+            file.attrs[METADATA] = json.dumps(metadata)
+
+
+@contextlib.contextmanager
+def quiet():
+    """Silences the warning, printed at every save, that .h5 is a legacy format."""
+    verbosity = absl.logging.get_verbosity()
+    absl.logging.set_verbosity(absl.logging.ERROR)
+    try:
+        yield
+    finally:
+        absl.logging.set_verbosity(verbosity)
+
+
+def load(path):
+    """The model of any functional `.h5` of stock layers, as a Reader; Lambda layers and other code are refused."""
+    path.stat()
+    try:
+        with h5py.File(path) as file:
+            metadata = json.loads(file.attrs.get(METADATA, "{}"))
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
+        input_shape = model.input_shape[1:]
+        return Reader(model, input_shape, metadata)
+    except Exception as error:
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        raise ValueError(
+            f"model file must be a functional Keras .h5 of stock layers, whole and free of code. Received: {path} ({reason})"
+        ) from error

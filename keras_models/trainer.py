@@ -1,0 +1,189 @@
+"""Trains one model in Keras, on any backend; `torch_models/trainer.py` is its twin."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from common.data.preprocessing import crop_side, minimum_std
+from common.errors import check_choice
+from common.runs.config import ADAM
+from keras_models import MODELS, files
+
+EVALUATION_BATCH = 2000
+
+
+class Trainer:
+    """A model, its optimizer and its training set on one device; see `common.runs.training.Trainer`."""
+
+    def __init__(self, config, image_shape, num_classes, statistics=None, device="auto"):
+        check_choice("model", config.model, MODELS)
+        self.config, self.image_shape, self.statistics = config, image_shape, statistics
+        self.side = crop_side(image_shape, config.crop)
+        self.device = find_device(device)
+        input_shape = (self.side, self.side, image_shape[2])
+        with keras.device(self.device):
+            self.model = MODELS[config.model](input_shape, num_classes)
+            self.trained = self.model
+            if config.precision == "bfloat16":  # files and evaluation stay in float32: train a copy that is not
+                self.trained = in_policy("mixed_bfloat16", lambda: MODELS[config.model](input_shape, num_classes))
+        self.reader = files.Reader(self.model, input_shape)
+
+    def put(self, images, labels):
+        """Place the training set, uint8 or float32 (n, h, w, c) on the 0-255 scale and int64 (n,), on the device."""
+        self.images, self.labels = images, labels
+        if keras.backend.backend() == "torch":
+            with keras.device(self.device):
+                self.images, self.labels = ops.convert_to_tensor(images), ops.convert_to_tensor(labels)
+        self._compile(images.dtype.name)
+
+    def _compile(self, dtype):
+        """One program from raw images to the update of the weights: preprocessing is part of the compiled step."""
+        inputs = {"images": keras.Input(self.image_shape, dtype=dtype, name="images")}
+        if self.config.random_crop:
+            inputs["offsets"] = keras.Input((2,), dtype="int64", name="offsets")
+        if self.config.flip:
+            inputs["flips"] = keras.Input((), dtype="bool", name="flips")
+        self.step = keras.Model(inputs, self.trained(self.prepare(**inputs)))
+        for variable in self.trained.trainable_variables:
+            if len(variable.shape) > 1 and self.config.weight_decay:
+                variable.regularizer = keras.regularizers.L2(self.config.weight_decay / 2)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        self.step.compile(make_optimizer(self.config), loss, jit_compile=False)
+        self.step.optimizer.build(self.step.trainable_variables)
+
+    def train_epoch(self, plan, learning_rate):
+        """One pass over the training set in the plan's order."""
+        self._set_learning_rate(learning_rate)
+        for start in range(0, len(plan.order), self.config.batch_size):
+            part = slice(start, start + self.config.batch_size)
+            chosen = plan.order[part]
+            batch = {"images": self.images[chosen]}
+            if plan.offsets is not None:
+                batch["offsets"] = plan.offsets[part]
+            if plan.flips is not None:
+                batch["flips"] = plan.flips[part]
+            self.step.train_on_batch(batch, self.labels[chosen])
+        if self.trained is not self.model:
+            self.model.set_weights(self.trained.get_weights())
+
+    def _set_learning_rate(self, learning_rate):
+        """Keras keeps the learning rate inside the momentum; rescaled, it follows PyTorch's rule."""
+        optimizer = self.step.optimizer
+        if self.config.optimizer == "sgd":
+            ratio = learning_rate / float(ops.convert_to_numpy(optimizer.learning_rate))
+            if ratio != 1:
+                for momentum in optimizer.momentums:
+                    momentum.assign(momentum * ratio)
+        optimizer.learning_rate.assign(learning_rate)
+
+    def prepare(self, images, offsets=None, flips=None):
+        """Model inputs from images: crop, flip, then standardize, as `common.data.preprocessing` defines them."""
+        side = self.side
+        if offsets is None:
+            top, left = (images.shape[1] - side) // 2, (images.shape[2] - side) // 2
+            images = images[:, top : top + side, left : left + side]
+        else:
+            rows, columns = (
+                offsets[:, :1] + ops.arange(side, dtype="int64"),
+                offsets[:, 1:] + ops.arange(side, dtype="int64"),
+            )
+            images = ops.take_along_axis(images, rows[:, :, None, None], axis=1)
+            images = ops.take_along_axis(images, columns[:, None, :, None], axis=2)
+        if flips is not None:
+            images = ops.where(flips[:, None, None, None], ops.flip(images, 2), images)
+        return self._standardize(ops.cast(images, "float32") / 255)
+
+    def _standardize(self, x):
+        if self.config.preprocessing == "minus_one_one":
+            return x * 2 - 1
+        if self.config.preprocessing == "per_channel":
+            mean, std = (np.asarray(values, "float32") for values in self.statistics)
+            return (x - mean) / std
+        x = x - ops.mean(x, (1, 2, 3), keepdims=True)
+        std = ops.sqrt(ops.mean(x * x, (1, 2, 3), keepdims=True))
+        return x / ops.maximum(std, minimum_std(x.shape[1:]))
+
+    def logits(self, images):
+        """float32 (n, num_classes) of images on the 0-255 scale, centre crop."""
+        return self.features(images, "logits")
+
+    def features(self, images, layer):
+        """float32 (n, d) of a named layer, flattened in NHWC order."""
+        return np.concatenate(
+            [
+                self.reader.features(self.prepare(images[start : start + EVALUATION_BATCH]), layer)
+                for start in range(0, len(images), EVALUATION_BATCH)
+            ]
+        )
+
+    def get_weights(self):
+        """Arrays under canonical names."""
+        return {name: ops.convert_to_numpy(variable) for name, variable in named_variables(self.model)}
+
+    def set_weights(self, weights):
+        """Inverse of `get_weights`."""
+        for model in (self.model, self.trained):
+            for name, variable in named_variables(model):
+                variable.assign(weights[name])
+
+    def get_optimizer_state(self):
+        """Arrays that, with the weights, make a resumed run exact."""
+        return {
+            str(index): ops.convert_to_numpy(variable) for index, variable in enumerate(self.step.optimizer.variables)
+        }
+
+    def set_optimizer_state(self, arrays):
+        """Inverse of `get_optimizer_state`."""
+        for index, variable in enumerate(self.step.optimizer.variables):
+            variable.assign(arrays[str(index)])
+
+    def save(self, path, metadata):
+        """Write the model file."""
+        files.save(self.model, path, metadata)
+
+    @property
+    def parameters(self):
+        """Number of trainable parameters."""
+        return sum(int(np.prod(variable.shape)) for variable in self.model.trainable_variables)
+
+    @property
+    def description(self):
+        """What the record says of the framework."""
+        return {"framework_version": keras.__version__, "keras_backend": keras.backend.backend(), "device": self.device}
+
+
+def named_variables(model):
+    """(canonical name, variable) for every variable of the model's layers."""
+    return [(f"{layer.name}/{variable.name}", variable) for layer in model.layers for variable in layer.variables]
+
+
+def make_optimizer(config):
+    """SGD with momentum or Adam; the penalty on kernels is part of the loss, biases have none."""
+    if config.optimizer == "adam":
+        return keras.optimizers.Adam(config.learning_rate, **ADAM)
+    return keras.optimizers.SGD(config.learning_rate, config.momentum)
+
+
+def in_policy(policy, build):
+    """`build()` under a dtype policy."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        return build()
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def find_device(name):
+    """The Keras device; a GPU is used through the torch backend alone."""
+    check_choice("device", name, ("auto", "cpu", "cuda"))
+    gpu = False
+    if keras.backend.backend() == "torch":
+        import torch
+
+        gpu = torch.cuda.is_available()
+    if name == "cuda" and not gpu:
+        raise ValueError(
+            "device must be cpu or auto: Keras uses a GPU where there is one and KERAS_BACKEND=torch. Received: device='cuda'"
+        )
+    return "cuda" if gpu and name != "cpu" else "cpu"

@@ -1,0 +1,137 @@
+"""Principal subspaces against singular value decompositions and closed forms."""
+
+import numpy as np
+import pytest
+
+from common.analysis.linalg import principal_subspace
+
+RANDOM = np.random.default_rng(0)
+TALL, WIDE, SQUARE = (300, 40), (40, 300), (60, 60)
+SHAPES = pytest.mark.parametrize("shape", [TALL, WIDE, SQUARE], ids=["tall", "wide", "square"])
+
+
+def decaying(shape, smallest=1e-3):
+    """Random features of full rank whose singular values fall from 1 to `smallest`, about a mean that is not zero."""
+    left, _, right = np.linalg.svd(RANDOM.standard_normal(shape) + 0.3, full_matrices=False)
+    return left * np.geomspace(1, smallest, min(shape)) @ right
+
+
+def projector(directions):
+    return directions.T @ directions
+
+
+@SHAPES
+@pytest.mark.parametrize("size", [{"components": 1}, {"components": 7}, {"components": 33}, {"variance": 0.99}])
+def test_directions_are_the_leading_right_singular_vectors(shape, size):
+    features = decaying(shape)
+    directions = principal_subspace(features, **size).directions
+    _, singular, right = np.linalg.svd(features, full_matrices=False)
+    ratios = np.cumsum(singular**2) / np.sum(singular**2)
+    expected = size.get("components", np.count_nonzero(ratios <= 0.99) + 1)
+    assert directions.dtype == np.float64
+    assert directions.shape == (expected, shape[1])
+    np.testing.assert_allclose(np.abs(np.sum(directions * right[:expected], axis=1)), 1, atol=1e-9)
+
+
+def test_both_sides_give_the_same_subspace():
+    features = decaying(WIDE)
+    zeros = np.zeros((WIDE[1], WIDE[1]))  # no change to the second moment, but now there are more rows than columns
+    by_examples = principal_subspace(features, variance=0.95)
+    by_dimensions = principal_subspace(np.concatenate([features, zeros]), variance=0.95)
+    assert len(by_examples.directions) == len(by_dimensions.directions) > 1
+    np.testing.assert_allclose(projector(by_examples.directions), projector(by_dimensions.directions), atol=1e-10)
+
+
+@pytest.mark.parametrize("shape", [TALL, WIDE], ids=["tall", "wide"])
+def test_negatives_appended_are_the_uncentred_second_moment(shape):
+    features = decaying(shape) + 0.5
+    values, vectors = np.linalg.eigh(np.cov(np.concatenate([features, -features]), rowvar=False))
+    directions = principal_subspace(features, components=5).directions
+    np.testing.assert_allclose(projector(directions), projector(vectors[:, :-6:-1].T), atol=1e-9)
+    centred = principal_subspace(features - features.mean(axis=0), components=5).directions
+    assert np.abs(projector(directions) - projector(centred)).max() > 0.01
+
+
+@pytest.mark.parametrize(
+    ("variance", "size"), [(0.1, 1), (0.63, 1), (0.64, 2), (0.79, 2), (0.8, 3), (0.96, 4), (0.97, 4)]
+)
+def test_size_counts_the_cumulative_ratios_up_to_the_threshold_and_one_more(variance, size):
+    features = np.diag([2.0, 8.0, 4.0, 4.0])  # ratios 0.64, 0.80, 0.96, 1
+    assert len(principal_subspace(features, variance=variance).directions) == size
+
+
+@SHAPES
+def test_rows_are_orthonormal_where_eigenvalues_are_near_rounding_error(shape):
+    directions = principal_subspace(decaying(shape, smallest=1e-6), components=min(shape)).directions
+    assert len(directions) == min(shape)
+    np.testing.assert_allclose(directions @ directions.T, np.eye(len(directions)), atol=1e-13)
+
+
+@SHAPES
+@pytest.mark.parametrize("size", [{"components": 9}, {"components": 30}, {"variance": 0.999999}])
+def test_size_is_at_most_the_rank(shape, size):
+    features = RANDOM.standard_normal((shape[0], 3)) @ RANDOM.standard_normal((3, shape[1]))
+    assert len(principal_subspace(features, **size).directions) == 3
+
+
+@SHAPES
+@pytest.mark.parametrize("size", [{"components": 2}, {"variance": 0.99}])
+def test_features_that_are_all_zero_span_nothing(shape, size):
+    subspace = principal_subspace(np.zeros(shape), **size)
+    assert subspace.directions.shape == (0, shape[1])
+    np.testing.assert_array_equal(subspace.squared_lengths(np.ones((3, shape[1]))), 0)
+
+
+@SHAPES
+@pytest.mark.parametrize("components", [1, 9, 19, 21, 38, 40])
+def test_squared_lengths_are_those_of_the_projections(shape, components):
+    subspace = principal_subspace(decaying(shape, smallest=0.1), components=components)
+    points = RANDOM.standard_normal((50, shape[1]))
+    expected = np.linalg.norm(points @ projector(subspace.directions), axis=1) ** 2
+    np.testing.assert_allclose(subspace.squared_lengths(points), expected, rtol=1e-10)
+
+
+def test_complement_is_kept_where_it_is_the_shorter():
+    features = decaying(TALL, smallest=0.1)
+    assert principal_subspace(features, components=20).complement is None
+    subspace = principal_subspace(features, components=21)
+    assert subspace.complement.shape == (19, 40)
+    np.testing.assert_allclose(subspace.complement @ subspace.directions.T, 0, atol=1e-12)
+
+
+def test_the_whole_space_keeps_every_length_exactly():
+    points = RANDOM.standard_normal((50, 40))
+    lengths = [principal_subspace(decaying(TALL), components=40).squared_lengths(points) for _ in range(2)]
+    np.testing.assert_array_equal(lengths[0], lengths[1])
+    np.testing.assert_allclose(lengths[0], np.sum(points**2, axis=1))
+
+
+@SHAPES
+def test_single_precision_features_are_decomposed_in_double_and_left_alone(shape):
+    features = decaying(shape).astype(np.float32)
+    before = features.copy()
+    directions = principal_subspace(features, components=12).directions
+    expected = principal_subspace(features.astype(np.float64), components=12).directions
+    np.testing.assert_array_equal(directions, expected)
+    np.testing.assert_array_equal(features, before)
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        ({}, "variance must lie between 0 and 1, both excluded. Received: variance=None"),
+        ({"variance": 0.0}, "variance must lie between 0 and 1, both excluded. Received: variance=0.0"),
+        ({"variance": 1.0}, "variance must lie between 0 and 1, both excluded. Received: variance=1.0"),
+        ({"variance": float("nan")}, "variance must lie between 0 and 1, both excluded. Received: variance=nan"),
+        ({"components": 0}, "components must be at least 1. Received: components=0"),
+        (
+            {"components": 5},
+            "components must be at most the number of examples and of dimensions. "
+            "Received: components=5, features of shape (6, 4)",
+        ),
+    ],
+)
+def test_errors(size, message):
+    with pytest.raises(ValueError) as error:
+        principal_subspace(np.ones((6, 4)), **size)
+    assert str(error.value) == message

@@ -1,0 +1,37 @@
+"""Between PyTorch's names and layouts and the canonical ones, which are Keras': "fc1/kernel", (in, out), HWIO."""
+
+import numpy as np
+import torch
+
+CANONICAL = {"weight": "kernel", "bias": "bias"}
+
+
+def to_canonical(state_dict):
+    """Arrays under canonical names from a state dict."""
+    return {
+        canonical_name(name): kernel_from_torch(tensor.detach().cpu().numpy()) for name, tensor in state_dict.items()
+    }
+
+
+def from_canonical(weights, state_dict):
+    """Tensors under the state dict's names, in its order, from canonical arrays."""
+    return {name: torch.from_numpy(kernel_to_torch(weights[canonical_name(name)])) for name in state_dict}
+
+
+def canonical_name(name):
+    layer, kind = name.rsplit(".", 1)
+    return f"{layer}/{CANONICAL[kind]}"
+
+
+def kernel_from_torch(array):
+    """(out, in) to (in, out), OIHW to HWIO; vectors stay."""
+    return np.ascontiguousarray(
+        array.T if array.ndim == 2 else array.transpose(2, 3, 1, 0) if array.ndim == 4 else array
+    )
+
+
+def kernel_to_torch(array):
+    """(in, out) to (out, in), HWIO to OIHW; vectors stay."""
+    return np.array(
+        array.T if array.ndim == 2 else array.transpose(3, 2, 0, 1) if array.ndim == 4 else array, order="C"
+    )

@@ -1,0 +1,53 @@
+"""Model files: `.pt` is a dict of tensors and JSON primitives that `torch.load(weights_only=True)` opens."""
+
+import json
+
+import torch
+
+from common.errors import check_choice
+from common.files import replacing
+from torch_models import MODELS
+
+FORMAT = 1
+
+
+class Reader:
+    """Predictions and layer outputs of a model, by layer name; inputs are float NHWC in the model's input scale."""
+
+    def __init__(self, model, input_shape, metadata=None):
+        self.model, self.input_shape, self.metadata = model, tuple(input_shape), metadata or {}
+        self.layers = model.layer_names
+
+    def features(self, x, layer):
+        """float32 (n, d): one batch's outputs of a layer, flattened in NHWC order."""
+        device = next(self.model.parameters()).device
+        self.model.eval()
+        with torch.inference_mode():
+            _, outputs = self.model(torch.as_tensor(x, dtype=torch.float32, device=device), (layer,))
+            return outputs[layer].flatten(1).float().cpu().numpy()
+
+
+def save(model, path, metadata):
+    """Write the model in float32 with its metadata (JSON values), atomically."""
+    state = {name: tensor.detach().float().cpu() for name, tensor in model.state_dict().items()}
+    with replacing(path) as temporary:
+        torch.save({"format": FORMAT, "metadata": json.loads(json.dumps(metadata)), "state_dict": state}, temporary)
+
+
+def load(path):
+    """The model of a file that `save` wrote, as a Reader; nothing in the file is executed."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        metadata, state = content["metadata"], content["state_dict"]
+        name = metadata["config"]["model"]
+        check_choice("model", name, MODELS)
+        model = MODELS[name](metadata["input_shape"], metadata["num_classes"])
+        model.load_state_dict(state)
+    except FileNotFoundError:
+        raise
+    except Exception as error:
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        raise ValueError(
+            f"model file must be a .pt that this suite saved, whole and free of code. Received: {path} ({reason})"
+        ) from error
+    return Reader(model, metadata["input_shape"], metadata)
