@@ -72,8 +72,8 @@ def _leading_eigenvectors(
 ) -> tuple[Floats, int]:
     """Eigenvectors of a second moment as rows, the strongest first, and how many of them span the subspace."""
     side = len(moment)
-    # One triangle of a symmetric matrix: the transpose is the column-major array that LAPACK can overwrite.
-    # Divide and conquer is the fastest for all eigenvectors, relatively robust representations for up to a half.
+    # The transpose of a symmetric matrix is itself, in the column order that LAPACK overwrites without a copy.
+    # Divide and conquer ("evd") is the fastest for all eigenvectors, "evr" for up to a quarter of them.
     if components is not None and components <= side // 4:
         leading = (side - components, side - 1)
         values, vectors = eigh(moment.T, driver="evr", subset_by_index=leading, overwrite_a=True)

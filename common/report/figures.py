@@ -21,7 +21,7 @@ GREY = "#666666"
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, AMBER, SKY, BLACK)
 # Where two frameworks agree, the thin line with open markers lies on the thick one.
 FRAMEWORK_STYLES: dict[str, dict[str, Any]] = {
-    "keras": {"color": ORANGE, "linewidth": 3, "markersize": 5},
+    "keras": {"color": ORANGE, "linewidth": 2.6, "markersize": 5},
     "torch": {"color": BLUE, "linewidth": 1.3, "markersize": 9, "fillstyle": "none"},
 }
 RING: dict[str, Any] = {"marker": "o", "markersize": 13, "fillstyle": "none", "linestyle": "none", "color": BLACK}
@@ -42,10 +42,10 @@ SWEEP_MEASURES = {
 
 
 def _figure(title: str, size: tuple[float, float], shape: tuple[int, int] = (1, 1)) -> tuple[Figure, list[Axes]]:
-    """A titled figure of `size` inches with (rows, columns) panels, row by row, that share their x axis by column."""
+    """A titled figure of `size` inches with (rows, columns) panels, row by row."""
     figure = Figure(figsize=size, layout="constrained")
     figure.suptitle(title, fontsize=12, fontweight="bold")
-    panels: list[Axes] = figure.subplots(*shape, squeeze=False, sharex="col").ravel().tolist()
+    panels: list[Axes] = figure.subplots(*shape, squeeze=False).ravel().tolist()
     for axes in panels:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", color="#dddddd", linewidth=0.8)
@@ -84,6 +84,8 @@ def learning_curves(histories: Mapping[str, Sequence[Line]], title: str) -> Figu
     _legend(figure, draw(loss, accuracy, histories))
     loss.set_ylabel("training loss (nats)")
     loss.set_ylim(bottom=0)
+    loss.sharex(accuracy)
+    loss.tick_params(labelbottom=False)
     accuracy.set_xlabel("epoch")
     _percent(accuracy)
     return figure
@@ -117,15 +119,12 @@ def layer_accuracies(readouts_by_label: Mapping[str, Sequence[Line]], title: str
     """
     columns = min(2, len(readouts_by_label))
     rows = math.ceil(len(readouts_by_label) / columns)
-    figure, panels = _figure(title, (6.0 if columns == 1 else 8.4, 1.2 + 2.7 * rows), (rows, columns))
+    figure, panels = _figure(title, (6.0 if columns == 1 else 8.4, 1.2 + 2.8 * rows), (rows, columns))
     handles: dict[str, Any] = {}
     for index, (label, readout) in enumerate(readouts_by_label.items()):
         _layer_panel(panels[index], last_epoch(readout), probe)
         panels[index].set_title(label, fontsize=10)
         _percent(panels[index], "" if index % columns else "test accuracy (%)")
-        if index + columns >= len(readouts_by_label):
-            panels[index].set_xlabel("layer")
-            panels[index].tick_params(labelbottom=True)
         handles |= {str(artist.get_label()): artist for artist in panels[index].lines}
     for axes in panels[len(readouts_by_label) :]:
         axes.set_visible(False)
@@ -145,6 +144,7 @@ def _layer_panel(axes: Axes, readout: Sequence[Line], probe: str) -> None:
         axes.plot([layers.index(chosen)], [height], label="chosen on held-out training examples", **RING)
     for line in accuracies(readout, "model", None).values():
         axes.axhline(_share(line), color=GREY, linestyle="--", label="the network's own output")
+    axes.set_xlabel("layer")
     axes.set_xticks(range(len(layers)), layers, rotation=30 if len(layers) > 6 else 0)
 
 
@@ -170,7 +170,7 @@ def corruption_sweep(
             handles.append(Line2D([], [], color=GREY, marker=marker, linestyle=style, label=name))
     for label, points in (published or {}).items():
         x, y = zip(*[(100 * fraction, 100 * accuracy) for fraction, accuracy in points], strict=True)
-        handles += axes.plot(x, y, color=BLACK, linestyle=(0, (6, 3)), linewidth=1.2, label=label, zorder=1)
+        handles += axes.plot(x, y, color=BLACK, linestyle=(0, (6, 3)), linewidth=1.2, label=label, zorder=3)
     axes.set(xlabel="corrupted training examples (%)", xticks=range(0, 101, 20))
     _percent(axes)
     _legend(figure, handles)

@@ -15,7 +15,7 @@ STYLE = """
 @media (prefers-color-scheme: dark) { :root { --text: #e3e8ee; --soft: #9aa5b1; --ground: #14181d; --line: #343c46;
   --head: #1e242b; --good: #5fd07f; --bad: #ff8a8f; } }
 * { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 80rem; color: var(--text); background: var(--ground);
+body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 88rem; color: var(--text); background: var(--ground);
   font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; overflow-wrap: break-word; }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .5rem; }
 h2 { font-size: 1.25rem; line-height: 1.3; margin: 2.5rem 0 .5rem; padding-top: 1rem;
@@ -28,13 +28,12 @@ figure p { font-size: .85rem; }
 img { display: block; width: auto; max-width: 100%; max-height: 56rem; height: auto; padding: .25rem;
   background: #ffffff; border: 1px solid var(--line); border-radius: .4rem; }
 .scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: .4rem; }
-table { border-collapse: collapse; width: 100%; font-size: .875rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .4rem .6rem; text-align: left; vertical-align: top; min-width: 5.5rem;
-  overflow-wrap: normal; border-bottom: 1px solid var(--line); }
+table { border-collapse: collapse; width: 100%; font-size: .8125rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .35rem .55rem; text-align: left; white-space: nowrap;
+  border-bottom: 1px solid var(--line); }
 tbody tr:last-child td { border-bottom: 0; }
 th { background: var(--head); }
-th.number, td.number { text-align: right; min-width: 0; }
-td.number { white-space: nowrap; }
+th.number, td.number { text-align: right; }
 td.confirmed { color: var(--good); font-weight: 600; }
 td.not-confirmed { color: var(--bad); font-weight: 600; }
 td.not-measured, td.no-band { color: var(--soft); }

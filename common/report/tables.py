@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from common.report.claims import Count, Estimate, claim_of, judge, wilson_interval
+from common.report.claims import Count, claim_of, judge, wilson_interval
 
 Record = Mapping[str, Any]  # run.json
 Line = Mapping[str, Any]  # of readout.jsonl
@@ -30,7 +30,6 @@ class Number:
     unit: str = "fraction"
     low: float | None = None
     high: float | None = None
-    note: str = ""
 
 
 def cell(value: object, missing: str = "–") -> str:
@@ -43,7 +42,7 @@ def cell(value: object, missing: str = "–") -> str:
     parts = [] if value.value is None else [f"{factor * value.value:.{decimals}f}"]
     if value.low is not None and value.high is not None:
         parts.append(f"[{factor * value.low:.{decimals}f}, {factor * value.high:.{decimals}f}]")
-    return " ".join([*parts, value.note] if value.note else parts) or missing
+    return " ".join(parts) or missing
 
 
 @dataclass(frozen=True)
@@ -169,28 +168,21 @@ def _run_on(group: Sequence[Record]) -> str:
     return f"{', '.join(sorted(devices))}; {', '.join(sorted(commits))}"
 
 
-def _target_cells(target: Record) -> list[object]:
+def _target_cells(target: Record, source: str) -> list[object]:
     setting = target["setting"].replace("_labels_", "_labels, ").replace("_", " ")
     if target["setting"].startswith("corrupted_labels"):
         setting += f", {100 * target['corruption_fraction']:g} %"
     quantity = target["quantity"].replace("_", " ") + UNITS[target["unit"]][2]
     published = Number(target["value"], target["unit"])
-    return [f"{target['paper']}, {target['source']}", target["model"], setting, quantity, published]
+    return [source, target["model"], setting, quantity, published]
 
 
 def _measured_cells(target: Record, group: Sequence[Record], records: Iterable[Record]) -> list[object]:
     pairs = [_measure(record, target["quantity"], records) for record in group]
     found = judge(claim_of(dict(target)), [value for value, _ in pairs], [count for _, count in pairs])
-    return [_mean(found, target["unit"]), _interval(found, target["unit"]), found.n, found.verdict]
-
-
-def _mean(found: Estimate, unit: str) -> Number | None:
-    return None if found.mean is None else Number(found.mean, unit)
-
-
-def _interval(found: Estimate, unit: str) -> Number:
-    note = f"({found.interval_kind})" if found.interval_kind else ""
-    return Number(None, unit, found.low, found.high, note)
+    mean = None if found.mean is None else Number(found.mean, target["unit"])
+    interval = Number(None, target["unit"], found.low, found.high)
+    return [mean, interval, found.interval_kind or None, found.verdict]
 
 
 def published_table(targets: Sequence[Record], records: Sequence[Record]) -> Table:
@@ -200,20 +192,23 @@ def published_table(targets: Sequence[Record], records: Sequence[Record]) -> Tab
     unaugmented training set for at least 60 epochs. Runs that differ in more than their seeds are never averaged.
     """
     records = list({record["run_id"]: record for record in records}.values())
+    papers = sorted({target["paper"] for target in targets})
     rows: list[list[object]] = []
     for target in targets:
+        source = target["source"] if len(papers) == 1 else f"{target['paper']}, {target['source']}"
+        described = _target_cells(target, source)
         matching = sorted(
             (r for r in records if _matches(r["config"], target)),
             key=lambda r: (r["config"]["framework"], _recipe(r["config"])),
         )
         groups = [list(group) for _, group in groupby(matching, key=lambda r: _recipe(r["config"]))]
         for name, group in zip(_names(groups), groups, strict=True):
-            rows.append([*_target_cells(target), name, *_measured_cells(target, group, records), _run_on(group)])
+            rows.append([*described, name, *_measured_cells(target, group, records), _run_on(group)])
         if not groups:
-            rows.append([*_target_cells(target), None, *_measured_cells(target, [], records), None])
+            rows.append([*described, None, *_measured_cells(target, [], records), None])
     columns = ["source", "model", "setting", "quantity", "published", "framework", "measured", "95 % interval", "n"]
-    note = "n counts seeds; Wilson intervals are over test examples; no band: nothing says how close is close enough."
-    return Table("Published and measured", [*columns, "verdict", "run on"], rows, note)
+    note = "Wilson: over the test examples of one seed; t: over seeds; no band: nothing says how close is close enough."
+    return Table(f"{' and '.join(papers)}: published and measured", [*columns, "verdict", "run on"], rows, note)
 
 
 def last_epoch(readout: Sequence[Line]) -> list[Line]:

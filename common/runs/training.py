@@ -174,7 +174,14 @@ def finish(
 ) -> Record:
     """Write model, history, per-example values and, last, the record."""
     folder, path = store.folder(run_id(config)), store.model_path(config)
-    trainer.save(path, {"config": as_dict(config), "channel_statistics": task.channel_statistics()})
+    trainer.save(
+        path,
+        {
+            "config": as_dict(config),
+            "epoch": history[-1]["epoch"],
+            "channel_statistics": task.channel_statistics(),
+        },
+    )
     write_lines(folder / "history.jsonl", history)
     write_arrays(folder / "arrays.npz", example_arrays(trainer, task), compress=True)
     record = {

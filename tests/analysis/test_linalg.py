@@ -5,14 +5,17 @@ import pytest
 
 from common.analysis.linalg import principal_subspace
 
-RANDOM = np.random.default_rng(0)
 TALL, WIDE, SQUARE = (300, 40), (40, 300), (60, 60)
 SHAPES = pytest.mark.parametrize("shape", [TALL, WIDE, SQUARE], ids=["tall", "wide", "square"])
 
 
-def decaying(shape, smallest=1e-3):
+def normal(shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def decaying(shape, smallest=1e-3, seed=0):
     """Random features of full rank whose singular values fall from 1 to `smallest`, about a mean that is not zero."""
-    left, _, right = np.linalg.svd(RANDOM.standard_normal(shape) + 0.3, full_matrices=False)
+    left, _, right = np.linalg.svd(normal(shape, seed) + 0.3, full_matrices=False)
     return left * np.geomspace(1, smallest, min(shape)) @ right
 
 
@@ -70,7 +73,7 @@ def test_rows_are_orthonormal_where_eigenvalues_are_near_rounding_error(shape):
 @SHAPES
 @pytest.mark.parametrize("size", [{"components": 9}, {"components": 30}, {"variance": 0.999999}])
 def test_size_is_at_most_the_rank(shape, size):
-    features = RANDOM.standard_normal((shape[0], 3)) @ RANDOM.standard_normal((3, shape[1]))
+    features = normal((shape[0], 3)) @ normal((3, shape[1]), seed=1)
     assert len(principal_subspace(features, **size).directions) == 3
 
 
@@ -86,7 +89,7 @@ def test_features_that_are_all_zero_span_nothing(shape, size):
 @pytest.mark.parametrize("components", [1, 9, 19, 21, 38, 40])
 def test_squared_lengths_are_those_of_the_projections(shape, components):
     subspace = principal_subspace(decaying(shape, smallest=0.1), components=components)
-    points = RANDOM.standard_normal((50, shape[1]))
+    points = normal((50, shape[1]), seed=1)
     expected = np.linalg.norm(points @ projector(subspace.directions), axis=1) ** 2
     np.testing.assert_allclose(subspace.squared_lengths(points), expected, rtol=1e-10)
 
@@ -100,8 +103,9 @@ def test_complement_is_kept_where_it_is_the_shorter():
 
 
 def test_the_whole_space_keeps_every_length_exactly():
-    points = RANDOM.standard_normal((50, 40))
-    lengths = [principal_subspace(decaying(TALL), components=40).squared_lengths(points) for _ in range(2)]
+    points = normal((50, 40), seed=2)
+    spaces = [principal_subspace(decaying(TALL, seed=seed), components=40) for seed in (0, 1)]
+    lengths = [space.squared_lengths(points) for space in spaces]
     np.testing.assert_array_equal(lengths[0], lengths[1])
     np.testing.assert_allclose(lengths[0], np.sum(points**2, axis=1))
 
