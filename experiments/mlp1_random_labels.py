@@ -4,7 +4,7 @@ Claim:
 Run:       python experiments/mlp1_random_labels.py            [--framework torch] [--seed 1] [--smoke]
 """
 
-from common.runs.cli import run
+from common.cli import run
 from common.runs.config import Config
 
 CONFIG = Config(model="mlp1", corruption="uniform", corruption_fraction=1.0)

@@ -4,7 +4,7 @@ Claim:
 Run:       python experiments/mlp1_weight_decay.py            [--framework torch] [--seed 1] [--smoke]
 """
 
-from common.runs.cli import run
+from common.cli import run
 from common.runs.config import Config
 
 CONFIG = Config(model="mlp1", weight_decay=1e-4)

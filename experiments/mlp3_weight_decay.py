@@ -4,7 +4,7 @@ Claim:
 Run:       python experiments/mlp3_weight_decay.py            [--framework torch] [--seed 1] [--smoke]
 """
 
-from common.runs.cli import run
+from common.cli import run
 from common.runs.config import Config
 
 CONFIG = Config(model="mlp3", weight_decay=1e-4)

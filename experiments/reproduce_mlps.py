@@ -7,7 +7,7 @@ import mlp3_random_labels
 import mlp3_true_labels
 import mlp3_weight_decay
 
-from common.runs.cli import one_line_errors, parse, run_all, summary
+from common.cli import one_line_errors, parse, run_all, summary
 from common.runs.config import Options
 from common.runs.sweep import grid
 

@@ -62,5 +62,5 @@ def load(path):
     except Exception as error:
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise ValueError(
-            f"model file must be a functional Keras .h5 of stock layers, whole and free of code. Received: {path} ({reason})"
+            f"a model file must be a functional Keras .h5, whole and of stock layers. Received: {path} ({reason})"
         ) from error

@@ -184,6 +184,7 @@ def find_device(name):
         gpu = torch.cuda.is_available()
     if name == "cuda" and not gpu:
         raise ValueError(
-            "device must be cpu or auto: Keras uses a GPU where there is one and KERAS_BACKEND=torch. Received: device='cuda'"
+            "device must be cpu or auto: Keras uses a GPU with KERAS_BACKEND=torch, where there is one. "
+            "Received: device='cuda'"
         )
     return "cuda" if gpu and name != "cpu" else "cpu"

@@ -48,6 +48,6 @@ def load(path):
     except Exception as error:
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise ValueError(
-            f"model file must be a .pt that this suite saved, whole and free of code. Received: {path} ({reason})"
+            f"a model file must be a .pt that the suite saved, whole and free of code. Received: {path} ({reason})"
         ) from error
     return Reader(model, metadata["input_shape"], metadata)

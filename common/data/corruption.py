@@ -3,14 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from common.data.arrays import Images, Labels
 from common.errors import check_choice
 from common.seeds import stream
 
 LABEL_RULES = ("uniform", "other_class", "ketha")
 IMAGE_RULES = ("shuffled_pixels", "random_pixels", "random_scalars", "gaussian")
 RULES = ("none", *LABEL_RULES, *IMAGE_RULES)
-
-Labels = NDArray[np.int64]
 
 
 def corrupt_labels(
@@ -39,13 +38,13 @@ def corrupt_labels(
 
 
 def corrupt_images(
-    images: NDArray[np.uint8],
+    images: Images,
     rule: str,
     fraction: float,
     data_seed: int,
     name: str = "images",
     statistics: str = "channel",
-) -> tuple[NDArray[np.uint8] | NDArray[np.float32], NDArray[np.bool_]]:
+) -> tuple[Images, NDArray[np.bool_]]:
     """Each image corrupted with probability `fraction`: (n, h, w, c) images and an (n,) mask of the corrupted ones.
 
     `shuffled_pixels`: one permutation of the positions for all images, the same for every `name`. `random_pixels`: a
@@ -75,5 +74,5 @@ def corrupt_images(
     return corrupted, mask
 
 
-def _positions(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _positions(images: Images) -> Images:
     return images.reshape(len(images), -1, images.shape[-1])

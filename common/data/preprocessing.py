@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from common.data.arrays import Images
+
 PREPROCESSING = ("per_image", "per_channel", "minus_one_one")
-Images = NDArray[np.uint8] | NDArray[np.float32]
 
 
 def crop_side(image_shape: tuple[int, ...], crop: int | None) -> int:
@@ -34,12 +35,11 @@ def crop_and_flip(
 
 def channel_statistics(images: Images) -> tuple[list[float], list[float]]:
     """Mean and standard deviation of each channel of the training images, on the 0-1 scale."""
-    scaled_mean = np.mean(images, axis=(0, 1, 2), dtype=np.float64) / 255
-    scaled_std = np.std(images, axis=(0, 1, 2), dtype=np.float64) / 255
-    return scaled_mean.tolist(), scaled_std.tolist()
+    mean, std = (measure(images, axis=(0, 1, 2), dtype=np.float64) / 255 for measure in (np.mean, np.std))
+    return list(mean), list(std)
 
 
-def standardize(images: Images, kind: str, statistics: tuple[list[float], list[float]]) -> NDArray[np.float32]:
+def standardize(images: Images, kind: str, statistics: tuple[list[float], list[float]] | None) -> NDArray[np.float32]:
     """float32 model inputs from images on the 0-255 scale.
 
     `per_image` is TensorFlow's `per_image_standardization`: (x - mean) / max(std, 1 / sqrt(number of values)), on the
@@ -50,6 +50,8 @@ def standardize(images: Images, kind: str, statistics: tuple[list[float], list[f
     if kind == "minus_one_one":
         return scaled * 2 - 1
     if kind == "per_channel":
+        if statistics is None:
+            raise ValueError("per_channel needs the training images' statistics. Received: statistics=None")
         mean, std = (np.asarray(values, np.float32) for values in statistics)
         return (scaled - mean) / std
     centered = scaled - scaled.mean(axis=(1, 2, 3), keepdims=True)

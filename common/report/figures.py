@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from common import files
 from common.report.claims import Estimate, estimate
 from common.report.tables import FRAMEWORKS, Line, accuracies, choose_layer, last_epoch
-from common.runs import store
 
 # Okabe and Ito's palette, without its yellow.
 BLUE, ORANGE, GREEN, PURPLE, AMBER, SKY, BLACK = "#0072B2 #D55E00 #009E73 #CC79A7 #E69F00 #56B4E9 #000000".split()
@@ -25,7 +25,7 @@ FRAMEWORK_STYLES: dict[str, dict[str, Any]] = {
     "torch": {"color": BLUE, "linewidth": 1.3, "markersize": 9, "fillstyle": "none"},
 }
 RING: dict[str, Any] = {"marker": "o", "markersize": 13, "fillstyle": "none", "linestyle": "none", "color": BLACK}
-ACCURACIES = {
+ACCURACIES: dict[str, tuple[str, str, Any]] = {
     "train_accuracy": ("training", BLUE, "-"),
     "train_accuracy_untouched": ("training, untouched examples", GREEN, "-"),
     "train_accuracy_corrupted": ("training, corrupted examples", ORANGE, "-"),
@@ -34,7 +34,7 @@ ACCURACIES = {
     "test_accuracy_corrupted_labels": ("test, corrupted labels", GREY, ":"),
 }
 PAIR = ("train_accuracy", "test_accuracy")
-SWEEP_MEASURES = {
+SWEEP_MEASURES: dict[str, tuple[str, str, Any]] = {
     "train_accuracy": ("training accuracy, corrupted labels", "s", ":"),
     "chosen_layer_accuracy": ("test accuracy, chosen layer (MASC)", "^", "-"),
     "test_accuracy": ("test accuracy, the network's own", "o", "--"),
@@ -137,7 +137,8 @@ def _layer_panel(axes: Axes, readout: Sequence[Line], probe: str) -> None:
     layers = list(dict.fromkeys(layer for lines in curves.values() for layer in lines))
     for (labels, lines), colour, marker in zip(curves.items(), (GREEN, ORANGE), "^o", strict=True):
         x, y = [layers.index(layer) for layer in lines], [_share(line) for line in lines.values()]
-        axes.plot(x, y, color=colour, marker=marker, label=f"fitted on {labels} labels")
+        if lines:
+            axes.plot(x, y, color=colour, marker=marker, label=f"fitted on {labels} labels")
     chosen = choose_layer(readout, probe=probe)
     if chosen in curves["corrupted"]:
         height = _share(curves["corrupted"][chosen])
@@ -213,4 +214,4 @@ def png(figure: Figure) -> bytes:
 
 def save(figure: Figure, path: Path) -> None:
     """Write the figure as PNG, whole or not at all."""
-    store.write(path, png(figure))
+    files.write(path, png(figure))

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from common import files
 from common.report.tables import Table
-from common.runs import store
 
 STYLE = """
 :root { color-scheme: light dark; --text: #1d2329; --soft: #59636e; --ground: #ffffff; --line: #d5dae0; --head: #f3f5f7;
@@ -90,4 +90,4 @@ def page(title: str, lead: str, sections: Sequence[Section]) -> str:
 
 def write(path: Path, text: str) -> None:
     """Write the page, whole or not at all."""
-    store.write(path, text)
+    files.write(path, text)

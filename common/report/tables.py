@@ -66,8 +66,10 @@ class Table:
     def markdown(self) -> str:
         """Pipe table under its title; columns of numbers are aligned to the right."""
         rules = ["---:" if numeric else ":---" for numeric in self.numeric()]
-        texts = [[cell(value).replace("|", "\\|").replace("\n", " ") for value in row] for row in self.rows]
-        lines = ["| " + " | ".join(row) + " |" for row in [list(self.columns), rules, *texts]]
+        texts = [
+            [cell(value).replace("|", "\\|").replace("\n", " ") for value in row] for row in [self.columns, *self.rows]
+        ]
+        lines = ["| " + " | ".join(row) + " |" for row in [texts[0], rules, *texts[1:]]]
         return "\n".join([f"**{self.title}**", "", *lines, *(["", self.note] if self.note else [])]) + "\n"
 
     def csv(self) -> str:
@@ -212,8 +214,8 @@ def published_table(targets: Sequence[Record], records: Sequence[Record]) -> Tab
 
 
 def last_epoch(readout: Sequence[Line]) -> list[Line]:
-    """Lines of the last epoch that was read out."""
-    last = max((line["epoch"] for line in readout), default=None)
+    """Lines of the last epoch that was read out; a null epoch (unknown) comes before all others."""
+    last = max((line["epoch"] for line in readout), default=None, key=lambda epoch: -1 if epoch is None else epoch)
     return [line for line in readout if line["epoch"] == last]
 
 

@@ -29,7 +29,8 @@ class Progress:
 
     def update(self, line: dict[str, Any]) -> None:
         """Show one line of the history."""
-        text = f"loss {shown(line['train_loss'])} train {shown(line['train_accuracy'])} test {shown(line['test_accuracy'])}"
+        loss, train, test = (shown(line[name]) for name in ("train_loss", "train_accuracy", "test_accuracy"))
+        text = f"loss {loss} train {train} test {test}"
         self.bar.n = line["epoch"]
         self.bar.set_postfix_str(text)
         if self.bar.disable:

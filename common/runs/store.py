@@ -1,4 +1,4 @@
-"""Where runs lie on disk, and when one is done: its record is there, holds this config, and its model has the recorded hash."""
+"""Where runs lie on disk, and when one is done: record, config and the model's hash agree."""
 
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ class Store:
             return None
         if record["config"] != as_dict(config):
             raise ValueError(
-                f"a run folder must hold its own config; move it away or use --force. Received: {self.folder(run_id(config))}"
+                "a run folder must hold its own config; move it away or use --force. "
+                f"Received: {self.folder(run_id(config))}"
             )
         path = self.model_path(config)
         return record if path.exists() and file_sha256(path) == record["model"]["sha256"] else None

@@ -7,16 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.data import corruption, datasets
-from common.data.preprocessing import Images, channel_statistics
+from common.data.arrays import Images, Labels
+from common.data.preprocessing import channel_statistics
 from common.runs.config import Config
 from common.seeds import stream
-
-Labels = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Images (n, h, w, c) on the 0-255 scale, the labels a user would have, the true ones, and the data set's indices."""
+    """Images on the 0-255 scale, the labels a user would have, the true ones, and the data set's own indices."""
 
     images: Images
     labels: Labels
@@ -57,7 +56,8 @@ def prepare(config: Config, data_dir: Path | None = None) -> Task:
     test = corrupt(config, data.x_test, data.y_test, np.arange(len(data.y_test)), data.num_classes, "test ")
     if config.validation_size >= len(known):
         raise ValueError(
-            f"validation_size must be below the {len(known)} training examples. Received: validation_size={config.validation_size}"
+            f"validation_size must be below the {len(known)} training examples. "
+            f"Received: validation_size={config.validation_size}"
         )
     order = stream(config.data_seed, "validation").permutation(len(known))
     held_out, trained = np.sort(order[: config.validation_size]), np.sort(order[config.validation_size :])

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.data import epochs
-from common.data.preprocessing import Images, crop_side
+from common.data.arrays import Images, Labels
+from common.data.preprocessing import crop_side
 from common.files import write
 from common.runs import initial_weights
 from common.runs.config import Config, Options, as_dict, run_id
@@ -35,7 +36,7 @@ class Trainer(Protocol):
     parameters: int
     description: Record
 
-    def put(self, images: Images, labels: NDArray[np.int64]) -> None: ...
+    def put(self, images: Images, labels: Labels) -> None: ...
     def train_epoch(self, plan: epochs.EpochPlan, learning_rate: float) -> None: ...
     def logits(self, images: Images) -> NDArray[np.float32]: ...
     def features(self, images: Images, layer: str) -> NDArray[np.float32]: ...
@@ -132,7 +133,7 @@ def share(correct: NDArray[np.bool_]) -> float | None:
     return float(correct.mean()) if len(correct) else None
 
 
-def cross_entropy(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float | None:
+def cross_entropy(logits: NDArray[np.float32], labels: Labels) -> float | None:
     """Mean cross-entropy in nats, or none where it is not finite."""
     shifted = logits.astype(np.float64) - logits.max(1, keepdims=True)
     loss = float(np.mean(np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(labels)), labels]))

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.linalg import eigh
 
+from common.analysis import linalg
 from common.analysis.linalg import principal_subspace
 
 TALL, WIDE, SQUARE = (300, 40), (40, 300), (60, 60)
@@ -34,6 +36,14 @@ def test_directions_are_the_leading_right_singular_vectors(shape, size):
     assert directions.dtype == np.float64
     assert directions.shape == (expected, shape[1])
     np.testing.assert_allclose(np.abs(np.sum(directions * right[:expected], axis=1)), 1, atol=1e-9)
+
+
+@SHAPES
+def test_the_smaller_side_is_decomposed(shape, monkeypatch):
+    sides = []
+    monkeypatch.setattr(linalg, "eigh", lambda moment, **options: sides.append(moment.shape) or eigh(moment, **options))
+    principal_subspace(decaying(shape), variance=0.9)
+    assert sides == [(min(shape), min(shape))]
 
 
 def test_both_sides_give_the_same_subspace():

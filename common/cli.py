@@ -95,12 +95,13 @@ def estimate(config: Config, records: Sequence[Record]) -> float | None:
 def summary(record: Record, options: Options) -> str:
     """What came out of a run, in a few lines."""
     outcome, store = record["outcome"], Store.of(options)
-    fitted = outcome["epochs_to_fit"]
+    fitted, seconds = outcome["epochs_to_fit"], record["time"]["train_seconds"]
+    names = ("train_accuracy", "test_accuracy", "test_accuracy_corrupted_labels")
+    train, test, corrupted = (percent(outcome[name]) for name in names)
     return "\n".join(
         [
-            f"{record['run_id']}: {outcome['epochs']} epochs ({outcome['stop_reason']}), {record['time']['train_seconds']:.0f} s",
-            f"  training accuracy {percent(outcome['train_accuracy'])}, test accuracy {percent(outcome['test_accuracy'])}"
-            f" (against equally corrupted labels {percent(outcome['test_accuracy_corrupted_labels'])})",
+            f"{record['run_id']}: {outcome['epochs']} epochs ({outcome['stop_reason']}), {seconds:.0f} s",
+            f"  training accuracy {train}, test accuracy {test} (against equally corrupted labels {corrupted})",
             f"  fitted ({outcome['fit_criterion']}): " + ("no" if fitted is None else f"epoch {fitted}"),
             f"  model  {store.models / record['model']['path']}",
             f"  record {store.folder(record['run_id'])}",

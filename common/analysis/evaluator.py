@@ -1,0 +1,73 @@
+"""Opens a saved model of either framework and reads predictions and layers out of it."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from common.data.arrays import Images
+from common.data.preprocessing import center_crop, crop_side, standardize
+from common.errors import check_choice
+from common.runs.config import Config, from_dict
+
+BATCH = 2000
+FRAMEWORKS = {".h5": "keras", ".pt": "torch"}
+
+
+def load(path: str | Path) -> SavedModel:
+    """The model of a `.h5` or `.pt` file; anything else, and a file that is not whole, is a ValueError of one line."""
+    path = Path(path)
+    if path.suffix not in FRAMEWORKS:
+        raise ValueError(f"a model file must end in .h5 or .pt. Received: {path}")
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no model file {path}")
+    return SavedModel(import_framework(FRAMEWORKS[path.suffix]).load(path), path)
+
+
+def import_framework(name: str) -> Any:
+    """The framework's `files` module, safely beside the other one.
+
+    TensorFlow imported before torch and triton ends in a segmentation fault with the CUDA wheels, so that these two,
+    where installed, come first (tensorflow/tensorflow issue 124205).
+    """
+    for module in ("torch", "triton"):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(module)
+    return importlib.import_module(f"{name}_models.files")
+
+
+class SavedModel:
+    """A network as it was saved; `layers` names its layers in order: "input" first, "logits" last in ours."""
+
+    def __init__(self, reader: Any, path: Path):
+        self._reader, self.path = reader, path
+        self.layers: tuple[str, ...] = reader.layers
+        self.input_shape: tuple[int, ...] = reader.input_shape
+        self.metadata: dict[str, Any] = reader.metadata
+        self.config: Config | None = from_dict(reader.metadata["config"]) if reader.metadata else None
+
+    def logits(self, x: ArrayLike) -> NDArray[np.float32]:
+        """Outputs of the last layer (n, num_classes) for (n, height, width, channels) in the model's input scale."""
+        return self.features(x, self.layers[-1])
+
+    def features(self, x: ArrayLike, layer: str) -> NDArray[np.float32]:
+        """Outputs of a layer after its activation, flattened in NHWC order: (n, d)."""
+        check_choice("layer", layer, self.layers)
+        inputs = np.asarray(x, np.float32)
+        if inputs.shape[1:] != self.input_shape:
+            raise ValueError(
+                f"data must fit the model's input shape {self.input_shape}. "
+                f"Received: examples of shape {inputs.shape[1:]}"
+            )
+        batches = [inputs[start : start + BATCH] for start in range(0, len(inputs), BATCH)]
+        return np.concatenate([self._reader.features(batch, layer) for batch in batches])
+
+    def prepare(self, images: Images, config: Config) -> NDArray[np.float32]:
+        """Model inputs from images on the 0-255 scale: the config's centre crop and input scale."""
+        side = crop_side(images.shape[1:], config.crop)
+        return standardize(center_crop(images, side), config.preprocessing, self.metadata.get("channel_statistics"))

@@ -1,0 +1,9 @@
+"""The two kinds of arrays that everything here passes on."""
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Images: TypeAlias = NDArray[np.uint8] | NDArray[np.float32]  # (n, height, width, channels), 0-255
+Labels: TypeAlias = NDArray[np.int64]  # (n,)

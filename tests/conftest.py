@@ -1,0 +1,33 @@
+"""Every test runs on one thread without network; those marked `data` need the real data sets."""
+
+import os
+from pathlib import Path
+
+os.environ.update(
+    {
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "TF_NUM_INTRAOP_THREADS": "1",
+        "TF_NUM_INTEROP_THREADS": "1",
+        "OFFLINE": "1",
+    }
+)
+
+import pytest  # noqa: E402
+
+from common.analysis.evaluator import import_framework  # noqa: E402
+from common.data.datasets import DATASETS, find_data_dir  # noqa: E402
+
+import_framework("keras")  # torch first, then Keras: tests use both
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Folder of the real data sets; where CI is set, missing data is a failure."""
+    folder = find_data_dir()
+    missing = [name for name in ("mnist", "fashion_mnist", "cifar10") if not (folder / DATASETS[name].folder).is_dir()]
+    if missing:
+        message = f"{', '.join(missing)} not in {folder.absolute()}: python -m common.data.datasets NAME"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+    return folder.absolute()

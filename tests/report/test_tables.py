@@ -1,0 +1,216 @@
+import csv
+import io
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from common.report.claims import load_targets
+from common.report.tables import (
+    Number,
+    Table,
+    best_on_test,
+    cell,
+    choose_layer,
+    layer_table,
+    published_table,
+    setting_of,
+)
+
+CONFIG = {
+    "model": "mlp3", "dataset": "cifar10", "framework": "keras", "train_size": None, "validation_size": 0,
+    "corruption": "none", "corruption_fraction": 0.0, "weight_decay": 0.0, "random_crop": False, "flip": False,
+    "epochs": 60, "learning_rate": 0.01, "seed": 0, "data_seed": 0,
+}  # fmt: skip
+TRUE_LABELS = {"model": "mlp3", "setting": "true labels", "quantity": "test accuracy, %"}
+
+
+def record(outcome=None, **changes):
+    config = {**CONFIG, **changes}
+    measured = {"train_accuracy": 1.0, "test_accuracy": 0.53, "test_accuracy_corrupted_labels": None}
+    return {
+        "run_id": repr(sorted(config.items(), key=str)),
+        "config": config,
+        "code": {"commit": "0123456789abcdef", "dirty": False},
+        "environment": {"device": "cpu", "processor": "Processor"},
+        "data": {"test_n": 10_000},
+        "outcome": {**measured, "epochs_to_fit": None, **(outcome or {})},
+    }
+
+
+def rows_of(table, **wanted):
+    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    return [row for row in rows if all(row[key] == value for key, value in wanted.items())]
+
+
+def published(records, **wanted):
+    return rows_of(published_table(load_targets("zhang_mlp"), records), **wanted)
+
+
+def test_cells():
+    assert cell(0.53391) == "53.39"
+    assert cell(None) == "–"
+    assert cell(None, missing="") == ""
+    assert cell(0.0) == "0.00"
+    assert cell(3) == "3"
+    assert cell(Number(0.5461, low=0.5410, high=0.5512)) == "54.61 [54.10, 55.12]"
+    assert cell(Number(None, low=0.5410, high=0.5512)) == "[54.10, 55.12]"
+    assert cell(Number(None)) == "–"
+    assert cell(Number(1.7857, "ratio")) == "1.79"
+    assert cell(Number(136.52, "components")) == "136.5"
+
+
+TABLE = Table("A & B", ["layer | name", "accuracy"], [["fc1 <x>", 0.5], ["fc|2", None]], "Made up.")
+
+
+def test_markdown():
+    assert TABLE.markdown() == (
+        "**A & B**\n\n| layer \\| name | accuracy |\n| :--- | ---: |\n| fc1 <x> | 50.00 |\n| fc\\|2 | – |\n\nMade up.\n"
+    )
+
+
+def test_csv():
+    assert TABLE.csv() == "layer | name,accuracy\nfc1 <x>,50.00\nfc|2,\n"
+    text = Table("", ["a, b"], [['x "y", z']]).csv()
+    assert list(csv.reader(io.StringIO(text))) == [["a, b"], ['x "y", z']]
+
+
+def test_html_is_escaped_and_well_formed():
+    figure = ElementTree.fromstring(TABLE.html())
+    assert [th.text for th in figure.iter("th")] == ["layer | name", "accuracy"]
+    assert [(td.text, td.get("class")) for td in figure.iter("td")] == [
+        ("fc1 <x>", None), ("50.00", "number"), ("fc|2", None), ("–", "number")
+    ]  # fmt: skip
+    assert figure.find("figcaption").text == "A & B"
+
+
+def test_rows_must_fit_the_columns():
+    with pytest.raises(ValueError, match="must have 2 cells"):
+        Table("", ["a", "b"], [[1]])
+
+
+@pytest.mark.parametrize(
+    ("corruption", "fraction", "weight_decay", "expected"),
+    [
+        ("none", 0.0, 0.0, "true_labels"),
+        ("uniform", 0.0, 0.0, "true_labels"),
+        ("uniform", 1.0, 0.0, "random_labels"),
+        ("ketha", 1.0, 0.0, "random_labels"),
+        ("uniform", 0.2, 0.0, "corrupted_labels"),
+        ("none", 0.0, 5e-5, "weight_decay"),
+        ("uniform", 1.0, 5e-5, "random_labels_weight_decay"),
+        ("other_class", 1.0, 0.0, "other_class"),
+        ("gaussian", 1.0, 1e-4, "gaussian_weight_decay"),
+    ],
+)
+def test_setting_of(corruption, fraction, weight_decay, expected):
+    config = {"corruption": corruption, "corruption_fraction": fraction, "weight_decay": weight_decay}
+    assert setting_of(config) == expected
+
+
+def test_published_beside_measured():
+    records = [record({"test_accuracy": accuracy}, seed=seed) for seed, accuracy in enumerate((0.52, 0.53, 0.54))]
+    (row,) = published(records, **TRUE_LABELS)
+    texts = {key: cell(value) for key, value in row.items()}
+    assert texts == {
+        "source": "Table 1", "model": "mlp3", "setting": "true labels", "quantity": "test accuracy, %",
+        "published": "52.39", "framework": "Keras", "measured": "53.00", "95 % interval": "[50.52, 55.48]",
+        "n": "t, 3 seeds", "verdict": "confirmed", "run on": "Processor; 012345678",
+    }  # fmt: skip
+
+
+def test_one_seed_far_from_the_band():
+    (row,) = published([record({"test_accuracy": 0.4})], **TRUE_LABELS)
+    assert (cell(row["measured"]), row["n"], row["verdict"]) == ("40.00", "Wilson, 1 seed", "not confirmed")
+    assert cell(row["95 % interval"]) == "[39.04, 40.96]"
+
+
+def test_training_accuracy_of_one_seed_has_no_interval_over_test_examples():
+    (row,) = published([record()], setting="true labels", quantity="train accuracy, %", model="mlp3")
+    assert (cell(row["95 % interval"]), row["n"], row["verdict"]) == ("–", "1 seed", "confirmed")
+
+
+def test_frameworks_have_rows_of_their_own_and_unmeasured_targets_stay():
+    table = published_table(load_targets("zhang_mlp"), [record(), record(framework="torch")])
+    measured = rows_of(table, **TRUE_LABELS)
+    assert [row["framework"] for row in measured] == ["Keras", "PyTorch"]
+    (missing,) = rows_of(table, model="mlp3", setting="random labels", quantity="test accuracy, %")
+    assert (missing["framework"], missing["measured"], missing["verdict"]) == (None, None, "not measured")
+
+
+def test_null_outcomes_are_not_measured():
+    (row,) = published([record({"test_accuracy": None})], **TRUE_LABELS)
+    assert (row["framework"], row["measured"], row["verdict"]) == ("Keras", None, "not measured")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"train_size": 1000}, {"validation_size": 5000}, {"epochs": 59}, {"random_crop": True}, {"flip": True},
+        {"dataset": "mnist"}, {"model": "mlp4"}, {"corruption": "other_class", "corruption_fraction": 1.0},
+    ],
+)  # fmt: skip
+def test_other_runs_are_not_taken_for_the_published_one(change):
+    assert {row["verdict"] for row in published([record(**change)])} == {"not measured"}
+
+
+def test_runs_that_differ_in_more_than_seeds_are_not_averaged():
+    records = [record(), record(seed=1), record(learning_rate=0.1), record()]  # the last has the first's run_id
+    rows = published(records, **TRUE_LABELS)
+    assert [(row["framework"], row["n"]) for row in rows] == [
+        ("Keras (learning_rate=0.01)", "t, 2 seeds"), ("Keras (learning_rate=0.1)", "Wilson, 1 seed")
+    ]  # fmt: skip
+
+
+def test_relative_epochs_and_corrupted_test_error():
+    corrupted = {"model": "mlp1", "corruption": "uniform", "corruption_fraction": 0.5}
+    records = [
+        record({"epochs_to_fit": 100}, model="mlp1", seed=1),
+        record({"epochs_to_fit": 28}, model="mlp1"),
+        record({"epochs_to_fit": 50, "test_accuracy_corrupted_labels": 0.2}, **corrupted),
+    ]
+    (row,) = published(records, setting="corrupted labels, 50 %", quantity="relative epochs to fit")
+    assert (cell(row["published"]), cell(row["measured"]), row["verdict"]) == ("1.79", "1.79", "no band")
+    (row,) = published(records, setting="corrupted labels, 50 %", quantity="test error corrupted labels, %")
+    assert [cell(row[key]) for key in ("published", "measured", "95 % interval")] == [
+        "79.61",
+        "80.00",
+        "[79.20, 80.77]",
+    ]
+
+
+def line(layer, correct, scored_on="test", fitted_on="corrupted_labels", probe="masc", epoch=60):
+    return {
+        "epoch": epoch, "layer": layer, "probe": probe, "fitted_on": fitted_on, "scored_on": scored_on,
+        "components": 12.34, "n": 100, "correct": correct,
+    }  # fmt: skip
+
+
+HELD_OUT = "validation_corrupted_labels"
+READOUT = [
+    *[line("fc4", 99, scored_on, epoch=0) for scored_on in ("test", HELD_OUT)],
+    *[line(layer, correct) for layer, correct in (("input", 90), ("fc1", 60), ("fc2", 80), ("fc3", 70))],
+    *[line(layer, correct, fitted_on="true_labels") for layer, correct in (("input", 95), ("fc1", 90), ("fc2", 80))],
+    *[line(layer, correct, HELD_OUT) for layer, correct in (("input", 50), ("fc2", 30), ("fc3", 40))],
+    line("logits", 20, probe="model", fitted_on=None),
+]
+
+
+def test_layers_are_chosen_on_held_out_examples_and_the_papers_choice_stands_beside_it():
+    assert choose_layer(READOUT) == "fc3"
+    assert best_on_test(READOUT) == "fc2"
+    assert best_on_test(READOUT, fitted_on="true_labels") == "fc1"
+    assert choose_layer([entry for entry in READOUT if entry["scored_on"] == "test"]) is None
+    assert choose_layer([]) is None
+    assert choose_layer([{**entry, "epoch": None} for entry in READOUT if entry["epoch"]]) == "fc3"
+    assert choose_layer([line("fc1", None, HELD_OUT)]) is None
+
+
+def test_layer_table():
+    table = layer_table(READOUT)
+    assert [[cell(value) for value in row] for row in table.rows] == [
+        ["input", "90.00 [82.56, 94.48]", "95.00 [88.82, 97.85]", "12.3", ""],
+        ["fc1", "60.00 [50.20, 69.06]", "90.00 [82.56, 94.48]", "12.3", ""],
+        ["fc2", "80.00 [71.12, 86.66]", "80.00 [71.12, 86.66]", "12.3", "test data, as in the papers"],
+        ["fc3", "70.00 [60.42, 78.11]", "–", "12.3", "held-out examples"],
+        ["the network's own output", "20.00 [13.34, 28.88]", "–", "–", ""],
+    ]
