@@ -18,8 +18,14 @@ from common.runs.store import PUBLISHED, Record, Store, read_record
 
 
 def parse(doc: str | None, **defaults: Any) -> Any:
-    """Flags of all dataclasses given by name, in one flat namespace; returns them as attributes of those names."""
-    fields = [(name, type(value), dataclasses.field(default=value)) for name, value in defaults.items()]
+    """Flags of all dataclasses given by name, in one flat namespace; returns them as attributes of those names.
+
+    A dataclass given as a type, not as a value with defaults, has arguments that must be named.
+    """
+    fields: list[Any] = [
+        (name, value) if isinstance(value, type) else (name, type(value), dataclasses.field(default=value))
+        for name, value in defaults.items()
+    ]
     arguments = dataclasses.make_dataclass("arguments", fields, frozen=True)
     settings = (tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes)
     return tyro.cli(arguments, description=doc, config=settings)
@@ -90,6 +96,30 @@ def estimate(config: Config, records: Sequence[Record]) -> float | None:
         if record["outcome"]["epochs"] and all(record["config"][name] == getattr(config, name) for name in like)
     ]  # fmt: skip
     return statistics.median(costs) * config.epochs if costs else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Grid:
+    """A run for each combination of these values."""
+
+    models: tuple[str, ...] = ("mlp1", "mlp3")
+    """Architectures."""
+    fractions: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+    """Corrupted fractions of the training labels; 0 means true labels, whatever the rule."""
+    frameworks: tuple[str, ...] = ("keras", "torch")
+    """Frameworks."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """Seeds of weights and order."""
+
+    def configs(self, base: Config) -> list[Config]:
+        """Over a base config whose corruption rule is used at fractions above 0."""
+        return [
+            dataclasses.replace(
+                config, corruption=base.corruption if fraction else "none", corruption_fraction=fraction
+            )
+            for fraction in self.fractions
+            for config in sweep.grid(base, model=self.models, framework=self.frameworks, seed=self.seeds)
+        ]
 
 
 def summary(record: Record, options: Options) -> str:

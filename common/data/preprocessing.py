@@ -35,8 +35,8 @@ def crop_and_flip(
 
 def channel_statistics(images: Images) -> tuple[list[float], list[float]]:
     """Mean and standard deviation of each channel of the training images, on the 0-1 scale."""
-    mean, std = np.mean(images, (0, 1, 2), np.float64), np.std(images, (0, 1, 2), np.float64)
-    return (mean / 255).tolist(), (std / 255).tolist()
+    mean, std = (measure(images, axis=(0, 1, 2), dtype=np.float64) for measure in (np.mean, np.std))
+    return [float(value) / 255 for value in mean], [float(value) / 255 for value in std]
 
 
 def standardize(images: Images, kind: str, statistics: tuple[list[float], list[float]] | None) -> NDArray[np.float32]:

@@ -7,8 +7,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
+from common import files
 from common.report.claims import Count, claim_of, judge, wilson_interval
 
 Record = Mapping[str, Any]  # run.json
@@ -79,6 +81,11 @@ class Table:
         writer.writerow(self.columns)
         writer.writerows([[cell(value, missing="") for value in row] for row in self.rows])
         return text.getvalue()
+
+    def save(self, path: Path) -> None:
+        """Write `path`.md and `path`.csv."""
+        files.write(path.with_suffix(".md"), self.markdown())
+        files.write(path.with_suffix(".csv"), self.csv())
 
     def html(self) -> str:
         """HTML table in a box of its own that scrolls sideways."""

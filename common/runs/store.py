@@ -75,6 +75,14 @@ class Store:
             yield
 
 
+def all_records(store: Store) -> list[Record]:
+    """Every record under the store, in the order of their ids."""
+    found = [read_record(path) for path in sorted(store.results.glob("runs/*/run.json"))]
+    if not found:
+        raise FileNotFoundError(f"there are no records under {store.results / 'runs'}")
+    return found
+
+
 def read_record(path: Path) -> Record:
     """A run.json, with the parts every reader relies on checked."""
     try:

@@ -1,0 +1,122 @@
+"""Keras against PyTorch: the same settings, measure by measure."""
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from common.report.claims import CONFIDENCE, estimate
+from common.report.tables import FRAMEWORKS, Number, Table, accuracies, best_on_test, choose_layer, last_epoch
+
+Record = Mapping[str, Any]
+Line = Mapping[str, Any]
+APART = ("framework", "seed")
+
+
+def chosen_layer_accuracy(readout: Sequence[Line]) -> float | None:
+    """Test accuracy of the probe, fitted on corrupted labels, on the layer chosen on held-out training examples."""
+    return _layer_accuracy(readout, choose_layer(readout))
+
+
+def best_layer_accuracy(readout: Sequence[Line]) -> float | None:
+    """The papers' number: test accuracy on the layer that the test data chose."""
+    return _layer_accuracy(readout, best_on_test(readout))
+
+
+def _layer_accuracy(readout: Sequence[Line], layer: str | None) -> float | None:
+    if layer is None:
+        return None
+    line = accuracies(last_epoch(readout), "masc", "corrupted_labels")[layer]
+    return float(line["correct"] / line["n"])
+
+
+def _seconds_per_epoch(record: Record, _: Sequence[Line]) -> float | None:
+    epochs = record["outcome"]["epochs"]
+    return float(record["time"]["train_seconds"] / epochs) if epochs else None
+
+
+def _outcome(name: str) -> Callable[[Record, Sequence[Line]], float | None]:
+    return lambda record, _: record["outcome"][name]
+
+
+MEASURES: dict[str, tuple[str, Callable[[Record, Sequence[Line]], float | None]]] = {
+    "training accuracy, %": ("fraction", _outcome("train_accuracy")),
+    "test accuracy, %": ("fraction", _outcome("test_accuracy")),
+    "epochs to fit": ("ratio", _outcome("epochs_to_fit")),
+    "MASC, layer chosen on held-out examples, %": ("fraction", lambda _, lines: chosen_layer_accuracy(lines)),
+    "MASC, layer chosen on test data, %": ("fraction", lambda _, lines: best_layer_accuracy(lines)),
+    "seconds per epoch": ("ratio", _seconds_per_epoch),
+}
+
+
+def comparison_table(records: Sequence[Record], readouts: Mapping[str, Sequence[Line]]) -> Table:
+    """A row for each setting and measure: both frameworks' mean with 95 % t interval and n, and their difference."""
+    settings: dict[str, list[Record]] = defaultdict(list)
+    for record in {record["run_id"]: record for record in records}.values():
+        rest = {name: value for name, value in record["config"].items() if name not in APART}
+        settings[json.dumps(rest, sort_keys=True)].append(record)
+    both = [group for group in settings.values() if {r["config"]["framework"] for r in group} == set(FRAMEWORKS)]
+    rows = [
+        [_setting(group[0]["config"]), measure, *cells]
+        for group in both
+        for measure, (unit, of) in MEASURES.items()
+        if (cells := _cells(group, readouts, unit, of)) is not None
+    ]
+    columns = ["setting", "measure", "Keras", "n", "PyTorch", "n", "PyTorch - Keras"]
+    note = (
+        "Brackets: 95 % t intervals over seeds, of the difference Welch's; none for a single seed. Seeds share the "
+        "data, its corruption, and from seed to seed the initial weights and the order, in both frameworks. "
+        "Seconds are comparable where the runs had the same machine to themselves."
+    )
+    return Table("Keras and PyTorch, the same runs", columns, rows, note)
+
+
+def _setting(config: Mapping[str, Any]) -> str:
+    labels = (
+        "true labels" if config["corruption"] == "none" else f"{config['corruption']} {config['corruption_fraction']:g}"
+    )
+    decay = f", weight decay {config['weight_decay']:g}" if config["weight_decay"] else ""
+    return f"{config['model']}, {config['dataset']}, {labels}{decay}"
+
+
+def _cells(
+    group: Sequence[Record],
+    readouts: Mapping[str, Sequence[Line]],
+    unit: str,
+    of: Callable[[Record, Sequence[Line]], float | None],
+) -> list[object] | None:
+    """Mean and n for each framework and the difference; none where a framework has no value."""
+    values = {
+        framework: [
+            value
+            for record in group
+            if record["config"]["framework"] == framework
+            and (value := of(record, readouts.get(record["run_id"], []))) is not None
+        ]
+        for framework in FRAMEWORKS
+    }
+    if not all(values.values()):
+        return None
+    cells: list[object] = []
+    for found in map(estimate, values.values()):
+        cells += [Number(found.mean, unit, found.low, found.high), str(found.n)]
+    return [*cells, Number(*difference(values["torch"], values["keras"], unit))]
+
+
+def difference(
+    first: Sequence[float], second: Sequence[float], unit: str = "fraction"
+) -> tuple[float, str, float | None, float | None]:
+    """Difference of the means, its unit, and the ends of Welch's 95 % interval where both have two values or more."""
+    mean = float(np.mean(first) - np.mean(second))
+    if min(len(first), len(second)) < 2:
+        return mean, unit, None, None
+    squares = [float(np.var(values, ddof=1)) / len(values) for values in (first, second)]
+    if sum(squares) == 0:
+        return mean, unit, mean, mean
+    parts = [square**2 / (len(values) - 1) for square, values in zip(squares, (first, second), strict=True)]
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, sum(squares) ** 2 / sum(parts))) * math.sqrt(sum(squares))
+    return mean, unit, mean - half, mean + half
