@@ -90,7 +90,10 @@ def main():
         )
         return
     for name in arguments.decoding.models:
-        readout, label = read(name, arguments.decoding, arguments.options), Path(name).stem
+        readout, label = (
+            read(name, arguments.decoding, arguments.options),
+            Path(name).name.removesuffix(".h5").removesuffix(".pt"),
+        )
         folder = Store.of(arguments.options).results / "decoding" / label
         table = layer_table(readout, f"{label}: test accuracy by layer")
         table.save(folder / "layers")

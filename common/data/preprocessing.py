@@ -35,8 +35,9 @@ def crop_and_flip(
 
 def channel_statistics(images: Images) -> tuple[list[float], list[float]]:
     """Mean and standard deviation of each channel of the training images, on the 0-1 scale."""
-    mean, std = (measure(images, axis=(0, 1, 2), dtype=np.float64) for measure in (np.mean, np.std))
-    return [float(value) / 255 for value in mean], [float(value) / 255 for value in std]
+    channels = [images[..., channel] for channel in range(images.shape[-1])]
+    mean = [float(np.mean(values, dtype=np.float64)) / 255 for values in channels]
+    return mean, [float(np.std(values, dtype=np.float64)) / 255 for values in channels]
 
 
 def standardize(images: Images, kind: str, statistics: tuple[list[float], list[float]] | None) -> NDArray[np.float32]:
