@@ -11,6 +11,7 @@ from typing import Any
 
 import tyro
 
+from common.analysis.readout import decode_run
 from common.report import figures
 from common.runs import sweep
 from common.runs.config import Config, Options, run_id, smoke
@@ -64,6 +65,9 @@ def run_all(configs: Sequence[Config], options: Options) -> list[Record]:
         print(listing(configs, store))
         sys.exit()
     records = sweep.run(configs, options)
+    if options.decode:
+        for config in configs:
+            decode_run(config, dataclasses.replace(options, force=False))
     for record in records:
         path = store.folder(record["run_id"]) / "learning_curves.png"
         if options.force or not path.exists() or path.stat().st_mtime < (path.parent / "run.json").stat().st_mtime:

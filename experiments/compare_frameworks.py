@@ -11,10 +11,9 @@ Time:      --list estimates it; about 4 minutes a run of 60 epochs on CIFAR-10 o
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.analysis.readout import decode_run
 from common.cli import Grid, one_line_errors, parse, run_all
 from common.report.comparison import comparison_table
-from common.runs.config import Config, Options, from_dict
+from common.runs.config import Config, Options
 from common.runs.store import Store, all_records
 
 
@@ -33,10 +32,10 @@ def main():
     if arguments.source.records:
         source = Store(arguments.source.records)
         records = all_records(source)
-        readouts = {record["run_id"]: source.readout(record["run_id"]) for record in records}
     else:
+        source = store
         records = run_all(arguments.grid.configs(arguments.config), arguments.options)
-        readouts = {r["run_id"]: decode_run(from_dict(r["config"]), arguments.options) for r in records}
+    readouts = {record["run_id"]: source.readout(record["run_id"]) for record in records}
     table = comparison_table(records, readouts)
     table.save(store.results / "compare_frameworks" / "table")
     print(f"{table.markdown()}\n{store.results / 'compare_frameworks'}")

@@ -74,32 +74,31 @@ def read(name, decoding, options):
     return decode(store.model_path(config), decoding.given(), options, decoding.layers, decoding.variance)
 
 
-def found(name, options):
-    """Whether the model file or the run's record is there."""
-    return Path(name).is_file() or Store.of(options).record(name) is not None
+def label_of(name):
+    """Run id, or file name without its ending."""
+    return Path(name).name.removesuffix(".h5").removesuffix(".pt")
+
+
+def decode_and_draw(name, decoding, options):
+    """Read one model out, and keep lines, table and figure."""
+    label = label_of(name)
+    folder = Store.of(options).results / "decoding" / label
+    readout = read(name, decoding, options)
+    table = layer_table(readout, f"{label}: test accuracy by layer")
+    table.save(folder / "layers")
+    write_lines(folder / "readout.jsonl", readout)
+    figures.save(figures.layer_accuracies({label: readout}, "Layer accuracies"), folder / "layers.png")
+    print(f"{table.markdown()}\n{folder}")
 
 
 def main():
     arguments = parse(__doc__, decoding=Decoding, options=Options())
-    if arguments.options.list:
-        print(
-            "\n".join(
-                f"{'done' if found(name, arguments.options) else 'missing':8}{name}"
-                for name in arguments.decoding.models
-            )
-        )
-        return
     for name in arguments.decoding.models:
-        readout, label = (
-            read(name, arguments.decoding, arguments.options),
-            Path(name).name.removesuffix(".h5").removesuffix(".pt"),
-        )
-        folder = Store.of(arguments.options).results / "decoding" / label
-        table = layer_table(readout, f"{label}: test accuracy by layer")
-        table.save(folder / "layers")
-        write_lines(folder / "readout.jsonl", readout)
-        figures.save(figures.layer_accuracies({label: readout}, "Layer accuracies"), folder / "layers.png")
-        print(f"{table.markdown()}\n{folder}")
+        if arguments.options.list:
+            done = (Store.of(arguments.options).results / "decoding" / label_of(name) / "layers.md").exists()
+            print(f"{'done' if done else 'missing':8}{name}")
+        else:
+            decode_and_draw(name, arguments.decoding, arguments.options)
 
 
 if __name__ == "__main__":

@@ -11,23 +11,12 @@ Deviations: test error is shown against true labels; the record also holds it ag
            what the published Figure 1c shows
 """
 
-from dataclasses import dataclass
-
-from common.analysis.readout import decode_run
 from common.cli import Grid, one_line_errors, parse, run_all
 from common.report import figures
 from common.report.comparison import chosen_layer_accuracy
 from common.report.tables import Number, Table
-from common.runs.config import Config, Options, from_dict
+from common.runs.config import Config, Options
 from common.runs.store import Store
-
-
-@dataclass(frozen=True)
-class Decoding:
-    """Whether the layers are read out as well."""
-
-    decode: bool = False
-    """Fit the minimum angle subspace classifier on every layer of every model."""
 
 
 def row(record, readout):
@@ -55,11 +44,10 @@ def sweep_table(rows):
 
 
 def main():
-    arguments = parse(__doc__, config=Config(corruption="uniform"), grid=Grid(), decoding=Decoding(), options=Options())
+    arguments = parse(__doc__, config=Config(corruption="uniform"), grid=Grid(), options=Options())
     options = arguments.options
     records = run_all(arguments.grid.configs(arguments.config), options)
-    readouts = [decode_run(from_dict(r["config"]), options) if arguments.decoding.decode else [] for r in records]
-    rows = [row(record, readout) for record, readout in zip(records, readouts, strict=True)]
+    rows = [row(record, Store.of(options).readout(record["run_id"])) for record in records]
     folder = Store.of(options).results / "label_corruption_sweep"
     for model in arguments.grid.models:
         chosen = [row for row in rows if row["model"] == model]

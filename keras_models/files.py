@@ -25,8 +25,8 @@ class Reader:
         """float32 (n, d): one batch's outputs of a layer, flattened in NHWC order."""
         if layer not in self._taps:
             output = self.model.get_layer(layer).output
-            self._taps[layer] = keras.Model(self.model.inputs, output)
-        outputs = keras.ops.convert_to_numpy(self._taps[layer].predict_on_batch(x))
+            self._taps[layer] = keras.Model(self.model.inputs[0], output)
+        outputs = keras.ops.convert_to_numpy(self._taps[layer](x, training=False))
         return outputs.reshape(len(outputs), -1).astype("float32", copy=False)
 
 

@@ -7,7 +7,7 @@ CANONICAL = {"weight": "kernel", "bias": "bias"}
 
 
 def to_canonical(state_dict):
-    """Arrays under canonical names from a state dict."""
+    """Arrays under canonical names from a state dict, copied."""
     return {
         canonical_name(name): kernel_from_torch(tensor.detach().cpu().numpy()) for name, tensor in state_dict.items()
     }
@@ -25,8 +25,8 @@ def canonical_name(name):
 
 def kernel_from_torch(array):
     """(out, in) to (in, out), OIHW to HWIO; vectors stay."""
-    return np.ascontiguousarray(
-        array.T if array.ndim == 2 else array.transpose(2, 3, 1, 0) if array.ndim == 4 else array
+    return np.array(
+        array.T if array.ndim == 2 else array.transpose(2, 3, 1, 0) if array.ndim == 4 else array, order="C"
     )
 
 

@@ -54,13 +54,15 @@ class Trainer:
             top, left = (images.shape[1] - side) // 2, (images.shape[2] - side) // 2
             images = images[:, top : top + side, left : left + side]
         else:
-            window = torch.arange(side, device=images.device)
-            rows, columns = offsets[:, :1] + window, offsets[:, 1:] + window
-            images = images[
-                torch.arange(len(images), device=images.device)[:, None, None], rows[:, :, None], columns[:, None]
-            ]
+            # All rows of `side` pixels as one overlapping view: a crop is a choice of rows, copied whole.
+            n, height, width, channels = images.shape
+            rows = images.flatten().as_strided((n * height * width - side + 1, side * channels), (channels, 1))
+            start = torch.arange(n, device=images.device) * height * width + offsets[:, 0] * width + offsets[:, 1]
+            window = start[:, None] + torch.arange(side, device=images.device) * width
+            images = rows[window].view(n, side, side, channels)
         if flips is not None:
-            images = torch.where(flips[:, None, None, None], images.flip(2), images)
+            images = images.clone()
+            images[flips] = images[flips].flip(2)
         return self._standardize(images.float() / 255)
 
     def _standardize(self, x):
@@ -100,14 +102,16 @@ class Trainer:
     def get_optimizer_state(self):
         """Arrays that, with the weights, make a resumed run exact."""
         state = self.optimizer.state_dict()["state"]
-        return {f"{index}/{name}": value.cpu().numpy() for index in state for name, value in state[index].items()}
+        return {
+            f"{index}/{name}": value.cpu().numpy().copy() for index in state for name, value in state[index].items()
+        }
 
     def set_optimizer_state(self, arrays):
         """Inverse of `get_optimizer_state`."""
         state = {}
         for key, array in arrays.items():
             index, name = key.split("/")
-            state.setdefault(int(index), {})[name] = torch.from_numpy(array)
+            state.setdefault(int(index), {})[name] = torch.tensor(array)
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
 
     def save(self, path, metadata):

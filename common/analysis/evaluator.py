@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,17 @@ def load(path: str | Path) -> SavedModel:
 def import_framework(name: str) -> Any:
     """The framework's `files` module, safely beside the other one.
 
-    TensorFlow imported before torch and triton ends in a segmentation fault with the CUDA wheels, so that these two,
-    where installed, come first (tensorflow/tensorflow issue 124205).
+    TensorFlow imported before torch and triton ends in a segmentation fault with the CUDA wheels (tensorflow issue
+    124205), so that these two, where installed, come first; a process that has trained in Keras stays without them.
     """
-    for module in ("torch", "triton"):
-        with contextlib.suppress(ImportError):
-            importlib.import_module(module)
+    if "tensorflow" not in sys.modules:
+        for module in ("torch", "triton"):
+            with contextlib.suppress(ImportError):
+                importlib.import_module(module)
+    elif name == "torch" and "torch" not in sys.modules:
+        raise ValueError(
+            "a .pt must be loaded before Keras is imported, or in another process. Received: framework='torch'"
+        )
     return importlib.import_module(f"{name}_models.files")
 
 

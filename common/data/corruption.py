@@ -1,5 +1,7 @@
 """Corruption of labels and of images, drawn once per run from named random streams (Zhang et al. 2017, section 2.1)."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -70,9 +72,11 @@ def corrupt_images(
         order = generator.permuted(np.tile(np.arange(values.shape[1]), (len(values), 1)), axis=1)
         corrupted[mask] = np.take_along_axis(values, order[..., None], axis=1).reshape(chosen.shape)
     else:
-        corrupted[mask] = generator.permuted(chosen.reshape(len(chosen), -1), axis=1).reshape(chosen.shape)
+        values = chosen.reshape(len(chosen), math.prod(chosen.shape[1:]))
+        corrupted[mask] = generator.permuted(values, axis=1).reshape(chosen.shape)
     return corrupted, mask
 
 
 def _positions(images: Images) -> Images:
-    return images.reshape(len(images), -1, images.shape[-1])
+    n, height, width, channels = images.shape
+    return images.reshape(n, height * width, channels)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -97,6 +98,9 @@ class Config:
     """Version of the training procedure; raised when a change of code changes numbers."""
 
     def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):  # 1 and 1.0 are one value and must have one identity
+            if field.type in ("float", "float | None") and isinstance(value := getattr(self, field.name), int):
+                object.__setattr__(self, field.name, float(value))
         for name, allowed in CHOICES.items():
             check_choice(name, getattr(self, name), allowed)
         for name, holds, rule in self._rules():
@@ -109,6 +113,7 @@ class Config:
             ("corruption_fraction", self.corruption != "none" or self.corruption_fraction == 0,
              "0 where corruption is none (name a rule with --corruption)"),
             ("stop_accuracy", self.stop_accuracy is None or 0 < self.stop_accuracy <= 1, "above 0 and at most 1"),
+            ("stop_loss", self.stop_loss is None or 0 < self.stop_loss < math.inf, "positive and finite"),
             ("fit_accuracy", 0 < self.fit_accuracy <= 1, "above 0 and at most 1"),
             ("train_size", self.train_size is None or self.train_size > 0, "positive"),
             ("validation_size", self.validation_size >= 0, "0 or more"),
@@ -116,9 +121,9 @@ class Config:
             ("random_crop", not self.random_crop or self.crop is not None, "off where crop is none"),
             ("epochs", self.epochs >= 0, "0 or more"),
             ("batch_size", self.batch_size > 0, "positive"),
-            ("learning_rate", self.learning_rate > 0, "positive"),
+            ("learning_rate", 0 < self.learning_rate < math.inf, "positive and finite"),
             ("momentum", 0 <= self.momentum < 1, "at least 0 and below 1"),
-            ("weight_decay", self.weight_decay >= 0, "0 or more"),
+            ("weight_decay", 0 <= self.weight_decay < math.inf, "finite and 0 or more"),
             ("decay", 0 < self.decay <= 1, "above 0 and at most 1"),
             ("decay_epochs", (self.schedule == "steps") == bool(self.decay_epochs),
              "given with the schedule steps, and only there"),
@@ -151,6 +156,8 @@ class Options:
     """Address of a running dask scheduler, tcp://host:port; none starts a local cluster."""
     checkpoint_every: int = 5
     """Epochs between checkpoints."""
+    decode: bool = False
+    """Also read the layers out: the minimum angle subspace classifier on every layer of the trained network."""
     tensorboard: bool = False
     """Also write TensorBoard event files into the run's folder."""
     force: bool = False

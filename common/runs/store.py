@@ -98,7 +98,8 @@ def read_record(path: Path) -> Record:
             raise TypeError("model.sha256 must be text")
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
-            f"record must be a run.json that the suite wrote; restore it or use --force. Received: {path} ({error!r})"
+            "record must be a run.json that the suite wrote; restore it or use --force. "
+            f"Received: {path} ({type(error).__name__}: {error})"
         ) from error
     return record
 

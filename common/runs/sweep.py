@@ -15,7 +15,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from common.runs.config import Config, Options, as_dict, from_dict, run_id
+from common.runs.config import Config, Options, as_dict, run_id
 from common.runs.store import Record, Store
 from common.runs.threads import thread_environment
 from common.runs.training import train
@@ -45,7 +45,7 @@ def distribute(configs: Sequence[Config], options: Options) -> list[str]:
     threads = options.threads or max(1, (os.cpu_count() or 1) // workers)
     options = dataclasses.replace(options, threads=threads, tensorboard=options.tensorboard)
     cluster: Any = options.scheduler or LocalCluster(
-        n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=50
+        n_workers=workers, threads_per_worker=1, dashboard_address=":0", silence_logs=50
     )
     failures = []
     with Client(cluster) as client:
@@ -75,13 +75,13 @@ def child(config: Config, options: Options) -> str:
     """One run in a child process with pinned threads; "" or a line that says why it failed. Runs on a dask worker."""
     text = json.dumps({"config": as_dict(config), "options": encode(options), "parent": os.getpid()})
     process = subprocess.run(
-        [sys.executable, "-m", "common.runs.sweep"],
+        [sys.executable, "-m", "common.job"],
         input=text, text=True, capture_output=True, env=os.environ | thread_environment(options.threads),
     )  # fmt: skip
     if process.returncode == 0:
         return ""
-    lines = process.stderr.strip().splitlines() or [f"exit status {process.returncode}"]
-    return f"{run_id(config)}: {lines[-1]}"
+    reason = process.stderr.strip().splitlines()[-1:] if process.returncode > 0 else []
+    return f"{run_id(config)}: {''.join(reason) or f'ended with status {process.returncode}'}"
 
 
 def encode(options: Options) -> dict[str, Any]:
@@ -115,13 +115,3 @@ def grid(base: Config, **values: Sequence[Any]) -> Iterator[Config]:
     (name, first), *rest = values.items()
     for value in first:
         yield from grid(dataclasses.replace(base, **{name: value}), **dict(rest))
-
-
-def main() -> None:
-    task = json.load(sys.stdin)
-    die_with(task["parent"])
-    train(from_dict(task["config"]), decode(task["options"]))
-
-
-if __name__ == "__main__":
-    main()

@@ -154,11 +154,12 @@ def restore(path: Path, config: Config, trainer: Trainer) -> list[Record]:
         with np.load(path) as file:
             arrays = dict(file)
         content = json.loads(arrays.pop("json").tobytes())
+        fits = content["config"] == as_dict(config)
     except FileNotFoundError:
         return []
     except Exception as error:
         raise ValueError(f"checkpoint must be whole; delete it to start again. Received: {path} ({error})") from error
-    if content["config"] != as_dict(config):
+    if not fits:
         return []
     parts: dict[str, Arrays] = {"weights": {}, "optimizer": {}}
     for key, array in arrays.items():

@@ -1,0 +1,259 @@
+"""What an epoch costs: MLP 3x512 on 50,000 images of CIFAR-10's shape, as ratios measured in one run.
+
+Claim:     an epoch costs at most 1.4 times its matrix products alone, in either framework; the usual PyTorch loop
+           (torchvision transforms, DataLoader, eager float32) takes at least 1.7 times as long as ours, 3 times
+           where ours uses bfloat16; for data and augmentation alone, without the model, at least 15 times
+Run:       python experiments/benchmark_training.py [--repeats 5] [--threads 2] [--wait-policy ACTIVE]
+Result:    a table on standard output and under results/benchmark_training/: medians of repeats that take turns
+Time:      about 8 minutes on two cores; nothing else may run on the machine
+"""
+
+import contextlib
+import importlib
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from common.cli import one_line_errors, parse
+from common.data import epochs
+from common.report.tables import Number, Table
+from common.runs.config import Config, Options
+from common.runs.store import Store
+from common.runs.threads import thread_environment
+
+SHAPE, SIDE, CLASSES, BATCH = (32, 32, 3), 28, 10, 128
+WIDTHS = (SIDE * SIDE * 3, 512, 512, 512, CLASSES)
+LOADERS = {"workers 0": 0, "workers 2": 2}
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """How it is measured."""
+
+    repeats: int = 5
+    """Times each part is measured."""
+    wait_policy: str = os.environ.get("OMP_WAIT_POLICY", "PASSIVE")
+    """OMP_WAIT_POLICY of the measured processes: PASSIVE as in the suite's runs, or ACTIVE."""
+
+
+def data(examples):
+    """Random uint8 images and labels."""
+    generator = np.random.default_rng(0)
+    return generator.integers(0, 256, (examples, *SHAPE), dtype=np.uint8), generator.integers(0, CLASSES, examples)
+
+
+def trainer_epoch(framework, examples, **fields):
+    """The suite's own epoch, as a function."""
+    config = Config(framework=framework, **fields)
+    trainer = importlib.import_module(f"{framework}_models.trainer").Trainer(config, SHAPE, CLASSES)
+    trainer.put(*data(examples))
+    return lambda: trainer.train_epoch(plan(config, examples), 0.01)
+
+
+def plan(config, examples):
+    return epochs.draw(0, 0, examples, SHAPE, SIDE, config.random_crop, config.flip)
+
+
+def products(normal, transpose):
+    """Operands of one step's matrix products: x W, then x^T g for every layer and g W^T for all but the first."""
+    pairs = []
+    for index, (inputs, outputs) in enumerate(zip(WIDTHS, WIDTHS[1:], strict=False)):
+        x, weights, gradient = normal(BATCH, inputs), normal(inputs, outputs), normal(BATCH, outputs)
+        pairs += [(x, weights), (transpose(x), gradient)] + [(gradient, transpose(weights))] * (index > 0)
+    return pairs
+
+
+def steps(examples):
+    return range(-(-examples // BATCH))
+
+
+def keras_parts(examples):
+    epoch = trainer_epoch("keras", examples)
+    import keras
+    import tensorflow as tf
+
+    # Transposed operands as the gradient passes them: flags of the product, not copies.
+    pairs = products(lambda *shape: keras.random.normal(shape), lambda x: (x,))
+
+    def multiply():
+        for _ in steps(examples):
+            for a, b in pairs:
+                flags = {"transpose_a": isinstance(a, tuple), "transpose_b": isinstance(b, tuple)}
+                tf.matmul(a[0] if flags["transpose_a"] else a, b[0] if flags["transpose_b"] else b, **flags)
+
+    return {"products": multiply, "epoch": epoch}
+
+
+def torch_parts(examples):
+    import torch
+
+    augmented = Config(framework="torch", random_crop=True, flip=True)
+    trainer = importlib.import_module("torch_models.trainer").Trainer(augmented, SHAPE, CLASSES)
+    trainer.put(*data(examples))
+    # PyTorch keeps weights as (out, in): x W is a product with a transposed view, as in torch.nn.functional.linear.
+    pairs = products(torch.randn, torch.t)
+    pairs = [(a, b.t().contiguous().t()) if len(a) == BATCH else (a, b) for a, b in pairs]
+
+    def multiply():
+        for _ in steps(examples):
+            for a, b in pairs:
+                torch.mm(a, b)
+
+    def augment():
+        drawn = plan(augmented, examples)
+        order, offsets, flips = (torch.from_numpy(part) for part in (drawn.order, drawn.offsets, drawn.flips))
+        for start in range(0, examples, BATCH):
+            part = slice(start, start + BATCH)
+            trainer.prepare(trainer.images[order[part]], offsets[part], flips[part])
+
+    return {
+        "products": multiply,
+        "epoch": trainer_epoch("torch", examples),
+        "epoch bfloat16": trainer_epoch("torch", examples, precision="bfloat16"),
+        "data": augment,
+    }
+
+
+def usual_parts(examples):
+    """The loop that most PyTorch code has: an image at a time through torchvision's transforms, eager float32."""
+    import torch
+    from PIL import Image
+    from torchvision import transforms
+
+    from torch_models import MODELS
+
+    pixels, labels = data(examples)
+
+    class Images(torch.utils.data.Dataset):
+        def __init__(self, *crop):
+            self.transform = transforms.Compose([*crop, transforms.ToTensor(), transforms.Lambda(standardize)])
+
+        def __len__(self):
+            return examples
+
+        def __getitem__(self, index):
+            return self.transform(Image.fromarray(pixels[index])), int(labels[index])
+
+    def loader(workers, *crop):
+        return torch.utils.data.DataLoader(Images(*crop), BATCH, shuffle=True, num_workers=workers)
+
+    model = MODELS["mlp3"]((SIDE, SIDE, 3), CLASSES)
+    optimizer = torch.optim.SGD(model.parameters(), 0.01, 0.9)
+
+    def epoch(workers):
+        for x, y in loader(workers, transforms.CenterCrop(SIDE)):
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(model(x.permute(0, 2, 3, 1)), y).backward()
+            optimizer.step()
+
+    def augment(workers):
+        for _ in loader(workers, transforms.RandomCrop(SIDE), transforms.RandomHorizontalFlip()):
+            pass
+
+    parts = {"epoch": epoch, "data": augment}
+    return {f"{name} {key}": lambda f=f, n=n: f(n) for name, f in parts.items() for key, n in LOADERS.items()}
+
+
+def standardize(x):
+    """Per-image standardization, as everybody writes it."""
+    return (x - x.mean()) / x.std().clamp_min((SIDE * SIDE * 3) ** -0.5)
+
+
+PARTS = {"keras": keras_parts, "torch": torch_parts, "usual": usual_parts}
+
+
+def serve(name, examples):
+    """Measure the parts named on standard input, a line each; the first round warms up."""
+    parts = PARTS[name](examples)
+    print(*parts, sep=",", flush=True)
+    for line in sys.stdin:
+        start = time.perf_counter()
+        parts[line.strip()]()
+        seconds = time.perf_counter() - start
+        print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, flush=True)
+
+
+@contextlib.contextmanager
+def servers(benchmark, threads, examples):
+    """A process for each framework and one for the usual loop."""
+    environment = os.environ | {"OMP_WAIT_POLICY": benchmark.wait_policy}
+    environment |= thread_environment(threads) | {"OMP_WAIT_POLICY": benchmark.wait_policy}
+    command = [sys.executable, __file__, "serve", str(examples)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    started = {name: subprocess.Popen([*command, name], env=environment, **pipes) for name in PARTS}
+    try:
+        yield started
+    finally:
+        for process in started.values():
+            process.kill()
+
+
+def measure(benchmark, threads, examples):
+    """Median seconds of each part, and peak memory in GB of each process."""
+    seconds, memory = {}, {}
+    with servers(benchmark, threads, examples) as started:
+        parts = [(name, part) for name, p in started.items() for part in p.stdout.readline().strip().split(",")]
+        for repeat in range(benchmark.repeats + 1):
+            for name, part in parts:
+                print(part, file=started[name].stdin, flush=True)
+                taken, memory[name] = map(float, started[name].stdout.readline().split())
+                if repeat:
+                    seconds.setdefault(f"{name} {part}", []).append(taken)
+                print(f"{repeat}/{benchmark.repeats} {name} {part} {taken:.2f} s", file=sys.stderr, flush=True)
+    return {name: statistics.median(values) for name, values in seconds.items()}, memory
+
+
+def ratios(seconds):
+    """What each claim compares: name, seconds, seconds, ratio, bound."""
+    epoch = min(("usual epoch " + key for key in LOADERS), key=seconds.get)
+    alone = min(("usual data " + key for key in LOADERS), key=seconds.get)
+    compared = [
+        ("keras epoch", "keras products", "at most", 1.4),
+        ("torch epoch", "torch products", "at most", 1.4),
+        (epoch, "keras epoch", "at least", 1.7),
+        (epoch, "torch epoch", "at least", 1.7),
+        (epoch, "torch epoch bfloat16", "at least", 3.0),
+        (alone, "torch data", "at least", 15.0),
+    ]
+    for above, below, word, bound in compared:
+        ratio = seconds[above] / seconds[below]
+        holds = ratio <= bound if word == "at most" else ratio >= bound
+        numbers = [Number(value, "ratio") for value in (seconds[above], seconds[below], ratio)]
+        yield [f"{above} / {below}", *numbers, f"{word} {bound:g}", "yes" if holds else "no"]
+
+
+def main():
+    arguments = parse(__doc__, benchmark=Benchmark(), options=Options())
+    benchmark, options = arguments.benchmark, arguments.options
+    if options.list:
+        return print(
+            "\n".join(f"{name}: {part.__doc__ or 'the suite, and its matrix products'}" for name, part in PARTS.items())
+        )
+    threads = options.threads or os.cpu_count() or 1
+    seconds, memory = measure(benchmark, threads, 2_000 if options.smoke else 50_000)
+    note = (
+        f"{threads} threads, OMP_WAIT_POLICY={benchmark.wait_policy}, medians of {benchmark.repeats}. Peak memory: "
+        + ", ".join(f"{name} {gigabytes:.2f} GB" for name, gigabytes in memory.items())
+    )
+    table = Table(
+        "An epoch of MLP 3x512",
+        ["ratio of", "seconds", "to seconds", "ratio", "claim", "holds"],
+        list(ratios(seconds)),
+        note,
+    )
+    table.save(Store.of(options).results / "benchmark_training" / benchmark.wait_policy.lower())
+    print(table.markdown())
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["serve"]:
+        serve(sys.argv[3], int(sys.argv[2]))
+    else:
+        with one_line_errors():
+            main()

@@ -1,0 +1,121 @@
+"""Crops, flips and input scales against slow loops, closed forms and TensorFlow."""
+
+import numpy as np
+import pytest
+
+from common.data.preprocessing import (
+    PREPROCESSING,
+    center_crop,
+    channel_statistics,
+    crop_and_flip,
+    crop_side,
+    minimum_std,
+    standardize,
+)
+
+SHAPE = (12, 7, 9, 3)
+
+
+def images(shape=SHAPE, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+
+
+@pytest.mark.parametrize(
+    "shape, crop, side",
+    [
+        ((32, 32, 3), 28, 28),
+        ((28, 28, 1), 28, 28),
+        ((8, 8, 1), 28, 8),
+        ((32, 32, 3), None, 32),
+        ((64, 48, 3), None, 48),
+        ((64, 48, 3), 60, 48),
+        ((48, 64, 3), 28, 28),
+    ],
+)
+def test_the_crop_is_no_larger_than_the_image(shape, crop, side):
+    assert crop_side(shape, crop) == side
+
+
+@pytest.mark.parametrize("side, top, left", [(7, 0, 1), (6, 0, 1), (5, 1, 2), (4, 1, 2), (1, 3, 4)])
+def test_the_centre_leaves_an_odd_remainder_at_the_bottom_and_right(side, top, left):
+    expected = images()[:, top : top + side, left : left + side]
+    np.testing.assert_array_equal(center_crop(images(), side), expected)
+    np.testing.assert_array_equal(crop_and_flip(images(), side, None, None), expected)
+    assert expected.shape == (12, side, side, 3)
+
+
+@pytest.mark.parametrize("flipped", [False, True])
+@pytest.mark.parametrize("moved", [False, True])
+@pytest.mark.parametrize("side", [4, 5, 7])
+def test_crops_and_flips_agree_with_a_loop_over_pixels(side, moved, flipped):
+    x, random = images(), np.random.default_rng(1)
+    offsets = random.integers((7 - side + 1, 9 - side + 1), size=(12, 2)) if moved else None
+    flips = random.random(12) < 0.5 if flipped else None
+    expected = np.empty((12, side, side, 3), np.uint8)
+    for number in range(12):
+        top, left = offsets[number] if moved else ((7 - side) // 2, (9 - side) // 2)
+        for row in range(side):
+            for column in range(side):
+                source = side - 1 - column if flipped and flips[number] else column
+                expected[number, row, column] = x[number, top + row, left + source]
+    np.testing.assert_array_equal(crop_and_flip(x, side, offsets, flips), expected)
+    np.testing.assert_array_equal(x, images())
+
+
+def hard_images():
+    """Noise, one constant image of each brightness, and images of so little contrast that the lower bound counts."""
+    flat = np.repeat(np.uint8([0, 77, 255]), 28 * 28 * 3).reshape(3, 28, 28, 3)
+    faint = np.full((2, 28, 28, 3), 100, np.uint8)
+    faint[0, 5, 5, 1], faint[1, ::2] = 140, 103
+    return np.concatenate([images((4, 28, 28, 3)), flat, faint])
+
+
+def test_per_image_is_tensorflows():
+    import tensorflow as tf
+
+    expected = tf.image.per_image_standardization(hard_images().astype(np.float32) / 255).numpy()
+    result = standardize(hard_images(), "per_image", None)
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(result[4:7], 0)
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 3), (8, 8, 1)])
+def test_a_faint_image_is_divided_by_the_lower_bound_alone(shape):
+    assert minimum_std(shape) == pytest.approx(np.prod(shape) ** -0.5, rel=1e-6)
+    image = np.full((1, *shape), 10, np.uint8)
+    image[0, 0, 0, 0] = 11
+    x = image.astype(np.float64) / 255
+    np.testing.assert_allclose(standardize(image, "per_image", None), (x - x.mean()) * np.sqrt(x.size), atol=1e-5)
+
+
+def test_per_channel_gives_every_channel_mean_0_and_standard_deviation_1():
+    x = (images((50, 6, 7, 3)) // np.uint8([1, 3, 20])).astype(np.uint8)
+    mean, std = channel_statistics(x)
+    np.testing.assert_allclose(mean, [x[..., c].astype(float).mean() / 255 for c in range(3)], rtol=1e-12)
+    np.testing.assert_allclose(std, [x[..., c].astype(float).std() / 255 for c in range(3)], rtol=1e-12)
+    assert all(type(value) is float for value in mean + std)  # they go into files
+    result = standardize(x, "per_channel", (mean, std))
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(result.mean((0, 1, 2), np.float64), 0, atol=1e-5)
+    np.testing.assert_allclose(result.std((0, 1, 2), np.float64), 1, atol=1e-5)
+
+
+def test_per_channel_without_statistics_is_refused():
+    with pytest.raises(ValueError, match="^per_channel needs .* Received: statistics=None$"):
+        standardize(images(), "per_channel", None)
+
+
+def test_minus_one_one_maps_the_ends_to_the_ends():
+    x = np.linspace(0, 255, 256).astype(np.uint8).reshape(1, 16, 16, 1)
+    result = standardize(x, "minus_one_one", None)
+    assert result.dtype == np.float32 and result.min() == -1 and result.max() == 1
+    np.testing.assert_allclose(result.ravel(), np.arange(256) / 127.5 - 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", PREPROCESSING)
+def test_float_images_on_the_same_scale_give_the_same_inputs_and_stay_as_they_are(kind):
+    x, statistics = images(), channel_statistics(images())
+    given = x.astype(np.float32)
+    np.testing.assert_array_equal(standardize(given, kind, statistics), standardize(x, kind, statistics))
+    np.testing.assert_array_equal(given, x)

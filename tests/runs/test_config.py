@@ -1,0 +1,177 @@
+"""A Config is valid or says in one line why not, and has one identity that never changes by itself."""
+
+import dataclasses
+import json
+import math
+
+import pytest
+import tyro
+
+from common.runs.config import CHOICES, Config, Options, as_dict, from_dict, run_id, smoke
+
+FIELDS = [field.name for field in dataclasses.fields(Config)]
+CORRUPTED = Config(corruption="uniform", corruption_fraction=0.5)
+STEPS = Config(schedule="steps", decay_epochs=(3, 5))
+OTHER = {  # another valid value of every field
+    "model": "mlp1", "dataset": "mnist", "framework": "torch", "train_size": 100, "validation_size": 10,
+    "corruption": "ketha", "corruption_fraction": 0.25, "gaussian_statistics": "all", "preprocessing": "per_channel",
+    "crop": None, "random_crop": True, "flip": True, "initializer": "torch", "optimizer": "adam",
+    "learning_rate": 0.1, "momentum": 0.0, "weight_decay": 1e-4, "schedule": "constant", "decay": 0.5,
+    "decay_epochs": (3,), "batch_size": 64, "epochs": 10, "stop_accuracy": 0.999, "stop_loss": 0.01,
+    "fit_accuracy": 1.0, "precision": "bfloat16", "seed": 1, "data_seed": 1, "recipe": 2,
+}  # fmt: skip
+WRONG = [
+    ({"corruption_fraction": 1.5, "corruption": "uniform"}, "between 0 and 1"),
+    ({"corruption_fraction": -0.1, "corruption": "uniform"}, "between 0 and 1"),
+    ({"corruption_fraction": 0.5}, "0 where corruption is none (name a rule with --corruption)"),
+    ({"stop_accuracy": 0.0}, "above 0 and at most 1"),
+    ({"stop_accuracy": 1.1}, "above 0 and at most 1"),
+    ({"stop_loss": 0.0}, "positive and finite"),
+    ({"fit_accuracy": 0.0}, "above 0 and at most 1"),
+    ({"fit_accuracy": 99.0}, "above 0 and at most 1"),
+    ({"train_size": 0}, "positive"),
+    ({"validation_size": -1}, "0 or more"),
+    ({"crop": 0}, "positive"),
+    ({"random_crop": True, "crop": None}, "off where crop is none"),
+    ({"epochs": -1}, "0 or more"),
+    ({"batch_size": 0}, "positive"),
+    ({"learning_rate": 0.0}, "positive and finite"),
+    ({"learning_rate": math.inf}, "positive and finite"),
+    ({"momentum": 1.0}, "at least 0 and below 1"),
+    ({"momentum": -0.5}, "at least 0 and below 1"),
+    ({"weight_decay": -1e-4}, "finite and 0 or more"),
+    ({"decay": 0.0}, "above 0 and at most 1"),
+    ({"decay": 1.5}, "above 0 and at most 1"),
+    ({"decay_epochs": (3,)}, "given with the schedule steps, and only there"),
+    ({"decay_epochs": (), "schedule": "steps"}, "given with the schedule steps, and only there"),
+]
+
+
+def base(name):
+    """A config in which the field can be changed alone."""
+    return {"corruption_fraction": CORRUPTED, "corruption": CORRUPTED, "decay_epochs": STEPS}.get(name, Config())
+
+
+@pytest.mark.parametrize("changes, rule", WRONG, ids=str)
+def test_a_wrong_value_is_refused_in_one_line_with_the_field_the_rule_and_the_value(changes, rule):
+    name, value = next(iter(changes.items()))
+    with pytest.raises(ValueError) as caught:
+        Config(**changes)
+    assert str(caught.value) == f"{name} must be {rule}. Received: {name}={value!r}"
+
+
+def test_every_rule_is_broken_above():
+    expected = {(name, rule) for name, _, rule in Config()._rules()}
+    assert {(next(iter(changes)), rule) for changes, rule in WRONG} == expected
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Config) if "float" in str(field.type)])
+def test_what_is_not_a_number_is_refused(name):
+    with pytest.raises(ValueError, match=f"^{name} must be .* Received: {name}=nan$"):
+        dataclasses.replace(CORRUPTED, **{name: math.nan})
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_a_misspelt_choice_is_refused_with_the_nearest_name(name):
+    nearest = CHOICES[name][-1]
+    with pytest.raises(ValueError) as caught:
+        Config(**{name: nearest + "x"})
+    allowed = ", ".join(CHOICES[name])
+    hint = f"Did you mean {nearest}? Received: {name}='{nearest}x'"
+    assert str(caught.value) == f"{name} must be one of {allowed}. {hint}"
+
+
+@pytest.mark.parametrize("name, value", [(name, value) for name, values in CHOICES.items() for value in values])
+def test_every_choice_is_valid(name, value):
+    changes = {"decay_epochs": (1,)} if value == "steps" else {}
+    assert getattr(Config(**{name: value}, **changes), name) == value
+
+
+@pytest.mark.parametrize("kind", [Config, Options])
+def test_the_help_names_every_flag_with_its_choices_and_default(kind, capsys):
+    with pytest.raises(SystemExit):
+        tyro.cli(kind, args=["--help"])
+    shown = "".join(capsys.readouterr().out.replace("│", "").split())
+    for field in dataclasses.fields(kind):
+        choices = "|".join(CHOICES.get(field.name, ())) if kind is Config else ""
+        assert f"--{field.name.replace('_', '-')}{choices}" in shown
+    assert shown.count("(default:") == len(dataclasses.fields(kind))
+
+
+def test_run_ids_are_pinned():
+    assert run_id(Config()) == "mlp3-cifar10-true-keras-seed0-44136fa3"
+    random_labels = Config(model="mlp1", corruption="uniform", corruption_fraction=1.0, framework="torch", seed=1)
+    assert run_id(random_labels) == "mlp1-cifar10-uniform1-torch-seed1-1d17f2a0"
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_field_is_part_of_the_identity(name):
+    changed = dataclasses.replace(base(name), **{name: OTHER[name]})
+    assert changed != base(name) and run_id(changed) != run_id(base(name))
+    assert run_id(changed) == run_id(dataclasses.replace(changed))
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_naming_a_default_changes_no_identity(name):
+    assert run_id(Config(**{name: getattr(Config(), name)})) == run_id(Config())
+
+
+def test_the_identity_has_a_slug_that_can_be_read():
+    name = run_id(Config(dataset="digits", corruption="other_class", corruption_fraction=0.2, weight_decay=0.1))
+    assert name.rsplit("-", 1)[0] == "mlp3-digits-other_class0.2-wd-keras-seed0"
+    assert len(name.rsplit("-", 1)[1]) == 8
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Config) if "float" in str(field.type)])
+def test_1_and_1_point_0_are_one_config_with_one_identity(name):
+    if name == "momentum":
+        one, other = Config(momentum=0), Config(momentum=0.0)
+    else:
+        one, other = (dataclasses.replace(CORRUPTED, **{name: value}) for value in (1, 1.0))
+    assert one == other and run_id(one) == run_id(other) and type(getattr(one, name)) is float
+
+
+@pytest.mark.parametrize("other", [Options(), None, {}, as_dict(Config())])
+def test_nothing_but_a_config_has_an_identity(other):
+    with pytest.raises(TypeError, match=f"^only a Config has an identity. Received: {type(other).__name__}$"):
+        run_id(other)
+
+
+@pytest.mark.parametrize("config", [Config(), CORRUPTED, STEPS, Config(**{**OTHER, "crop": 6, "schedule": "steps"})])
+def test_a_config_survives_json(config):
+    fields = as_dict(config)
+    assert list(fields) == FIELDS and json.loads(json.dumps(fields)) == fields
+    assert from_dict(fields) == config and run_id(from_dict(fields)) == run_id(config)
+
+
+@pytest.mark.parametrize(
+    "change, differing", [({"seed": None}, ["seed"]), ({"sead": 1}, ["sead"]), ({"seed": None, "a": 1}, ["a", "seed"])]
+)
+def test_a_missing_or_unknown_field_is_refused(change, differing):
+    fields = {
+        name: value for name, value in (as_dict(Config()) | change).items() if value is not None or name != "seed"
+    }
+    with pytest.raises(ValueError) as caught:
+        from_dict(fields)
+    assert str(caught.value) == f"config must hold every field once. Received: fields that differ={differing}"
+
+
+@pytest.mark.parametrize(
+    "changes, expected",
+    [
+        ({"schedule": "constant", "decay": 0.5}, [0.1, 0.1, 0.1, 0.1, 0.1]),
+        ({"schedule": "exponential", "decay": 0.5}, [0.1, 0.05, 0.025, 0.0125, 0.00625]),
+        ({"schedule": "steps", "decay": 0.1, "decay_epochs": (2, 3)}, [0.1, 0.1, 0.01, 0.001, 0.001]),
+    ],
+)
+def test_the_learning_rate_follows_the_schedule(changes, expected):
+    config = Config(learning_rate=0.1, **changes)
+    assert [config.learning_rate_at(epoch) for epoch in range(5)] == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("validation_size, kept", [(0, 0), (5000, 40), (10, 10)])
+def test_smoke_is_the_same_experiment_on_200_digits(validation_size, kept):
+    config = Config(**{**OTHER, "crop": 6, "validation_size": validation_size, "schedule": "steps"})
+    small = smoke(config)
+    expected = {"dataset": "digits", "train_size": 200, "validation_size": kept, "epochs": 2, "batch_size": 32}
+    assert as_dict(small) == as_dict(config) | expected

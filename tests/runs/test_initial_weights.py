@@ -1,0 +1,59 @@
+"""Initial weights: the published bounds and variances, and a stream for each array."""
+
+import math
+
+import numpy as np
+import pytest
+
+from common.runs.initial_weights import draw
+
+DENSE = {"fc1/kernel": (300, 200), "fc1/bias": (200,)}  # fans 300 and 200
+CONVOLUTION = {"conv1/kernel": (3, 3, 16, 64), "conv1/bias": (64,)}  # fans 144 and 576
+SHAPES = DENSE | CONVOLUTION | {"fc2/kernel": (300, 200), "fc2/bias": (200,)}
+FANS = {"fc1/kernel": (300, 200), "conv1/kernel": (144, 576)}
+
+
+def assert_uniform(values, bound):
+    n = values.size
+    assert np.abs(values).max() <= np.float32(bound) and np.abs(values).max() > bound * (1 - 20 / n)
+    assert abs(values.mean()) < 5 * bound / math.sqrt(3 * n)
+    assert values.var() == pytest.approx(bound**2 / 3, rel=5 / math.sqrt(n))
+
+
+@pytest.mark.parametrize("name", FANS)
+def test_glorot_kernels_are_uniform_within_their_bound(name):
+    fan_in, fan_out = FANS[name]
+    assert_uniform(draw(SHAPES, "glorot_uniform", 0)[name], math.sqrt(6 / (fan_in + fan_out)))
+
+
+@pytest.mark.parametrize("name", FANS)
+def test_he_kernels_are_normal_with_variance_2_over_fan_in(name):
+    values = draw(SHAPES, "he_normal", 0)[name].astype(float).ravel() / math.sqrt(2 / FANS[name][0])
+    assert abs(values.mean()) < 5 / math.sqrt(values.size) and abs(values.var() - 1) < 5 * math.sqrt(2 / values.size)
+    assert np.mean(np.abs(values) < 1) == pytest.approx(0.6827, abs=0.02) and np.abs(values).max() > 3
+
+
+@pytest.mark.parametrize("name", FANS)
+def test_torch_kernels_and_biases_share_the_bound_of_the_kernels_fan_in(name):
+    weights = draw(SHAPES, "torch", 0)
+    assert_uniform(weights[name], 1 / math.sqrt(FANS[name][0]))
+    assert_uniform(weights[name.replace("kernel", "bias")], 1 / math.sqrt(FANS[name][0]))
+
+
+@pytest.mark.parametrize("initializer", ["glorot_uniform", "he_normal"])
+def test_the_other_biases_are_0(initializer):
+    weights = draw(SHAPES, initializer, 0)
+    assert not any(weights[name].any() for name in weights if name.endswith("bias"))
+
+
+@pytest.mark.parametrize("initializer", ["glorot_uniform", "he_normal", "torch"])
+def test_every_array_has_its_own_stream(initializer):
+    weights = draw(SHAPES, initializer, 0)
+    assert {name: (array.shape, array.dtype) for name, array in weights.items()} == {
+        name: (shape, np.dtype("float32")) for name, shape in SHAPES.items()
+    }
+    alone = draw(DENSE, initializer, 0) | draw(CONVOLUTION, initializer, 0)
+    for name, array in alone.items():
+        np.testing.assert_array_equal(array, weights[name])
+    assert np.mean(weights["fc1/kernel"] != weights["fc2/kernel"]) > 0.99
+    assert np.mean(weights["fc1/kernel"] != draw(SHAPES, initializer, 1)["fc1/kernel"]) > 0.99

@@ -1,0 +1,258 @@
+"""A run is done where record, config and model file agree; nonsense on disk is one clear line."""
+
+import gzip
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from common.runs import store as module
+from common.runs.config import Config, Options, as_dict, run_id
+from common.runs.store import (
+    Store,
+    all_records,
+    code_version,
+    file_sha256,
+    read_lines,
+    read_record,
+    write_arrays,
+    write_lines,
+)
+
+CONFIG = Config(dataset="digits", framework="torch")
+MODEL = b"weights"
+RECORD = {
+    "run_id": run_id(CONFIG),
+    "config": as_dict(CONFIG),
+    "code": {},
+    "environment": {},
+    "data": {},
+    "outcome": {"train_accuracy": 1.0, "test_accuracy": None},
+    "model": {"sha256": hashlib.sha256(MODEL).hexdigest()},
+    "time": {},
+}
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path)
+
+
+@pytest.fixture
+def finished(store):
+    """The store with one finished run."""
+    store.folder(run_id(CONFIG)).mkdir(parents=True)
+    (store.folder(run_id(CONFIG)) / "run.json").write_text(json.dumps(RECORD))
+    store.models.mkdir()
+    store.model_path(CONFIG).write_bytes(MODEL)
+    return store
+
+
+def test_everything_lies_under_the_output_folder(tmp_path):
+    store = Store.of(Options(output_dir=tmp_path))
+    assert store.folder("name") == tmp_path / "runs" / "name"
+    assert store.model_path(CONFIG) == tmp_path / "saved_models" / f"{run_id(CONFIG)}.pt"
+    assert store.model_path(Config()) == tmp_path / "saved_models" / f"{run_id(Config())}.h5"
+
+
+def test_without_an_output_folder_it_is_the_checkouts_own():
+    root = Path(__file__).parents[2]
+    store = Store.of(Options())
+    assert store.folder("name") == root / "results" / "runs" / "name"
+    assert store.model_path(CONFIG).parent == root / "saved_models"
+
+
+def test_a_run_is_done_where_record_config_and_model_agree(finished):
+    assert finished.done(CONFIG) == finished.record(run_id(CONFIG)) == RECORD
+
+
+def test_a_run_without_a_record_is_not_done(finished):
+    (finished.folder(run_id(CONFIG)) / "run.json").unlink()
+    assert finished.done(CONFIG) is None and finished.record(run_id(CONFIG)) is None
+    assert finished.done(Config()) is None
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(MODEL + b"!")])
+def test_a_run_whose_model_is_missing_or_altered_is_not_done_but_its_record_reads(finished, spoil):
+    spoil(finished.model_path(CONFIG))
+    assert finished.done(CONFIG) is None and finished.record(run_id(CONFIG)) == RECORD
+
+
+def test_a_record_of_another_config_is_an_error_and_stays(finished):
+    path = finished.folder(run_id(CONFIG)) / "run.json"
+    text = json.dumps(RECORD | {"config": as_dict(Config(seed=5))})
+    path.write_text(text)
+    with pytest.raises(ValueError) as caught:
+        finished.done(CONFIG)
+    expected = f"a run folder must hold its own config; move it away or use --force. Received: {path.parent}"
+    assert str(caught.value) == expected and path.read_text() == text
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff\xfe" * 1000,
+        *(
+            json.dumps(RECORD | change).encode()
+            for change in (
+                {"config": None},
+                {"model": {}},
+                {"model": {"sha256": None}},
+                {"run_id": 7},
+                {"outcome": {"train_accuracy": 1.0}},
+                {"outcome": {"train_accuracy": 99.5, "test_accuracy": 0.5}},
+                {"outcome": {"train_accuracy": 1.0, "test_accuracy": -0.5}},
+                {"outcome": {"train_accuracy": 1.0, "test_accuracy": "high"}},
+                {"outcome": {"train_accuracy": 1.0, "test_accuracy": float("nan")}},
+            )
+        ),
+        *(
+            json.dumps({name: part for name, part in RECORD.items() if name != left_out}).encode()
+            for left_out in RECORD
+        ),
+    ],
+)
+def test_what_is_no_record_is_one_short_line_that_names_the_file(finished, content):
+    path = finished.folder(run_id(CONFIG)) / "run.json"
+    path.write_bytes(content)
+    for read in (lambda: read_record(path), lambda: finished.record(run_id(CONFIG)), lambda: finished.done(CONFIG)):
+        with pytest.raises(ValueError) as caught:
+            read()
+        assert str(caught.value).startswith("record must be a run.json that the suite wrote; restore it or use --force")
+        assert str(path) in str(caught.value) and "\n" not in str(caught.value) and len(str(caught.value)) < 500
+    assert path.read_bytes() == content
+
+
+def test_all_records_come_in_the_order_of_their_ids(finished):
+    for name in ("b", "a"):
+        finished.folder(name).mkdir()
+        (finished.folder(name) / "run.json").write_text(json.dumps(RECORD | {"run_id": name}))
+    finished.folder("unfinished").mkdir()
+    assert [record["run_id"] for record in all_records(finished)] == ["a", "b", run_id(CONFIG)]
+
+
+def test_a_store_without_records_is_an_error_that_names_it(store):
+    with pytest.raises(FileNotFoundError, match=f"^there are no records under {store.results / 'runs'}$"):
+        all_records(store)
+
+
+def test_lines_survive_the_disk_and_are_none_where_there_is_no_readout(store):
+    lines = [{"epoch": 0, "train_loss": None}, {"epoch": 1, "train_loss": 0.1 + 0.2}]
+    assert store.readout("a") == []
+    for name, read in (("history", store.history), ("readout", store.readout)):
+        write_lines(store.folder("a") / f"{name}.jsonl", lines)
+        assert read("a") == lines
+
+
+def test_a_number_that_json_does_not_know_is_never_written(store):
+    path = store.folder("a") / "history.jsonl"
+    with pytest.raises(ValueError):
+        write_lines(path, [{"epoch": 0}, {"train_loss": float("nan")}])
+    assert not path.exists()
+
+
+def test_a_broken_line_is_one_line_that_names_the_file(tmp_path):
+    (tmp_path / "history.jsonl").write_text('{"epoch": 0}\n{"epo')
+    with pytest.raises(ValueError) as caught:
+        read_lines(tmp_path / "history.jsonl")
+    expected = f"every line must be JSON. Received: {tmp_path / 'history.jsonl'} ("
+    assert str(caught.value).startswith(expected) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_arrays_survive_the_disk(tmp_path, compress):
+    arrays = {"a/b": np.zeros((100, 100)), "json": np.frombuffer(b"{}", np.uint8)}
+    write_arrays(tmp_path / "arrays.npz", arrays, compress)
+    with np.load(tmp_path / "arrays.npz") as file:
+        assert set(file) == set(arrays)
+        for name in file:
+            np.testing.assert_array_equal(file[name], arrays[name])
+    assert ((tmp_path / "arrays.npz").stat().st_size < 10000) == compress
+    assert os.listdir(tmp_path) == ["arrays.npz"]
+
+
+def test_a_files_hash_is_sha256_of_its_content(tmp_path):
+    content = gzip.compress(bytes(3_000_000), mtime=0) + bytes(100_000)
+    (tmp_path / "file").write_bytes(content)
+    assert file_sha256(tmp_path / "file") == hashlib.sha256(content).hexdigest()
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from common.runs.store import Store
+with Store(Path(sys.argv[1])).lock("a"):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_run_has_one_writer_and_the_lock_dies_with_its_holder(store):
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(store.results)], stdout=subprocess.PIPE, text=True)
+    acquired = threading.Event()
+
+    def wait():
+        with store.lock("a"):
+            acquired.set()
+
+    try:
+        assert holder.stdout.readline() == "held\n"
+        waiting = threading.Thread(target=wait, daemon=True)
+        waiting.start()
+        with store.lock("b"):  # another run is free
+            assert not acquired.wait(0.5)
+        holder.send_signal(signal.SIGKILL)
+        assert acquired.wait(20)
+    finally:
+        holder.kill()
+        holder.communicate()
+
+
+def test_the_lock_is_free_again_after_an_error(store):
+    with pytest.raises(KeyError), store.lock("a"):
+        raise KeyError
+    with store.lock("a"):
+        assert store.folder("a").is_dir()
+
+
+def git(folder, *arguments):
+    identity = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false")
+    command = ["git", *identity, *arguments]
+    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_the_code_is_dirty_where_tracked_files_outside_results_differ(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    git(tmp_path, "init", "-q")
+    (tmp_path / "results").mkdir()
+    for name in ("code.py", "results/table.md"):
+        (tmp_path / name).write_text("one")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "one")
+    commit = git(tmp_path, "rev-parse", "HEAD")
+    assert code_version() == {"commit": commit, "dirty": False}
+    (tmp_path / "new.py").write_text("untracked")
+    (tmp_path / "results" / "table.md").write_text("two")
+    assert code_version() == {"commit": commit, "dirty": False}
+    (tmp_path / "code.py").write_text("two")
+    assert code_version() == {"commit": commit, "dirty": True}
+
+
+@pytest.mark.parametrize("path", [None, ""])
+def test_outside_a_checkout_or_without_git_the_code_is_unknown(tmp_path, monkeypatch, path):
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    if path is not None:
+        monkeypatch.setenv("PATH", path)
+    assert code_version() == {"commit": None, "dirty": None}

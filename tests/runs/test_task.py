@@ -1,0 +1,176 @@
+"""The examples of a run: subset, corruption and held-out examples, each from its own stream."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from common.data import datasets
+from common.data.corruption import IMAGE_RULES, LABEL_RULES, corrupt_images, corrupt_labels
+from common.data.preprocessing import channel_statistics
+from common.runs.config import Config
+from common.runs.task import corrupt, prepare, stratified_subset
+
+CONFIG = Config(dataset="digits", train_size=400, validation_size=100, corruption="uniform", corruption_fraction=0.5)
+CLEAN = dataclasses.replace(CONFIG, corruption="none", corruption_fraction=0.0)
+DIGITS = datasets.load("digits")
+RARE = np.random.default_rng(0).choice(4, 1000, p=[0.7, 0.2, 0.08, 0.02])
+
+
+@pytest.mark.parametrize("size", [1, 10, 33, 100, 500, 999, 1000])
+def test_a_subset_keeps_the_share_of_every_class_to_within_one_example(size):
+    kept = stratified_subset(RARE, size, 0)
+    assert len(set(kept)) == len(kept) == size and np.all(np.diff(kept) > 0)
+    shares = size * np.bincount(RARE) / len(RARE)
+    assert np.all(np.abs(np.bincount(RARE[kept], minlength=4) - shares) <= 1)
+
+
+def test_a_subset_holds_every_smaller_one_and_is_the_same_for_the_same_seed():
+    subsets = [set(stratified_subset(RARE, size, 0)) for size in (50, 120, 400)]
+    assert subsets[0] < subsets[1] < subsets[2] == set(stratified_subset(RARE, 400, 0))
+    assert len(subsets[2] & set(stratified_subset(RARE, 400, 1))) < 300
+    np.testing.assert_array_equal(stratified_subset(RARE, None, 0), np.arange(1000))
+
+
+def test_arrays_align_with_the_data_sets_own_indices():
+    task = prepare(CLEAN)
+    for examples, x, y in (
+        (task.train, DIGITS.x_train, DIGITS.y_train),
+        (task.validation, DIGITS.x_train, DIGITS.y_train),
+        (task.test, DIGITS.x_test, DIGITS.y_test),
+    ):
+        np.testing.assert_array_equal(examples.images, x[examples.indices])
+        np.testing.assert_array_equal(examples.labels, y[examples.indices])
+        np.testing.assert_array_equal(examples.true_labels, y[examples.indices])
+        assert not examples.corrupted.any()
+    assert (len(task.train), len(task.validation), len(task.test)) == (300, 100, 360)
+    assert task.num_classes == 10 and task.sha256 == DIGITS.sha256 and task.image_shape == (8, 8, 1)
+    np.testing.assert_array_equal(task.test.indices, np.arange(360))
+    assert task.channel_statistics() == channel_statistics(task.train.images)
+
+
+def test_held_out_examples_are_part_of_the_subset_and_not_trained_on():
+    task = prepare(CONFIG)
+    kept = stratified_subset(DIGITS.y_train, 400, 0)
+    assert sorted([*task.train.indices, *task.validation.indices]) == kept.tolist()
+    for examples in (task.train, task.validation):
+        assert np.all(np.diff(examples.indices) > 0)
+    assert len(set(task.validation.indices) & set(kept[:100])) < 60  # drawn from all of them
+
+
+@pytest.mark.parametrize("rule", LABEL_RULES)
+def test_labels_are_corrupted_once_for_training_and_held_out_examples(rule):
+    config = dataclasses.replace(CONFIG, corruption=rule)
+    task, kept = prepare(config), stratified_subset(DIGITS.y_train, 400, 0)
+    expected = np.full(len(DIGITS.y_train), -1)
+    expected[kept] = corrupt_labels(DIGITS.y_train[kept], 10, rule, 0.5, 0)
+    for examples in (task.train, task.validation):
+        np.testing.assert_array_equal(examples.labels, expected[examples.indices])
+        np.testing.assert_array_equal(examples.true_labels, DIGITS.y_train[examples.indices])
+        np.testing.assert_array_equal(examples.corrupted, examples.labels != examples.true_labels)
+        assert 0.3 < examples.corrupted.mean() < 0.65
+        np.testing.assert_array_equal(examples.images, DIGITS.x_train[examples.indices])
+
+
+@pytest.mark.parametrize("rule", LABEL_RULES)
+def test_test_labels_are_corrupted_at_the_same_rate_and_only_beside_the_true_ones(rule):
+    test = prepare(dataclasses.replace(CONFIG, corruption=rule)).test
+    np.testing.assert_array_equal(test.true_labels, DIGITS.y_test)
+    low, high = stats.binom.interval(1 - 1e-6, 360, 0.5 * (1 if rule == "other_class" else 0.9))
+    assert low <= np.sum(test.labels != test.true_labels) <= high
+    beside_training = corrupt_labels(DIGITS.y_test, 10, rule, 0.5, 0)
+    assert np.any(test.labels != beside_training)  # another stream
+
+
+@pytest.mark.parametrize("rule", IMAGE_RULES)
+def test_corrupted_images_keep_their_labels_and_test_images_stay_whole(rule):
+    config = dataclasses.replace(CONFIG, corruption=rule)
+    task, kept = prepare(config), stratified_subset(DIGITS.y_train, 400, 0)
+    expected, mask = corrupt_images(DIGITS.x_train[kept], rule, 0.5, 0)
+    for examples in (task.train, task.validation):
+        places = np.searchsorted(kept, examples.indices)
+        np.testing.assert_array_equal(examples.images, expected[places])
+        np.testing.assert_array_equal(examples.corrupted, mask[places])
+        np.testing.assert_array_equal(examples.labels, DIGITS.y_train[examples.indices])
+    changed = np.any(task.test.images != DIGITS.x_test, axis=(1, 2, 3))
+    np.testing.assert_array_equal(task.test.corrupted, changed)
+    assert changed.any() == (rule == "shuffled_pixels")
+
+
+def test_a_network_trained_on_shuffled_pixels_is_tested_on_the_same_shuffle():
+    config = dataclasses.replace(CONFIG, corruption="shuffled_pixels", corruption_fraction=1.0)
+    where = np.tile(np.arange(64, dtype=np.uint8), (2, 1)).reshape(2, 8, 8, 1)
+    labels, indices = np.zeros(2, np.int64), np.arange(2)
+    orders = [corrupt(config, where, labels, indices, 10, split).images[0].ravel() for split in ("", "test ")]
+    np.testing.assert_array_equal(*orders)
+    test = prepare(config).test
+    np.testing.assert_array_equal(test.images.reshape(360, 64), DIGITS.x_test.reshape(360, 64)[:, orders[0]])
+
+
+def test_gaussian_statistics_are_the_configs():
+    config = dataclasses.replace(CONFIG, corruption="gaussian", corruption_fraction=1.0)
+    x = np.random.default_rng(0).integers([0, 100], [100, 256], (500, 4, 4, 2)).astype(np.uint8)
+    means = {}
+    for statistics in ("channel", "all"):
+        changed = dataclasses.replace(config, gaussian_statistics=statistics)
+        means[statistics] = corrupt(changed, x, np.zeros(500, np.int64), np.arange(500), 10, "").images.mean((0, 1, 2))
+    np.testing.assert_allclose(means["channel"], x.mean((0, 1, 2)), atol=2)
+    np.testing.assert_allclose(means["all"], x.mean(), atol=5)
+
+
+def same(one, other):
+    return [
+        np.array_equal(getattr(one, split).indices, getattr(other, split).indices)
+        and np.array_equal(getattr(one, split).labels, getattr(other, split).labels)
+        for split in ("train", "validation", "test")
+    ]
+
+
+@pytest.mark.parametrize(
+    "changes, expected",
+    [
+        ({}, [True, True, True]),
+        ({"seed": 1, "framework": "torch", "batch_size": 7}, [True, True, True]),
+        ({"data_seed": 1}, [False, False, False]),
+        ({"train_size": 300}, [False, False, True]),
+    ],
+)
+def test_examples_depend_on_the_data_seed_and_not_on_the_seed(changes, expected):
+    assert same(prepare(CONFIG), prepare(dataclasses.replace(CONFIG, **changes))) == expected
+
+
+def test_holding_examples_out_changes_no_label():
+    known = prepare(dataclasses.replace(CONFIG, validation_size=0)).train
+    for examples in dataclasses.astuple(prepare(CONFIG))[:2]:
+        labels, indices = examples[1], examples[4]
+        np.testing.assert_array_equal(labels, known.labels[np.searchsorted(known.indices, indices)])
+
+
+def test_taking_places_takes_them_from_every_array():
+    examples = prepare(CONFIG).train
+    part = examples.take(np.array([5, 2]))
+    assert len(part) == 2 and len(examples) == 300
+    for field in dataclasses.fields(examples):
+        np.testing.assert_array_equal(getattr(part, field.name), getattr(examples, field.name)[[5, 2]])
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"train_size": 1438}, "train_size must be at most 1437. Received: train_size=1438"),
+        (
+            {"validation_size": 400},
+            "validation_size must be below the 400 training examples. Received: validation_size=400",
+        ),
+    ],
+)
+def test_sizes_that_do_not_fit_are_refused(changes, message):
+    with pytest.raises(ValueError) as caught:
+        prepare(dataclasses.replace(CONFIG, **changes))
+    assert str(caught.value) == message
+
+
+def test_the_data_folder_is_the_callers(tmp_path):
+    with pytest.raises(FileNotFoundError, match=str(tmp_path)):
+        prepare(dataclasses.replace(CONFIG, dataset="mnist"), tmp_path)

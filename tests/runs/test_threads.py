@@ -1,0 +1,47 @@
+"""Threads are pinned through the environment, before a framework is imported."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from common.runs import threads as module
+from common.runs.threads import NAMES, limit_threads, thread_environment
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    """An empty environment in place of the process's own, on a machine of six cores."""
+    variables = {}
+    monkeypatch.setattr(module, "os", SimpleNamespace(environ=variables, cpu_count=lambda: 6))
+    return variables
+
+
+def pinned(number, policy="PASSIVE"):
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
+    return {name: str(number) for name in names} | {"OMP_WAIT_POLICY": policy}
+
+
+def test_one_thread_is_one_for_every_library_and_for_tensorflows_second_pool(environment):
+    assert thread_environment(1) == pinned(1) | {"TF_NUM_INTEROP_THREADS": "1"}
+
+
+def test_several_threads_leave_tensorflows_second_pool_alone(environment):
+    assert thread_environment(3) == pinned(3) and set(NAMES) < set(pinned(3))
+
+
+def test_a_wait_policy_that_is_set_stays(environment):
+    environment["OMP_WAIT_POLICY"] = "ACTIVE"
+    assert thread_environment(2) == pinned(2, "ACTIVE")
+
+
+@pytest.mark.parametrize("threads, given, expected", [(2, {}, 2), (2, {"OMP_NUM_THREADS": "4"}, 2), (0, {}, 6),
+                                                      (0, {"OMP_NUM_THREADS": "4"}, 4)])  # fmt: skip
+def test_the_limit_is_the_option_else_the_environment_else_all_cores(environment, threads, given, expected):
+    environment.update(given)
+    assert limit_threads(threads) == expected
+    assert environment == pinned(expected)
+
+
+def test_planning_a_childs_environment_changes_nothing_here(environment):
+    thread_environment(2)
+    assert environment == {}

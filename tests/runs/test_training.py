@@ -1,0 +1,425 @@
+"""The training loop: exact records, stop rules, exact resumption, and nothing trained twice."""
+
+import dataclasses
+import itertools
+import json
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+from sklearn.metrics import log_loss
+
+from common.analysis.evaluator import load
+from common.data import datasets
+from common.data.corruption import corrupt_images, corrupt_labels
+from common.runs import training
+from common.runs.config import Config, Options, as_dict, run_id
+from common.runs.store import Store, file_sha256
+from common.runs.task import prepare, stratified_subset
+from common.runs.training import cross_entropy, outcome, processor, share, stop_reason, train
+
+BASE = Config(model="mlp1", dataset="digits", framework="torch", train_size=200, crop=6, epochs=3, batch_size=32)
+CORRUPTED = {"corruption": "other_class", "corruption_fraction": 0.4, "validation_size": 40}
+FRAMEWORKS = ["torch", "keras"]
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path)
+
+
+@pytest.fixture
+def trained_epochs(monkeypatch):
+    """The epochs that were trained so far, as a list that grows."""
+    found, draw = [], training.epochs.draw
+
+    def recorded(seed, epoch, *rest):
+        found.append(epoch)
+        return draw(seed, epoch, *rest)
+
+    monkeypatch.setattr(training.epochs, "draw", recorded)
+    return found
+
+
+def changed(**changes):
+    return dataclasses.replace(BASE, **changes)
+
+
+def options(store, **changes):
+    return Options(output_dir=store.results, threads=1, **changes)
+
+
+def interrupt(monkeypatch, epoch):
+    """Let the next training end after that epoch, before its checkpoint, as Ctrl-C does."""
+    update = training.Progress.update
+
+    def interrupted(self, line):
+        if line["epoch"] == epoch:
+            monkeypatch.setattr(training.Progress, "update", update)
+            raise KeyboardInterrupt
+        update(self, line)
+
+    monkeypatch.setattr(training.Progress, "update", interrupted)
+
+
+def untimed(lines):
+    return [{name: value for name, value in line.items() if "seconds" not in name} for line in lines]
+
+
+MEASURES = {
+    "train_loss", "train_accuracy", "train_accuracy_corrupted", "train_accuracy_untouched",
+    "train_accuracy_true_labels", "validation_accuracy", "test_loss", "test_accuracy",
+    "test_accuracy_corrupted_labels",
+}  # fmt: skip
+SCHEMA = {
+    "code": {"commit", "dirty"},
+    "environment": {
+        "python", "framework", "framework_version", "keras_backend", "numpy", "platform", "processor", "device",
+        "threads", "omp_wait_policy",
+    },
+    "data": {
+        "name", "sha256", "train_n", "validation_n", "test_n", "corruption_rule", "corruption_requested",
+        "corruption_realised", "replacement_may_equal_true_label",
+    },
+    "outcome": MEASURES | {
+        "epochs", "stop_reason", "epochs_to_fit", "fit_criterion", "best_test_accuracy", "best_test_epoch",
+    },
+    "model": {"path", "sha256", "parameters"},
+    "time": {"start_utc", "train_seconds", "evaluate_seconds"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_the_record_is_the_designs(store, framework):
+    config = changed(framework=framework, **CORRUPTED)
+    record = train(config, options(store))
+    folder, path = store.folder(run_id(config)), store.model_path(config)
+    assert json.loads((folder / "run.json").read_text()) == record
+    assert set(record) == {"schema", "run_id", "config", *SCHEMA}
+    assert {part: set(record[part]) for part in SCHEMA} == SCHEMA
+    assert (record["schema"], record["run_id"], record["config"]) == (1, run_id(config), as_dict(config))
+    environment, data, time = record["environment"], record["data"], record["time"]
+    assert environment["framework"] == framework and environment["threads"] == 1 and environment["device"] == "cpu"
+    assert environment["keras_backend"] == {"torch": None, "keras": "tensorflow"}[framework]
+    assert environment["numpy"] == np.__version__ and environment["processor"] == processor() != ""
+    assert data["sha256"] == datasets.load("digits").sha256
+    assert (data["name"], data["train_n"], data["validation_n"], data["test_n"]) == ("digits", 160, 40, 360)
+    parameters = 36 * 512 + 512 + 512 * 10 + 10
+    assert record["model"] == {"path": path.name, "sha256": file_sha256(path), "parameters": parameters}
+    history = store.history(run_id(config))
+    assert time["start_utc"].endswith("+00:00")
+    assert time["train_seconds"] == sum(line["seconds"] for line in history) > 0
+    assert time["evaluate_seconds"] == sum(line["evaluate_seconds"] for line in history[1:]) > 0
+    assert set(os.listdir(folder)) == {"run.json", "history.jsonl", "arrays.npz", "lock"}
+    assert os.listdir(store.models) == [path.name]
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_the_history_has_a_line_per_epoch_from_the_untrained_network_on(store, framework):
+    config = changed(framework=framework, schedule="exponential", decay=0.5)
+    record = train(config, options(store))
+    history = store.history(run_id(config))
+    assert all(set(line) - {"evaluate_seconds"} == MEASURES | {"epoch", "learning_rate", "seconds"} for line in history)
+    assert [line["epoch"] for line in history] == [0, 1, 2, 3]
+    assert [line["learning_rate"] for line in history] == [None, 0.01, 0.005, 0.0025]
+    assert history[0]["train_loss"] > 2 > history[-1]["train_loss"]
+    assert {name: record["outcome"][name] for name in MEASURES} == {name: history[-1][name] for name in MEASURES}
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("changes", [{}, {"weight_decay": 1.0, "preprocessing": "per_channel"}], ids=["free", "decay"])
+def test_losses_and_accuracies_are_those_of_the_saved_model_without_penalty(store, framework, changes):
+    config = changed(framework=framework, **CORRUPTED, **changes)
+    result, task, model = train(config, options(store))["outcome"], prepare(config), load(store.model_path(config))
+    logits = {
+        name: model.logits(model.prepare(getattr(task, name).images, config)).astype(np.float64)
+        for name in ("train", "validation", "test")
+    }
+    for name, labels in (("train", task.train.labels), ("test", task.test.true_labels)):
+        expected = log_loss(labels, softmax(logits[name], axis=1), labels=range(10))
+        assert result[f"{name}_loss"] == pytest.approx(expected, rel=1e-5)
+    guesses = {name: values.argmax(1) for name, values in logits.items()}
+    right = guesses["train"] == task.train.labels
+    assert result["train_accuracy"] == right.mean()
+    assert result["train_accuracy_true_labels"] == np.mean(guesses["train"] == task.train.true_labels)
+    assert result["validation_accuracy"] == np.mean(guesses["validation"] == task.validation.labels)
+    assert result["test_accuracy"] == np.mean(guesses["test"] == task.test.true_labels)
+    assert result["test_accuracy_corrupted_labels"] == np.mean(guesses["test"] == task.test.labels)
+    corrupted = task.train.corrupted.sum()
+    parts = result["train_accuracy_corrupted"] * corrupted + result["train_accuracy_untouched"] * (160 - corrupted)
+    assert parts == pytest.approx(right.sum()) and 0 < corrupted < 160
+    assert result["train_accuracy_untouched"] == right[~task.train.corrupted].mean()
+    with np.load(store.folder(run_id(config)) / "arrays.npz") as arrays:
+        for name, examples in (("train", task.train), ("test", task.test)):
+            np.testing.assert_array_equal(arrays[f"{name}_indices"], examples.indices)
+            np.testing.assert_array_equal(arrays[f"{name}_labels"], examples.labels)
+            np.testing.assert_array_equal(arrays[f"{name}_predictions"], guesses[name])
+        assert len(arrays.files) == 6
+
+
+def test_what_was_not_measured_is_null(store):
+    result = train(BASE, options(store))["outcome"]
+    nulls = {name for name, value in result.items() if value is None}
+    assert nulls == {"train_accuracy_corrupted", "validation_accuracy", "epochs_to_fit"}
+    assert result["train_accuracy_untouched"] == result["train_accuracy"] == result["train_accuracy_true_labels"]
+
+
+def test_the_model_file_carries_config_epoch_and_statistics(store):
+    train(BASE, options(store))
+    model = load(store.model_path(BASE))
+    assert model.config == BASE and model.metadata["epoch"] == 3
+    assert model.metadata["channel_statistics"] == [list(part) for part in prepare(BASE).channel_statistics()]
+
+
+KEPT = stratified_subset(datasets.load("digits").y_train, 200, 3)
+DIGITS = datasets.load("digits").x_train[KEPT], datasets.load("digits").y_train[KEPT]
+
+
+@pytest.mark.parametrize(
+    "rule, may_equal, mask",
+    [
+        ("uniform", True, corrupt_labels(DIGITS[1], 10, "uniform", 0.6, 3) != DIGITS[1]),
+        ("other_class", False, corrupt_labels(DIGITS[1], 10, "other_class", 0.6, 3) != DIGITS[1]),
+        ("ketha", True, corrupt_labels(DIGITS[1], 10, "ketha", 0.6, 3) != DIGITS[1]),
+        ("random_pixels", False, corrupt_images(DIGITS[0], "random_pixels", 0.6, 3)[1]),
+    ],
+)
+def test_the_record_holds_the_requested_and_the_realised_corruption(store, rule, may_equal, mask):
+    config = changed(corruption=rule, corruption_fraction=0.6, validation_size=50, data_seed=3, epochs=0)
+    data = train(config, options(store))["data"]
+    assert (data["corruption_rule"], data["corruption_requested"]) == (rule, 0.6)
+    assert data["corruption_realised"] == mask.sum() / 200 != 0.6
+    assert data["replacement_may_equal_true_label"] is may_equal
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_a_finished_run_trains_nothing(store, monkeypatch, framework):
+    config = changed(framework=framework, epochs=1)
+    record = train(config, options(store))
+    monkeypatch.setattr(training, "make_trainer", lambda *_: pytest.fail("trained again"))
+    assert train(config, options(store)) == record
+
+
+@pytest.mark.parametrize("rule, value", [("stop_accuracy", 0.9), ("stop_loss", 0.6)])
+def test_training_ends_after_the_first_epoch_that_reaches_the_goal(store, rule, value):
+    config = changed(epochs=40, schedule="constant", fit_accuracy=0.8, **{rule: value})
+    result, history = train(config, options(store))["outcome"], store.history(run_id(config))
+    measure = {"stop_accuracy": "train_accuracy", "stop_loss": "train_loss"}[rule]
+    sign = {"stop_accuracy": 1, "stop_loss": -1}[rule]
+    assert result["stop_reason"] == measure and 1 < result["epochs"] == len(history) - 1 < 40
+    reached = [sign * line[measure] >= sign * value for line in history]
+    assert reached == [False] * (len(history) - 1) + [True]
+    fitted = next(line["epoch"] for line in history if line["train_accuracy"] >= 0.8)
+    assert 0 < result["epochs_to_fit"] == fitted < result["epochs"]
+
+
+@pytest.mark.parametrize("epochs", [0, 2])
+def test_training_ends_after_the_last_epoch(store, epochs, trained_epochs):
+    result = train(changed(epochs=epochs), options(store))["outcome"]
+    assert (result["stop_reason"], result["epochs"], trained_epochs) == ("epochs", epochs, list(range(epochs)))
+    assert result["epochs_to_fit"] is None and result["fit_criterion"] == "train_accuracy >= 0.99"
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_diverged_run_ends_at_once_and_is_recorded_with_nulls(store, framework):
+    config = changed(framework=framework, learning_rate=1e6, schedule="constant", epochs=50, model="mlp3")
+    record = train(config, options(store))
+    assert record["outcome"]["stop_reason"] == "diverged" and 1 <= record["outcome"]["epochs"] < 50
+    assert record["outcome"]["train_loss"] is None and record["outcome"]["test_loss"] is None
+    history = store.history(run_id(config))
+    assert [line["train_loss"] is None for line in history] == [False] * (len(history) - 1) + [True]
+    assert "NaN" not in (store.folder(run_id(config)) / "history.jsonl").read_text()
+    assert store.done(config) == record == train(config, options(store))
+
+
+AUGMENTED = {"random_crop": True, "flip": True, "dataset": "digits"}
+RESUMED = [
+    {"optimizer": "sgd", "weight_decay": 0.01, "schedule": "exponential", "decay": 0.7, **AUGMENTED},
+    {"optimizer": "adam", "learning_rate": 1e-3, "weight_decay": 0.01, "schedule": "steps", "decay_epochs": (2, 5)},
+]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"framework": name, **changes} for name, changes in itertools.product(FRAMEWORKS, RESUMED)),
+        {"framework": "torch", "precision": "bfloat16", **RESUMED[0]},
+    ],
+    ids=lambda changes: "-".join(str(changes.get(name)) for name in ("framework", "optimizer", "precision")),
+)
+def test_an_interrupted_run_goes_on_to_the_same_bits(tmp_path, monkeypatch, trained_epochs, weights_sha256, changes):
+    config = changed(epochs=6, **CORRUPTED, **changes)
+    whole, parts = Store(tmp_path / "whole"), Store(tmp_path / "parts")
+    expected = train(config, options(whole))
+    trained_epochs.clear()
+    for epoch in (3, 5):
+        interrupt(monkeypatch, epoch)
+        with pytest.raises(KeyboardInterrupt):
+            train(config, options(parts, checkpoint_every=2))
+        assert parts.done(config) is None
+    record = train(config, options(parts, checkpoint_every=2))
+    assert trained_epochs == [0, 1, 2, 2, 3, 4, 4, 5]  # each time from the last checkpoint on
+    assert record["outcome"] == expected["outcome"] and record["outcome"]["train_loss"] < 2.3
+    name = run_id(config)
+    assert untimed(parts.history(name)) == untimed(whole.history(name)) and len(whole.history(name)) == 7
+    assert weights_sha256(parts.model_path(config)) == weights_sha256(whole.model_path(config))
+    assert not (parts.folder(name) / "checkpoint.npz").exists()
+    np.testing.assert_equal(*(dict(np.load(store.folder(name) / "arrays.npz")) for store in (parts, whole)))
+
+
+@pytest.fixture
+def checkpoint(store, monkeypatch):
+    """The checkpoint that an interrupted run left after its second epoch."""
+    interrupt(monkeypatch, 3)
+    with pytest.raises(KeyboardInterrupt):
+        train(BASE, options(store, checkpoint_every=2))
+    return store.folder(run_id(BASE)) / "checkpoint.npz"
+
+
+def without_json(path):
+    arrays = {name: array for name, array in np.load(path).items() if name != "json"}
+    np.savez(path, **arrays)
+
+
+def without_config(path):
+    np.savez(path, **dict(np.load(path)) | {"json": np.frombuffer(b'{"history": []}', np.uint8)})
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"no checkpoint\n" * 10),
+        lambda path: path.write_bytes(path.read_bytes()[:-200]),
+        lambda path: path.write_bytes(path.read_bytes()[:5000] + bytes(100) + path.read_bytes()[5100:]),
+        without_json,
+        without_config,
+    ],
+    ids=["empty", "text", "truncated", "altered", "without json", "without config"],
+)
+def test_a_spoilt_checkpoint_is_one_line_and_stays_until_it_is_deleted(store, checkpoint, trained_epochs, spoil):
+    spoil(checkpoint)
+    content = checkpoint.read_bytes()
+    with pytest.raises(ValueError) as caught:
+        train(BASE, options(store, checkpoint_every=2))
+    expected = f"checkpoint must be whole; delete it to start again. Received: {checkpoint} ("
+    assert str(caught.value).startswith(expected) and "\n" not in str(caught.value)
+    assert checkpoint.read_bytes() == content and store.record(run_id(BASE)) is None and trained_epochs == []
+    checkpoint.unlink()
+    assert train(BASE, options(store))["outcome"]["epochs"] == 3 and trained_epochs == [0, 1, 2]
+
+
+def test_a_checkpoint_of_another_config_is_left_aside(store, checkpoint, trained_epochs):
+    other = changed(seed=1)
+    store.folder(run_id(other)).mkdir()
+    checkpoint.rename(store.folder(run_id(other)) / "checkpoint.npz")
+    train(other, options(store))
+    assert trained_epochs == [0, 1, 2]
+
+
+def test_force_trains_again_from_the_start(store, checkpoint, trained_epochs, weights_sha256):
+    train(BASE, options(store, force=True))
+    first = weights_sha256(store.model_path(BASE))
+    train(BASE, options(store, force=True))
+    assert trained_epochs == [0, 1, 2, 0, 1, 2] and weights_sha256(store.model_path(BASE)) == first
+
+
+def test_a_forced_run_that_is_interrupted_leaves_the_finished_one(store, monkeypatch):
+    record = train(BASE, options(store))
+    interrupt(monkeypatch, 2)
+    with pytest.raises(KeyboardInterrupt):
+        train(BASE, options(store, force=True))
+    assert store.done(BASE) == record
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:-1] + b"?")])
+def test_a_run_whose_model_is_missing_or_altered_trains_again(store, trained_epochs, weights_sha256, spoil):
+    record = train(BASE, options(store))
+    first = weights_sha256(store.model_path(BASE))
+    spoil(store.model_path(BASE))
+    assert store.record(run_id(BASE)) == record
+    again = train(BASE, options(store))
+    assert trained_epochs == [0, 1, 2, 0, 1, 2] and again["outcome"] == record["outcome"]
+    assert store.done(BASE) == again and weights_sha256(store.model_path(BASE)) == first
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others(tmp_path, weights_sha256, framework):
+    def bits(folder, **changes):
+        config = changed(framework=framework, epochs=1, **CORRUPTED, **changes)
+        train(config, options(Store(tmp_path / folder)))
+        return weights_sha256(Store(tmp_path / folder).model_path(config))
+
+    first = bits("first")
+    assert first == bits("second")
+    assert len({first, bits("first", seed=1), bits("first", data_seed=1)}) == 3
+
+
+def test_a_run_can_be_watched_in_tensorboard(store):
+    train(BASE, options(store, tensorboard=True))
+    assert list(store.folder(run_id(BASE)).glob("tensorboard/events.out.tfevents.*"))
+
+
+def test_a_run_loads_its_data_from_the_callers_folder(store, tmp_path):
+    with pytest.raises(FileNotFoundError, match=str(tmp_path / "nowhere")):
+        train(changed(dataset="mnist"), options(store, data_dir=tmp_path / "nowhere"))
+
+
+def test_a_run_asks_for_the_callers_device(store):
+    with pytest.raises(ValueError, match="^device must be one of .* Received: device='abacus'$"):
+        train(BASE, options(store, device="abacus"))
+
+
+@pytest.mark.parametrize(
+    "changes, line, reason",
+    [
+        ({}, {}, ""),
+        ({}, {"epoch": 3}, "epochs"),
+        ({}, {"train_loss": None, "epoch": 3}, "diverged"),
+        ({"stop_accuracy": 0.5}, {}, "train_accuracy"),
+        ({"stop_accuracy": 0.51}, {}, ""),
+        ({"stop_loss": 1.0}, {"epoch": 3}, "train_loss"),
+        ({"stop_loss": 0.99}, {}, ""),
+    ],
+)
+def test_the_stop_reason_is_the_first_rule_that_holds(changes, line, reason):
+    last = {"epoch": 2, "train_loss": 1.0, "train_accuracy": 0.5} | line
+    assert stop_reason(changed(**changes), [{"epoch": 0, "train_loss": None}, last]) == reason
+
+
+def test_cross_entropy_is_scikit_learns_also_for_large_logits_and_none_where_it_is_not_finite():
+    random = np.random.default_rng(0)
+    logits, labels = random.normal(0, 3, (50, 4)).astype(np.float32), random.integers(4, size=50)
+    expected = log_loss(labels, softmax(logits.astype(np.float64), axis=1), labels=range(4))
+    assert cross_entropy(logits, labels) == pytest.approx(expected, rel=1e-12)
+    assert cross_entropy(np.float32([[1e30, 0]]), np.array([0])) == 0
+    assert cross_entropy(np.float32([[3e4, 0]]), np.array([1])) == 3e4
+    assert cross_entropy(np.zeros((5, 10), np.float32), np.arange(5)) == pytest.approx(math.log(10))
+    assert cross_entropy(np.float32([[np.nan, 0]]), np.array([0])) is None
+
+
+def test_a_share_of_nothing_is_none():
+    assert share(np.array([], bool)) is None
+    assert share(np.array([True, False, False, False])) == 0.25
+
+
+def test_the_best_epoch_is_the_first_of_the_best_and_the_fit_the_first_that_fits():
+    accuracies = [(0.1, 0.1), (0.9, 0.6), (0.99, 0.7), (0.98, 0.7), (1.0, 0.65)]
+    history = [
+        {"epoch": epoch, "seconds": 1.0, "train_accuracy": train_accuracy, "test_accuracy": test_accuracy}
+        for epoch, (train_accuracy, test_accuracy) in enumerate(accuracies)
+    ]
+    assert outcome(BASE, history, "epochs") == {
+        "epochs": 4,
+        "stop_reason": "epochs",
+        "epochs_to_fit": 2,
+        "fit_criterion": "train_accuracy >= 0.99",
+        "train_accuracy": 1.0,
+        "test_accuracy": 0.65,
+        "best_test_accuracy": 0.7,
+        "best_test_epoch": 2,
+    }
