@@ -9,6 +9,7 @@ import keras
 
 from common.files import replacing
 
+KIND = "a functional Keras .h5, whole and of stock layers"
 METADATA = "memorization_suite"
 
 
@@ -52,15 +53,10 @@ def quiet():
 
 def load(path):
     """The model of any functional `.h5` of stock layers, as a Reader; Lambda layers and other code are refused."""
-    path.stat()
-    try:
-        with h5py.File(path) as file:
-            metadata = json.loads(file.attrs.get(METADATA, "{}"))
-        model = keras.models.load_model(path, compile=False, safe_mode=True)
-        input_shape = model.input_shape[1:]
-        return Reader(model, input_shape, metadata)
-    except Exception as error:
-        reason = str(error).strip().split("\n")[0] or type(error).__name__
-        raise ValueError(
-            f"a model file must be a functional Keras .h5, whole and of stock layers. Received: {path} ({reason})"
-        ) from error
+    with h5py.File(path) as file:
+        metadata = json.loads(file.attrs.get(METADATA, "{}"))
+    model = keras.models.load_model(path, compile=False, safe_mode=True)
+    shapes = [tensor.shape[1:] for tensor in model.inputs or ()]
+    if len(shapes) != 1 or None in shapes[0]:
+        raise ValueError(f"it must have one input of fixed shape. Received: {shapes}")
+    return Reader(model, shapes[0], metadata)

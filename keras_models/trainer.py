@@ -30,11 +30,15 @@ class Trainer:
 
     def put(self, images, labels):
         """Place the training set, uint8 or float32 (n, h, w, c) on the 0-255 scale and int64 (n,), on the device."""
-        self.images, self.labels = images, labels
-        if keras.backend.backend() == "torch":
-            with keras.device(self.device):
-                self.images, self.labels = ops.convert_to_tensor(images), ops.convert_to_tensor(labels)
+        self.images, self.labels = self._place(images), self._place(labels)
         self._compile(images.dtype.name)
+
+    def _place(self, array):
+        """A tensor on the torch backend's device; TensorFlow on a CPU takes slices of numpy arrays as they are."""
+        if keras.backend.backend() != "torch":
+            return array
+        with keras.device(self.device):
+            return ops.convert_to_tensor(array)
 
     def _compile(self, dtype):
         """One program from raw images to the update of the weights: preprocessing is part of the compiled step."""
@@ -59,9 +63,9 @@ class Trainer:
             chosen = plan.order[part]
             batch = {"images": self.images[chosen]}
             if plan.offsets is not None:
-                batch["offsets"] = plan.offsets[part]
+                batch["offsets"] = self._place(plan.offsets[part])
             if plan.flips is not None:
-                batch["flips"] = plan.flips[part]
+                batch["flips"] = self._place(plan.flips[part])
             self.step.train_on_batch(batch, self.labels[chosen])
         if self.trained is not self.model:
             self.model.set_weights(self.trained.get_weights())

@@ -89,6 +89,8 @@ def test_the_same_weights_give_the_same_layers(name, initializer):
         {"weight_decay": 0.5},
         {"momentum": 0.0},
         {"crop": 6, "random_crop": True, "flip": True, "weight_decay": 1e-3},
+        {"crop": 5, "preprocessing": "per_channel", "flip": True},
+        {"preprocessing": "minus_one_one"},
         {"optimizer": "adam"},
         {"optimizer": "adam", "weight_decay": 1e-3},
     ],

@@ -1,6 +1,7 @@
 """Model files: `.pt` is a dict of tensors and JSON primitives that `torch.load(weights_only=True)` opens."""
 
 import json
+from pickle import UnpicklingError
 
 import torch
 
@@ -8,6 +9,7 @@ from common.errors import check_choice
 from common.files import replacing
 from torch_models import MODELS
 
+KIND = "a .pt that the suite saved, whole and free of code"
 FORMAT = 1
 
 
@@ -38,16 +40,10 @@ def load(path):
     """The model of a file that `save` wrote, as a Reader; nothing in the file is executed."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-        metadata, state = content["metadata"], content["state_dict"]
-        name = metadata["config"]["model"]
-        check_choice("model", name, MODELS)
-        model = MODELS[name](metadata["input_shape"], metadata["num_classes"])
-        model.load_state_dict(state)
-    except FileNotFoundError:
-        raise
-    except Exception as error:
-        reason = str(error).strip().split("\n")[0] or type(error).__name__
-        raise ValueError(
-            f"a model file must be a .pt that the suite saved, whole and free of code. Received: {path} ({reason})"
-        ) from error
+    except UnpicklingError as error:  # torch's own message advises to load it all the same
+        raise ValueError("it is not whole, or holds more than tensors and plain values") from error
+    metadata = content["metadata"]
+    check_choice("model", metadata["config"]["model"], MODELS)
+    model = MODELS[metadata["config"]["model"]](metadata["input_shape"], metadata["num_classes"])
+    model.load_state_dict(content["state_dict"])
     return Reader(model, metadata["input_shape"], metadata)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,12 @@ def load(path: str | Path) -> SavedModel:
         raise ValueError(f"a model file must end in .h5 or .pt. Received: {path}")
     if not path.is_file():
         raise FileNotFoundError(f"there is no model file {path}")
-    return SavedModel(import_framework(FRAMEWORKS[path.suffix]).load(path), path)
+    files = import_framework(FRAMEWORKS[path.suffix])
+    try:
+        return SavedModel(files.load(path), path)
+    except Exception as error:
+        reason = textwrap.shorten(str(error), 250, placeholder=" ...") or type(error).__name__
+        raise ValueError(f"a model file must be {files.KIND}. Received: {path} ({reason})") from error
 
 
 def import_framework(name: str) -> Any:

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,6 +74,15 @@ class Store:
         with open(folder / "lock", "w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+
+def publish(store: Store, name: str) -> None:
+    """Copy what a run recorded, all but its model, to the committed results."""
+    target = PUBLISHED / "runs" / name
+    target.mkdir(parents=True, exist_ok=True)
+    for part in ("run.json", "history.jsonl", "readout.jsonl", "arrays.npz", "learning_curves.png"):
+        if (source := store.folder(name) / part).exists():
+            shutil.copyfile(source, target / part)
 
 
 def all_records(store: Store) -> list[Record]:

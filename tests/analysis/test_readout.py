@@ -1,0 +1,154 @@
+"""The read-out of a trained run: which lines there are, what they count, and when they are made again."""
+
+import dataclasses
+import os
+
+import keras
+import numpy as np
+import pytest
+
+from common.analysis import evaluator, readout
+from common.analysis.probes import MASC
+from common.data.preprocessing import standardize
+from common.runs.config import Config, Options, run_id
+from common.runs.store import Store
+from common.runs.task import prepare
+from common.runs.training import train
+
+CONFIG = Config(
+    model="mlp1", dataset="digits", train_size=500, validation_size=80, corruption="uniform", corruption_fraction=0.6,
+    batch_size=32, epochs=2,
+)  # fmt: skip
+SIZES = {"validation_corrupted_labels": 80, "test": 360}
+KEYS = ["epoch", "layer", "probe", "fitted_on", "scored_on", "n", "correct", "components"]
+
+
+@pytest.fixture(scope="module", params=["keras", "torch"])
+def run(request, tmp_path_factory):
+    """Config, options and record of a run with 60 % random labels."""
+    config = dataclasses.replace(CONFIG, framework=request.param)
+    options = Options(output_dir=tmp_path_factory.mktemp("output"), device="cpu")
+    return config, options, train(config, options)
+
+
+def model_path(run):
+    config, options, _ = run
+    return Store.of(options).model_path(config)
+
+
+@pytest.fixture(scope="module")
+def lines(run):
+    return readout.decode(model_path(run), {}, run[1])
+
+
+def pick(lines, **fields):
+    """The one line that has these values."""
+    [line] = [line for line in lines if fields.items() <= line.items()]
+    return line
+
+
+def test_there_is_one_line_for_every_layer_kind_of_labels_and_split_and_for_the_network(lines):
+    kinds = [(line["layer"], line["probe"], line["fitted_on"], line["scored_on"]) for line in lines]
+    probes = {
+        (layer, "masc", fitted_on, scored_on)
+        for layer in ("input", "fc1")
+        for fitted_on in ("corrupted_labels", "true_labels")
+        for scored_on in SIZES
+    }
+    assert set(kinds) == probes | {("logits", "model", None, scored_on) for scored_on in SIZES}
+    assert len(kinds) == len(set(kinds)) == 10
+
+
+def test_counts_are_integers_out_of_the_split(lines):
+    for line in lines:
+        assert sorted(line) == sorted(KEYS)
+        assert line["n"] == SIZES[line["scored_on"]] and line["epoch"] == 2
+        assert type(line["n"]) is type(line["correct"]) is int and 0 < line["correct"] < line["n"]
+
+
+def test_the_networks_own_lines_are_the_accuracies_of_its_record(run, lines):
+    outcome = run[2]["outcome"]
+    accuracies = {"test": outcome["test_accuracy"], "validation_corrupted_labels": outcome["validation_accuracy"]}
+    for scored_on, accuracy in accuracies.items():
+        line = pick(lines, layer="logits", scored_on=scored_on)
+        assert line["correct"] / line["n"] == accuracy and line["components"] is None
+
+
+@pytest.mark.parametrize("layer", ["input", "fc1"])
+def test_lines_are_what_the_probe_says_of_the_layer(run, lines, layer):
+    task, model = prepare(run[0]), evaluator.load(model_path(run))
+
+    def features(examples):
+        x = standardize(examples.images, "per_image", None)
+        return x.reshape(len(x), -1) if layer == "input" else model.features(x, layer)
+
+    for fitted_on, labels in (("corrupted_labels", task.train.labels), ("true_labels", task.train.true_labels)):
+        probe = MASC(variance=0.99).fit(features(task.train), labels)
+        for scored_on, examples, targets in (
+            ("test", task.test, task.test.true_labels),
+            ("validation_corrupted_labels", task.validation, task.validation.labels),
+        ):
+            line = pick(lines, layer=layer, fitted_on=fitted_on, scored_on=scored_on)
+            assert line["correct"] == (probe.predict(features(examples)) == targets).sum()
+            assert line["components"] == np.mean(probe.n_components_)
+
+
+def test_probes_fitted_on_true_labels_know_more_of_the_test_set(lines):
+    for layer in ("input", "fc1"):
+        true, corrupted = (
+            pick(lines, layer=layer, fitted_on=fitted_on, scored_on="test")["correct"]
+            for fitted_on in ("true_labels", "corrupted_labels")
+        )
+        assert true > corrupted + 36
+
+
+def test_without_corruption_both_kinds_of_labels_give_the_same_lines(run):
+    given = {"corruption": "none", "corruption_fraction": 0.0}
+    lines = readout.decode(model_path(run), given, run[1], layers=["input"])
+    kinds = [
+        [{**line, "fitted_on": None} for line in lines if line["fitted_on"] == fitted_on]
+        for fitted_on in ("corrupted_labels", "true_labels")
+    ]
+    assert kinds[0] == kinds[1] and [line["n"] for line in kinds[0]] == [80, 360]
+    assert kinds[0][1]["correct"] > 300
+
+
+def test_fields_layers_and_variance_can_be_given(run, lines):
+    given = readout.decode(model_path(run), {"validation_size": 0, "train_size": 420}, run[1], ["fc1"], variance=0.9)
+    assert {(line["layer"], line["scored_on"]) for line in given} == {("fc1", "test"), ("logits", "test")}
+    narrow, wide = (pick(each, layer="fc1", fitted_on="true_labels", scored_on="test") for each in (given, lines))
+    assert narrow["components"] < wide["components"]
+
+
+def test_an_unknown_layer_is_an_error_with_the_nearest_name(run):
+    with pytest.raises(ValueError, match="^layer must be one of input, fc1, logits. Did you mean fc1?"):
+        readout.decode(model_path(run), {}, run[1], layers=["fc2"])
+
+
+def test_a_run_is_read_out_once_and_again_when_forced_or_trained_again(run, lines, monkeypatch):
+    config, options, _ = run
+    path = Store.of(options).folder(run_id(config)) / "readout.jsonl"
+    loaded, load = [], readout.load
+    monkeypatch.setattr(readout, "load", lambda path: loaded.append(path) or load(path))
+    assert not path.exists()
+    assert readout.decode_run(config, options) == lines == Store.of(options).readout(run_id(config))
+    assert readout.decode_run(config, options) == lines and loaded == [model_path(run)]
+    path.write_text(path.read_text().splitlines()[0])
+    assert readout.decode_run(config, options) == lines[:1]
+    assert readout.decode_run(config, dataclasses.replace(options, force=True)) == lines
+    path.write_text("")
+    newer = path.stat().st_mtime + 10
+    os.utime(model_path(run), (newer, newer))
+    assert readout.decode_run(config, options) == lines and len(loaded) == 3
+
+
+def test_a_model_from_elsewhere_is_read_out_on_the_data_that_is_given(tmp_path):
+    inputs = keras.Input((8, 8, 1), name="pixels")
+    x = keras.layers.Conv2D(2, 3, activation="relu", name="edges")(inputs)
+    x = keras.layers.Dense(10, name="classes")(keras.layers.Flatten()(x))
+    keras.Model(inputs, x).save(tmp_path / "foreign.h5")
+    given = {"dataset": "digits", "train_size": 200, "preprocessing": "minus_one_one"}
+    lines = readout.decode(tmp_path / "foreign.h5", given, Options())
+    assert [line["layer"] for line in lines] == ["classes", "pixels", "pixels", "edges", "edges"]
+    assert all(line["epoch"] is None and line["n"] == 360 for line in lines)
+    assert min(line["correct"] for line in lines[1:]) > 300

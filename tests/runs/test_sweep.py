@@ -1,0 +1,248 @@
+"""Sweeps: every run once, whatever dies or fails meanwhile, in child processes with pinned threads."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import distributed
+import psutil
+import pytest
+
+from common.runs import sweep
+from common.runs.config import Config, Options, from_dict, run_id
+from common.runs.store import Store, all_records
+from common.runs.sweep import RunsFailed, child, decode, distribute, encode, grid
+from common.runs.training import train
+
+BASE = Config(model="mlp1", dataset="digits", framework="torch", train_size=200, crop=6, epochs=2, batch_size=32)
+LONG = dataclasses.replace(BASE, epochs=60, batch_size=1)
+
+
+def options(folder, **changes):
+    return Options(output_dir=folder, **{"threads": 1, **changes})
+
+
+def below(*parts):
+    """Processes anywhere below this one with one of these parts in their command line."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if any(part in " ".join(process.cmdline()) for part in parts):
+                found.append(process)
+        except psutil.Error:
+            pass
+    return found
+
+
+def kill_the_worker_of(store, name, seen):
+    """Wait for the run's first checkpoint, kill the dask worker that it runs on, and see whether the run ends too."""
+    while not (store.folder(name) / "checkpoint.npz").exists():
+        time.sleep(0.02)
+    lock = str(store.folder(name) / "lock")
+    (job,) = (job for job in below("common.job") if lock in (file.path for file in job.open_files()))
+    job.parent().kill()
+    seen["orphans"] = psutil.wait_procs([job], timeout=4)[1]
+
+
+def test_a_sweep_survives_the_death_of_a_worker_and_leaves_no_process(tmp_path, capfd):
+    store, seen = Store(tmp_path), {}
+    configs = [LONG, *grid(BASE, seed=[0, 1, 2])]
+    names = [run_id(config) for config in configs]
+    killer = threading.Thread(target=kill_the_worker_of, args=(store, names[0], seen), daemon=True)
+    killer.start()
+    records = sweep.run(configs, options(tmp_path, workers=2, checkpoint_every=1))
+    killer.join(10)
+    assert seen == {"orphans": []} and not below("common.job", "spawn_main")
+    assert [record["run_id"] for record in records] == names
+    assert [record["run_id"] for record in all_records(store)] == sorted(names)
+    for config, record, name in zip(configs, records, names, strict=True):
+        assert record == store.done(config)
+        assert [line["epoch"] for line in store.history(name)] == list(range(config.epochs + 1))
+        assert not (store.folder(name) / "checkpoint.npz").exists()
+    shown = [line.split() for line in capfd.readouterr().err.splitlines() if line.endswith(" done")]
+    assert sorted(line[1] for line in shown) == sorted(names) and shown[-1][0] == "4/4"
+
+
+def test_a_run_that_fails_is_reported_with_its_reason_and_the_others_complete(tmp_path):
+    wrong = dataclasses.replace(BASE, model="nope")
+    with pytest.raises(RunsFailed) as caught:
+        sweep.run([wrong, BASE], options(tmp_path, workers=1, threads=2, decode=True))
+    summary, line = str(caught.value).splitlines()
+    assert summary == "1 of 2 runs failed:"
+    assert line.startswith(f"{run_id(wrong)}: ValueError: model must be one of mlp1, ") and line.endswith("'nope'")
+    store = Store(tmp_path)
+    assert store.done(wrong) is None and store.done(BASE)["environment"]["threads"] == 2
+    assert {line["layer"] for line in store.readout(run_id(BASE))} == {"input", "fc1", "logits"}
+
+
+@pytest.fixture
+def cluster(monkeypatch):
+    """A cluster that runs nothing and notes what it was asked for; `failures` maps a run id to an exception."""
+    noted = SimpleNamespace(tasks=[], clusters=[], address=None, closed=False, failures={})
+
+    class Client:
+        def __init__(self, address):
+            noted.address = address
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def map(self, function, configs, options, pure, retries):
+            assert function is child and not pure
+            noted.tasks += [(run_id(config), options) for config in configs]
+            return [future(run_id(config)) for config in configs]
+
+    def future(name):
+        error = noted.failures.get(name)
+        return SimpleNamespace(
+            key=f"key of {name}", status="error" if error else "finished",
+            exception=lambda: error, result=lambda: "", done=lambda: True,
+        )  # fmt: skip
+
+    def local(**settings):
+        noted.clusters.append(settings)
+        return SimpleNamespace(close=lambda: setattr(noted, "closed", True))
+
+    monkeypatch.setattr(distributed, "Client", Client)
+    monkeypatch.setattr(distributed, "LocalCluster", local)
+    monkeypatch.setattr(distributed, "as_completed", reversed)
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    return noted
+
+
+@pytest.mark.parametrize(
+    "given, workers, threads",
+    [
+        ({}, 4, 2),
+        ({"workers": 2}, 2, 4),
+        ({"workers": 2, "threads": 3}, 2, 3),
+        ({"workers": 3}, 3, 2),
+        ({"workers": 20}, 4, 2),
+    ],
+)
+def test_workers_share_the_cores(tmp_path, cluster, given, workers, threads):
+    configs = list(grid(BASE, seed=range(4)))
+    assert distribute(configs, Options(output_dir=tmp_path, **given)) == []
+    assert [(settings["n_workers"], settings["threads_per_worker"]) for settings in cluster.clusters] == [(workers, 1)]
+    assert [name for name, _ in cluster.tasks] == [run_id(config) for config in configs] and cluster.closed
+    assert {options.threads for _, options in cluster.tasks} == {threads}
+
+
+def test_a_running_scheduler_is_used_and_not_closed(tmp_path, cluster):
+    distribute([BASE], options(tmp_path, scheduler="tcp://host:8786"))
+    assert cluster.address == "tcp://host:8786" and cluster.clusters == [] and not cluster.closed
+
+
+def test_a_run_that_the_cluster_gave_up_is_a_failure_with_its_id(tmp_path, cluster):
+    first, second = grid(BASE, seed=[0, 1])
+    cluster.failures[run_id(second)] = RuntimeError("worker died 4 times")
+    assert distribute([first, second], options(tmp_path)) == [f"{run_id(second)}: worker died 4 times"]
+
+
+@pytest.mark.parametrize(
+    "status, stderr, expected",
+    [
+        (0, "a warning\n", ""),
+        (1, "Traceback\n  line\nValueError: no\n", f"{run_id(BASE)}: ValueError: no"),
+        (1, "", f"{run_id(BASE)}: ended with status 1"),
+        (-9, "epoch 3/60 loss 0.1", f"{run_id(BASE)}: ended with status -9"),
+    ],
+)
+def test_a_child_gets_its_task_and_its_threads_and_says_why_it_failed(tmp_path, monkeypatch, status, stderr, expected):
+    given = options(tmp_path, threads=3)
+
+    def process(command, input, env, **_):
+        task = json.loads(input)
+        assert command == [sys.executable, "-m", "common.job"] and task["parent"] == os.getpid()
+        assert (from_dict(task["config"]), decode(task["options"])) == (BASE, given)
+        assert env["OMP_NUM_THREADS"] == env["TF_NUM_INTRAOP_THREADS"] == "3" and env["PATH"] == os.environ["PATH"]
+        return subprocess.CompletedProcess(command, status, "", stderr)
+
+    monkeypatch.setattr(subprocess, "run", process)
+    assert child(BASE, given) == expected
+
+
+ORPHAN = """
+import os, time
+from common.runs.sweep import die_with
+die_with(os.getppid())
+print(os.getpid(), flush=True)
+time.sleep(60)
+"""
+PARENT = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]])"
+
+
+def test_a_process_ends_with_its_parent():
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, ORPHAN], stdout=subprocess.PIPE, text=True)
+    orphan = psutil.Process(int(parent.stdout.readline()))
+    time.sleep(0.5)
+    assert orphan.is_running()
+    parent.kill()
+    parent.wait()
+    assert psutil.wait_procs([orphan], timeout=20)[1] == []
+
+
+@pytest.fixture
+def distributed_runs(monkeypatch):
+    """The run ids that went to a cluster; they are trained in this process instead."""
+    found = []
+
+    def local(configs, options):
+        found.extend(run_id(config) for config in configs)
+        for config in configs:
+            train(config, options)
+        return []
+
+    monkeypatch.setattr(sweep, "distribute", local)
+    return found
+
+
+def test_only_missing_runs_go_to_a_cluster_and_each_once(tmp_path, distributed_runs):
+    configs = list(grid(BASE, seed=[0, 1, 2]))
+    train(configs[1], options(tmp_path))
+    records = sweep.run([*configs, configs[0]], options(tmp_path))
+    assert distributed_runs == [run_id(configs[0]), run_id(configs[2])]
+    assert [record["config"]["seed"] for record in records] == [0, 1, 2, 0]
+    distributed_runs.clear()
+    assert sweep.run(configs, options(tmp_path)) == records[:3] and distributed_runs == []
+    sweep.run(configs[:2], options(tmp_path, force=True))
+    assert distributed_runs == [run_id(configs[0]), run_id(configs[1])]
+
+
+def test_a_single_missing_run_trains_here_unless_a_scheduler_is_named(tmp_path, distributed_runs):
+    (record,) = sweep.run([BASE], options(tmp_path / "here"))
+    assert record["outcome"]["epochs"] == 2 and distributed_runs == []
+    sweep.run([BASE], options(tmp_path / "there", scheduler="tcp://host:8786"))
+    assert distributed_runs == [run_id(BASE)]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [Options(), Options(data_dir=Path("/data"), output_dir=Path("/out"), threads=3, force=True, scheduler="tcp://a:1")],
+)
+def test_options_survive_the_way_to_a_child(given):
+    assert decode(json.loads(json.dumps(encode(given)))) == given
+
+
+def test_relative_folders_stay_the_callers(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sent = decode(encode(Options(data_dir=Path("data"), output_dir=Path("."))))
+    assert (sent.data_dir, sent.output_dir) == (tmp_path / "data", tmp_path)
+
+
+def test_a_grid_has_every_combination_with_the_last_field_varying_fastest():
+    configs = list(grid(BASE, framework=["keras", "torch"], seed=[3, 1, 2]))
+    assert [(config.framework, config.seed) for config in configs] == [
+        ("keras", 3), ("keras", 1), ("keras", 2), ("torch", 3), ("torch", 1), ("torch", 2),
+    ]  # fmt: skip
+    assert {dataclasses.replace(config, framework="torch", seed=0) for config in configs} == {BASE}
+    assert list(grid(BASE)) == [BASE]

@@ -1,0 +1,156 @@
+"""Keras on its torch backend, and both frameworks in one process: each in a child process with its own imports."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import torch_models
+from common.analysis import evaluator
+from common.data.epochs import EpochPlan
+from common.runs import initial_weights
+from common.runs.config import ADAM, Config, as_dict
+from keras_models.trainer import Trainer
+from torch_models import files
+from torch_models.convert import from_canonical
+
+SHAPE = (8, 8, 1)
+RATES = (0.01, 0.001)
+
+TORCH_BACKEND = """
+import sys
+from pathlib import Path
+
+sys.modules["tensorflow"] = None  # as on a machine that does not have it
+
+import numpy as np
+
+from common.analysis import evaluator
+from common.data.epochs import EpochPlan
+from common.runs.config import ADAM
+from keras_models.trainer import Trainer, named_variables, to_array
+
+ADAM["epsilon"] = 1e-3
+
+folder = Path(sys.argv[1])
+arrays = dict(np.load(folder / "arrays.npz"))
+model = evaluator.load(folder / "model.h5")
+for layer in model.layers:
+    difference = np.abs(model.features(arrays["x"], layer) - arrays[f"features/{layer}"]).max()
+    print("layer", layer, difference / np.abs(arrays[f"features/{layer}"]).max())
+
+weights = {name: to_array(variable) for name, variable in named_variables(model._reader.model)}
+for optimizer in ("sgd", "adam"):
+    config = model.config.__class__(**{**vars(model.config), "optimizer": optimizer})
+    trainer, resumed = (Trainer(config, (8, 8, 1), 10, None, "cpu") for _ in range(2))
+    for each in (trainer, resumed):
+        each.put(arrays["images"], arrays["labels"])
+    trainer.set_weights(weights)
+    for rate, order in zip((0.01, 0.001), arrays["orders"]):
+        snapshot = trainer.get_weights(), trainer.get_optimizer_state()
+        kept = [array.copy() for arrays_ in snapshot for array in arrays_.values()]
+        trainer.train_epoch(EpochPlan(order), rate)
+    for array, copy in zip([array for arrays_ in snapshot for array in arrays_.values()], kept, strict=True):
+        np.testing.assert_array_equal(array, copy)
+    resumed.set_weights(snapshot[0])
+    resumed.set_optimizer_state(snapshot[1])
+    resumed.train_epoch(EpochPlan(order), rate)
+    for name, array in trainer.get_weights().items():
+        np.testing.assert_array_equal(resumed.get_weights()[name], array)
+        expected = arrays[f"{optimizer}/{name}"]
+        print("weights", name, np.abs(array - expected).max() / np.abs(expected).max())
+    assert not np.array_equal(array, weights[name])
+print("backend", trainer.description["keras_backend"], trainer.description["device"])
+trainer.save(folder / "returned.h5", {})
+"""
+
+BOTH_FRAMEWORKS = """
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from common.analysis import evaluator
+
+folder = Path(sys.argv[1])
+x = np.load(folder / "x.npy")
+logits = [evaluator.load(folder / name).logits(x) for name in ("model.h5", "model.pt")]
+order = [name for name in sys.modules if name in ("torch", "triton", "tensorflow")]
+assert order[0] == "torch" and order[-1] == "tensorflow", order
+
+import torch
+
+parameter = torch.nn.Parameter(torch.ones(2))
+optimizer = torch.optim.SGD([parameter], 0.1)
+parameter.sum().backward()
+optimizer.step()
+import torchvision
+
+print("frameworks", parameter.detach().numpy().max(), np.abs(logits[0] - logits[1]).max())
+"""
+
+
+def run_child(script, folder, **environment):
+    """Words of each line that the script prints; nothing may appear on stderr."""
+    child = subprocess.run(
+        [sys.executable, "-c", script, str(folder)],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert child.returncode == 0, f"exit status {child.returncode}\n{child.stderr}"
+    assert child.stderr == ""
+    return [line.split() for line in child.stdout.splitlines()]
+
+
+def keras_trainer(images, labels, **fields):
+    config = Config(model="mlp1", framework="keras", batch_size=32, weight_decay=0.01, **fields)
+    trainer = Trainer(config, SHAPE, 10, None, "cpu")
+    shapes = {name: array.shape for name, array in trainer.get_weights().items()}
+    trainer.set_weights(initial_weights.draw(shapes, "glorot_uniform", 0))
+    trainer.put(images, labels)
+    return trainer
+
+
+@pytest.mark.skipif(os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow", reason="Keras is on torch already")
+def test_a_file_saved_under_tensorflow_opens_without_it_under_torch_and_trains_on_alike(tmp_path, monkeypatch):
+    monkeypatch.setitem(ADAM, "epsilon", 1e-3)  # gradients near 0 would make a sign of their rounding
+    generator = np.random.default_rng(0)
+    images, labels = generator.integers(0, 256, (64, *SHAPE), np.uint8), generator.integers(0, 10, 64)
+    orders = [generator.permutation(64) for _ in RATES]
+    arrays = {"images": images, "labels": labels, "orders": np.array(orders)}
+    for optimizer in ("sgd", "adam"):
+        trainer = keras_trainer(images, labels, optimizer=optimizer)
+        if optimizer == "sgd":
+            trainer.save(tmp_path / "model.h5", {"config": as_dict(trainer.config)})
+            arrays["x"] = np.asarray(trainer.prepare(images))
+            arrays |= {f"features/{layer}": trainer.features(images, layer) for layer in trainer.reader.layers}
+        for rate, order in zip(RATES, orders, strict=True):
+            trainer.train_epoch(EpochPlan(order), rate)
+        arrays |= {f"{optimizer}/{name}": array for name, array in trainer.get_weights().items()}
+    np.savez(tmp_path / "arrays.npz", **arrays)
+
+    lines = run_child(TORCH_BACKEND, tmp_path, KERAS_BACKEND="torch")
+    assert lines.pop() == ["backend", "torch", "cpu"]
+    layers = {name: float(difference) for kind, name, difference in lines if kind == "layer"}
+    weights = [float(difference) for kind, _, difference in lines if kind == "weights"]
+    assert list(layers) == ["input", "fc1", "logits"] and len(weights) == 8
+    assert max(layers.values()) < 1e-5
+    assert max(weights) < 1e-4
+    returned = evaluator.load(tmp_path / "returned.h5")
+    np.testing.assert_allclose(returned.logits(arrays["x"]), trainer.logits(images), rtol=0, atol=1e-4)
+
+
+def test_a_keras_and_then_a_torch_file_open_in_one_process_and_torch_still_works_there(tmp_path):
+    trainer = keras_trainer(np.zeros((1, *SHAPE), np.uint8), np.zeros(1, np.int64))
+    model = torch_models.MODELS["mlp1"](SHAPE, 10)
+    model.load_state_dict(from_canonical(trainer.get_weights(), model.state_dict()))
+    metadata = {"config": as_dict(trainer.config), "input_shape": SHAPE, "num_classes": 10}
+    trainer.save(tmp_path / "model.h5", metadata)
+    files.save(model, tmp_path / "model.pt", metadata)
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).standard_normal((5, *SHAPE)).astype(np.float32))
+    [(name, parameter, difference)] = run_child(BOTH_FRAMEWORKS, tmp_path)
+    assert (name, parameter) == ("frameworks", "0.9") and float(difference) < 1e-5

@@ -1,0 +1,256 @@
+"""What every experiment script shares: flags, list, summary, curves, and one line for an error."""
+
+import dataclasses
+import os
+from pathlib import Path
+
+import pytest
+
+from common import cli
+from common.cli import Grid, estimate, listing, one_line_errors, parse, percent, run, run_all, summary
+from common.runs import training
+from common.runs.config import Config, Options, run_id, smoke
+from common.runs.store import Store
+from common.runs.sweep import RunsFailed
+from common.runs.training import train
+
+BASE = Config(model="mlp1", dataset="digits", framework="torch", train_size=200, crop=6, epochs=2, batch_size=32)
+
+
+@pytest.fixture(autouse=True)
+def nothing_published(monkeypatch, tmp_path):
+    monkeypatch.setattr(cli, "PUBLISHED", tmp_path / "published")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def arguments(monkeypatch):
+    """A function that sets the command line."""
+    return lambda *words: monkeypatch.setattr("sys.argv", ["script.py", *map(str, words)])
+
+
+def options(folder, **changes):
+    return Options(output_dir=folder, threads=1, **changes)
+
+
+def record(config=BASE, seconds=30.0, epochs=2, train_n=200, **changes):
+    """What estimates read of a record."""
+    return {
+        "config": dataclasses.asdict(config),
+        "time": {"train_seconds": 0.75 * seconds, "evaluate_seconds": 0.25 * seconds},
+        "outcome": {"epochs": epochs},
+        "data": {"train_n": train_n},
+    } | changes
+
+
+def test_flags_set_the_fields_of_all_dataclasses(arguments, folder):
+    arguments("--smoke", "--list", "--seed", 3, "--output-dir", folder, "--schedule", "steps", "--decay-epochs", 1, 2,
+              "--train-size", 50, "--no-random-crop", "--flip", "--fractions", 0, 0.5)  # fmt: skip
+    base = dataclasses.replace(BASE, random_crop=True)
+    parsed = parse("doc", config=base, grid=Grid(), options=Options())
+    assert parsed.options == Options(smoke=True, list=True, output_dir=folder)
+    expected = {"seed": 3, "schedule": "steps", "decay_epochs": (1, 2), "train_size": 50, "flip": True}
+    assert parsed.config == dataclasses.replace(BASE, **expected)
+    assert parsed.grid == Grid(fractions=(0.0, 0.5))
+
+
+def test_without_flags_everything_is_the_scripts_own(arguments):
+    arguments()
+    parsed = parse(None, config=BASE, options=Options())
+    assert (parsed.config, parsed.options) == (BASE, Options())
+
+
+def test_a_dataclass_given_as_a_type_has_arguments_that_must_be_named(arguments, capsys):
+    @dataclasses.dataclass(frozen=True)
+    class Needed:
+        """What has no default."""
+
+        path: Path
+
+    arguments("--path", "a.pt")
+    assert parse("doc", needed=Needed).needed == Needed(Path("a.pt"))
+    arguments()
+    with pytest.raises(SystemExit, match="^2$"):
+        parse("doc", needed=Needed)
+    assert "--path" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words, shown",
+    [
+        (["--sead", "1"], "--sead"),
+        (["--seed", "one"], "--seed"),
+        (["--learning-rate", "-1"], "learning_rate must be positive and finite. Received: learning_rate=-1.0"),
+        (["--optimizer", "sdg"], "Did you mean sgd? Received: optimizer='sdg'"),
+        (["--corruption-fraction", "0.5"], "name a rule with --corruption"),
+    ],
+)
+def test_a_wrong_flag_ends_with_status_2_and_says_so(arguments, capsys, folder, words, shown):
+    arguments(*words, "--output-dir", folder)
+    with pytest.raises(SystemExit, match="^2$"):
+        run("doc", BASE)
+    error = capsys.readouterr().err
+    assert shown in " ".join(error.replace("│", "").split()) and "Traceback" not in error and not folder.exists()
+
+
+def test_the_help_opens_with_what_the_script_says_of_itself(arguments, capsys):
+    arguments("--help")
+    with pytest.raises(SystemExit, match="^0$"):
+        parse("Claim: networks fit random labels.", config=BASE, options=Options())
+    assert "Claim: networks fit random labels." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "error, status, line",
+    [
+        (
+            ValueError("seed must be 0 or more. Received: seed=-1"),
+            2,
+            "error: seed must be 0 or more. Received: seed=-1",
+        ),
+        (FileNotFoundError("data has no train"), 2, "error: data has no train"),
+        (RunsFailed("1 of 2 runs failed:\na: no"), 1, "error: 1 of 2 runs failed:\na: no"),
+        (
+            KeyboardInterrupt(),
+            130,
+            "interrupted: run the same command again to go on from the last checkpoint",
+        ),
+    ],
+)
+def test_wrong_input_failed_runs_and_interruptions_end_in_a_line_and_a_status(capsys, error, status, line):
+    with pytest.raises(SystemExit) as caught, one_line_errors():
+        raise error
+    printed = capsys.readouterr()
+    assert (caught.value.code, printed.err, printed.out) == (status, f"{line}\n", "")
+
+
+def test_a_defect_keeps_its_traceback():
+    with pytest.raises(ZeroDivisionError), one_line_errors():
+        raise ZeroDivisionError
+
+
+def test_a_script_trains_draws_and_says_what_came_out(arguments, folder, capsys, monkeypatch):
+    arguments("--output-dir", folder, "--epochs", 1, "--threads", 1)
+    run("doc", BASE)
+    config, store = dataclasses.replace(BASE, epochs=1), Store(folder)
+    first = capsys.readouterr()
+    assert first.out == summary(store.done(config), options(folder)) + "\n"
+    assert first.err.count(" epoch 1/1 ") == 1
+    curves = store.folder(run_id(config)) / "learning_curves.png"
+    assert curves.read_bytes()[:4] == b"\x89PNG"
+    monkeypatch.setattr(training, "make_trainer", lambda *_: pytest.fail("trained again"))
+    run("doc", BASE)
+    assert capsys.readouterr() == (first.out, "")
+
+
+def test_curves_are_drawn_again_only_when_the_record_is_newer_or_by_force(folder):
+    curves = Store(folder).folder(run_id(BASE)) / "learning_curves.png"
+    run_all([BASE], options(folder))
+    content = curves.read_bytes()
+    curves.write_bytes(b"kept")
+    run_all([BASE], options(folder))
+    assert curves.read_bytes() == b"kept"
+    run_all([BASE], options(folder, force=True))
+    assert curves.read_bytes()[:4] == content[:4]
+    curves.write_bytes(b"old")
+    os.utime(curves, (0, 0))
+    run_all([BASE], options(folder))
+    assert curves.read_bytes() == content
+
+
+def test_smoke_replaces_the_runs_by_small_ones_each_once(folder):
+    configs = [dataclasses.replace(BASE, epochs=epochs) for epochs in (10, 20)]
+    (found,) = run_all(configs, options(folder, smoke=True))
+    assert found["run_id"] == run_id(smoke(configs[0])) and found["outcome"]["epochs"] == 2
+
+
+@pytest.mark.parametrize("decode", [False, True])
+def test_layers_are_read_out_where_asked(folder, decode):
+    run_all([BASE], options(folder, decode=decode))
+    layers = {line["layer"] for line in Store(folder).readout(run_id(BASE))}
+    assert layers == ({"input", "fc1", "logits"} if decode else set())
+
+
+def test_list_says_what_is_done_and_missing_and_trains_nothing(folder, capsys):
+    store, missing = Store(folder), dataclasses.replace(BASE, seed=1)
+    train(BASE, options(folder))
+    with pytest.raises(SystemExit) as caught:
+        run_all([BASE, missing], options(folder, list=True))
+    assert not caught.value.code and capsys.readouterr().out == listing([BASE, missing], store) + "\n"
+    done, left, total = listing([BASE, missing], store).splitlines()
+    assert done.split()[0] == "done" and done.split()[-1] == run_id(BASE)
+    assert left.split()[0] == "missing" and left.split()[-1] == run_id(missing)
+    assert total == "2 runs, about 0 minutes of training left, one after the other"
+    assert store.done(missing) is None
+
+
+@pytest.mark.parametrize("known", ["own", "published"])
+def test_the_time_that_is_left_counts_missing_runs_by_the_records_there_are(folder, tmp_path, monkeypatch, known):
+    train(BASE, options(folder if known == "own" else tmp_path / "published"))
+    monkeypatch.setattr(cli, "read_record", lambda path: record(seconds=120.0))  # a minute per epoch
+    configs = [BASE, dataclasses.replace(BASE, epochs=7), dataclasses.replace(BASE, model="mlp3")]
+    lines = listing(configs, Store(folder)).splitlines()
+    estimates = [line.split(maxsplit=1)[1].rsplit(maxsplit=1)[0] for line in lines[:3]]
+    assert estimates == ["120 s", "420 s", "no estimate"]
+    minutes = {"own": 7, "published": 9}[known]
+    assert lines[3] == f"3 runs, about {minutes} minutes of training left, one after the other"
+
+
+@pytest.mark.parametrize(
+    "changes, records, expected",
+    [
+        ({}, [], None),
+        ({}, [record()], 30.0),
+        ({"epochs": 6}, [record()], 90.0),
+        ({"train_size": 400}, [record()], 60.0),
+        ({"train_size": None}, [record()], 30.0),
+        ({}, [record(seconds=10.0), record(seconds=90.0), record(seconds=20.0)], 20.0),
+        ({"seed": 4, "corruption": "ketha"}, [record()], 30.0),
+        ({"model": "mlp3"}, [record()], None),
+        ({"framework": "keras"}, [record()], None),
+        ({"dataset": "mnist"}, [record()], None),
+        ({"precision": "bfloat16"}, [record()], None),
+        ({}, [record(epochs=0)], None),
+    ],
+)
+def test_an_estimate_is_the_median_cost_of_like_runs_per_epoch_and_example(changes, records, expected):
+    assert estimate(dataclasses.replace(BASE, **changes), records) == expected
+
+
+def test_a_grid_uses_the_rule_only_where_something_is_corrupted():
+    given = Grid(models=("mlp1",), fractions=(0, 0.5), frameworks=("keras", "torch"), seeds=(0, 1))
+    configs = given.configs(dataclasses.replace(BASE, corruption="other_class"))
+    assert len(configs) == len(set(configs)) == 8
+    found = {(config.corruption, config.corruption_fraction) for config in configs}
+    assert found == {("none", 0.0), ("other_class", 0.5)}
+    assert {(config.framework, config.seed) for config in configs[:4]} == {
+        (framework, seed) for framework in ("keras", "torch") for seed in (0, 1)
+    }
+
+
+def test_the_summary_says_what_came_out_and_where_it_is(folder):
+    outcome = {
+        "epochs": 12, "stop_reason": "epochs", "epochs_to_fit": 9, "fit_criterion": "train_accuracy >= 0.99",
+        "train_accuracy": 0.99876, "test_accuracy": 0.5, "test_accuracy_corrupted_labels": None,
+    }  # fmt: skip
+    found = {
+        "run_id": "a-run", "outcome": outcome, "time": {"train_seconds": 61.4}, "model": {"path": "a-run.pt"},
+    }  # fmt: skip
+    assert summary(found, options(folder)) == (
+        "a-run: 12 epochs (epochs), 61 s\n"
+        "  training accuracy 99.88 %, test accuracy 50.00 % (against equally corrupted labels –)\n"
+        "  fitted (train_accuracy >= 0.99): epoch 9\n"
+        f"  model  {folder}/saved_models/a-run.pt\n"
+        f"  record {folder}/runs/a-run"
+    )
+    found["outcome"]["epochs_to_fit"] = None
+    assert "  fitted (train_accuracy >= 0.99): no\n" in summary(found, options(folder))
+
+
+@pytest.mark.parametrize("value, text", [(None, "–"), (0.0, "0.00 %"), (1.0, "100.00 %"), (0.12345, "12.35 %")])
+def test_a_share_is_shown_in_percent_and_nothing_as_a_dash(value, text):
+    assert percent(value) == text
