@@ -80,7 +80,7 @@ def scored(task: Task) -> Iterable[tuple[Examples, str, Labels]]:
 def own_accuracy(model: SavedModel, task: Task, inputs: dict[int, NDArray[np.float32]]) -> Iterator[Line]:
     for split, name, targets in scored(task):
         line = score(model.logits(inputs[id(split)]).argmax(1), name, targets)
-        yield {"layer": "logits", "probe": "model", "fitted_on": None, **line, "components": None}
+        yield {"layer": model.layers[-1], "probe": "model", "fitted_on": None, **line, "components": None}
 
 
 def score(predictions: Labels, name: str, targets: Labels) -> Line:

@@ -20,6 +20,7 @@ from common.runs.store import (
     all_records,
     code_version,
     file_sha256,
+    publish,
     read_lines,
     read_record,
     write_arrays,
@@ -132,6 +133,25 @@ def test_what_is_no_record_is_one_short_line_that_names_the_file(finished, conte
         assert str(caught.value).startswith("record must be a run.json that the suite wrote; restore it or use --force")
         assert str(path) in str(caught.value) and "\n" not in str(caught.value) and len(str(caught.value)) < 500
     assert path.read_bytes() == content
+
+
+def test_publishing_copies_what_was_recorded_but_neither_the_model_nor_what_is_temporary(
+    finished, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(module, "PUBLISHED", tmp_path / "published")
+    folder = finished.folder(run_id(CONFIG))
+    recorded = {"run.json", "history.jsonl", "readout.jsonl", "arrays.npz", "learning_curves.png"}
+    for name in (recorded - {"run.json"}) | {"checkpoint.npz", "lock"}:
+        (folder / name).write_text(f"content of {name}")
+    publish(finished, run_id(CONFIG))
+    target = tmp_path / "published" / "runs" / run_id(CONFIG)
+    assert {file.name for file in target.iterdir()} == recorded
+    assert all((target / name).read_bytes() == (folder / name).read_bytes() for name in recorded)
+    (folder / "readout.jsonl").unlink()
+    (folder / "history.jsonl").write_text("new")
+    publish(finished, run_id(CONFIG))
+    assert (target / "history.jsonl").read_text() == "new"
+    assert all_records(Store(tmp_path / "published")) == [RECORD]
 
 
 def test_all_records_come_in_the_order_of_their_ids(finished):
