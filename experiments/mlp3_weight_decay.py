@@ -5,8 +5,8 @@ Run:       python experiments/mlp3_weight_decay.py [--framework torch] [--seed 1
 Expected:  training accuracy 100 %, test accuracy 53.35 %
 Measured:  in the README's table and results/published/index.html, with n, interval, hardware and commit
 Time:      about 3 minutes for 60 epochs of CIFAR-10 on two cores
-Deviations: the paper gives no coefficient; here 1e-4, the first author's own in his public demonstration code
-           (pluskid/fitting-random-labels); the paper states neither epochs nor initial weights; here 60 epochs and Glorot uniform weights
+Deviations: the paper gives no coefficient; here 1e-4, as in its first author's pluskid/fitting-random-labels. It
+           states neither epochs nor initial weights; here 60 epochs and Glorot uniform weights
 """
 
 from common.cli import run

@@ -5,12 +5,13 @@ Result:    results/published/tables/, figures/ and index.html, and the table in 
 Time:      seconds
 """
 
-from common.cli import one_line_errors
+from common.cli import one_line_errors, parse
 from common.files import write
 from common.report import figures, html
 from common.report.claims import load_targets
 from common.report.comparison import comparison_table
 from common.report.tables import FRAMEWORKS, Number, Table, cell, published_table, setting_of
+from common.runs.config import Options
 from common.runs.store import PUBLISHED, ROOT, Store, all_records
 
 MARKS = "<!-- made by experiments/published_report.py -->\n", "<!-- end -->"
@@ -78,7 +79,8 @@ def fill_readme(text, table):
     return before + MARKS[0] + table + MARKS[1] + rest.split(MARKS[1], 1)[1]
 
 
-def main():
+def report():
+    """Make everything anew from the records under results/published."""
     store = Store(PUBLISHED)
     records = all_records(store)
     readouts = {record["run_id"]: store.readout(record["run_id"]) for record in records}
@@ -94,6 +96,13 @@ def main():
     readme = ROOT / "README.md"
     write(readme, fill_readme(readme.read_text(), readme_table(table_targets(), records).markdown()))
     print(PUBLISHED / "index.html")
+
+
+def main():
+    if parse(__doc__, options=Options()).options.list:
+        print(f"no runs of its own; {len(all_records(Store(PUBLISHED)))} published records")
+    else:
+        report()
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def main():
     if arguments.publishing.publish:
         for record in records:
             publish(Store.of(arguments.options), record["run_id"])
-        published_report.main()
+        published_report.report()
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def test_a_failure_leaves_the_old_content_and_no_temporary_file(path, error, old
 
 def test_a_block_that_wrote_nothing_is_an_error_and_leaves_the_old_content(path):
     write(path, "old")
-    with pytest.raises(FileNotFoundError), replacing(path):
+    with pytest.raises(OSError), replacing(path):
         pass
     assert contents(path) == {"model.h5": b"old"}
 

@@ -233,7 +233,7 @@ def test_a_run_has_one_writer_and_the_lock_dies_with_its_holder(store):
         with store.lock("b"):  # another run is free
             assert not acquired.wait(0.5)
         holder.send_signal(signal.SIGKILL)
-        assert acquired.wait(20)
+        assert acquired.wait(50)
     finally:
         holder.kill()
         holder.communicate()

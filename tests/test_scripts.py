@@ -1,0 +1,100 @@
+"""Every script runs as a user runs it: --help, --list, --smoke, and again without training anything."""
+
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+from common.report.claims import load_targets
+from common.runs import training
+
+ROOT = Path(__file__).parents[1]
+SCRIPTS = sorted(path.name for path in (ROOT / "experiments").glob("*.py"))
+SINGLE = [name for name in SCRIPTS if name.startswith(("mlp1_", "mlp3_"))]
+
+
+@pytest.fixture
+def script(monkeypatch, capsys):
+    """Runs a script in this process; returns its exit status and what it printed."""
+
+    def run(name, *arguments):
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        monkeypatch.syspath_prepend(str(ROOT / "experiments"))
+        capsys.readouterr()
+        try:
+            runpy.run_path(str(ROOT / "experiments" / name), run_name="__main__")
+            status = 0
+        except SystemExit as ended:
+            status = ended.code or 0
+        return status, capsys.readouterr().out
+
+    return run
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_help_names_the_common_flags_and_the_docstring_says_how_to_run(script, name):
+    status, text = script(name, "--help")
+    assert status == 0
+    for flag in ("--data-dir", "--output-dir", "--device", "--smoke", "--force", "--list"):
+        assert flag in text
+    assert f"experiments/{name}" in (ROOT / "experiments" / name).read_text().split('"""')[1]
+
+
+@pytest.mark.parametrize("name", SINGLE)
+@pytest.mark.parametrize("framework", ["keras", "torch"])
+def test_a_script_of_one_run_lists_trains_draws_and_is_done(script, tmp_path, monkeypatch, name, framework):
+    arguments = ["--smoke", "--framework", framework, "--output-dir", tmp_path]
+    assert script(name, "--list", *arguments)[1].startswith("missing")
+    status, text = script(name, *arguments)
+    assert status == 0 and "training accuracy" in text
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert (folder / "learning_curves.png").read_bytes().startswith(b"\x89PNG")
+    monkeypatch.setattr(training, "make_trainer", None)
+    assert script(name, *arguments) == (0, text)
+    assert script(name, "--list", *arguments)[1].startswith("done")
+
+
+@pytest.mark.parametrize(
+    "target", [t for t in load_targets("zhang_mlp") if t["source"] == "Table 1"], ids=lambda t: t["id"]
+)
+def test_the_docstring_quotes_the_published_number(target):
+    doc = (ROOT / "experiments" / f"{target['model']}_{target['setting']}.py").read_text().split('"""')[1]
+    quantity = {"train_accuracy": "training accuracy", "test_accuracy": "test accuracy"}[target["quantity"]]
+    assert f"{quantity} {100 * target['value']:.2f}".removesuffix(".00") in doc
+
+
+SMALL = ["--smoke", "--models", "mlp1", "--fractions", "0", "0.6", "--seeds", "0", "1", "--validation-size", "40"]
+
+
+def test_sweep_and_comparison_share_their_runs_and_write_tables(script, tmp_path):
+    arguments = [*SMALL, "--decode", "--workers", "2", "--output-dir", tmp_path]
+    assert script("label_corruption_sweep.py", *arguments)[0] == 0
+    assert (tmp_path / "label_corruption_sweep" / "mlp1.png").exists()
+    assert len((tmp_path / "label_corruption_sweep" / "table.csv").read_text().splitlines()) == 9
+    assert script("compare_frameworks.py", "--list", *arguments)[1].count("done") == 8
+    status, text = script("compare_frameworks.py", *arguments)
+    assert status == 0 and "MASC, layer chosen on held-out examples" in text
+    assert script("compare_frameworks.py", "--records", tmp_path, "--output-dir", tmp_path / "again")[1].startswith(
+        text.split("\n\n")[0]
+    )
+    model = next((tmp_path / "saved_models").glob("*0.6*.h5"))
+    status, text = script("decode_layers.py", model, model.stem, "--output-dir", tmp_path)
+    assert status == 0 and text.count("| fc1 |") == 2
+    assert (tmp_path / "decoding" / model.stem / "layers.png").exists()
+
+
+def test_demo_makes_one_self_contained_page(script, tmp_path):
+    assert script("demo.py", "--smoke", "--output-dir", tmp_path)[0] == 0
+    page = (tmp_path / "index.html").read_text()
+    assert page.count("data:image/png;base64,") == 2 and "http" not in page.split("<body>")[1]
+
+
+def test_the_six_scripts_are_what_is_reproduced(script, tmp_path):
+    status, text = script("reproduce_mlps.py", "--list", "--output-dir", tmp_path)
+    assert status == 0 and text.count("missing") == 24
+
+
+def test_benchmark_prints_every_ratio(script, tmp_path):
+    status, text = script("benchmark_training.py", "--smoke", "--repeats", "1", "--output-dir", tmp_path)
+    assert status == 0 and text.count("at least") == 4 and text.count("at most") == 2

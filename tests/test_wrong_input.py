@@ -1,0 +1,187 @@
+"""Wrong input ends in one clear line on standard error and exit status 2; what was there is still there."""
+
+import json
+import runpy
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import pytest
+import torch
+
+from common.data import datasets
+from common.runs.config import Config, Options, run_id, smoke
+from common.runs.store import Store
+from common.runs.training import train
+
+ROOT = Path(__file__).parents[1]
+SCRIPT = "mlp1_true_labels.py"
+RUN = smoke(Config(model="mlp1", framework="torch"))
+
+
+def refused(capsys, monkeypatch, script, *arguments):
+    """The one line that a script prints when it refuses."""
+    monkeypatch.setattr(sys, "argv", [script, *map(str, arguments)])
+    monkeypatch.syspath_prepend(str(ROOT / "experiments"))
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(ROOT / "experiments" / script), run_name="__main__")
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert ended.value.code == 2
+    assert len(lines) == 1 and lines[0].startswith("error: "), lines
+    return lines[0]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A store with one finished run."""
+    folder = tmp_path_factory.mktemp("finished")
+    train(RUN, Options(output_dir=folder, threads=1))
+    return folder
+
+
+@pytest.fixture
+def output(finished, tmp_path):
+    shutil.copytree(finished, tmp_path / "output")
+    return tmp_path / "output"
+
+
+def model_file(output, content=None):
+    """A copy of the finished run's model, of `content` bytes where that is given."""
+    source, target = Store(output).model_path(RUN), output / "mine.pt"
+    target.write_bytes(source.read_bytes()[:content])
+    return target
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--model", "mlp33"], "Did you mean mlp3?"),
+        (["--dataset", "digit"], "Did you mean digits?"),
+        (["--framework", "pytorch"], "framework='pytorch'"),
+        (["--corruption", "uniform", "--corruption-fraction", "1.5"], "corruption_fraction=1.5"),
+        (["--corruption", "uniform", "--corruption-fraction", "-0.1"], "corruption_fraction=-0.1"),
+        (["--corruption-fraction", "0.5"], "corruption is none"),
+        (["--train-size", "5000"], "train_size=5000"),
+        (["--validation-size", "2000"], "validation_size=2000"),
+        (["--precision", "float16"], "Did you mean bfloat16?"),
+        (["--device", "gpu"], "device='gpu'"),
+        (["--device", "cuda"], "finds no GPU"),
+        (["--schedule", "steps"], "decay_epochs=()"),
+    ],
+)
+def test_wrong_values_name_what_must_hold(capsys, monkeypatch, tmp_path, arguments, named):
+    if arguments[-1] == "cuda" and torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    defaults = ["--dataset", "digits", "--framework", "torch", "--epochs", 1, "--output-dir", tmp_path]
+    assert named in refused(capsys, monkeypatch, SCRIPT, *defaults, *arguments)
+    assert not list(tmp_path.rglob("run.json"))
+
+
+def test_missing_data_names_folder_download_and_the_way_without(capsys, monkeypatch, tmp_path):
+    line = refused(capsys, monkeypatch, SCRIPT, "--data-dir", tmp_path / "none", "--output-dir", tmp_path)
+    for part in (str(tmp_path / "none"), "python -m common.data.datasets cifar10", "--dataset digits"):
+        assert part in line
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("damage", [lambda content: content[:-1000], lambda content: content[:-1] + b"!"])
+def test_a_truncated_or_altered_data_file_is_named_and_left_alone(capsys, monkeypatch, tmp_path, data_dir, damage):
+    folder = datasets.DATASETS["mnist"].folder
+    shutil.copytree(data_dir / folder, tmp_path / folder)
+    for path in (tmp_path / folder).glob("t10k-images*"):
+        path.write_bytes(damage(path.read_bytes()))
+    before = {path: path.read_bytes() for path in (tmp_path / folder).iterdir()}
+    arguments = ["--dataset", "mnist", "--data-dir", tmp_path, "--output-dir", tmp_path / "output"]
+    assert "t10k-images" in refused(capsys, monkeypatch, SCRIPT, *arguments)
+    assert before == {path: path.read_bytes() for path in (tmp_path / folder).iterdir()}
+
+
+@pytest.mark.parametrize("kept", [0, 100, 20_000])
+def test_a_truncated_pt_is_refused(capsys, monkeypatch, output, kept):
+    path = model_file(output, kept)
+    assert str(path) in refused(capsys, monkeypatch, "decode_layers.py", path, "--output-dir", output)
+
+
+def test_a_truncated_h5_is_refused(capsys, monkeypatch, tmp_path):
+    path = tmp_path / "model.h5"
+    keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]).save(path)
+    path.write_bytes(path.read_bytes()[:-2000])
+    arguments = [path, "--dataset", "digits", "--output-dir", tmp_path]
+    assert str(path) in refused(capsys, monkeypatch, "decode_layers.py", *arguments)
+
+
+class Malicious:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_a_pt_that_would_execute_code_is_refused_and_executes_none(capsys, monkeypatch, tmp_path):
+    torch.save({"state_dict": Malicious(tmp_path / "executed")}, tmp_path / "model.pt")
+    refused(capsys, monkeypatch, "decode_layers.py", tmp_path / "model.pt", "--output-dir", tmp_path)
+    assert not (tmp_path / "executed").exists()
+
+
+def test_an_h5_with_a_lambda_layer_is_refused(capsys, monkeypatch, tmp_path):
+    inputs = keras.Input((8, 8, 1))
+    model = keras.Model(inputs, keras.layers.Lambda(lambda x: x + 1)(inputs))
+    model.save(tmp_path / "model.h5")
+    arguments = [tmp_path / "model.h5", "--dataset", "digits", "--output-dir", tmp_path]
+    assert "model.h5" in refused(capsys, monkeypatch, "decode_layers.py", *arguments)
+
+
+def test_an_unknown_layer_and_an_unknown_run_are_named(capsys, monkeypatch, output):
+    arguments = ["--layers", "fc9", "--output-dir", output]
+    assert "fc1" in refused(capsys, monkeypatch, "decode_layers.py", run_id(RUN), *arguments)
+    assert "nothing" in refused(capsys, monkeypatch, "decode_layers.py", "nothing", "--output-dir", output)
+
+
+@pytest.mark.data
+def test_a_model_that_does_not_fit_the_data_is_refused(capsys, monkeypatch, output, data_dir):
+    arguments = [run_id(RUN), "--dataset", "mnist", "--train-size", 100, "--data-dir", data_dir, "--output-dir", output]
+    line = refused(capsys, monkeypatch, "decode_layers.py", *arguments)
+    assert "(8, 8, 1)" in line and "(28, 28, 1)" in line
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda text: text[: len(text) // 2],
+        lambda text: "[]",
+        lambda text: text.replace('"mlp1"', '"mlp3"', 1),
+        lambda text: json.dumps(json.loads(text) | {"outcome": {"train_accuracy": 7, "test_accuracy": 0.5}}),
+        lambda text: json.dumps({**json.loads(text), "config": {}}),
+    ],
+    ids=["truncated", "list", "other config", "accuracy 7", "empty config"],
+)
+def test_a_record_edited_into_nonsense_is_named_and_left_alone(capsys, monkeypatch, output, edit):
+    record = Store(output).folder(run_id(RUN)) / "run.json"
+    record.write_text(edit(record.read_text()))
+    before = record.read_text()
+    arguments = ["--smoke", "--framework", "torch", "--output-dir", output]
+    assert run_id(RUN) in refused(capsys, monkeypatch, SCRIPT, *arguments)
+    assert record.read_text() == before
+
+
+def test_a_folder_that_cannot_be_written_is_named(capsys, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    arguments = ["--smoke", "--framework", "torch", "--output-dir", tmp_path / "file"]
+    assert str(tmp_path / "file") in refused(capsys, monkeypatch, SCRIPT, *arguments)
+
+
+@pytest.mark.parametrize("framework", ["keras", "torch"])
+def test_a_full_disk_is_one_line_and_leaves_what_was_there(output, framework):
+    """A limit on the size of files stands for the disk: the finished model would be the first file above it."""
+    model, before = Store(output).model_path(RUN), Store(output).model_path(RUN).read_bytes()
+    arguments = ["--smoke", "--framework", framework, "--force", "--output-dir", output]
+    command = "ulimit -f 100; exec " + " ".join([sys.executable, f"experiments/{SCRIPT}", *map(str, arguments)])
+    ended = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True)
+    errors = [line for line in ended.stderr.splitlines() if " epoch " not in line]
+    assert ended.returncode == 2 and len(errors) == 1 and "could not be written" in errors[0], ended.stderr
+    assert model.read_bytes() == before
+    assert not [path for path in output.rglob(".*") if path.is_file()]
