@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import io
+import re
 import statistics
 import sys
 from collections.abc import Iterator, Sequence
@@ -29,7 +31,23 @@ def parse(doc: str | None, **defaults: Any) -> Any:
     ]
     arguments = dataclasses.make_dataclass("arguments", fields, frozen=True)
     settings = (tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes)
-    return tyro.cli(arguments, description=doc, config=settings)
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(printed):
+            return tyro.cli(arguments, description=doc, config=settings)
+    except SystemExit as ended:
+        if ended.code:
+            raise ValueError(reason(ended, printed.getvalue())) from None
+        raise
+
+
+def reason(ended: BaseException, printed: str) -> str:
+    """Why the flags were refused, in one line: our own rule's words, else what tyro printed in its box."""
+    error: BaseException | None = ended
+    while error is not None and "Received: " not in str(error):
+        error = error.__context__
+    text = str(error) if error else re.sub(r"[─━╭╮╰╯│]|-{3,}", " ", printed)
+    return " ".join(text.split())
 
 
 @contextlib.contextmanager

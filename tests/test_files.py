@@ -54,6 +54,20 @@ def test_a_block_that_wrote_nothing_is_an_error_and_leaves_the_old_content(path)
     assert contents(path) == {"model.h5": b"old"}
 
 
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("disk full\nstack of C++")])
+def test_a_write_that_fails_is_one_line_that_names_the_file(path, error):
+    with pytest.raises(OSError) as caught, replacing(path):
+        raise error
+    reason = str(error).split("\n")[0]
+    assert str(caught.value) == f"{path} could not be written, and is as it was: {reason}"
+
+
+def test_a_folder_that_cannot_be_made_is_one_line_that_names_the_file(path):
+    path.parent.write_text("a file where the folder belongs")
+    with pytest.raises(OSError, match=f"^{path} could not be written, and is as it was: "):
+        write(path, "new")
+
+
 def test_a_full_disk_leaves_the_old_content_and_no_temporary_file(path):
     write(path, "old")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -405,11 +405,11 @@ def test_cross_entropy_is_scikit_learns_also_for_large_logits_and_none_where_it_
 
 
 def test_the_processor_is_named_as_the_system_names_it(monkeypatch):
-    content = "processor\t: 0\nmodel name\t: Some CPU: 3 GHz\nmodel name\t: Other\n"
+    otherwise, content = platform.processor(), "processor\t: 0\nmodel name\t: Some CPU: 3 GHz\nmodel name\t: Other\n"
     monkeypatch.setattr("builtins.open", lambda path: io.StringIO(content) if path == "/proc/cpuinfo" else None)
     assert processor() == "Some CPU: 3 GHz"
     content = "no name\n"
-    assert processor() == platform.processor()
+    assert processor() == otherwise
 
 
 def test_a_share_of_nothing_is_none():
