@@ -44,7 +44,7 @@ def parse(doc: str | None, **defaults: Any) -> Any:
 def reason(ended: BaseException, printed: str) -> str:
     """Why the flags were refused, in one line: our own rule's words, else what tyro printed in its box."""
     error: BaseException | None = ended
-    while error is not None and "Received: " not in str(error):
+    while error is not None and not (isinstance(error, ValueError) and "Received: " in str(error)):
         error = error.__context__
     text = str(error) if error else re.sub(r"[─━╭╮╰╯│]|-{3,}", " ", printed)
     return " ".join(text.split())
