@@ -61,8 +61,7 @@ class Trainer:
             window = start[:, None] + torch.arange(side, device=images.device) * width
             images = rows[window].view(n, side, side, channels)
         if flips is not None:
-            images = images.clone()
-            images[flips] = images[flips].flip(2)
+            images = torch.where(flips[:, None, None, None], images.flip(2), images)
         return self._standardize(images.float() / 255)
 
     def _standardize(self, x):
