@@ -3,18 +3,24 @@
 Claim:     accuracy, epochs to fit and decoding agree between the frameworks within the spread over seeds
 Run:       python experiments/compare_frameworks.py [--models mlp1 mlp3] [--fractions 0 1] [--seeds 0 1 2] [--smoke]
            python experiments/compare_frameworks.py --records results/published     (reads records, trains nothing)
-Result:    table.md and table.csv under results/compare_frameworks/: mean, 95 % interval and n for each framework, and
-           the difference, for accuracy, epochs to fit, decoding and seconds per epoch
+           python experiments/compare_frameworks.py --by precision --frameworks torch     (float32 against bfloat16)
+Result:    framework.md and framework.csv (precision.*) under results/compare_frameworks/: mean, 95 % interval and n on
+           each side, and the difference, for accuracy, epochs to fit, decoding and seconds per epoch
 Time:      --list estimates it; about 4 minutes a run of 60 epochs on CIFAR-10 on one core
 """
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+import tyro
 
 from common.cli import Grid, one_line_errors, parse, run_all
-from common.report.comparison import comparison_table
+from common.errors import check_choice
+from common.report.comparison import FIELDS, comparison_table
 from common.runs.config import Config, Options
 from common.runs.store import Store, all_records
+from common.runs.sweep import grid
 
 
 @dataclass(frozen=True)
@@ -22,22 +28,27 @@ class Source:
     """Where the records come from."""
 
     records: Path | None = None
-    """A folder with runs/ whose records are compared as they are; none trains and decodes what is missing."""
+    """A folder with runs/ whose records are compared as they are; none trains what is missing."""
+    by: Annotated[str, tyro.conf.arg(metavar="|".join(FIELDS))] = "framework"
+    """What differs between the two sides."""
 
 
 def main():
     defaults = {"grid": Grid(fractions=(0.0, 1.0)), "source": Source(), "options": Options()}
     arguments = parse(__doc__, config=Config(corruption="uniform"), **defaults)
-    store = Store.of(arguments.options)
+    store, by = Store.of(arguments.options), arguments.source.by
+    check_choice("by", by, FIELDS)
     if arguments.source.records:
         source = Store(arguments.source.records)
         records = all_records(source)
     else:
         source = store
-        records = run_all(arguments.grid.configs(arguments.config), arguments.options)
+        sides = {"precision": list(FIELDS["precision"])} if by == "precision" else {}
+        configs = [config for base in arguments.grid.configs(arguments.config) for config in grid(base, **sides)]
+        records = run_all(configs, arguments.options)
     readouts = {record["run_id"]: source.readout(record["run_id"]) for record in records}
-    table = comparison_table(records, readouts)
-    table.save(store.results / "compare_frameworks" / "table")
+    table = comparison_table(records, readouts, by)
+    table.save(store.results / "compare_frameworks" / by)
     print(f"{table.markdown()}\n{store.results / 'compare_frameworks'}")
 
 

@@ -10,7 +10,7 @@ from common.files import write
 from common.report import figures, html
 from common.report.claims import load_targets
 from common.report.comparison import comparison_table
-from common.report.tables import FRAMEWORKS, Number, Table, cell, published_table, setting_of
+from common.report.tables import FRAMEWORKS, FULL_EPOCHS, Number, Table, cell, published_table, setting_of
 from common.runs.config import Options
 from common.runs.store import PUBLISHED, ROOT, Store, all_records
 
@@ -31,17 +31,18 @@ def tables(records, readouts):
     return {
         "zhang_table_1_mlps": published_table(table_targets(), records),
         "frameworks": comparison_table(records, readouts),
+        "precisions": comparison_table(records, readouts, "precision"),
     }
 
 
 def curves(records, store):
     """Learning curves of each model: one run for each setting and framework, seed 0."""
-    first = [record for record in records if record["config"]["seed"] == 0]
+    first = [r for r in records if r["config"]["seed"] == 0 and r["config"]["epochs"] >= FULL_EPOCHS]
     for model in sorted({record["config"]["model"] for record in first}):
         runs = {
             f"{setting_of(r['config']).replace('_', ' ')}, {FRAMEWORKS[r['config']['framework']]}": r["run_id"]
             for r in first
-            if r["config"]["model"] == model and r["config"]["precision"] == "float32"
+            if r["config"]["model"] == model
         }
         histories = {label: store.history(name) for label, name in runs.items()}
         yield f"{model}_learning_curves", figures.learning_curves(histories, f"{model} on CIFAR-10, seed 0")
@@ -91,7 +92,7 @@ def report():
         figures.save(figure, PUBLISHED / "figures" / f"{name}.png")
         pictures.append(html.Picture(figures.png(figure), f"Learning curves: {name}"))
     sections = [html.Section("MLPs of Zhang et al. (2017)", [made["zhang_table_1_mlps"], *pictures])]
-    sections.append(html.Section("Keras and PyTorch", [made["frameworks"]]))
+    sections.append(html.Section("Keras and PyTorch", [made["frameworks"], made["precisions"]]))
     html.write(PUBLISHED / "index.html", html.page("Published results", LEAD, sections))
     readme = ROOT / "README.md"
     write(readme, fill_readme(readme.read_text(), readme_table(table_targets(), records).markdown()))

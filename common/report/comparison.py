@@ -1,4 +1,4 @@
-"""Keras against PyTorch: the same settings, measure by measure."""
+"""Runs side by side that differ in one field, Keras and PyTorch above all: the same settings, measure by measure."""
 
 import json
 import math
@@ -14,7 +14,7 @@ from common.report.tables import FRAMEWORKS, Number, Table, accuracies, best_on_
 
 Record = Mapping[str, Any]
 Line = Mapping[str, Any]
-APART = ("framework", "seed")
+FIELDS = {"framework": FRAMEWORKS, "precision": {"float32": "float32", "bfloat16": "bfloat16"}}
 
 
 def chosen_layer_accuracy(readout: Sequence[Line]) -> float | None:
@@ -53,34 +53,41 @@ MEASURES: dict[str, tuple[str, Callable[[Record, Sequence[Line]], float | None]]
 }
 
 
-def comparison_table(records: Sequence[Record], readouts: Mapping[str, Sequence[Line]]) -> Table:
-    """A row for each setting and measure: both frameworks' mean with 95 % t interval and n, and their difference."""
+def comparison_table(
+    records: Sequence[Record], readouts: Mapping[str, Sequence[Line]], field: str = "framework"
+) -> Table:
+    """A row for each setting and measure: mean, 95 % t interval and n at both values of a field, and the difference.
+
+    Runs that differ in more than the field and the seed are never compared.
+    """
+    first, second = FIELDS[field].values()
     settings: dict[str, list[Record]] = defaultdict(list)
     for record in {record["run_id"]: record for record in records}.values():
-        rest = {name: value for name, value in record["config"].items() if name not in APART}
+        rest = {name: value for name, value in record["config"].items() if name not in (field, "seed")}
         settings[json.dumps(rest, sort_keys=True)].append(record)
-    both = [group for group in settings.values() if {r["config"]["framework"] for r in group} == set(FRAMEWORKS)]
+    both = [group for group in settings.values() if {r["config"][field] for r in group} == set(FIELDS[field])]
     rows = [
-        [_setting(group[0]["config"]), measure, *cells]
+        [_setting(group[0]["config"], field), measure, *cells]
         for group in both
         for measure, (unit, of) in MEASURES.items()
-        if (cells := _cells(group, readouts, unit, of)) is not None
+        if (cells := _cells(group, readouts, unit, of, field)) is not None
     ]
-    columns = ["setting", "measure", "Keras", "n", "PyTorch", "n", "PyTorch - Keras"]
+    columns = ["setting", "measure", first, "n", second, "n", f"{second} - {first}"]
     note = (
         "Brackets: 95 % t intervals over seeds, of the difference Welch's; none for a single seed. Seeds share the "
-        "data, its corruption, and from seed to seed the initial weights and the order, in both frameworks. "
+        "data, its corruption, and from seed to seed the initial weights and the order, on both sides. "
         "Seconds are comparable where the runs had the same machine to themselves."
     )
-    return Table("Keras and PyTorch, the same runs", columns, rows, note)
+    return Table(f"{first} and {second}, the same runs", columns, rows, note)
 
 
-def _setting(config: Mapping[str, Any]) -> str:
+def _setting(config: Mapping[str, Any], field: str) -> str:
     labels = (
         "true labels" if config["corruption"] == "none" else f"{config['corruption']} {config['corruption_fraction']:g}"
     )
     decay = f", weight decay {config['weight_decay']:g}" if config["weight_decay"] else ""
-    return f"{config['model']}, {config['dataset']}, {labels}{decay}"
+    framework = "" if field == "framework" else f", {FRAMEWORKS[config['framework']]}"
+    return f"{config['model']}, {config['dataset']}, {labels}{decay}{framework}"
 
 
 def _cells(
@@ -88,23 +95,24 @@ def _cells(
     readouts: Mapping[str, Sequence[Line]],
     unit: str,
     of: Callable[[Record, Sequence[Line]], float | None],
+    field: str,
 ) -> list[object] | None:
-    """Mean and n for each framework and the difference; none where a framework has no value."""
+    """Mean and n at each value of the field and the difference; none where a side has no value."""
     values = {
-        framework: [
+        name: [
             value
             for record in group
-            if record["config"]["framework"] == framework
-            and (value := of(record, readouts.get(record["run_id"], []))) is not None
+            if record["config"][field] == name and (value := of(record, readouts.get(record["run_id"], []))) is not None
         ]
-        for framework in FRAMEWORKS
+        for name in FIELDS[field]
     }
     if not all(values.values()):
         return None
     cells: list[object] = []
     for found in map(estimate, values.values()):
         cells += [Number(found.mean, unit, found.low, found.high), str(found.n)]
-    return [*cells, Number(*difference(values["torch"], values["keras"], unit))]
+    first, second = values.values()
+    return [*cells, Number(*difference(second, first, unit))]
 
 
 def difference(
