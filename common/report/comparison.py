@@ -43,13 +43,14 @@ def _outcome(name: str) -> Callable[[Record, Sequence[Line]], float | None]:
     return lambda record, _: record["outcome"][name]
 
 
+SECONDS = "seconds per epoch"  # compared only where every run had the same number of threads
 MEASURES: dict[str, tuple[str, Callable[[Record, Sequence[Line]], float | None]]] = {
     "training accuracy, %": ("fraction", _outcome("train_accuracy")),
     "test accuracy, %": ("fraction", _outcome("test_accuracy")),
     "epochs to fit": ("ratio", _outcome("epochs_to_fit")),
     "MASC, layer chosen on held-out examples, %": ("fraction", lambda _, lines: chosen_layer_accuracy(lines)),
     "MASC, layer chosen on test data, %": ("fraction", lambda _, lines: best_layer_accuracy(lines)),
-    "seconds per epoch": ("ratio", _seconds_per_epoch),
+    SECONDS: ("ratio", _seconds_per_epoch),
 }
 
 
@@ -70,7 +71,8 @@ def comparison_table(
         [_setting(group[0]["config"], field), measure, *cells]
         for group in both
         for measure, (unit, of) in MEASURES.items()
-        if (cells := _cells(group, readouts, unit, of, field)) is not None
+        if (measure != SECONDS or len({record["environment"]["threads"] for record in group}) == 1)
+        and (cells := _cells(group, readouts, unit, of, field)) is not None
     ]
     columns = ["setting", "measure", first, "n", second, "n", f"{second} - {first}"]
     note = (

@@ -31,6 +31,7 @@ def record(seed, accuracy, **fields):
         "run_id": f"{seed}{sorted(fields.items())}",
         "config": config,
         "outcome": {"train_accuracy": 1.0, "test_accuracy": accuracy, "epochs_to_fit": None, "epochs": 4},
+        "environment": {"threads": 2},
         "time": {"train_seconds": 2.0 + seed},
     }
 
@@ -77,6 +78,12 @@ def test_decoding_is_compared_where_it_was_read_out():
     means = {row[1]: row[2].value for row in table.rows}
     assert means["MASC, layer chosen on held-out examples, %"] == pytest.approx(0.7)
     assert means["MASC, layer chosen on test data, %"] == pytest.approx(0.8)
+
+
+def test_seconds_are_compared_between_equal_numbers_of_threads_alone():
+    records = runs()
+    records[0]["environment"]["threads"] = 1
+    assert "seconds per epoch" not in {row[1] for row in comparison_table(records, {}).rows}
 
 
 def test_settings_are_apart_and_one_sided_ones_are_left_out():
