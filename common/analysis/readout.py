@@ -33,7 +33,7 @@ def decode_run(config: Config, options: Options) -> list[Line]:
     """The read-out of a finished run with the defaults: read where it is there, else made and kept with the run."""
     store = Store.of(options)
     model, path = store.model_path(config), store.folder(run_id(config)) / "readout.jsonl"
-    if options.force or not path.exists() or path.stat().st_mtime_ns < model.stat().st_mtime_ns:
+    if options.force or not path.exists() or (model.exists() and path.stat().st_mtime_ns < model.stat().st_mtime_ns):
         write_lines(path, decode(model, {}, options))
     return store.readout(run_id(config))
 
