@@ -12,6 +12,7 @@ import contextlib
 import importlib
 import os
 import resource
+import signal
 import statistics
 import subprocess
 import sys
@@ -201,8 +202,11 @@ def measure(benchmark, threads, examples):
         parts = [(name, part) for name, p in started.items() for part in p.stdout.readline().strip().split(",")]
         for repeat in range(benchmark.repeats + 1):
             for name, part in parts:
-                print(part, file=started[name].stdin, flush=True)
-                taken, memory[name] = map(float, started[name].stdout.readline().split())
+                process = started[name]
+                process.send_signal(signal.SIGCONT)
+                print(part, file=process.stdin, flush=True)
+                taken, memory[name] = map(float, process.stdout.readline().split())
+                process.send_signal(signal.SIGSTOP)  # with OMP_WAIT_POLICY=ACTIVE idle threads would go on spinning
                 if repeat:
                     seconds.setdefault(f"{name} {part}", []).append(taken)
                 print(f"{repeat}/{benchmark.repeats} {name} {part} {taken:.2f} s", file=sys.stderr, flush=True)
