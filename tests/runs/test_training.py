@@ -1,6 +1,7 @@
 """The training loop: exact records, stop rules, exact resumption, and nothing trained twice."""
 
 import dataclasses
+import importlib
 import io
 import itertools
 import json
@@ -129,6 +130,20 @@ def test_the_history_has_a_line_per_epoch_from_the_untrained_network_on(store, f
     assert [line["learning_rate"] for line in history] == [None, 0.01, 0.005, 0.0025]
     assert history[0]["train_loss"] > 2 > history[-1]["train_loss"]
     assert {name: record["outcome"][name] for name in MEASURES} == {name: history[-1][name] for name in MEASURES}
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_every_epoch_is_trained_at_the_schedules_learning_rate(store, monkeypatch, framework):
+    trainer = importlib.import_module(f"{framework}_models.trainer").Trainer
+    rates, train_epoch = [], trainer.train_epoch
+
+    def recorded(self, plan, learning_rate):
+        rates.append(learning_rate)
+        train_epoch(self, plan, learning_rate)
+
+    monkeypatch.setattr(trainer, "train_epoch", recorded)
+    train(changed(framework=framework, schedule="exponential", decay=0.5), options(store))
+    assert rates == [0.01, 0.005, 0.0025]
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
