@@ -4,7 +4,7 @@ Targets:   an epoch costs at most 1.4 times its matrix products alone, in either
            (torchvision transforms, DataLoader, eager float32) takes at least 1.7 times as long as ours, 3 times
            where ours uses bfloat16; for data and augmentation alone, without the model, at least 15 times
 Measured:  results/published/benchmark_training/{active,passive}.md; with ACTIVE an epoch costs 1.5 (PyTorch)
-           and 1.9 (Keras) times its products, the usual loop takes 1.7, 2.5 and in bfloat16 3.6 times as long, data 14.8
+           and 1.9 (Keras) times its products; the usual loop takes 1.7, 2.5, in bfloat16 3.6 times as long, data 14.8
 Run:       python experiments/benchmark_training.py [--repeats 5] [--threads 2] [--wait-policy ACTIVE]
 Result:    a table on standard output and under results/benchmark_training/: medians of repeats that take turns
 Time:      about 8 minutes on two cores; nothing else may run on the machine
