@@ -3,7 +3,7 @@
 Claim:     Ketha & Ramaswamy (2025), arXiv 2501.14687: in a network that has memorized corrupted labels, class subspaces
            of a layer, fitted on those same corrupted labels, classify the test set better than the network itself.
 Run:       python experiments/decode_layers.py RUN_ID_OR_FILE …      (.h5 or .pt, or the id of a run)
-           python experiments/decode_layers.py model.h5 --dataset mnist --preprocessing minus_one_one --crop None
+           python experiments/decode_layers.py model.h5 --dataset mnist --preprocessing minus_one_one
 Result:    for each model layers.md, layers.csv, layers.png and readout.jsonl under results/decoding/; for a run of the
            suite readout.jsonl is kept in the run's folder too
 Time:      under a second for a network on digits; 1 to 3 minutes for an MLP on CIFAR-10 on one core

@@ -13,7 +13,7 @@ import dataclasses
 from common.cli import Grid, one_line_errors, parse, run_all
 from common.report import figures, html
 from common.report.claims import estimate
-from common.report.comparison import best_layer_accuracy, chosen_layer_accuracy, comparison_table
+from common.report.comparison import best_layer_accuracy, comparison_table, corruption_row
 from common.report.tables import FRAMEWORKS, Number, Table, choose_layer, layer_table
 from common.runs.config import Config, Options
 from common.runs.store import ROOT, Store
@@ -39,17 +39,9 @@ LEAD = (
 
 
 def row(record, readout):
-    """One run, as figure and tables show it."""
-    return {
-        "framework": record["config"]["framework"],
-        "corruption_fraction": record["config"]["corruption_fraction"],
-        "train_accuracy": record["outcome"]["train_accuracy"],
-        "test_accuracy": record["outcome"]["test_accuracy"],
-        "chosen_layer_accuracy": chosen_layer_accuracy(readout),
-        "best_layer_accuracy": best_layer_accuracy(readout),
-        "layer": choose_layer(readout),
-        "test_n": record["data"]["test_n"],
-    }
+    """One run, with the papers' choice of the layer beside ours."""
+    layers = {"best_layer_accuracy": best_layer_accuracy(readout), "layer": choose_layer(readout)}
+    return corruption_row(record, readout) | layers
 
 
 def corruption_table(rows):

@@ -5,7 +5,7 @@ Claim:     Zhang et al. (2017), Figures 1b and 1c: the training set is fitted at
            still classify the test set better than the network's own output does.
 Run:       python experiments/label_corruption_sweep.py [--models mlp1 mlp3] [--fractions 0 0.5 1] [--seeds 0 1 2]
                                                         [--frameworks keras torch] [--decode] [--smoke]
-Result:    corruption_sweep.png, and one table as Markdown and CSV, under results/label_corruption_sweep/
+Result:    a figure for each model, and one table as Markdown and CSV, under results/label_corruption_sweep/
 Time:      --list estimates it; about 4 minutes a run of 60 epochs on CIFAR-10 on one core
 Deviations: test error is shown against true labels; the record also holds it against equally corrupted ones, which is
            what the published Figure 1c shows
@@ -13,27 +13,10 @@ Deviations: test error is shown against true labels; the record also holds it ag
 
 from common.cli import Grid, one_line_errors, parse, run_all
 from common.report import figures
-from common.report.comparison import chosen_layer_accuracy
+from common.report.comparison import corruption_row
 from common.report.tables import Number, Table
 from common.runs.config import Config, Options
 from common.runs.store import Store
-
-
-def row(record, readout):
-    """What the figure and the table show of one run."""
-    config, outcome = record["config"], record["outcome"]
-    return {
-        "model": config["model"],
-        "framework": config["framework"],
-        "seed": config["seed"],
-        "corruption_fraction": config["corruption_fraction"],
-        "train_accuracy": outcome["train_accuracy"],
-        "test_accuracy": outcome["test_accuracy"],
-        "test_accuracy_corrupted_labels": outcome["test_accuracy_corrupted_labels"],
-        "epochs_to_fit": outcome["epochs_to_fit"],
-        "chosen_layer_accuracy": chosen_layer_accuracy(readout),
-        "test_n": record["data"]["test_n"],
-    }
 
 
 def sweep_table(rows):
@@ -47,7 +30,7 @@ def main():
     arguments = parse(__doc__, config=Config(corruption="uniform"), grid=Grid(), options=Options())
     options = arguments.options
     records = run_all(arguments.grid.configs(arguments.config), options)
-    rows = [row(record, Store.of(options).readout(record["run_id"])) for record in records]
+    rows = [corruption_row(record, Store.of(options).readout(record["run_id"])) for record in records]
     folder = Store.of(options).results / "label_corruption_sweep"
     for model in arguments.grid.models:
         chosen = [row for row in rows if row["model"] == model]

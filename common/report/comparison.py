@@ -27,6 +27,23 @@ def best_layer_accuracy(readout: Sequence[Line]) -> float | None:
     return _layer_accuracy(readout, best_on_test(readout))
 
 
+def corruption_row(record: Record, readout: Sequence[Line]) -> dict[str, Any]:
+    """One run, as figures and tables of label corruption show it."""
+    config, outcome = record["config"], record["outcome"]
+    return {
+        "model": config["model"],
+        "framework": config["framework"],
+        "seed": config["seed"],
+        "corruption_fraction": config["corruption_fraction"],
+        "train_accuracy": outcome["train_accuracy"],
+        "test_accuracy": outcome["test_accuracy"],
+        "test_accuracy_corrupted_labels": outcome["test_accuracy_corrupted_labels"],
+        "epochs_to_fit": outcome["epochs_to_fit"],
+        "chosen_layer_accuracy": chosen_layer_accuracy(readout),
+        "test_n": record["data"]["test_n"],
+    }
+
+
 def _layer_accuracy(readout: Sequence[Line], layer: str | None) -> float | None:
     if layer is None:
         return None

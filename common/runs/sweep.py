@@ -43,7 +43,7 @@ def distribute(configs: Sequence[Config], options: Options) -> list[str]:
 
     workers = min(options.workers or os.cpu_count() or 1, len(configs))
     threads = options.threads or max(1, (os.cpu_count() or 1) // workers)
-    options = dataclasses.replace(options, threads=threads, tensorboard=options.tensorboard)
+    options = dataclasses.replace(options, threads=threads)
     cluster: Any = options.scheduler or LocalCluster(
         n_workers=workers, threads_per_worker=1, dashboard_address=":0", silence_logs=50
     )
