@@ -8,16 +8,23 @@ import io
 import re
 import statistics
 import sys
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
 
 import tyro
+from matplotlib.figure import Figure
 
 from common.analysis.readout import decode_run
+from common.errors import check_choice
 from common.report import figures
+from common.report.tables import Table
 from common.runs import sweep
-from common.runs.config import Config, Options, run_id, smoke
+from common.runs.config import CHOICES, Config, Options, choice, overlay, run_id, smoke
 from common.runs.store import PUBLISHED, Record, Store, read_record
+
+Fields = Mapping[str, Any]
+Report = Callable[[Sequence[Record], Mapping[str, Sequence[Record]]], Mapping[str, Table | Figure]]
 
 
 def parse(doc: str | None, **defaults: Any) -> Any:
@@ -66,12 +73,58 @@ def one_line_errors() -> Iterator[None]:
         sys.exit(130)
 
 
-def run(doc: str | None, config: Config) -> None:
+@dataclasses.dataclass(frozen=True)
+class Preset:
+    """Size of an experiment."""
+
+    preset: Annotated[str, choice("preset")] = "paper"
+    """paper: the published size; small: a subset for two cores, which shows orders and not the published numbers."""
+
+    def __post_init__(self) -> None:
+        check_choice("preset", self.preset, CHOICES["preset"])
+
+    def applied(self, config: Config, default: Config, fields: Fields, small: Fields) -> Config:
+        """The config with an experiment's fields at this size; a flag that contradicts them is an error."""
+        if self.preset == "small":
+            return overlay(config, default, {**fields, **small}, "--preset small")
+        return overlay(config, default, fields, "this experiment")
+
+
+def run(doc: str | None, config: Config, small: Fields | None = None) -> None:
     """The main of a script that stands for one run: train it unless done, draw its curves, say what came out."""
     with one_line_errors():
-        arguments = parse(doc, config=config, options=Options())
-        for record in run_all([arguments.config], arguments.options):
+        presets = {"preset": Preset()} if small else {}
+        arguments = parse(doc, config=config, options=Options(), **presets)
+        chosen = arguments.preset.applied(arguments.config, config, {}, small) if small else arguments.config
+        for record in run_all([chosen], arguments.options):
             print(summary(record, arguments.options))
+
+
+def study(name: str, doc: str | None, grid: Any, report: Report, default: Config, small: Fields) -> None:
+    """The main of a script that stands for many runs: train what is missing, save and print what they show.
+
+    `grid`, a dataclass of flags, gives the fields of each run (`grid.runs(preset)`); `report` makes figures and
+    tables of the records and their histories.
+    """
+    with one_line_errors():
+        arguments = parse(doc, grid=grid, preset=Preset(), config=default, options=Options())
+        given, preset = arguments.config, arguments.preset
+        configs = [preset.applied(given, default, fields, small) for fields in arguments.grid.runs(preset.preset)]
+        records, store = run_all(configs, arguments.options), Store.of(arguments.options)
+        made = report(records, {record["run_id"]: store.history(record["run_id"]) for record in records})
+        for title, item in made.items():
+            save(item, store.results / name / title)
+            if isinstance(item, Table):
+                print(item.markdown())
+        print(store.results / name)
+
+
+def save(item: Table | Figure, path: Path) -> None:
+    """A table as Markdown and CSV, a figure as PNG, under a path without suffix."""
+    if isinstance(item, Table):
+        item.save(path)
+    else:
+        figures.save(item, path.with_suffix(".png"))
 
 
 def run_all(configs: Sequence[Config], options: Options) -> list[Record]:

@@ -28,7 +28,7 @@ from common.data import epochs
 from common.report.tables import Number, Table
 from common.runs.config import Config, Options
 from common.runs.store import Store
-from common.runs.threads import thread_environment
+from common.runs.threads import MEMORY, thread_environment
 
 SHAPE, SIDE, CLASSES, BATCH = (32, 32, 3), 28, 10, 128
 WIDTHS = (SIDE * SIDE * 3, 512, 512, 512, CLASSES)
@@ -109,11 +109,8 @@ def torch_parts(examples):
                 torch.mm(a, b)
 
     def augment():
-        drawn = plan(augmented, examples)
-        order, offsets, flips = (torch.from_numpy(part) for part in (drawn.order, drawn.offsets, drawn.flips))
-        for start in range(0, examples, BATCH):
-            part = slice(start, start + BATCH)
-            trainer.prepare(trainer.images[order[part]], offsets[part], flips[part])
+        for _ in trainer.batches(plan(augmented, examples)):
+            pass
 
     return {
         "products": multiply,
@@ -185,8 +182,7 @@ def serve(name, examples):
 @contextlib.contextmanager
 def servers(benchmark, threads, examples):
     """A process for each framework and one for the usual loop."""
-    environment = os.environ | {"OMP_WAIT_POLICY": benchmark.wait_policy}
-    environment |= thread_environment(threads) | {"OMP_WAIT_POLICY": benchmark.wait_policy}
+    environment = os.environ | MEMORY | thread_environment(threads) | {"OMP_WAIT_POLICY": benchmark.wait_policy}
     command = [sys.executable, __file__, "serve", str(examples)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
     started = {name: subprocess.Popen([*command, name], env=environment, **pipes) for name in PARTS}

@@ -15,7 +15,6 @@ import mlp3_random_labels
 import mlp3_true_labels
 import mlp3_weight_decay
 import published_report
-
 from common.cli import one_line_errors, parse, run_all, summary
 from common.runs.config import Options
 from common.runs.store import Store, publish

@@ -1,6 +1,11 @@
-"""Keras models by name, called as `MODELS[name](input_shape, num_classes)`: functional, of stock layers."""
+"""Keras models by name: `MODELS[name](input_shape, num_classes)`, some with batch norm or dropout as keywords.
+
+They are functional, of stock layers but for one of our own; "conv1-bn" belongs to the inside of "conv1".
+"""
 
 from keras_models import quiet_import  # noqa: F401  (first: it imports Keras)
+from keras_models.alexnet import alexnet
+from keras_models.inception import inception
 from keras_models.mlp import mlp1, mlp3, mlp4
 
-MODELS = {"mlp1": mlp1, "mlp3": mlp3, "mlp4": mlp4}
+MODELS = {"mlp1": mlp1, "mlp3": mlp3, "mlp4": mlp4, "alexnet": alexnet, "inception": inception}

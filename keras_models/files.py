@@ -18,8 +18,11 @@ class Reader:
 
     def __init__(self, model, input_shape, metadata=None):
         self.model, self.input_shape, self.metadata = model, tuple(input_shape), metadata or {}
-        # Flatten repeats its input: features are flat already.
-        self.layers = tuple(layer.name for layer in model.layers if not isinstance(layer, keras.layers.Flatten))
+        # Flatten and Dropout repeat their input: features are flat already, and those of evaluation.
+        repeat = keras.layers.Flatten | keras.layers.Dropout
+        names = [layer.name for layer in model.layers if not isinstance(layer, repeat)]
+        # "conv1-bn" belongs to the inside of "conv1".
+        self.layers = tuple(name for name in names if "-" not in name or name.split("-")[0] not in names)
         self._taps = {}
 
     def features(self, x, layer):

@@ -3,25 +3,27 @@
 import keras
 
 
-def mlp(input_shape, num_classes, widths):
-    """Fully connected ReLU layers of the given widths, biases everywhere, no other regularization."""
+def mlp(input_shape, num_classes, widths, dropout=0.0):
+    """Fully connected ReLU layers of the given widths, biases everywhere, dropout after each hidden one."""
     inputs = keras.Input(input_shape, name="input")
     x = keras.layers.Flatten(name="flatten")(inputs)
     for number, width in enumerate(widths, 1):
         x = keras.layers.Dense(width, activation="relu", name=f"fc{number}")(x)
+        if dropout:
+            x = keras.layers.Dropout(dropout, name=f"fc{number}-dropout")(x)
     return keras.Model(inputs, keras.layers.Dense(num_classes, name="logits")(x))
 
 
-def mlp1(input_shape, num_classes):
+def mlp1(input_shape, num_classes, dropout=0.0):
     """MLP 1x512 (Zhang et al. 2017): 1,209,866 parameters on 28x28x3."""
-    return mlp(input_shape, num_classes, (512,))
+    return mlp(input_shape, num_classes, (512,), dropout)
 
 
-def mlp3(input_shape, num_classes):
+def mlp3(input_shape, num_classes, dropout=0.0):
     """MLP 3x512 (Zhang et al. 2017): 1,735,178 parameters on 28x28x3."""
-    return mlp(input_shape, num_classes, (512, 512, 512))
+    return mlp(input_shape, num_classes, (512, 512, 512), dropout)
 
 
-def mlp4(input_shape, num_classes):
+def mlp4(input_shape, num_classes, dropout=0.0):
     """MLP 128-512-2048-2048 (Ketha & Ramaswamy, arXiv 2501.14687)."""
-    return mlp(input_shape, num_classes, (128, 512, 2048, 2048))
+    return mlp(input_shape, num_classes, (128, 512, 2048, 2048), dropout)

@@ -1,15 +1,17 @@
 """Trains one model in Keras, on any backend; `torch_models/trainer.py` is its twin."""
 
+from functools import partial
+
 import keras
 import numpy as np
 from keras import ops
 
 from common.data.preprocessing import crop_side, minimum_std
 from common.errors import check_choice
-from common.runs.config import ADAM
+from common.runs.config import ADAM, model_options
 from keras_models import MODELS, files
 
-EVALUATION_BATCH = 2000
+EVALUATION_BATCH = 250
 
 
 class Trainer:
@@ -22,10 +24,11 @@ class Trainer:
         self.device = find_device(device)
         input_shape = (self.side, self.side, image_shape[2])
         with keras.device(self.device):
-            self.model = MODELS[config.model](input_shape, num_classes)
-            self.trained = self.model
+            model = MODELS[config.model]
+            build = partial(model, input_shape, num_classes, **model_options(config, model))
+            self.model = self.trained = build()
             if config.precision == "bfloat16":  # files and evaluation stay in float32: train a copy that is not
-                self.trained = in_policy("mixed_bfloat16", lambda: MODELS[config.model](input_shape, num_classes))
+                self.trained = in_policy("mixed_bfloat16", build)
         self.reader = files.Reader(self.model, input_shape)
 
     def put(self, images, labels):
@@ -47,28 +50,36 @@ class Trainer:
             inputs["offsets"] = keras.Input((2,), dtype="int64", name="offsets")
         if self.config.flip:
             inputs["flips"] = keras.Input((), dtype="bool", name="flips")
+        if self.config.rotation:
+            inputs["angles"] = keras.Input((), dtype="float32", name="angles")
         self.step = keras.Model(inputs, self.trained(self.prepare(**inputs)))
         for variable in self.trained.trainable_variables:
             if len(variable.shape) > 1 and self.config.weight_decay:
                 variable.regularizer = keras.regularizers.L2(self.config.weight_decay / 2)
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        self.step.compile(make_optimizer(self.config), loss, jit_compile=False)
+        metrics = ["accuracy"] if self.config.augmented else None
+        self.step.compile(make_optimizer(self.config), loss, metrics=metrics, jit_compile=False)
         self.step.optimizer.build(self.step.trainable_variables)
 
     def train_epoch(self, plan, learning_rate):
-        """One pass over the training set in the plan's order."""
+        """One pass over the training set in the plan's order; accuracy on its augmented examples, if they are."""
         self._set_learning_rate(learning_rate)
+        self.step.reset_metrics()
+        for index, layer in enumerate(
+            layer for layer in self.trained.layers if isinstance(layer, keras.layers.Dropout)
+        ):
+            layer.seed_generator.state.assign([plan.dropout_seed, index])
         for start in range(0, len(plan.order), self.config.batch_size):
             part = slice(start, start + self.config.batch_size)
             chosen = plan.order[part]
-            batch = {"images": self.images[chosen]}
-            if plan.offsets is not None:
-                batch["offsets"] = self._place(plan.offsets[part])
-            if plan.flips is not None:
-                batch["flips"] = self._place(plan.flips[part])
-            self.step.train_on_batch(batch, self.labels[chosen])
+            drawn = {"offsets": plan.offsets, "flips": plan.flips, "angles": plan.angles}
+            drawn = {name: self._place(array[part]) for name, array in drawn.items() if array is not None}
+            logs = self.step.train_on_batch(
+                {"images": self.images[chosen], **drawn}, self.labels[chosen], return_dict=True
+            )
         if self.trained is not self.model:
             self.model.set_weights(self.trained.get_weights())
+        return float(logs["accuracy"]) if self.config.augmented else None
 
     def _set_learning_rate(self, learning_rate):
         """Keras keeps the learning rate inside the momentum; rescaled, it follows PyTorch's rule."""
@@ -80,9 +91,11 @@ class Trainer:
                     momentum.assign(momentum * ratio)
         optimizer.learning_rate.assign(learning_rate)
 
-    def prepare(self, images, offsets=None, flips=None):
-        """Model inputs from images: crop, flip, then standardize, as `common.data.preprocessing` defines them."""
+    def prepare(self, images, offsets=None, flips=None, angles=None):
+        """Model inputs from images as `common.data.preprocessing` defines: turn, crop, flip, standardize."""
         side = self.side
+        if angles is not None:
+            images = rotate(images, angles)
         if offsets is None:
             top, left = (images.shape[1] - side) // 2, (images.shape[2] - side) // 2
             images = images[:, top : top + side, left : left + side]
@@ -154,8 +167,17 @@ class Trainer:
 
 
 def named_variables(model):
-    """(canonical name, variable) for every variable of the model's layers."""
-    return [(f"{layer.name}/{variable.name}", variable) for layer in model.layers for variable in layer.variables]
+    """(canonical name, variable) for every weight of the model's layers."""
+    return [(f"{layer.name}/{variable.name}", variable) for layer in model.layers for variable in layer.weights]
+
+
+def rotate(images, angles):
+    """Square NHWC images turned counterclockwise about their centre by degrees (n,): bilinear, 0 from outside."""
+    cosine, sine, zero = ops.cos(ops.deg2rad(angles)), ops.sin(ops.deg2rad(angles)), ops.zeros_like(angles)
+    centre = (images.shape[1] - 1) / 2
+    across, down = centre * (1 - cosine + sine), centre * (1 - cosine - sine)
+    matrices = ops.stack([cosine, -sine, across, sine, cosine, down, zero, zero], 1)
+    return ops.image.affine_transform(ops.cast(images, "float32"), matrices, data_format="channels_last")
 
 
 def to_array(variable):

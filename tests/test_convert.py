@@ -8,6 +8,7 @@ import torch
 import keras_models
 import torch_models
 from keras_models.files import Reader as KerasReader
+from keras_models.trainer import named_variables
 from torch_models.convert import canonical_name, from_canonical, kernel_from_torch, kernel_to_torch, to_canonical
 from torch_models.files import Reader as TorchReader
 
@@ -46,7 +47,7 @@ def test_state_dicts_keep_their_names_and_order_and_share_no_memory():
     state = model.state_dict()
     weights = to_canonical(state)
     assert list(weights) == ["fc1/kernel", "fc1/bias", "logits/kernel", "logits/bias"]
-    assert canonical_name("block1.conv2.weight") == "block1.conv2/kernel"
+    assert canonical_name("block1.conv2.weight", state) == "block1-conv2/kernel"
     returned = from_canonical(dict(reversed(weights.items())), state)
     assert list(returned) == list(state)
     for name, tensor in state.items():
@@ -57,6 +58,24 @@ def test_state_dicts_keep_their_names_and_order_and_share_no_memory():
             parameter.add_(1)
     for name, array in weights.items():
         np.testing.assert_array_equal(array, before[name])
+
+
+def test_batch_norm_has_keras_names_with_and_without_scale():
+    scaled = torch_models.MODELS["wide_resnet_28_1"]((8, 8, 3), 4).state_dict()
+    names = [name.split("/")[1] for name in to_canonical(scaled) if name.startswith("block1-bn1/")]
+    assert names == ["gamma", "beta", "moving_mean", "moving_variance"]
+    shifted = torch_models.MODELS["inception"]((8, 8, 3), 4).state_dict()
+    names = [name.split("/")[1] for name in to_canonical(shifted) if name.startswith("inception2-conv3x3-bn/")]
+    assert names == ["beta", "moving_mean", "moving_variance"]
+
+
+@pytest.mark.parametrize(
+    "name, options", [*((name, {}) for name in keras_models.MODELS), ("inception", {"batch_norm": False})], ids=str
+)
+def test_a_model_and_its_twin_have_the_same_canonical_names_and_shapes(name, options):
+    model, twin = (models[name]((8, 8, 3), 4, **options) for models in (keras_models.MODELS, torch_models.MODELS))
+    expected = {key: tuple(variable.shape) for key, variable in named_variables(model)}
+    assert {key: array.shape for key, array in to_canonical(twin.state_dict()).items()} == expected
 
 
 @pytest.mark.parametrize("row, column, channel", [(0, 0, 0), (0, 0, 2), (0, 4, 1), (3, 2, 1), (5, 4, 2)])

@@ -7,12 +7,13 @@ import re
 import warnings
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import torch
 from keras.ops import convert_to_numpy
 
-import keras_models
+import keras_models.files
 import torch_models
 from common.data.epochs import draw
 from common.runs.config import Config
@@ -23,17 +24,51 @@ from torch_models.convert import to_canonical
 
 ROOT = Path(__file__).parents[1]
 REGISTRIES = {"keras": keras_models.MODELS, "torch": torch_models.MODELS}
-LAYERS = {  # width of every layer between the input and the logits
+ALEXNET = {"conv1": 30 * 64, "pool1": 9 * 64, "norm1": 9 * 64, "conv2": 9 * 64, "pool2": 4 * 64, "norm2": 4 * 64}
+INCEPTION = {
+    "conv1": 30 * 96, "inception1": 30 * 64, "inception2": 30 * 80,
+    "downsample1": 9 * 160, "inception3": 9 * 160, "inception4": 9 * 160, "inception5": 9 * 160, "inception6": 9 * 144,
+    "downsample2": 4 * 240, "inception7": 4 * 336, "inception8": 4 * 336, "pool": 336,
+}  # fmt: skip
+LAYER1 = ("maxpool", "layer1_relu1", "layer1_relu2", "layer1_relu3", "layer1")
+
+
+def wide_resnet(factor):
+    blocks = [(30, 16), (9, 32), (4, 64)]
+    widths = {f"block{4 * group + i}": n * c * factor for group, (n, c) in enumerate(blocks) for i in (1, 2, 3, 4)}
+    return {"conv1": 30 * 16, **widths, "relu": 4 * 64 * factor, "pool": 64 * factor}
+
+
+LAYERS = {  # width of every layer between the input and the logits, on 6x5x3
     "mlp1": {"fc1": 512},
     "mlp3": {"fc1": 512, "fc2": 512, "fc3": 512},
     "mlp4": {"fc1": 128, "fc2": 512, "fc3": 2048, "fc4": 2048},
+    "alexnet": {**ALEXNET, "fc1": 384, "fc2": 192},
+    "inception": INCEPTION,
+    "resnet18": dict.fromkeys(LAYER1, 9 * 64) | {"layer2": 4 * 128, "layer3": 256, "layer4": 512, "avgpool": 512},
+    "wide_resnet_28_1": wide_resnet(1),
+    "wide_resnet_28_10": wide_resnet(10),
 }
 PARAMETERS = {  # on 28x28x3 with 10 classes
     "mlp1": 1_209_866,
     "mlp3": 1_735_178,
     "mlp4": (28 * 28 * 3 + 1) * 128 + (128 + 1) * 512 + (512 + 1) * 2048 + (2048 + 1) * 2048 + (2048 + 1) * 10,
+    "alexnet": 1_387_786,
+    "inception": 1_649_402,
+    "resnet18": 11_173_962,
+    "wide_resnet_28_1": 369_498,
+    "wide_resnet_28_10": 36_479_194,
 }
-every_model = pytest.mark.parametrize("name", LAYERS)
+NORMALIZED = {  # channels with moving statistics
+    "inception": 1_712,
+    "resnet18": 64 + 4 * 64 + 5 * (128 + 256 + 512),
+    "wide_resnet_28_1": 16 + 8 * (16 + 32 + 64),
+    "wide_resnet_28_10": 16 + 8 * (160 + 320 + 640),
+}
+RATES = {"resnet18": 0.001}  # so that its moving statistics keep up in 30 steps
+TORCH_ONLY = {"resnet18", "wide_resnet_28_1", "wide_resnet_28_10"}
+MODELS = [(framework, name) for framework, models in REGISTRIES.items() for name in models]
+every_model = pytest.mark.parametrize("framework, name", MODELS)
 both = pytest.mark.parametrize("framework", REGISTRIES)
 
 
@@ -49,35 +84,72 @@ def weights_of(framework, model):
     return {name: convert_to_numpy(variable) for name, variable in named_variables(model)}
 
 
+def trained_logits(framework, model, x):
+    """Logits as in training."""
+    if framework == "torch":
+        return model.train()(torch.from_numpy(x)).detach().numpy()
+    return convert_to_numpy(model(x, training=True))
+
+
 def test_both_registries_hold_the_models_of_this_battery():
-    assert set(keras_models.MODELS) == set(torch_models.MODELS) == set(LAYERS) == set(PARAMETERS)
+    assert set(torch_models.MODELS) == set(LAYERS) == set(PARAMETERS)
+    assert set(keras_models.MODELS) == set(LAYERS) - TORCH_ONLY
 
 
-@both
 @every_model
 def test_layers_have_the_names_and_shapes_of_the_battery_after_their_activation(framework, name):
-    reader = read(framework, name, (6, 5, 3), 4)
+    reader = read(framework, name, (6, 5, 3), 40)
     x = np.random.default_rng(0).standard_normal((2, 6, 5, 3)).astype(np.float32)
     assert reader.layers == ("input", *LAYERS[name], "logits")
     with warnings.catch_warnings(action="error"):
         outputs = {layer: reader.features(x, layer) for layer in reader.layers}
-    assert {layer: output.shape[1] for layer, output in outputs.items()} == {"input": 90, **LAYERS[name], "logits": 4}
+    assert {layer: output.shape[1] for layer, output in outputs.items()} == {"input": 90, **LAYERS[name], "logits": 40}
     assert all(output.dtype == np.float32 and len(output) == 2 for output in outputs.values())
     np.testing.assert_array_equal(outputs["input"], x.reshape(2, 90))
-    assert outputs["logits"].min() < 0
-    for layer in LAYERS[name]:
-        assert outputs[layer].min() == 0 < outputs[layer].max()
+    signed = {layer for layer in LAYERS[name] if name.startswith("wide") and layer.startswith(("conv", "block"))}
+    for layer in {"logits", *signed}:
+        assert outputs[layer].min() < 0 < outputs[layer].max()
+    for layer in LAYERS[name].keys() - signed:
+        assert outputs[layer].min() >= 0 < outputs[layer].max()
 
 
-@both
 @every_model
-def test_parameters_are_counted_exactly(framework, name):
+def test_parameters_are_counted_exactly_and_moving_statistics_are_none(framework, name):
     trainer = importlib.import_module(f"{framework}_models.trainer").Trainer(Config(model=name), (32, 32, 3), 10)
-    assert trainer.parameters == PARAMETERS[name] == sum(array.size for array in trainer.get_weights().values())
+    sizes = {key: array.size for key, array in trainer.get_weights().items()}
+    moving = sum(sizes.pop(key) for key in tuple(sizes) if "/moving_" in key)
+    assert trainer.parameters == PARAMETERS[name] == sum(sizes.values())
+    assert moving == 2 * NORMALIZED.get(name, 0)
 
 
 @both
-@every_model
+def test_inception_without_batch_norm_has_as_many_parameters_and_no_moving_statistics(framework):
+    model = REGISTRIES[framework]["inception"]((28, 28, 3), 10, batch_norm=False)
+    weights = weights_of(framework, model)
+    assert {key.split("/")[1] for key in weights} == {"kernel", "bias"}
+    assert sum(array.size for array in weights.values()) == PARAMETERS["inception"]
+
+
+@both
+@pytest.mark.parametrize("name", ["mlp3", "alexnet", "inception"])
+def test_dropout_acts_in_training_alone_and_on_no_named_layer(framework, name):
+    models = [REGISTRIES[framework][name]((6, 5, 3), 4, dropout=rate) for rate in (0.0, 0.5)]
+    if framework == "torch":
+        models[1].load_state_dict(models[0].state_dict())
+    else:
+        models[1].set_weights(models[0].get_weights())
+        assert not any(isinstance(layer, keras.layers.Dropout) for layer in models[0].layers)
+    files = importlib.import_module(f"{framework}_models.files")
+    readers = [files.Reader(model, (6, 5, 3)) for model in models]
+    assert readers[0].layers == readers[1].layers
+    x = np.random.default_rng(0).standard_normal((8, 6, 5, 3)).astype(np.float32)
+    for layer in readers[0].layers:
+        np.testing.assert_array_equal(*(reader.features(x, layer) for reader in readers))
+    for model, same in zip(models, (True, False), strict=True):
+        assert np.array_equal(trained_logits(framework, model, x), trained_logits(framework, model, x)) == same
+
+
+@pytest.mark.parametrize("framework, name", [pair for pair in MODELS if pair[1] != "wide_resnet_28_10"])
 def test_a_model_learns_digits_is_saved_loads_with_the_same_outputs_and_trains_on(framework, name, tmp_path):
     config = Config(model=name, framework=framework, dataset="digits", train_size=300, batch_size=32)
     task = prepare(config)
@@ -86,7 +158,7 @@ def test_a_model_learns_digits_is_saved_loads_with_the_same_outputs_and_trains_o
 
     def train(trainer, epochs):
         for epoch in epochs:
-            trainer.train_epoch(draw(0, epoch, 300, (8, 8, 1), 8, False, False), 0.01)
+            trainer.train_epoch(draw(0, epoch, 300, (8, 8, 1), 8, False, False), RATES.get(name, 0.01))
         losses.append(cross_entropy(trainer.logits(task.train.images), task.train.labels))
 
     train(trainer, range(3))
@@ -104,13 +176,27 @@ def test_a_model_learns_digits_is_saved_loads_with_the_same_outputs_and_trains_o
     assert losses[1] < 0.8 * losses[0] and losses[2] < 0.9 * losses[1]
 
 
-@every_model
+def test_only_what_lies_inside_another_layer_is_no_layer_of_a_keras_file():
+    inputs = x = keras.Input((4, 4, 1), name="input")
+    for layer in (
+        keras.layers.Conv2D(2, 3, name="conv-1"),
+        keras.layers.Conv2D(2, 1, name="conv2-conv"),
+        keras.layers.ReLU(name="conv2"),
+        keras.layers.Flatten(name="flat"),
+        keras.layers.Dropout(0.5, name="drop"),
+    ):
+        x = layer(x)
+    reader = keras_models.files.Reader(keras.Model(inputs, x), (4, 4, 1))
+    assert reader.layers == ("input", "conv-1", "conv2")
+
+
+@pytest.mark.parametrize("name", torch_models.MODELS)
 def test_taps_return_the_named_layers_beside_the_logits(name):
-    model = torch_models.MODELS[name]((6, 5, 3), 4)
-    x = torch.randn(2, 6, 5, 3)
-    logits, taps = model(x, ("input", "fc1", "logits"))
-    assert list(taps) == ["input", "fc1", "logits"]
-    assert taps["input"] is x and taps["fc1"].shape == (2, LAYERS[name]["fc1"])
+    model = torch_models.MODELS[name]((6, 5, 3), 4).eval()
+    x, layer = torch.randn(2, 6, 5, 3), list(LAYERS[name])[-1]
+    logits, taps = model(x, ("input", layer, "logits"))
+    assert list(taps) == ["input", layer, "logits"]
+    assert taps["input"] is x and taps[layer].shape == (2, LAYERS[name][layer])
     torch.testing.assert_close(model(x), logits, rtol=0, atol=0)
     torch.testing.assert_close(taps["logits"], logits, rtol=0, atol=0)
 
@@ -125,7 +211,7 @@ def model_files():
 def test_model_files_define_the_same_names_in_the_same_order_on_both_sides(file):
     sides = [ROOT / side / file for side in ("keras_models", "torch_models")]
     names = [
-        [node.name.lower() for node in ast.parse(side.read_text()).body if hasattr(node, "name")]
+        [node.name.lower().replace("_", "") for node in ast.parse(side.read_text()).body if hasattr(node, "name")]
         for side in sides
         if side.exists()
     ]

@@ -1,5 +1,21 @@
-"""PyTorch models by name, called as `MODELS[name](input_shape, num_classes)`: `forward(x, taps=())` on NHWC images."""
+"""PyTorch models by name: `MODELS[name](input_shape, num_classes)`, some with batch norm or dropout as keywords.
 
+They take NHWC images, `forward(x, taps=())`; the residual networks have no twin in Keras.
+"""
+
+from torch_models.alexnet import AlexNet
+from torch_models.inception import Inception
 from torch_models.mlp import mlp1, mlp3, mlp4
+from torch_models.resnet import ResNet18
+from torch_models.wide_resnet import wide_resnet_28_1, wide_resnet_28_10
 
-MODELS = {"mlp1": mlp1, "mlp3": mlp3, "mlp4": mlp4}
+MODELS = {
+    "mlp1": mlp1,
+    "mlp3": mlp3,
+    "mlp4": mlp4,
+    "alexnet": AlexNet,
+    "inception": Inception,
+    "resnet18": ResNet18,
+    "wide_resnet_28_1": wide_resnet_28_1,
+    "wide_resnet_28_10": wide_resnet_28_10,
+}

@@ -3,24 +3,28 @@
 import numpy as np
 import torch
 
-CANONICAL = {"weight": "kernel", "bias": "bias"}
+KINDS = {"weight": "kernel", "bias": "bias"}
+BATCH_NORM = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
 
 
 def to_canonical(state_dict):
     """Arrays under canonical names from a state dict, copied."""
     return {
-        canonical_name(name): kernel_from_torch(tensor.detach().cpu().numpy()) for name, tensor in state_dict.items()
+        canonical_name(name, state_dict): kernel_from_torch(tensor.detach().cpu().numpy())
+        for name, tensor in state_dict.items()
     }
 
 
 def from_canonical(weights, state_dict):
     """Tensors under the state dict's names, in its order, from canonical arrays."""
-    return {name: torch.from_numpy(kernel_to_torch(weights[canonical_name(name)])) for name in state_dict}
+    return {name: torch.from_numpy(kernel_to_torch(weights[canonical_name(name, state_dict)])) for name in state_dict}
 
 
-def canonical_name(name):
+def canonical_name(name, state_dict):
+    """What Keras calls it, which on its torch backend takes no dots; a layer with moving statistics is a batch norm."""
     layer, kind = name.rsplit(".", 1)
-    return f"{layer}/{CANONICAL[kind]}"
+    kinds = BATCH_NORM if f"{layer}.running_mean" in state_dict else KINDS
+    return f"{layer.replace('.', '-')}/{kinds[kind]}"
 
 
 def kernel_from_torch(array):

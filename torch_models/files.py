@@ -7,6 +7,7 @@ import torch
 
 from common.errors import check_choice
 from common.files import replacing
+from common.runs.config import from_dict, model_options
 from torch_models import MODELS
 
 KIND = "a .pt that the suite saved, whole and free of code"
@@ -44,6 +45,8 @@ def load(path):
         raise ValueError("it is not whole, or holds more than tensors and plain values") from error
     metadata = content["metadata"]
     check_choice("model", metadata["config"]["model"], MODELS)
-    model = MODELS[metadata["config"]["model"]](metadata["input_shape"], metadata["num_classes"])
+    build = MODELS[metadata["config"]["model"]]
+    options = model_options(from_dict(metadata["config"]), build)
+    model = build(metadata["input_shape"], metadata["num_classes"], **options)
     model.load_state_dict(content["state_dict"])
     return Reader(model, metadata["input_shape"], metadata)

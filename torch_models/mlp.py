@@ -3,13 +3,15 @@
 import math
 
 from torch import nn
+from torch.nn import functional
 
 
 class MLP(nn.Module):
-    """Fully connected ReLU layers of the given widths, biases everywhere, no other regularization."""
+    """Fully connected ReLU layers of the given widths, biases everywhere, dropout after each hidden one."""
 
-    def __init__(self, input_shape, num_classes, widths):
+    def __init__(self, input_shape, num_classes, widths, dropout=0.0):
         super().__init__()
+        self.dropout = dropout
         inputs = math.prod(input_shape)
         for number, width in enumerate(widths, 1):
             self.add_module(f"fc{number}", nn.Linear(inputs, width))
@@ -26,19 +28,21 @@ class MLP(nn.Module):
             if name != "logits":
                 x = x.relu()
             outputs[name] = x
+            if self.dropout and name != "logits":
+                x = functional.dropout(x, self.dropout, self.training)
         return (x, {name: outputs[name] for name in taps}) if taps else x
 
 
-def mlp1(input_shape, num_classes):
+def mlp1(input_shape, num_classes, dropout=0.0):
     """MLP 1x512 (Zhang et al. 2017): 1,209,866 parameters on 28x28x3."""
-    return MLP(input_shape, num_classes, (512,))
+    return MLP(input_shape, num_classes, (512,), dropout)
 
 
-def mlp3(input_shape, num_classes):
+def mlp3(input_shape, num_classes, dropout=0.0):
     """MLP 3x512 (Zhang et al. 2017): 1,735,178 parameters on 28x28x3."""
-    return MLP(input_shape, num_classes, (512, 512, 512))
+    return MLP(input_shape, num_classes, (512, 512, 512), dropout)
 
 
-def mlp4(input_shape, num_classes):
+def mlp4(input_shape, num_classes, dropout=0.0):
     """MLP 128-512-2048-2048 (Ketha & Ramaswamy, arXiv 2501.14687)."""
-    return MLP(input_shape, num_classes, (128, 512, 2048, 2048))
+    return MLP(input_shape, num_classes, (128, 512, 2048, 2048), dropout)

@@ -2,15 +2,16 @@
 
 import numpy as np
 import torch
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import affine_grid, cross_entropy, grid_sample
 
 from common.data.preprocessing import crop_side, minimum_std
 from common.errors import check_choice
-from common.runs.config import ADAM
+from common.runs.config import ADAM, model_options
 from torch_models import MODELS, files
 from torch_models.convert import from_canonical, to_canonical
 
-EVALUATION_BATCH = 2000
+EVALUATION_BATCH = 250
+PREPARED_STEPS = 8
 
 
 class Trainer:
@@ -21,8 +22,9 @@ class Trainer:
         self.config, self.num_classes, self.statistics = config, num_classes, statistics
         self.side = crop_side(image_shape, config.crop)
         self.device = find_device(device)
-        self.model = MODELS[config.model]((self.side, self.side, image_shape[2]), num_classes).to(self.device)
-        self.reader = files.Reader(self.model, (self.side, self.side, image_shape[2]))
+        model, input_shape = MODELS[config.model], (self.side, self.side, image_shape[2])
+        self.model = model(input_shape, num_classes, **model_options(config, model)).to(self.device)
+        self.reader = files.Reader(self.model, input_shape)
         self.optimizer = make_optimizer(config, self.model)
 
     def put(self, images, labels):
@@ -30,49 +32,59 @@ class Trainer:
         self.images, self.labels = (torch.from_numpy(array).to(self.device) for array in (images, labels))
 
     def train_epoch(self, plan, learning_rate):
-        """One pass over the training set in the plan's order."""
+        """One pass over the training set in the plan's order; accuracy on its augmented examples, if they are."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
         self.model.train()
-        order, offsets, flips = (self._tensor(array) for array in (plan.order, plan.offsets, plan.flips))
-        for start in range(0, len(order), self.config.batch_size):
-            part = slice(start, start + self.config.batch_size)
-            chosen = order[part]
-            images = self.prepare(
-                self.images[chosen], None if offsets is None else offsets[part], None if flips is None else flips[part]
-            )
+        if self.config.dropout:
+            torch.manual_seed(plan.dropout_seed)
+        correct = torch.zeros((), dtype=torch.int64, device=self.device)
+        for images, labels in self.batches(plan):
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"):
                 logits = self.model(images)
             self.optimizer.zero_grad()
-            cross_entropy(logits.float(), self.labels[chosen]).backward()
+            cross_entropy(logits.float(), labels).backward()
             self.optimizer.step()
+            if self.config.augmented:
+                correct += (logits.argmax(1) == labels).sum()
+        return correct.item() / len(plan.order) if self.config.augmented else None
 
-    def prepare(self, images, offsets=None, flips=None):
-        """Model inputs from images: crop, flip, then standardize, as `common.data.preprocessing` defines them."""
-        side = self.side
-        if offsets is None:
-            top, left = (images.shape[1] - side) // 2, (images.shape[2] - side) // 2
-            images = images[:, top : top + side, left : left + side]
-        else:
-            # All rows of `side` pixels as one overlapping view: a crop is a choice of rows, copied whole.
-            n, height, width, channels = images.shape
-            rows = images.flatten().as_strided((n * height * width - side + 1, side * channels), (channels, 1))
-            start = torch.arange(n, device=images.device) * height * width + offsets[:, 0] * width + offsets[:, 1]
-            window = start[:, None] + torch.arange(side, device=images.device) * width
-            images = rows[window].view(n, side, side, channels)
+    def batches(self, plan):
+        """Model inputs and labels of each step of an epoch; several steps are prepared at once, in fewer calls."""
+        parts = [self._tensor(array) for array in (plan.order, plan.offsets, plan.flips, plan.angles)]
+        size = self.config.batch_size
+        for start in range(0, len(plan.order), PREPARED_STEPS * size):
+            part = slice(start, start + PREPARED_STEPS * size)
+            chosen, *drawn = (None if array is None else array[part] for array in parts)
+            images = self.prepare(self.images, *drawn, chosen=chosen)
+            yield from zip(images.split(size), self.labels[chosen].split(size), strict=True)
+
+    def prepare(self, images, offsets=None, flips=None, angles=None, chosen=None):
+        """Model inputs from the chosen images as `common.data.preprocessing` defines: turn, crop, flip, standardize."""
+        if angles is not None:
+            images, chosen = rotate(images if chosen is None else images[chosen], angles), None
+        n, height, width, channels = images.shape
+        side, device = self.side, images.device
+        chosen = torch.arange(n, device=device) if chosen is None else chosen
+        top, left = ((height - side) // 2, (width - side) // 2) if offsets is None else offsets.T
+        # All rows of `side` pixels as one overlapping view: a crop is a choice of rows, copied whole.
+        rows = images.flatten().as_strided((n * height * width - side + 1, side * channels), (channels, 1))
+        start = (chosen * height + top) * width + left
+        images = rows[start[:, None] + torch.arange(side, device=device) * width].view(-1, side, side, channels)
         if flips is not None:
             images = torch.where(flips[:, None, None, None], images.flip(2), images)
-        return self._standardize(images.float() / 255)
+        return self._standardize(images.float().div_(255))
 
     def _standardize(self, x):
+        """In place: what it is given is a copy already."""
         if self.config.preprocessing == "minus_one_one":
-            return x * 2 - 1
+            return x.mul_(2).sub_(1)
         if self.config.preprocessing == "per_channel":
             mean, std = (torch.tensor(values, dtype=torch.float32, device=x.device) for values in self.statistics)
-            return (x - mean) / std
-        x = x - x.mean((1, 2, 3), keepdim=True)
-        std = (x * x).mean((1, 2, 3), keepdim=True).sqrt()
-        return x / std.clamp_min(float(minimum_std(x.shape[1:])))
+            return x.sub_(mean).div_(std)
+        x.sub_(x.mean((1, 2, 3), keepdim=True))
+        std = x.square().mean((1, 2, 3), keepdim=True).sqrt_()
+        return x.div_(std.clamp_min_(float(minimum_std(x.shape[1:]))))
 
     def _tensor(self, array):
         return None if array is None else torch.from_numpy(array).to(self.device)
@@ -131,6 +143,15 @@ class Trainer:
         """What the record says of the framework."""
         device = torch.cuda.get_device_name() if self.device.type == "cuda" else "cpu"
         return {"framework_version": torch.__version__, "keras_backend": None, "device": device}
+
+
+def rotate(images, angles):
+    """Square NHWC images turned counterclockwise about their centre by degrees (n,): bilinear, 0 from outside."""
+    cosine, sine, zero = torch.cos(angles.deg2rad()), torch.sin(angles.deg2rad()), torch.zeros_like(angles)
+    matrices = torch.stack([cosine, -sine, zero, sine, cosine, zero], 1).view(-1, 2, 3)
+    images = images.permute(0, 3, 1, 2).float()
+    grid = affine_grid(matrices, images.shape, align_corners=True)
+    return grid_sample(images, grid, align_corners=True).permute(0, 2, 3, 1).contiguous()
 
 
 def make_optimizer(config, model):

@@ -33,6 +33,25 @@ def crop_and_flip(
     return cropped
 
 
+def rotate(images: Images, angles: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Square images turned counterclockwise about their centre by degrees (n,): bilinear, 0 from outside."""
+    n, side, width, _ = images.shape
+    if side != width:
+        raise ValueError(f"rotation needs square images. Received: images of shape {images.shape[1:]}")
+    cosine, sine = (function(np.deg2rad(angles))[:, None, None] for function in (np.cos, np.sin))
+    y, x = np.mgrid[:side, :side].astype(np.float32) - np.float32((side - 1) / 2)
+    sources = np.stack([sine * x + cosine * y, cosine * x - sine * y]) + np.float32((side - 1) / 2)
+    floor = np.floor(sources).astype(int)
+    padded = np.pad(images.astype(np.float32), ((0, 0), (1, 1), (1, 1), (0, 0)))
+    turned = np.zeros(images.shape, np.float32)
+    for corner in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        row, column = floor + np.reshape(corner, (2, 1, 1, 1))
+        weight = np.prod(1 - np.abs(sources - np.stack([row, column])), 0, dtype=np.float32)
+        row, column = (np.clip(places, -1, side) + 1 for places in (row, column))
+        turned += weight[..., None] * padded[np.arange(n)[:, None, None], row, column]
+    return turned
+
+
 def channel_statistics(images: Images) -> tuple[list[float], list[float]]:
     """Mean and standard deviation of each channel of the training images, on the 0-1 scale."""
     channels = [images[..., channel] for channel in range(images.shape[-1])]

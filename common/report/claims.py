@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from common.errors import check_choice
 
 TARGETS = Path(__file__).parent / "targets"
 CONFIDENCE = 0.95
+NOT_MEASURED = "not measured"
 
 Count = tuple[int, int]  # correct, examples
 
@@ -66,7 +67,20 @@ class Claim:
 class Verdict(Estimate):
     """An estimate, and `confirmed`, `not confirmed`, `not measured`, or `no band` where the claim names none."""
 
-    verdict: str = "not measured"
+    verdict: str = NOT_MEASURED
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A statement about several runs: what it is of, the runs and numbers that tested it, and the verdict."""
+
+    statement: str
+    source: str
+    subject: str
+    runs: str | None
+    numbers: str | None
+    n: str | None
+    verdict: str
 
 
 def estimate(values: Sequence[float | None], counts: Sequence[Count | None] | None = None) -> Estimate:
@@ -99,6 +113,52 @@ def judge(claim: Claim, values: Sequence[float | None], counts: Sequence[Count |
     return Verdict(found.n, found.mean, found.low, found.high, found.interval_kind, verdict)
 
 
+def epochs_to(history: Sequence[Mapping[str, Any]], key: str, threshold: float) -> int | None:
+    """First epoch of training at which a loss is at most, an accuracy at least, the threshold; null where none is.
+
+    `history` has a line for each epoch; epoch 0 is the untrained network and null is no measurement.
+    """
+    sign = 1 if key.endswith("loss") else -1
+    lines = (line for line in history if line["epoch"] > 0 and line.get(key) is not None)
+    return next((line["epoch"] for line in lines if sign * line[key] <= sign * threshold), None)
+
+
+def ordered(levels: Sequence[Sequence[float | None]]) -> bool | None:
+    """Whether all of each level is below all of the next; null where a value is missing."""
+    measured = [[value for value in level if value is not None] for level in levels]
+    if any(len(found) < max(1, len(level)) for found, level in zip(measured, levels, strict=True)):
+        return None
+    return all(max(low) < min(high) for low, high in zip(measured, measured[1:], strict=False))
+
+
+def growth(points: Mapping[float, float | None]) -> float | None:
+    """Spearman's rank correlation of x and y over {x: y}: 0 where y is constant, null below 3 points or where y is."""
+    pairs = _measured(points)
+    if len(pairs) < max(3, len(points)):
+        return None
+    constant = len({y for _, y in pairs}) == 1
+    return 0.0 if constant else float(stats.spearmanr(*zip(*pairs, strict=True)).statistic)
+
+
+def grows(points: Mapping[float, float | None], least: float) -> bool | None:
+    """Whether y grows with x over {x: y}: rank correlation at least `least`, and the last y above the first."""
+    correlation, pairs = growth(points), _measured(points)
+    return None if correlation is None else correlation >= least and pairs[-1][1] > pairs[0][1]
+
+
+def _measured(points: Mapping[float, float | None]) -> list[tuple[float, float]]:
+    return sorted((x, y) for x, y in points.items() if y is not None)
+
+
+def judge_seeds(holds: Sequence[bool | None]) -> tuple[str | None, str]:
+    """In how many of the measured seeds a statement holds, and the verdict: confirmed where it holds in all of them."""
+    measured = [value for value in holds if value is not None]
+    if not measured:
+        return None, NOT_MEASURED
+    missing = f", {len(holds) - len(measured)} not measured" if len(measured) < len(holds) else ""
+    return f"{sum(measured)} of {len(measured)} seeds{missing}", "confirmed" if all(measured) else "not confirmed"
+
+
 def claim_of(target: dict[str, Any]) -> Claim:
     """The claim that a published number makes."""
     band = None if target["band"] is None else (target["band"][0], target["band"][1])
@@ -107,7 +167,7 @@ def claim_of(target: dict[str, Any]) -> Claim:
 
 
 def load_targets(name: str) -> list[dict[str, Any]]:
-    """Published numbers of `targets/<name>.json`."""
+    """Published numbers, curves or statements of `targets/<name>.json`."""
     check_choice("name", name, sorted(path.stem for path in TARGETS.glob("*.json")))
     targets: list[dict[str, Any]] = json.loads((TARGETS / f"{name}.json").read_text(encoding="utf-8"))
     return targets

@@ -1,6 +1,5 @@
 """Runs side by side that differ in one field, Keras and PyTorch above all: the same settings, measure by measure."""
 
-import json
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +9,18 @@ import numpy as np
 from scipy import stats
 
 from common.report.claims import CONFIDENCE, estimate
-from common.report.tables import FRAMEWORKS, Number, Table, accuracies, best_on_test, choose_layer, last_epoch
+from common.report.tables import (
+    FRAMEWORKS,
+    REGULARIZERS,
+    Number,
+    Table,
+    accuracies,
+    best_on_test,
+    choose_layer,
+    last_epoch,
+    model_of,
+    recipe,
+)
 
 Record = Mapping[str, Any]
 Line = Mapping[str, Any]
@@ -81,8 +91,7 @@ def comparison_table(
     first, second = FIELDS[field].values()
     settings: dict[str, list[Record]] = defaultdict(list)
     for record in {record["run_id"]: record for record in records}.values():
-        rest = {name: value for name, value in record["config"].items() if name not in (field, "seed")}
-        settings[json.dumps(rest, sort_keys=True)].append(record)
+        settings[recipe(record["config"], (field, "seed"))].append(record)
     both = [group for group in settings.values() if {r["config"][field] for r in group} == set(FIELDS[field])]
     rows = [
         [_setting(group[0]["config"], field), measure, *cells]
@@ -105,8 +114,10 @@ def _setting(config: Mapping[str, Any], field: str) -> str:
         "true labels" if config["corruption"] == "none" else f"{config['corruption']} {config['corruption_fraction']:g}"
     )
     decay = f", weight decay {config['weight_decay']:g}" if config["weight_decay"] else ""
+    others = [name for name in REGULARIZERS if name != "weight_decay" and config[name]]
+    decay += "".join(f", {name.replace('_', ' ')}" for name in others)
     framework = "" if field == "framework" else f", {FRAMEWORKS[config['framework']]}"
-    return f"{config['model']}, {config['dataset']}, {labels}{decay}{framework}"
+    return f"{model_of(config).replace('_', ' ')}, {config['dataset']}, {labels}{decay}{framework}"
 
 
 def _cells(

@@ -41,7 +41,7 @@ SWEEP_MEASURES: dict[str, tuple[str, str, Any]] = {
 }
 
 
-def _figure(title: str, size: tuple[float, float], shape: tuple[int, int] = (1, 1)) -> tuple[Figure, list[Axes]]:
+def new_figure(title: str, size: tuple[float, float], shape: tuple[int, int] = (1, 1)) -> tuple[Figure, list[Axes]]:
     """A titled figure of `size` inches with (rows, columns) panels, row by row."""
     figure = Figure(figsize=size, layout="constrained")
     figure.suptitle(title, fontsize=12, fontweight="bold")
@@ -53,11 +53,11 @@ def _figure(title: str, size: tuple[float, float], shape: tuple[int, int] = (1, 
     return figure, panels
 
 
-def _legend(figure: Figure, handles: Sequence[Any]) -> None:
+def add_legend(figure: Figure, handles: Sequence[Any]) -> None:
     figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=9)
 
 
-def _percent(axes: Axes, label: str = "accuracy (%)") -> None:
+def percent_axis(axes: Axes, label: str = "accuracy (%)") -> None:
     axes.set(ylim=(-2, 102), ylabel=label)
 
 
@@ -79,15 +79,15 @@ def learning_curves(histories: Mapping[str, Sequence[Line]], title: str) -> Figu
 
     One run shows every accuracy it has; several show training (solid) and test (dashed), a colour for each run.
     """
-    figure, (loss, accuracy) = _figure(title, (6.6, 7.2), (2, 1))
+    figure, (loss, accuracy) = new_figure(title, (6.6, 7.2), (2, 1))
     draw = _draw_one if len(histories) == 1 else _draw_several
-    _legend(figure, draw(loss, accuracy, histories))
+    add_legend(figure, draw(loss, accuracy, histories))
     loss.set_ylabel("training loss (nats)")
     loss.set_ylim(bottom=0)
     loss.sharex(accuracy)
     loss.tick_params(labelbottom=False)
     accuracy.set_xlabel("epoch")
-    _percent(accuracy)
+    percent_axis(accuracy)
     return figure
 
 
@@ -119,16 +119,16 @@ def layer_accuracies(readouts_by_label: Mapping[str, Sequence[Line]], title: str
     """
     columns = min(2, len(readouts_by_label))
     rows = math.ceil(len(readouts_by_label) / columns)
-    figure, panels = _figure(title, (6.0 if columns == 1 else 8.4, 1.2 + 2.8 * rows), (rows, columns))
+    figure, panels = new_figure(title, (6.0 if columns == 1 else 8.4, 1.2 + 2.8 * rows), (rows, columns))
     handles: dict[str, Any] = {}
     for index, (label, readout) in enumerate(readouts_by_label.items()):
         _layer_panel(panels[index], last_epoch(readout), probe)
         panels[index].set_title(label, fontsize=10)
-        _percent(panels[index], "" if index % columns else "test accuracy (%)")
+        percent_axis(panels[index], "" if index % columns else "test accuracy (%)")
         handles |= {str(artist.get_label()): artist for artist in panels[index].lines}
     for axes in panels[len(readouts_by_label) :]:
         axes.set_visible(False)
-    _legend(figure, list(handles.values()))
+    add_legend(figure, list(handles.values()))
     return figure
 
 
@@ -162,7 +162,7 @@ def corruption_sweep(
     chosen_layer_accuracy (0 to 1 or null), and test_n, which one seed's Wilson interval needs. `published` holds
     curves by label, as (fraction, accuracy) points, drawn dashed in black.
     """
-    figure, (axes,) = _figure(title, (6.6, 6.2))
+    figure, (axes,) = new_figure(title, (6.6, 6.2))
     frameworks = sorted({row["framework"] for row in rows})
     handles = [Line2D([], [], marker="o", label=FRAMEWORKS[name], **FRAMEWORK_STYLES[name]) for name in frameworks]
     for key, (name, marker, style) in SWEEP_MEASURES.items():
@@ -173,8 +173,8 @@ def corruption_sweep(
         x, y = zip(*[(100 * fraction, 100 * accuracy) for fraction, accuracy in points], strict=True)
         handles += axes.plot(x, y, color=BLACK, linestyle=(0, (6, 3)), linewidth=1.2, label=label, zorder=3)
     axes.set(xlabel="corrupted training examples (%)", xticks=range(0, 101, 20))
-    _percent(axes)
-    _legend(figure, handles)
+    percent_axis(axes)
+    add_legend(figure, handles)
     return figure
 
 

@@ -1,4 +1,4 @@
-"""Tables as Markdown, CSV and HTML, and the two that every report has: published numbers, layers."""
+"""Tables as Markdown, CSV and HTML, and those that every report has: published numbers, claims, layers."""
 
 import csv
 import html
@@ -11,17 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from common import files
-from common.report.claims import Count, claim_of, judge, wilson_interval
+from common.report.claims import NOT_MEASURED, Count, Finding, claim_of, judge, wilson_interval
 
 Record = Mapping[str, Any]  # run.json
 Line = Mapping[str, Any]  # of readout.jsonl
 
 UNITS = {"fraction": (100.0, 2, ", %"), "ratio": (1.0, 2, ""), "components": (1.0, 1, "")}  # factor, decimals, heading
 FRAMEWORKS = {"keras": "Keras", "torch": "PyTorch"}
-VERDICTS = ("confirmed", "not confirmed", "not measured", "no band")
+VERDICTS = ("confirmed", "not confirmed", NOT_MEASURED, "no band")
 FULL_EPOCHS = 60
+FULL_TRAIN_N = {"cifar10": 50_000, "mnist": 60_000, "fashion_mnist": 60_000}  # the whole training set
 SEEDS = ("seed", "data_seed")
 CORRUPTION = ("corruption", "corruption_fraction")
+REGULARIZERS = ("weight_decay", "random_crop", "flip", "rotation", "dropout")
 
 
 @dataclass(frozen=True)
@@ -108,65 +110,84 @@ def _html_cell(tag: str, value: object, numeric: bool) -> str:
     return f"<{tag}{attribute}>{html.escape(text)}</{tag}>"
 
 
+def recipe(config: Record, without: Sequence[str] = SEEDS) -> str:
+    """Equal for runs that differ in the named fields alone."""
+    return json.dumps({name: value for name, value in config.items() if name not in without}, sort_keys=True)
+
+
+def model_of(config: Record) -> str:
+    """Model of a run in the words of the published tables: `_without_batch_norm` follows its name where that is off."""
+    return config["model"] + ("" if config["batch_norm"] else "_without_batch_norm")
+
+
 def setting_of(config: Record) -> str:
-    """Setting of a run in the words of the published tables, from its corruption and weight decay.
+    """Setting of a run in the words of the published tables, from its corruption and regularizers.
 
     Labels replaced by uniform classes (`uniform`, `ketha`) are `random_labels` at fraction 1 and `corrupted_labels`
-    below; any other corruption goes by its own name. `_weight_decay` follows; true labels with it are `weight_decay`.
+    below; any other corruption goes by its own name. The regularizers follow, rotation with its degrees:
+    `random_labels_flip_rotation_25`; with true labels they stand alone: `weight_decay_random_crop`.
     """
     rule, fraction = config["corruption"], config["corruption_fraction"]
     name = "true_labels"
     if rule != "none" and fraction > 0:
         name = ("random_labels" if fraction == 1 else "corrupted_labels") if rule in ("uniform", "ketha") else rule
-    if config["weight_decay"] > 0:
-        return "weight_decay" if name == "true_labels" else f"{name}_weight_decay"
-    return name
+    used = [f"rotation_{config[n]:g}" if n == "rotation" else n for n in REGULARIZERS if config[n]]
+    return "_".join(used if used and name == "true_labels" else [name, *used])
 
 
-def _matches(config: Record, target: Record) -> bool:
-    whole = config["train_size"] is None and not config.get("validation_size") and config["epochs"] >= FULL_EPOCHS
-    plain = not any(config.get(name) for name in ("random_crop", "flip"))
-    keys = ("model", "dataset", "corruption_fraction")
-    return whole and plain and setting_of(config) == target["setting"] and all(config[k] == target[k] for k in keys)
+def setting_text(setting: str) -> str:
+    """A setting as it is read: random labels, flip, rotation 25."""
+    for name in REGULARIZERS:
+        setting = setting.replace(f"_{name}", f", {name}")
+    return setting.replace("_", " ")
 
 
-def _recipe(config: Record, without: Sequence[str] = SEEDS) -> str:
-    return json.dumps({name: value for name, value in config.items() if name not in without}, sort_keys=True)
+def reduced(record: Record) -> bool:
+    """Whether a run trained on less than the whole training set."""
+    return bool(record["data"]["train_n"] != FULL_TRAIN_N.get(record["config"]["dataset"]))
 
 
-def _relative_epochs(record: Record, records: Iterable[Record]) -> float | None:
-    """Epochs to fit, relative to the run that differs from this one in having true labels alone."""
-    key, epochs = _recipe(record["config"], CORRUPTION), record["outcome"]["epochs_to_fit"]
-    for other in records:
-        base = other["outcome"]["epochs_to_fit"]
-        true = setting_of(other["config"]) in ("true_labels", "weight_decay")
-        if true and base and epochs is not None and _recipe(other["config"], CORRUPTION) == key:
-            return float(epochs / base)
-    return None
+def full_size(record: Record) -> bool:
+    """Whether a run may stand for a published one: the whole training set, and at least 60 epochs."""
+    return not reduced(record) and record["config"]["epochs"] >= FULL_EPOCHS
 
 
-def _measure(record: Record, quantity: str, records: Iterable[Record]) -> tuple[float | None, Count | None]:
+def _matches(record: Record, target: Record) -> bool:
+    config = record["config"]
+    same = all(config[name] == target[name] for name in ("dataset", "corruption_fraction"))
+    setting = (model_of(config), setting_of(config)) == (target["model"], target["setting"])
+    return same and setting and (full_size(record) or reduced(record))
+
+
+def _measure(record: Record, quantity: str) -> tuple[float | None, Count | None]:
     """The quantity in one run and, for a fraction of test examples, its counts."""
-    if quantity == "relative_epochs_to_fit":
-        return _relative_epochs(record, records), None
-    error = quantity.startswith("test_error")
-    value = record["outcome"][quantity.replace("test_error", "test_accuracy")]
-    if value is None:
-        return None, None
-    value, n = (1 - value if error else value), record["data"]["test_n"]
-    return value, (round(value * n), n) if quantity.startswith("test") else None
+    value, n = record["outcome"][quantity], record["data"]["test_n"]
+    return value, (round(value * n), n) if quantity.startswith("test") and value is not None else None
 
 
-def _names(groups: Sequence[Sequence[Record]]) -> list[str]:
-    """Framework of each group; where one framework has several groups, the fields in which their configs differ too."""
+def group_names(groups: Sequence[Sequence[Record]]) -> list[str]:
+    """Framework of each group of runs of one recipe, and of reduced ones the number of training examples.
+
+    Where several groups have both in common, the fields in which their configs differ too.
+    """
+    kinds = [(group[0]["config"]["framework"], reduced(group[0]), group[0]["data"]["train_n"]) for group in groups]
     configs = [group[0]["config"] for group in groups]
     names = []
-    for config in configs:
-        rivals = [other for other in configs if other["framework"] == config["framework"]]
+    for config, kind in zip(configs, kinds, strict=True):
+        rivals = [other for other, its in zip(configs, kinds, strict=True) if its == kind]
         fields = [name for name in config if name not in SEEDS and any(o[name] != config[name] for o in rivals)]
-        text = ", ".join(f"{name}={config[name]}" for name in fields)
-        names.append(FRAMEWORKS.get(config["framework"], config["framework"]) + (f" ({text})" if text else ""))
+        framework, is_reduced, train_n = kind
+        texts = [f"train_n={train_n}"] if is_reduced else []
+        text = ", ".join([*texts, *(f"{name}={config[name]}" for name in fields)])
+        names.append(FRAMEWORKS.get(framework, framework) + (f" ({text})" if text else ""))
     return names
+
+
+def by_recipe(records: Iterable[Record]) -> list[list[Record]]:
+    """Runs that differ in their seeds alone, together; a run that is given twice counts once."""
+    unique = {record["run_id"]: record for record in records}.values()
+    ordered = sorted(unique, key=lambda r: (r["config"]["framework"], not full_size(r), recipe(r["config"])))
+    return [list(group) for _, group in groupby(ordered, key=lambda r: recipe(r["config"]))]
 
 
 def _run_on(group: Sequence[Record]) -> str:
@@ -178,46 +199,47 @@ def _run_on(group: Sequence[Record]) -> str:
 
 
 def _target_cells(target: Record, source: str) -> list[object]:
-    setting = target["setting"].replace("_labels_", "_labels, ").replace("_", " ")
-    if target["setting"].startswith("corrupted_labels"):
-        setting += f", {100 * target['corruption_fraction']:g} %"
+    setting = setting_text(target["setting"])
     quantity = target["quantity"].replace("_", " ") + UNITS[target["unit"]][2]
-    published = Number(target["value"], target["unit"])
-    return [source, target["model"], setting, quantity, published]
+    published = target.get("statement") or Number(target["value"], target["unit"])
+    return [source, target["model"].replace("_", " "), setting, quantity, published]
 
 
-def _measured_cells(target: Record, group: Sequence[Record], records: Iterable[Record]) -> list[object]:
-    pairs = [_measure(record, target["quantity"], records) for record in group]
+def _measured_cells(target: Record, group: Sequence[Record]) -> list[object]:
+    pairs = [_measure(record, target["quantity"]) for record in group]
     found = judge(claim_of(dict(target)), [value for value, _ in pairs], [count for _, count in pairs])
     mean = None if found.mean is None else Number(found.mean, target["unit"])
     interval = Number(None, target["unit"], found.low, found.high)
-    return [mean, interval, found.interval_kind or None, found.verdict]
+    verdict = found.verdict if all(map(full_size, group)) else NOT_MEASURED
+    return [mean, interval, found.interval_kind or None, verdict]
 
 
 def published_table(targets: Sequence[Record], records: Sequence[Record]) -> Table:
     """Published against measured: a row for each target and framework, over the seeds of one recipe.
 
-    A run matches a target with the same model, data set, setting and corruption fraction when it trained on the full,
-    unaugmented training set for at least 60 epochs. Runs that differ in more than their seeds are never averaged.
+    A run matches a target with the same model, data set, setting and corruption fraction when it trained on the whole
+    training set for at least 60 epochs. One on less of it is shown with its train_n and decides nothing: not measured.
+    Runs that differ in more than their seeds are never averaged.
     """
-    records = list({record["run_id"]: record for record in records}.values())
     papers = sorted({target["paper"] for target in targets})
     rows: list[list[object]] = []
     for target in targets:
         source = target["source"] if len(papers) == 1 else f"{target['paper']}, {target['source']}"
         described = _target_cells(target, source)
-        matching = sorted(
-            (r for r in records if _matches(r["config"], target)),
-            key=lambda r: (r["config"]["framework"], _recipe(r["config"])),
-        )
-        groups = [list(group) for _, group in groupby(matching, key=lambda r: _recipe(r["config"]))]
-        for name, group in zip(_names(groups), groups, strict=True):
-            rows.append([*described, name, *_measured_cells(target, group, records), _run_on(group)])
+        groups = by_recipe(record for record in records if _matches(record, target))
+        for name, group in zip(group_names(groups), groups, strict=True):
+            rows.append([*described, name, *_measured_cells(target, group), _run_on(group)])
         if not groups:
-            rows.append([*described, None, *_measured_cells(target, [], records), None])
+            rows.append([*described, None, *_measured_cells(target, []), None])
     columns = ["source", "model", "setting", "quantity", "published", "framework", "measured", "95 % interval", "n"]
     note = "Wilson: over the test examples of one seed; t: over seeds; no band: nothing says how close is close enough."
     return Table(f"{' and '.join(papers)}: published and measured", [*columns, "verdict", "run on"], rows, note)
+
+
+def claims_table(findings: Sequence[Finding], title: str) -> Table:
+    """A row for each statement and set of runs that it was tested on."""
+    rows = [[f.source, f.statement, f.subject, f.runs, f.numbers, f.n, f.verdict] for f in findings]
+    return Table(title, ["source", "statement", "of", "runs", "measured", "n", "verdict"], rows)
 
 
 def last_epoch(readout: Sequence[Line]) -> list[Line]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import inspect
 import json
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +17,9 @@ import tyro
 from common.data.corruption import RULES
 from common.data.preprocessing import PREPROCESSING
 from common.errors import check_choice
+
+ADDED = ("test_size", "rotation", "batch_norm", "batch_norm_momentum", "dropout")
+"""Fields that older records lack; their defaults say what was done before they existed."""
 
 ADAM = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
 
@@ -27,6 +32,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "optimizer": ("sgd", "adam"),
     "schedule": ("constant", "exponential", "steps"),
     "precision": ("float32", "bfloat16"),
+    "preset": ("paper", "small"),
 }
 
 
@@ -46,6 +52,8 @@ class Config:
     """Framework that trains."""
     train_size: int | None = None
     """Keep this many training examples, stratified by class; none keeps all."""
+    test_size: int | None = None
+    """Keep this many test examples, stratified by class; none keeps all."""
     validation_size: int = 0
     """Training examples (after `train_size`) held out from the network, for choosing layers and thresholds."""
     corruption: Annotated[str, choice("corruption")] = "none"
@@ -62,6 +70,14 @@ class Config:
     """Draw the crop's position for each example and epoch; tests keep the centre."""
     flip: bool = False
     """Mirror each example left to right with probability 1/2 in each epoch."""
+    rotation: float = 0.0
+    """Turn each example by an angle drawn from ± this many degrees in each epoch, before the crop."""
+    batch_norm: bool = True
+    """Batch norm, in models that have it."""
+    batch_norm_momentum: float = 0.9
+    """Share that the moving statistics of batch norm keep at each step; not in Zhang et al."""
+    dropout: float = 0.0
+    """Share of units dropped in training: after hidden fully connected layers, or before the logits."""
     initializer: Annotated[str, choice("initializer")] = "glorot_uniform"
     """Initial kernels; biases are 0, except that `torch` draws both as PyTorch does by default."""
     optimizer: Annotated[str, choice("optimizer")] = "sgd"
@@ -102,7 +118,8 @@ class Config:
             if field.type in ("float", "float | None") and isinstance(value := getattr(self, field.name), int):
                 object.__setattr__(self, field.name, float(value))
         for name, allowed in CHOICES.items():
-            check_choice(name, getattr(self, name), allowed)
+            if hasattr(self, name):
+                check_choice(name, getattr(self, name), allowed)
         for name, holds, rule in self._rules():
             if not holds:
                 raise ValueError(f"{name} must be {rule}. Received: {name}={getattr(self, name)!r}")
@@ -116,9 +133,13 @@ class Config:
             ("stop_loss", self.stop_loss is None or 0 < self.stop_loss < math.inf, "positive and finite"),
             ("fit_accuracy", 0 < self.fit_accuracy <= 1, "above 0 and at most 1"),
             ("train_size", self.train_size is None or self.train_size > 0, "positive"),
+            ("test_size", self.test_size is None or self.test_size > 0, "positive"),
             ("validation_size", self.validation_size >= 0, "0 or more"),
             ("crop", self.crop is None or self.crop > 0, "positive"),
             ("random_crop", not self.random_crop or self.crop is not None, "off where crop is none"),
+            ("rotation", 0 <= self.rotation <= 180, "between 0 and 180 degrees"),
+            ("batch_norm_momentum", 0 <= self.batch_norm_momentum < 1, "at least 0 and below 1"),
+            ("dropout", 0 <= self.dropout < 1, "at least 0 and below 1"),
             ("epochs", self.epochs >= 0, "0 or more"),
             ("batch_size", self.batch_size > 0, "positive"),
             ("learning_rate", 0 < self.learning_rate < math.inf, "positive and finite"),
@@ -129,6 +150,11 @@ class Config:
              "given with the schedule steps, and only there"),
         ]  # fmt: skip
 
+    @property
+    def augmented(self) -> bool:
+        """Whether an example looks different from one epoch to the next."""
+        return self.random_crop or self.flip or self.rotation > 0
+
     def learning_rate_at(self, epoch: int) -> float:
         """Learning rate of the given epoch, counted from 0."""
         if self.schedule == "exponential":
@@ -136,6 +162,14 @@ class Config:
         if self.schedule == "steps":
             return self.learning_rate * self.decay ** sum(epoch >= step for step in self.decay_epochs)
         return self.learning_rate
+
+
+def overlay(config: Config, default: Config, fields: Mapping[str, Any], source: str) -> Config:
+    """The config with the fields of a source that knows better; a flag that says otherwise is an error."""
+    for name, value in fields.items():
+        if getattr(config, name) not in (getattr(default, name), value):
+            raise ValueError(f"{name} must be {value} with {source}. Received: {name}={getattr(config, name)!r}")
+    return dataclasses.replace(config, **fields)
 
 
 @dataclass(frozen=True)
@@ -175,13 +209,24 @@ def as_dict(config: Config) -> dict[str, Any]:
 
 
 def from_dict(fields: dict[str, Any]) -> Config:
-    """Inverse of `as_dict`; an unknown or missing field is an error."""
+    """Inverse of `as_dict`; an unknown or missing field is an error, but for fields younger than the record."""
+    fields = {name: getattr(Config, name) for name in ADDED} | fields
     known = {field.name for field in dataclasses.fields(Config)}
     if set(fields) != known:
         raise ValueError(
             f"config must hold every field once. Received: fields that differ={sorted(set(fields) ^ known)}"
         )
     return Config(**{**fields, "decay_epochs": tuple(fields["decay_epochs"])})
+
+
+def model_options(config: Config, model: Callable[..., Any]) -> dict[str, Any]:
+    """Keywords for a registry's function: the config's regularizers inside the network, which it must know."""
+    known = inspect.signature(model).parameters
+    for name, off in (("batch_norm", True), ("dropout", 0.0)):
+        if name not in known and getattr(config, name) != off:
+            raise ValueError(f"{name} must be {off} for this model. Received: {name}={getattr(config, name)}")
+    names = ("batch_norm", "batch_norm_momentum", "dropout")
+    return {name: getattr(config, name) for name in names if name in known}
 
 
 def run_id(config: Config) -> str:
@@ -192,8 +237,9 @@ def run_id(config: Config) -> str:
     changed = {name: value for name, value in as_dict(config).items() if value != defaults[name]}
     digest = hashlib.sha256(json.dumps(changed, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:8]
     setting = "true" if config.corruption == "none" else f"{config.corruption}{config.corruption_fraction:g}"
-    decay = "-wd" if config.weight_decay else ""
-    return f"{config.model}-{config.dataset}-{setting}{decay}-{config.framework}-seed{config.seed}-{digest}"
+    marks = {"nobn": not config.batch_norm, "aug": config.augmented, "wd": config.weight_decay}
+    setting += "".join(f"-{mark}" for mark, on in marks.items() if on)
+    return f"{config.model}-{config.dataset}-{setting}-{config.framework}-seed{config.seed}-{digest}"
 
 
 def smoke(config: Config) -> Config:
@@ -202,6 +248,7 @@ def smoke(config: Config) -> Config:
         config,
         dataset="digits",
         train_size=200,
+        test_size=None,
         validation_size=min(config.validation_size, 40),
         epochs=2,
         batch_size=32,

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.files import replacing, write
-from common.runs.config import Config, Options, as_dict, run_id
+from common.runs.config import Config, Options, as_dict, from_dict, run_id
 
 Record = dict[str, Any]
 ROOT = Path(__file__).parents[2]
@@ -98,6 +98,7 @@ def read_record(path: Path) -> Record:
     try:
         record: Record = json.loads(path.read_text())
         parts = [record[part] for part in ("config", "code", "environment", "data", "outcome", "model", "time")]
+        record["config"] = as_dict(from_dict(record["config"]))
         if not all(isinstance(part, dict) for part in parts) or not isinstance(record["run_id"], str):
             raise TypeError("parts must be objects")
         for name in ("train_accuracy", "test_accuracy"):

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from common.runs.config import Config, Options, as_dict, run_id
 from common.runs.store import Record, Store
-from common.runs.threads import thread_environment
+from common.runs.threads import MEMORY, thread_environment
 from common.runs.training import train
 
 
@@ -85,13 +85,8 @@ def child(config: Config, options: Options) -> str:
 
 
 def child_environment(threads: int) -> dict[str, str]:
-    """The worker's environment with pinned threads, and memory kept for the next step.
-
-    Dask's nannies tell malloc to give memory back at once (MALLOC_TRIM_THRESHOLD_): in a training loop that is a page
-    fault for every page of every step, up to half of the time.
-    """
-    kept = {name: value for name, value in os.environ.items() if name != "MALLOC_TRIM_THRESHOLD_"}
-    return kept | thread_environment(threads)
+    """The worker's environment with pinned threads and our settings of malloc in place of those of dask's nannies."""
+    return os.environ | MEMORY | thread_environment(threads)
 
 
 def encode(options: Options) -> dict[str, Any]:

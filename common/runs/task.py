@@ -52,8 +52,11 @@ def prepare(config: Config, data_dir: Path | None = None) -> Task:
     """Load, take the subset, corrupt, hold out: in this order, each from its own random stream of `data_seed`."""
     data = datasets.load(config.dataset, data_dir)
     kept = stratified_subset(data.y_train, config.train_size, config.data_seed)
+    tested = stratified_subset(data.y_test, config.test_size, config.data_seed, "test ")
     known = corrupt(config, data.x_train[kept], data.y_train[kept], kept, data.num_classes, "")
-    test = corrupt(config, data.x_test, data.y_test, np.arange(len(data.y_test)), data.num_classes, "test ")
+    test = corrupt(config, data.x_test[tested], data.y_test[tested], tested, data.num_classes, "test ")
+    if config.rotation and data.x_train.shape[1] != data.x_train.shape[2]:
+        raise ValueError(f"rotation must be 0 where images are not square. Received: rotation={config.rotation}")
     if config.validation_size >= len(known):
         raise ValueError(
             f"validation_size must be below the {len(known)} training examples. "
@@ -85,13 +88,14 @@ def corrupt(config: Config, images: Images, labels: Labels, indices: Labels, num
     return Examples(images, given, labels, changed, indices)
 
 
-def stratified_subset(labels: Labels, size: int | None, data_seed: int) -> Labels:
+def stratified_subset(labels: Labels, size: int | None, data_seed: int, split: str = "") -> Labels:
     """Sorted indices of `size` examples with the classes' shares kept to within one example; all where size is none."""
     if size is None:
         return np.arange(len(labels))
     if size > len(labels):
-        raise ValueError(f"train_size must be at most {len(labels)}. Received: train_size={size}")
-    order = stream(data_seed, "subset").permutation(len(labels))
+        name = f"{split or 'train'}_size".replace(" ", "")
+        raise ValueError(f"{name} must be at most {len(labels)}. Received: {name}={size}")
+    order = stream(data_seed, f"{split}subset").permutation(len(labels))
     # Place each example by its rank within its class, as a share of the class: the first `size` are stratified.
     rank = np.empty(len(labels))
     for label in np.unique(labels):

@@ -20,7 +20,7 @@ from common.data.arrays import Images, Labels
 from common.data.preprocessing import crop_side
 from common.files import write
 from common.runs import initial_weights
-from common.runs.config import Config, Options, as_dict, run_id
+from common.runs.config import Config, Options, as_dict, from_dict, run_id
 from common.runs.progress import Progress
 from common.runs.store import Record, Store, code_version, file_sha256, write_arrays, write_lines
 from common.runs.task import Examples, Task, prepare
@@ -37,7 +37,7 @@ class Trainer(Protocol):
     description: Record
 
     def put(self, images: Images, labels: Labels) -> None: ...
-    def train_epoch(self, plan: epochs.EpochPlan, learning_rate: float) -> None: ...
+    def train_epoch(self, plan: epochs.EpochPlan, learning_rate: float) -> float | None: ...
     def logits(self, images: Images) -> NDArray[np.float32]: ...
     def features(self, images: Images, layer: str) -> NDArray[np.float32]: ...
     def get_weights(self) -> Arrays: ...
@@ -85,13 +85,14 @@ def loop(config: Config, options: Options, task: Task, trainer: Trainer, store: 
         while not (reason := stop_reason(config, history)):
             epoch = history[-1]["epoch"]
             plan = epochs.draw(
-                config.seed, epoch, len(task.train), task.image_shape, side, config.random_crop, config.flip
-            )
+                config.seed, epoch, len(task.train), task.image_shape, side,
+                config.random_crop, config.flip, config.rotation,
+            )  # fmt: skip
             start = time.perf_counter()
-            trainer.train_epoch(plan, config.learning_rate_at(epoch))
+            online = trainer.train_epoch(plan, config.learning_rate_at(epoch))
             trained = time.perf_counter()
             line = {"epoch": epoch + 1, "learning_rate": config.learning_rate_at(epoch), "seconds": trained - start}
-            history.append(line | measure(trainer, task))
+            history.append(line | measure(trainer, task) | {"online_train_accuracy": online})
             history[-1]["evaluate_seconds"] = time.perf_counter() - trained
             progress.update(history[-1])
             if (epoch + 1) % options.checkpoint_every == 0:
@@ -154,7 +155,7 @@ def restore(path: Path, config: Config, trainer: Trainer) -> list[Record]:
         with np.load(path) as file:
             arrays = dict(file)
         content = json.loads(arrays.pop("json").tobytes())
-        fits = content["config"] == as_dict(config)
+        fits = from_dict(content["config"]) == config
     except FileNotFoundError:
         return []
     except Exception as error:

@@ -3,7 +3,19 @@ import math
 import pytest
 from scipy import stats
 
-from common.report.claims import Claim, estimate, judge, load_targets, mean_interval, wilson_interval
+from common.report.claims import (
+    Claim,
+    epochs_to,
+    estimate,
+    grows,
+    growth,
+    judge,
+    judge_seeds,
+    load_targets,
+    mean_interval,
+    ordered,
+    wilson_interval,
+)
 
 CLAIM = Claim("a", "half of it", 0.5, (0.49, 0.56), "Table 1")
 
@@ -80,3 +92,62 @@ def test_a_claim_without_a_band_is_measured_but_not_decided():
 def test_unknown_targets_are_named():
     with pytest.raises(ValueError, match="Did you mean zhang_mlp"):
         load_targets("zhang_mpl")
+
+
+def test_the_first_epoch_of_training_at_a_threshold():
+    losses = [0.01, None, 0.7, 0.05, 0.2, 0.01]
+    history = [{"epoch": e, "train_loss": v, "test_accuracy": e / 5} for e, v in enumerate(losses)]
+    assert epochs_to(history, "train_loss", 0.05) == 3  # epoch 0 is untrained, null no measurement, the end included
+    assert epochs_to(history, "train_loss", 0.02) == 5
+    assert epochs_to(history, "train_loss", 0.001) is None
+    assert epochs_to(history, "test_accuracy", 0.5) == 3
+    assert epochs_to(history, "validation_loss", 1.0) is None and epochs_to([], "train_loss", 1.0) is None
+
+
+@pytest.mark.parametrize(
+    ("levels", "holds"),
+    [
+        ([[1], [2], [4, 3], [5]], True),
+        ([[1], [2], [3, 5], [5]], False),  # a tie is no order
+        ([[1], [3], [2, 4], [5]], False),
+        ([[1], [2], [3, None], [5]], None),
+        ([[1], [2], [], [5]], None),
+    ],
+)
+def test_ordered(levels, holds):
+    assert ordered(levels) is holds
+
+
+def test_growth_is_spearmans_correlation():
+    points = {0.0: 10, 0.2: 19, 0.4: 18, 0.6: 27, 1.0: 27}
+    assert growth(points) == pytest.approx(stats.spearmanr([0, 1, 2, 3, 4], [10, 19, 18, 27, 27]).statistic)
+    assert growth(dict(reversed(points.items()))) == pytest.approx(growth(points))
+    assert growth({0.0: 5, 0.5: 5, 1.0: 5}) == 0
+    assert growth({0.0: 1, 1.0: 2}) is None and growth({0.0: 1, 0.4: 3, 0.6: None, 1.0: 4}) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "holds"),
+    [
+        ([1, 2, 3, 4, 5, 6], True),
+        ([1, 2, 3, 4, 6, 5], True),
+        ([1, 3, 2, 6, 4, 5], False),  # 0.83
+        ([6, 5, 4, 3, 2, 1], False),
+        ([2, 2, 2, 2, 2, 2], False),
+        ([1, 2, 3, 4, 5, None], None),
+    ],
+)
+def test_grows(values, holds):
+    assert grows(dict(enumerate(values)), 0.9) is holds
+
+
+def test_growth_needs_ordered_ends_too():
+    points = dict(enumerate([1.5, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 1]))
+    assert growth(points) < 0.9 and not grows(points, 0.5)
+
+
+def test_a_statement_is_confirmed_where_it_holds_in_every_measured_seed():
+    assert judge_seeds([True, True]) == ("2 of 2 seeds", "confirmed")
+    assert judge_seeds([True, False, True]) == ("2 of 3 seeds", "not confirmed")
+    assert judge_seeds([True, None]) == ("1 of 1 seeds, 1 not measured", "confirmed")
+    assert judge_seeds([None]) == judge_seeds([]) == (None, "not measured")

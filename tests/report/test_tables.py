@@ -4,17 +4,23 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from common.report.claims import load_targets
+from common.report.claims import Finding, load_targets
 from common.report.tables import (
     Number,
     Table,
     best_on_test,
     cell,
     choose_layer,
+    claims_table,
+    full_size,
     layer_table,
+    model_of,
     published_table,
+    recipe,
     setting_of,
+    setting_text,
 )
+from common.runs.config import Config, as_dict
 
 CONFIG = {
     "model": "mlp3", "dataset": "cifar10", "framework": "keras", "train_size": None, "validation_size": 0,
@@ -32,7 +38,7 @@ def record(outcome=None, **changes):
         "config": config,
         "code": {"commit": "0123456789abcdef", "dirty": False},
         "environment": {"device": "cpu", "processor": "Processor"},
-        "data": {"test_n": 10_000},
+        "data": {"test_n": 10_000, "train_n": (config["train_size"] or 50_000) - config["validation_size"]},
         "outcome": {**measured, "epochs_to_fit": None, **(outcome or {})},
     }
 
@@ -107,6 +113,36 @@ def test_setting_of(corruption, fraction, weight_decay, expected):
     assert setting_of(config) == expected
 
 
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"random_crop": True}, "random_crop"),
+        ({"random_crop": True, "weight_decay": 5e-5}, "weight_decay_random_crop"),
+        ({"corruption": "uniform", "corruption_fraction": 1.0, "random_crop": True}, "random_labels_random_crop"),
+        ({"corruption": "uniform", "corruption_fraction": 1.0, "flip": True, "rotation": 25.0},
+         "random_labels_flip_rotation_25"),
+        ({"flip": True, "rotation": 10}, "flip_rotation_10"),
+        ({"dropout": 0.5}, "dropout"),
+        ({"random_crop": False, "flip": False, "rotation": 0, "dropout": 0.0, "weight_decay": 0.0}, "true_labels"),
+    ],
+)  # fmt: skip
+def test_regularizers_are_part_of_the_setting(changes, expected):
+    assert setting_of(changes) == expected
+
+
+def test_settings_as_they_are_read():
+    assert setting_text("random_labels_flip_rotation_25") == "random labels, flip, rotation 25"
+    assert setting_text("weight_decay_random_crop") == "weight decay, random crop"
+    assert setting_text("shuffled_pixels") == "shuffled pixels"
+
+
+def test_a_model_goes_by_its_batch_norm_and_a_recipe_by_all_but_the_seeds():
+    config = as_dict(Config())
+    assert model_of({**config, "model": "inception"}) == "inception"
+    assert model_of({**config, "model": "inception", "batch_norm": False}) == "inception_without_batch_norm"
+    assert recipe(config) == recipe({**config, "seed": 5}) != recipe({**config, "rotation": 25.0})
+
+
 def test_published_beside_measured():
     records = [record({"test_accuracy": accuracy}, seed=seed) for seed, accuracy in enumerate((0.52, 0.53, 0.54))]
     (row,) = published(records, **TRUE_LABELS)
@@ -147,6 +183,7 @@ def test_null_outcomes_are_not_measured():
     [
         {"train_size": 1000}, {"validation_size": 5000}, {"epochs": 59}, {"random_crop": True}, {"flip": True},
         {"dataset": "mnist"}, {"model": "mlp4"}, {"corruption": "other_class", "corruption_fraction": 1.0},
+        {"batch_norm": False}, {"rotation": 25.0}, {"dropout": 0.5},
     ],
 )  # fmt: skip
 def test_other_runs_are_not_taken_for_the_published_one(change):
@@ -161,21 +198,55 @@ def test_runs_that_differ_in_more_than_seeds_are_not_averaged():
     ]  # fmt: skip
 
 
-def test_relative_epochs_and_corrupted_test_error():
-    corrupted = {"model": "mlp1", "corruption": "uniform", "corruption_fraction": 0.5}
-    records = [
-        record({"epochs_to_fit": 100}, model="mlp1", seed=1),
-        record({"epochs_to_fit": 28}, model="mlp1"),
-        record({"epochs_to_fit": 50, "test_accuracy_corrupted_labels": 0.2}, **corrupted),
-    ]
-    (row,) = published(records, setting="corrupted labels, 50 %", quantity="relative epochs to fit")
-    assert (cell(row["published"]), cell(row["measured"]), row["verdict"]) == ("1.79", "1.79", "no band")
-    (row,) = published(records, setting="corrupted labels, 50 %", quantity="test error corrupted labels, %")
-    assert [cell(row[key]) for key in ("published", "measured", "95 % interval")] == [
-        "79.61",
-        "80.00",
-        "[79.20, 80.77]",
-    ]
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"train_size": 3000}, "Keras (train_n=3000)"),
+        ({"validation_size": 5000}, "Keras (train_n=45000)"),
+        ({"train_size": 3000, "epochs": 20}, "Keras (train_n=3000)"),
+    ],
+)
+def test_reduced_runs_stand_apart_and_decide_nothing(change, name):
+    reduced = record(**change)
+    assert full_size(record()) and not full_size(reduced)
+    rows = published([reduced, record({"test_accuracy": 0.54}), record(seed=1)], **TRUE_LABELS)
+    assert [(row["framework"], row["verdict"]) for row in rows] == [("Keras", "confirmed"), (name, "not measured")]
+    assert cell(rows[0]["measured"]) == "53.50" and cell(rows[1]["measured"]) == "53.00"
+
+
+def test_runs_of_before_a_field_are_one_recipe_with_those_that_have_it_at_its_default():
+    (row,) = published([record(), record(seed=1, batch_norm=True, rotation=0.0, dropout=0.0)], **TRUE_LABELS)
+    assert (row["framework"], row["n"]) == ("Keras", "t, 2 seeds")
+
+
+@pytest.mark.parametrize(("accuracy", "verdict"), [(0.4, "confirmed"), (1.0, "not confirmed")])
+def test_what_failed_to_converge_is_confirmed_where_it_is_not_fitted(accuracy, verdict):
+    random = {"model": "alexnet", "corruption": "uniform", "corruption_fraction": 1.0}
+    records = [record({"train_accuracy": accuracy}, weight_decay=5e-5, **random), record(**random)]
+    table = published_table([t for t in load_targets("zhang_cifar10") if t["source"] == "Table 4"], records)
+    (row,) = rows_of(table, model="alexnet")
+    assert (row["published"], row["verdict"], row["setting"]) == (
+        "failed to converge", verdict, "random labels, weight decay"
+    )  # fmt: skip
+    assert {row["verdict"] for row in rows_of(table, model="inception")} == {"not measured"}
+
+
+def test_inception_without_batch_norm_has_rows_of_its_own():
+    records = [record({"test_accuracy": 0.86}, model="inception"), record(model="inception", batch_norm=False)]
+    table = published_table(load_targets("zhang_cifar10"), records)
+    found = rows_of(table, setting="true labels", quantity="test accuracy, %")
+    assert {row["model"]: (cell(row["measured"]), row["verdict"]) for row in found} == {
+        "inception": ("86.00", "confirmed"),
+        "inception without batch norm": ("53.00", "not confirmed"),
+        "alexnet": ("–", "not measured"),
+    }
+
+
+def test_claims_table():
+    finding = Finding("it grows", "Figure 1b", "mlp1", None, None, None, "not measured")
+    (row,) = rows_of(claims_table([finding], "Title"))
+    assert list(row) == ["source", "statement", "of", "runs", "measured", "n", "verdict"]
+    assert list(row.values()) == ["Figure 1b", "it grows", "mlp1", None, None, None, "not measured"]
 
 
 def line(layer, correct, scored_on="test", fitted_on="corrupted_labels", probe="masc", epoch=60):

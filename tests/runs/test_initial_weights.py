@@ -1,5 +1,6 @@
 """Initial weights: the published bounds and variances, and a stream for each array."""
 
+import hashlib
 import math
 
 import numpy as np
@@ -57,3 +58,24 @@ def test_every_array_has_its_own_stream(initializer):
         np.testing.assert_array_equal(array, weights[name])
     assert np.mean(weights["fc1/kernel"] != weights["fc2/kernel"]) > 0.99
     assert np.mean(weights["fc1/kernel"] != draw(SHAPES, initializer, 1)["fc1/kernel"]) > 0.99
+
+
+@pytest.mark.parametrize("initializer", ["glorot_uniform", "he_normal", "torch"])
+def test_batch_norm_starts_as_the_identity_and_changes_no_other_array(initializer):
+    kinds = {"gamma": 1, "beta": 0, "moving_mean": 0, "moving_variance": 1}
+    weights = draw({f"bn/{kind}": (5,) for kind in kinds} | DENSE, initializer, 0)
+    for kind, value in kinds.items():
+        assert weights[f"bn/{kind}"].dtype == np.float32
+        np.testing.assert_array_equal(weights[f"bn/{kind}"], np.full(5, value))
+    for name, array in draw(DENSE, initializer, 0).items():
+        np.testing.assert_array_equal(weights[name], array)
+
+
+@pytest.mark.parametrize(
+    "initializer, start",
+    [("glorot_uniform", "961ce2cf8eeb"), ("he_normal", "4498199be4c5"), ("torch", "e94c90ae2241")],
+)
+def test_draws_are_those_of_the_published_runs(initializer, start):
+    arrays = draw(SHAPES, initializer, 0)
+    digest = hashlib.sha256(b"".join(arrays[name].tobytes() for name in SHAPES)).hexdigest()
+    assert digest.startswith(start)

@@ -18,7 +18,7 @@ def environment(monkeypatch):
 
 def pinned(number, policy="PASSIVE"):
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
-    return {name: str(number) for name in names} | {"OMP_WAIT_POLICY": policy}
+    return {name: str(number) for name in names} | {"OMP_WAIT_POLICY": policy, "GOMP_SPINCOUNT": "1000"}
 
 
 def test_one_thread_is_one_for_every_library_and_for_tensorflows_second_pool(environment):

@@ -1,0 +1,158 @@
+"""Zhang et al. (2017) on CIFAR-10: what figures 1a, 1b and 1c are made of, and their tables.
+
+Records are `run.json`; histories are the lines of `history.jsonl` by run id.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from common.errors import check_choice
+from common.report.claims import epochs_to, estimate, load_targets
+from common.report.tables import (
+    CORRUPTION,
+    SEEDS,
+    Line,
+    Number,
+    Record,
+    Table,
+    by_recipe,
+    group_names,
+    model_of,
+    recipe,
+    setting_of,
+    setting_text,
+)
+
+Histories = Mapping[str, Sequence[Line]]
+Row = Mapping[str, Any]
+
+STEPS = 391  # an epoch of 50,000 examples in batches of 128
+FIT_LOSS = 0.05  # the criterion that gives Figure 1b's ratios on Figure 1a's curves
+THRESHOLDS = (1.0, 0.1, 0.01)
+SETTINGS = ("true_labels", "random_labels", "shuffled_pixels", "random_pixels", "gaussian")  # of Figure 1a
+LABELS = ("true_labels", "corrupted_labels", "random_labels")  # of Figures 1b and 1c
+ENDING = ("epochs", "stop_accuracy", "stop_loss", "fit_accuracy")  # when a run ends, not how it goes
+ERRORS = ("test_error_corrupted_labels", "test_error")
+REDUCED = "Published: one run on 50,000 training examples; runs on fewer (train_n) say nothing about its numbers."
+
+
+def published(source: str, key: str = "id") -> dict[str, list[tuple[float, float]]]:
+    """Published curves of a figure as points (x, y), by their `key`: setting, model, or id."""
+    curves = load_targets("zhang_curves")
+    check_choice("source", source, dict.fromkeys(curve["source"] for curve in curves))
+    return {curve[key]: [(x, y) for x, y in curve["points"]] for curve in curves if curve["source"] == source}
+
+
+def in_epochs(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """A published curve over thousands of steps, over epochs."""
+    return [(1000 * x / STEPS, y) for x, y in points]
+
+
+def with_setting(records: Iterable[Record], settings: Sequence[str], model: str | None = None) -> list[Record]:
+    """Runs on one of these settings, each once; images are corrupted all or not at all."""
+    unique = {record["run_id"]: record for record in records}.values()
+    return [
+        record
+        for record in unique
+        if setting_of(record["config"]) in settings
+        and (record["config"]["corruption_fraction"] in (0, 1) or "corrupted_labels" in settings)
+        and model in (None, model_of(record["config"]))
+    ]
+
+
+def line_of(config: Record) -> str:
+    """Equal for runs that may be compared over corruptions: seeds, corruption and when training ends may differ."""
+    return recipe(config, (*SEEDS, *CORRUPTION, *ENDING))
+
+
+def fit_epochs(record: Record, histories: Histories, threshold: float = FIT_LOSS) -> int | None:
+    """First epoch whose training loss is at most `threshold` (nats)."""
+    return epochs_to(histories.get(record["run_id"], []), "train_loss", threshold)
+
+
+def corruption_rows(
+    records: Iterable[Record], histories: Histories, threshold: float = FIT_LOSS
+) -> list[dict[str, Any]]:
+    """A row for each run on true, corrupted or random labels without regularizer, as Figures 1b and 1c show it.
+
+    `epochs` is the first whose training loss is at most `threshold` (nats), `ratio` that over the epochs of the run on
+    true labels with the same seeds; errors are fractions of the test examples. Null is not measured.
+    """
+    runs = with_setting(records, LABELS)
+    rows = [_corruption_row(record, fit_epochs(record, histories, threshold)) for record in runs]
+    bases = {(row["line"], row["seeds"]): row["epochs"] for row in rows if not row["corruption_fraction"]}
+    for row in rows:
+        base = bases.get((row["line"], row["seeds"]))
+        row["ratio"] = row["epochs"] / base if row["epochs"] and base else None
+    return rows
+
+
+def _corruption_row(record: Record, epochs: int | None) -> dict[str, Any]:
+    config, outcome = record["config"], record["outcome"]
+    accuracies = {name: outcome[name.replace("error", "accuracy")] for name in ERRORS}
+    return {
+        "record": record,
+        "line": line_of(config),
+        "seeds": tuple(config[name] for name in SEEDS),
+        "model": model_of(config),
+        "corruption_fraction": config["corruption_fraction"],
+        "epochs": epochs,
+        **{name: None if value is None else 1 - value for name, value in accuracies.items()},
+    }
+
+
+def _mean(values: Iterable[float | None], unit: str = "ratio") -> Number:
+    found = estimate(list(values))
+    return Number(found.mean, unit, found.low, found.high)
+
+
+def corruption_table(rows: Sequence[Row]) -> Table:
+    """Figures 1b and 1c: a row for each model, fraction and recipe, over its seeds."""
+    slowdown, error = ({m: dict(p) for m, p in published(f"Figure {f}", "model").items()} for f in ("1b", "1c"))
+    by_id = {row["record"]["run_id"]: row for row in rows}
+    shown: list[list[object]] = []
+    for model, fraction in sorted({(row["model"], row["corruption_fraction"]) for row in rows}):
+        here = [r["record"] for r in rows if (r["model"], r["corruption_fraction"]) == (model, fraction)]
+        groups = by_recipe(here)
+        for name, group in zip(group_names(groups), groups, strict=True):
+            runs = [by_id[record["run_id"]] for record in group]
+            epochs, ratio = (_mean(run[key] for run in runs) for key in ("epochs", "ratio"))
+            corrupted, clean = (_mean((run[key] for run in runs), "fraction") for key in ERRORS)
+            size = [group[0]["data"]["train_n"], len(group)]
+            described = [model.replace("_", " "), f"{100 * fraction:g} %", name, *size]
+            relative = [ratio, Number(slowdown.get(model, {}).get(fraction), "ratio")]
+            shown.append([*described, epochs, *relative, corrupted, error.get(model, {}).get(fraction), clean])
+    columns = [
+        "model",
+        "corruption",
+        "framework",
+        "train_n",
+        "seeds",
+        "epochs to fit",
+        "relative",
+        "published relative",
+    ]
+    columns += ["test error, corrupted labels, %", "published, %", "test error, clean labels, %"]
+    note = f"Means over seeds with 95 % t intervals. {REDUCED}"
+    return Table("Zhang et al. 2017, Figures 1b and 1c: published and measured", columns, shown, note)
+
+
+def convergence_table(
+    records: Iterable[Record], histories: Histories, thresholds: Sequence[float] = THRESHOLDS
+) -> Table:
+    """Figure 1a: epochs until the training loss (nats) is at most each threshold, measured and published."""
+    curves = published("Figure 1a", "setting")
+    records, rows = list(records), []
+    for setting in SETTINGS:
+        line = [{"epoch": round(epoch), "train_loss": loss} for epoch, loss in in_epochs(curves[setting])]
+        groups = by_recipe(with_setting(records, [setting], "inception"))
+        for name, group in zip(group_names(groups), groups, strict=True):
+            row: list[object] = [setting_text(setting), name, group[0]["data"]["train_n"], len(group)]
+            for threshold in thresholds:
+                row.append(_mean(fit_epochs(record, histories, threshold) for record in group))
+                row.append(epochs_to(line, "train_loss", threshold))
+            rows.append(row)
+    columns = ["setting", "framework", "train_n", "seeds"]
+    columns += [name for value in thresholds for name in (f"epochs to loss {value:g}", f"published, {value:g}")]
+    note = f"Means over seeds with 95 % t intervals; published in epochs of {STEPS} steps. {REDUCED}"
+    return Table("Zhang et al. 2017, Figure 1a: published and measured", columns, rows, note)

@@ -1,0 +1,103 @@
+"""The experiments of Zhang et al. (2017) on CIFAR-10 as Config fields: models, settings, sizes.
+
+What the paper leaves open: epochs (Figure 1a shows 64), initial weights (Glorot uniform) and weight decay ("the
+default coefficient for each model"): 4e-5 for Inception, as in TensorFlow's; 5e-4 for AlexNet, as in Krizhevsky et al.
+(2012); 1e-4 for MLPs, as in pluskid/fitting-random-labels.
+"""
+
+from dataclasses import dataclass
+from itertools import product
+
+from common.runs.config import Config
+
+BASE = Config(framework="torch", epochs=70)
+
+MODELS = {
+    "inception": {"model": "inception", "learning_rate": 0.1},
+    "inception_without_batch_norm": {"model": "inception", "learning_rate": 0.1, "batch_norm": False},
+    "alexnet": {"model": "alexnet"},
+    "mlp3": {"model": "mlp3", "epochs": 60},
+    "mlp1": {"model": "mlp1", "epochs": 60},
+}
+WEIGHT_DECAY = {"inception": 4e-5, "inception_without_batch_norm": 4e-5, "alexnet": 5e-4, "mlp3": 1e-4, "mlp1": 1e-4}
+
+INPUTS = ("shuffled_pixels", "random_pixels", "gaussian")
+RANDOM_LABELS = {"corruption": "uniform", "corruption_fraction": 1.0}
+LONG = {"decay": 0.999, "epochs": 300}  # appendix E: another factor, more epochs, how many it does not say
+SETTINGS = {
+    "true_labels": {},
+    "random_labels": RANDOM_LABELS,
+    **{name: {"corruption": name, "corruption_fraction": 1.0} for name in INPUTS},
+    "random_crop": {"random_crop": True},
+    "weight_decay": {},
+    "weight_decay_random_crop": {"random_crop": True},
+    "random_labels_weight_decay": RANDOM_LABELS,
+    "random_labels_random_crop": {**RANDOM_LABELS, "random_crop": True, **LONG},
+    "random_labels_flip_rotation_25": {**RANDOM_LABELS, "flip": True, "rotation": 25.0, **LONG},
+}
+
+SMALL = {"train_size": 3000, "test_size": 1000, "epochs": 60, "decay": 0.98, "stop_loss": 0.005}
+"""The small preset. An epoch has 24 steps in place of 391, so that the learning rate decays by less in each."""
+
+
+WIDE_RESNET = Config(
+    model="wide_resnet_28_1",
+    framework="torch",
+    preprocessing="per_channel",
+    crop=None,
+    learning_rate=0.1,
+    weight_decay=1e-4,
+    schedule="steps",
+    decay=0.1,
+    decay_epochs=(150, 225),
+    epochs=300,
+    **RANDOM_LABELS,
+)
+"""github.com/pluskid/fitting-random-labels."""
+
+
+def fields(model, setting):
+    """What a model in a setting changes."""
+    decay = {"weight_decay": WEIGHT_DECAY[model]} if "weight_decay" in setting else {}
+    return {**MODELS[model], **SETTINGS[setting], **decay}
+
+
+def config(model, setting):
+    """The run of a row of the paper's tables."""
+    return Config(**{"framework": BASE.framework, "epochs": BASE.epochs, **fields(model, setting)})
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """Repetitions."""
+
+    seeds: tuple[int, ...] = (0,)
+    """Seeds of weights, order and augmentation."""
+
+    def rows(self, preset):
+        """Fields of a run for each row of a table, or curve of a figure."""
+        raise NotImplementedError
+
+    def runs(self, preset):
+        """Fields of every run, seed by seed, so that whatever is done first is a whole set."""
+        return [{"seed": seed, **row} for seed, row in product(self.seeds, self.rows(preset))]
+
+
+@dataclass(frozen=True)
+class Fractions(Seeds):
+    """A run for each combination of these values."""
+
+    models: tuple[str, ...] = ("inception", "alexnet", "mlp1")
+    """Architectures."""
+    fractions: tuple[float, ...] = ()
+    """Corrupted fractions of the labels; none means the paper's eleven, with the small preset six of them."""
+
+    def rows(self, preset):
+        tenths = range(0, 11, 2 if preset == "small" else 1)
+        fractions = self.fractions or [number / 10 for number in tenths]
+        return [{**fields(model, "true_labels"), **corrupted(p)} for model in self.models for p in fractions]
+
+
+def corrupted(fraction):
+    """Fields of uniform label corruption; at 0 labels are true, whatever the rule."""
+    return {"corruption": "uniform" if fraction else "none", "corruption_fraction": fraction}

@@ -1,0 +1,35 @@
+"""Time to fit against label corruption: it grows, but only by a small factor.
+
+Claim:     Zhang et al. (2017), Figure 1b: from 0 to 100 % corrupted labels small Inception needs 3.6 times as many
+           epochs, small AlexNet 1.5 times, MLP 1x512 2 times
+Run:       python experiments/convergence_slowdown.py [--preset small] [--precision bfloat16] [--models alexnet]
+Expected:  the published ratios, drawn dashed; time to fit grows with corruption
+Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
+Result:    figure, table and verdicts under results/convergence_slowdown/; the runs are those of
+           generalization_error_growth.py
+Time:      made for a GPU; --preset small takes two hours on two cores, half of it with bfloat16
+Deviations: fitted means a training loss of at most 0.05, which gives the published ratios on the published curves
+"""
+
+from common.cli import study
+from common.report import zhang_figures
+from common.report.tables import claims_table
+from common.report.zhang import corruption_rows, corruption_table
+from common.report.zhang_claims import slowdown_findings
+from configs import BASE, SMALL, Fractions
+
+TITLE = "Time to fit against label corruption"
+
+
+def report(records, histories):
+    """Figure 1b, its table with Figure 1c's, and what becomes of its claims."""
+    rows = corruption_rows(records, histories)
+    return {
+        "epochs_to_fit": zhang_figures.convergence_slowdown(rows, TITLE),
+        "table": corruption_table(rows),
+        "claims": claims_table(slowdown_findings(rows), TITLE),
+    }
+
+
+if __name__ == "__main__":
+    study("convergence_slowdown", __doc__, Fractions(), report, BASE, SMALL)

@@ -1,0 +1,14 @@
+"""Small Inception without batch norm on CIFAR-10 with weight decay: explicit regularization changes little.
+
+Claim:     Zhang et al. (2017), Table 1, Inception w/o BatchNorm, weight decay
+Run:       python experiments/inception_without_batch_norm_weight_decay.py [--preset small] [--precision bfloat16]
+Expected:  training accuracy 100 %, test accuracy 83 %
+Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
+Time:      made for a GPU; --preset small takes 10 minutes on two cores; what the paper leaves open: configs.py
+"""
+
+from common.cli import run
+from configs import SMALL, config
+
+if __name__ == "__main__":
+    run(__doc__, config("inception_without_batch_norm", "weight_decay"), SMALL)

@@ -1,0 +1,14 @@
+"""Wide ResNet 28-1 on CIFAR-10 with random labels: 369,498 parameters are enough to fit 50,000 of them.
+
+Claim:     the demonstration by Zhang et al.'s first author (github.com/pluskid/fitting-random-labels)
+Run:       python experiments/wide_resnet_random_labels.py [--preset small] [--precision bfloat16] [--smoke]
+Expected:  training accuracy 100 % soon after the learning rate falls at epoch 150, test accuracy 10 %
+Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
+Time:      made for a GPU
+"""
+
+from common.cli import run
+from configs import SMALL, WIDE_RESNET
+
+if __name__ == "__main__":
+    run(__doc__, WIDE_RESNET, SMALL)
