@@ -24,7 +24,7 @@ from common.runs.config import CHOICES, Config, Options, choice, overlay, run_id
 from common.runs.store import PUBLISHED, Record, Store, read_record
 
 Fields = Mapping[str, Any]
-Report = Callable[[Sequence[Record], Mapping[str, Sequence[Record]]], Mapping[str, Table | Figure]]
+Report = Callable[[Sequence[Record], Store], Mapping[str, Table | Figure]]
 
 
 def parse(doc: str | None, **defaults: Any) -> Any:
@@ -83,40 +83,49 @@ class Preset:
     def __post_init__(self) -> None:
         check_choice("preset", self.preset, CHOICES["preset"])
 
-    def applied(self, config: Config, default: Config, fields: Fields, small: Fields) -> Config:
-        """The config with an experiment's fields at this size; a flag that contradicts them is an error."""
-        if self.preset == "small":
-            return overlay(config, default, {**fields, **small}, "--preset small")
-        return overlay(config, default, fields, "this experiment")
-
 
 def run(doc: str | None, config: Config, small: Fields | None = None) -> None:
     """The main of a script that stands for one run: train it unless done, draw its curves, say what came out."""
     with one_line_errors():
         presets = {"preset": Preset()} if small else {}
         arguments = parse(doc, config=config, options=Options(), **presets)
-        chosen = arguments.preset.applied(arguments.config, config, {}, small) if small else arguments.config
+        reduced = small if small and arguments.preset.preset == "small" else {}
+        chosen = overlay(arguments.config, config, reduced, "--preset small")
         for record in run_all([chosen], arguments.options):
             print(summary(record, arguments.options))
 
 
-def study(name: str, doc: str | None, grid: Any, report: Report, default: Config, small: Fields) -> None:
-    """The main of a script that stands for many runs: train what is missing, save and print what they show.
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """A script that stands for many runs.
 
-    `grid`, a dataclass of flags, gives the fields of each run (`grid.runs(preset)`); `report` makes figures and
-    tables of the records and their histories.
+    `grid`, a dataclass of flags, gives the fields of each run (`grid.runs(preset)`), which the flags' config must not
+    contradict; `report` makes figures and tables of the records and what the store holds of them.
     """
-    with one_line_errors():
-        arguments = parse(doc, grid=grid, preset=Preset(), config=default, options=Options())
-        given, preset = arguments.config, arguments.preset
-        configs = [preset.applied(given, default, fields, small) for fields in arguments.grid.runs(preset.preset)]
-        records, store = run_all(configs, arguments.options), Store.of(arguments.options)
-        made = report(records, {record["run_id"]: store.history(record["run_id"]) for record in records})
-        for title, item in made.items():
-            save(item, store.results / name / title)
+
+    name: str
+    grid: Any
+    default: Config
+    report: Report
+
+    def configs(self, given: Config, grid: Any, preset: str) -> list[Config]:
+        """The runs, over the fields that flags have given."""
+        return [overlay(given, self.default, fields, f"--preset {preset}") for fields in grid.runs(preset)]
+
+    def main(self, doc: str | None) -> None:
+        """Train what is missing, save and print what it shows."""
+        with one_line_errors():
+            arguments = parse(doc, grid=self.grid, preset=Preset(), config=self.default, options=Options())
+            configs = self.configs(arguments.config, arguments.grid, arguments.preset.preset)
+            self.show(run_all(configs, arguments.options), Store.of(arguments.options))
+
+    def show(self, records: Sequence[Record], store: Store) -> None:
+        """Save figures and tables in a folder of the study's name, and print the tables."""
+        for title, item in self.report(records, store).items():
+            save(item, store.results / self.name / title)
             if isinstance(item, Table):
                 print(item.markdown())
-        print(store.results / name)
+        print(store.results / self.name)
 
 
 def save(item: Table | Figure, path: Path) -> None:

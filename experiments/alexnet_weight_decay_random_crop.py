@@ -7,8 +7,7 @@ Measured:  results/published/index.html, with n, interval, hardware and commit, 
 Time:      made for a GPU; --preset small takes 2 minutes on two cores; what the paper leaves open: configs.py
 """
 
-from common.cli import run
-from configs import SMALL, config
+from configs import row
 
 if __name__ == "__main__":
-    run(__doc__, config("alexnet", "weight_decay_random_crop"), SMALL)
+    row(__doc__, "alexnet", "weight_decay_random_crop")

@@ -12,11 +12,11 @@ Deviations: early stopping is recorded, not applied; weights start as Glorot uni
 
 from dataclasses import dataclass
 
-from common.cli import study
+from common.cli import Study
 from common.report.tables import claims_table
 from common.report.zhang_claims import batch_norm_findings, early_stopping_findings
 from common.report.zhang_figures import batch_norm_curves
-from configs import BASE, SMALL, Seeds, fields
+from configs import BASE, Seeds, fields
 
 TITLE = "Batch norm and early stopping: small Inception"
 
@@ -26,16 +26,19 @@ class Models(Seeds):
     """Figure 2b."""
 
     def rows(self, preset):
-        return [fields(model, "true_labels") for model in ("inception", "inception_without_batch_norm")]
+        return [fields(model, "true_labels", preset) for model in ("inception", "inception_without_batch_norm")]
 
 
-def report(records, histories):
+def report(records, store):
     """Figure 2b and what becomes of its claims."""
+    histories = store.histories(records)
     return {
         "accuracy": batch_norm_curves(records, histories, TITLE),
         "claims": claims_table([*batch_norm_findings(records), *early_stopping_findings(records)], TITLE),
     }
 
 
+STUDY = Study("batch_norm_and_early_stopping", Models(), BASE, report)
+
 if __name__ == "__main__":
-    study("batch_norm_and_early_stopping", __doc__, Models(), report, BASE, SMALL)
+    STUDY.main(__doc__)

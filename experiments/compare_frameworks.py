@@ -3,6 +3,7 @@
 Claim:     accuracy, epochs to fit and decoding agree between the frameworks within the spread over seeds
 Run:       python experiments/compare_frameworks.py [--models mlp1 mlp3] [--fractions 0 1] [--seeds 0 1 2] [--smoke]
            python experiments/compare_frameworks.py --records results/published     (reads records, trains nothing)
+           python experiments/compare_frameworks.py --models alexnet inception --preset small
            python experiments/compare_frameworks.py --by precision --frameworks torch     (float32 against bfloat16)
 Result:    framework.md and framework.csv (precision.*) under results/compare_frameworks/: mean, 95 % interval and n on
            each side, and the difference, for accuracy, epochs to fit, decoding and seconds per epoch
@@ -15,12 +16,13 @@ from typing import Annotated
 
 import tyro
 
-from common.cli import Grid, one_line_errors, parse, run_all
+from common.cli import Grid, Preset, one_line_errors, parse, run_all
 from common.errors import check_choice
 from common.report.comparison import FIELDS, comparison_table
-from common.runs.config import Config, Options
+from common.runs.config import Config, Options, overlay
 from common.runs.store import Store, all_records
 from common.runs.sweep import grid
+from configs import MODELS, small
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,13 @@ class Source:
     """What differs between the two sides."""
 
 
+def model_fields(model, preset):
+    """What the experiments of Zhang et al. change for a model."""
+    return {**MODELS.get(model, {}), **(small(model) if preset == "small" else {})}
+
+
 def main():
-    defaults = {"grid": Grid(fractions=(0.0, 1.0)), "source": Source(), "options": Options()}
+    defaults = {"grid": Grid(fractions=(0.0, 1.0)), "source": Source(), "options": Options(), "preset": Preset()}
     arguments = parse(__doc__, config=Config(corruption="uniform"), **defaults)
     store, by = Store.of(arguments.options), arguments.source.by
     check_choice("by", by, FIELDS)
@@ -44,7 +51,11 @@ def main():
     else:
         source = store
         sides = {"precision": list(FIELDS["precision"])} if by == "precision" else {}
-        configs = [config for base in arguments.grid.configs(arguments.config) for config in grid(base, **sides)]
+        bases = [
+            overlay(config, Config(), model_fields(config.model, arguments.preset.preset), "this model")
+            for config in arguments.grid.configs(arguments.config)
+        ]
+        configs = [config for base in bases for config in grid(base, **sides)]
         records = run_all(configs, arguments.options)
     readouts = {record["run_id"]: source.readout(record["run_id"]) for record in records}
     table = comparison_table(records, readouts, by)

@@ -11,19 +11,19 @@ Time:      made for a GPU; --preset small takes two hours on two cores, half of 
 Deviations: fitted means a training loss of at most 0.05, which gives the published ratios on the published curves
 """
 
-from common.cli import study
+from common.cli import Study
 from common.report import zhang_figures
 from common.report.tables import claims_table
 from common.report.zhang import corruption_rows, corruption_table
 from common.report.zhang_claims import slowdown_findings
-from configs import BASE, SMALL, Fractions
+from configs import BASE, Fractions
 
 TITLE = "Time to fit against label corruption"
 
 
-def report(records, histories):
+def report(records, store):
     """Figure 1b, its table with Figure 1c's, and what becomes of its claims."""
-    rows = corruption_rows(records, histories)
+    rows = corruption_rows(records, store.histories(records))
     return {
         "epochs_to_fit": zhang_figures.convergence_slowdown(rows, TITLE),
         "table": corruption_table(rows),
@@ -31,5 +31,7 @@ def report(records, histories):
     }
 
 
+STUDY = Study("convergence_slowdown", Fractions(), BASE, report)
+
 if __name__ == "__main__":
-    study("convergence_slowdown", __doc__, Fractions(), report, BASE, SMALL)
+    STUDY.main(__doc__)

@@ -11,10 +11,10 @@ Deviations: the paper states neither epochs, initial weights nor weight decay: e
 
 from dataclasses import dataclass
 
-from common.cli import study
+from common.cli import Study
 from common.report.claims import load_targets
 from common.report.tables import published_table
-from configs import BASE, SMALL, Seeds, fields
+from configs import BASE, Seeds, fields
 
 TARGETS = [t for name in ("zhang_cifar10", "zhang_mlp") for t in load_targets(name) if t["source"] == "Table 1"]
 
@@ -24,13 +24,16 @@ class Rows(Seeds):
     """Table 1."""
 
     def rows(self, preset):
-        return [fields(*row) for row in dict.fromkeys((target["model"], target["setting"]) for target in TARGETS)]
+        rows = dict.fromkeys((target["model"], target["setting"]) for target in TARGETS)
+        return [fields(*row, preset) for row in rows]
 
 
-def report(records, histories):
+def report(records, store):
     """The table, published against measured."""
     return {"table": published_table(TARGETS, records)}
 
 
+STUDY = Study("explicit_regularization", Rows(), BASE, report)
+
 if __name__ == "__main__":
-    study("explicit_regularization", __doc__, Rows(), report, BASE, SMALL)
+    STUDY.main(__doc__)

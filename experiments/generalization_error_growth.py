@@ -10,19 +10,19 @@ Result:    figure, table and verdicts under results/generalization_error_growth/
 Time:      made for a GPU; --preset small takes two hours on two cores, half of it with bfloat16
 """
 
-from common.cli import study
+from common.cli import Study
 from common.report import zhang_figures
 from common.report.tables import claims_table
 from common.report.zhang import corruption_rows, corruption_table
 from common.report.zhang_claims import error_findings
-from configs import BASE, SMALL, Fractions
+from configs import BASE, Fractions
 
 TITLE = "Test error against label corruption"
 
 
-def report(records, histories):
+def report(records, store):
     """Figure 1c, on equally corrupted and on true test labels, its table, and what becomes of its claims."""
-    rows = corruption_rows(records, histories)
+    rows = corruption_rows(records, store.histories(records))
     return {
         "test_error": zhang_figures.generalization_error(rows, TITLE),
         "table": corruption_table(rows),
@@ -30,5 +30,7 @@ def report(records, histories):
     }
 
 
+STUDY = Study("generalization_error_growth", Fractions(), BASE, report)
+
 if __name__ == "__main__":
-    study("generalization_error_growth", __doc__, Fractions(), report, BASE, SMALL)
+    STUDY.main(__doc__)

@@ -7,8 +7,7 @@ Measured:  results/published/index.html, with n, interval, hardware and commit, 
 Time:      made for a GPU; --preset small takes 10 minutes on two cores; what the paper leaves open: configs.py
 """
 
-from common.cli import run
-from configs import SMALL, config
+from configs import row
 
 if __name__ == "__main__":
-    run(__doc__, config("inception", "true_labels"), SMALL)
+    row(__doc__, "inception", "true_labels")

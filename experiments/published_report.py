@@ -5,13 +5,33 @@ Result:    results/published/tables/, figures/ and index.html, and the table in 
 Time:      seconds
 """
 
-from common.cli import one_line_errors, parse
+from dataclasses import replace
+from itertools import product
+
+import alexnet_first_layer_filters
+import batch_norm_and_early_stopping
+import convergence_slowdown
+import explicit_regularization
+import generalization_error_growth
+import randomization_learning_curves
+import regularized_random_labels
+from common.cli import one_line_errors, parse, save
 from common.files import write
 from common.report import figures, html
 from common.report.claims import load_targets
 from common.report.comparison import comparison_table
-from common.report.tables import FRAMEWORKS, FULL_EPOCHS, Number, Table, cell, published_table, setting_of
-from common.runs.config import Options
+from common.report.tables import (
+    FRAMEWORKS,
+    FULL_EPOCHS,
+    Number,
+    Table,
+    cell,
+    full_size,
+    published_table,
+    run_on,
+    setting_of,
+)
+from common.runs.config import CHOICES, Options, run_id
 from common.runs.store import PUBLISHED, ROOT, Store, all_records
 
 MARKS = "<!-- made by experiments/published_report.py -->\n", "<!-- end -->"
@@ -19,20 +39,48 @@ LEAD = (
     "Every number here is computed from a committed record: results/published/runs/<run id>/run.json names its "
     "config, versions, hardware, commit and the checksum of its data."
 )
+FIGURES = tuple(
+    script.STUDY
+    for script in (
+        randomization_learning_curves,
+        convergence_slowdown,
+        generalization_error_growth,
+        batch_norm_and_early_stopping,
+        alexnet_first_layer_filters,
+    )
+)
+STUDIES = (*FIGURES, explicit_regularization.STUDY, regularized_random_labels.STUDY)
+SEEDS = range(10)
+TARGETS = [t for name in ("zhang_cifar10", "zhang_mlp") for t in load_targets(name)]
 
 
-def table_targets():
-    """Published numbers of the tables; those of figures belong to sweeps."""
-    return [target for target in load_targets("zhang_mlp") if target["source"].startswith("Table")]
-
-
-def tables(records, readouts):
-    """Every table by its file name."""
+def sections(records, store):
+    """{heading: {file name: table, figure or text}}."""
+    readouts = {record["run_id"]: store.readout(record["run_id"]) for record in records}
     return {
-        "zhang_table_1_mlps": published_table(table_targets(), records),
-        "frameworks": comparison_table(records, readouts),
-        "precisions": comparison_table(records, readouts, "precision"),
+        "Tables 1 and 4 of Zhang et al. (2017)": {"zhang_tables_1_and_4": published_table(TARGETS, records)},
+        **dict(studies(records, store)),
+        "Learning curves of full-size runs": dict(curves(records, store)),
+        "Keras and PyTorch": {"frameworks": comparison_table(records, readouts)},
+        "float32 and bfloat16": {"precisions": comparison_table(records, readouts, "precision")},
     }
+
+
+def studies(records, store):
+    """Each study at each size, in each framework and precision, over the seeds of which all its runs are there."""
+    known = {record["run_id"]: record for record in records}
+    kinds = product(FIGURES, *(CHOICES[name] for name in ("preset", "framework", "precision")))
+    for study, preset, framework, precision in kinds:
+        base = replace(study.default, framework=framework, precision=precision)
+        sets = [study.configs(base, replace(study.grid, seeds=(seed,)), preset) for seed in SEEDS]
+        names = [[run_id(config) for config in configs] for configs in sets]
+        runs = [known[name] for seed in names if set(seed) <= set(known) for name in seed]
+        if runs:
+            title = f"{study.name}_{preset}_{framework}_{precision}"
+            size = f"{runs[0]['data']['train_n']} training examples, {FRAMEWORKS[framework]}, {precision}"
+            made = {f"{title}_{name}": item for name, item in study.report(runs, store).items()}
+            heading = study.name.replace("_", " ").capitalize()
+            yield f"{heading}: {size}", {"note": f"Preset {preset}: {run_on(runs)}.", **made}
 
 
 def curves(records, store):
@@ -50,16 +98,16 @@ def curves(records, store):
 
 def command(model, setting):
     """The script behind a row."""
-    if setting == "random_labels_weight_decay":
-        return f"`{model}_random_labels.py --weight-decay 1e-4`"
+    if setting.startswith("random_labels_"):
+        return "`regularized_random_labels.py`"
     return f"`{model}_{setting}.py`"
 
 
 def readme_table(targets, records):
-    """The same comparison, a row for each published number: source, command, published, measured in each framework."""
+    """The measured ones of the published numbers: source, command, published, measured in each framework."""
     rows = []
     for target in targets:
-        table = published_table([target], records)
+        table = published_table([target], [record for record in records if full_size(record)])
         found = {row[5]: dict(zip(table.columns, row, strict=True)) for row in table.rows}
         measured = []
         for name in FRAMEWORKS.values():
@@ -68,6 +116,8 @@ def readme_table(targets, records):
                 row["measured"].value, target["unit"], row["95 % interval"].low, row["95 % interval"].high
             )
             measured.append(f"{cell(mean)} ({row['n']}): {row['verdict']}" if row else "not measured")
+        if set(measured) == {"not measured"}:
+            continue
         script = command(target["model"], target["setting"])
         rows.append([f"Z {target['source']}", script, target["quantity"].replace("_", " "), target["value"], *measured])
     columns = ["paper", "command", "quantity, %", "published", *FRAMEWORKS.values()]
@@ -83,19 +133,19 @@ def fill_readme(text, table):
 def report():
     """Make everything anew from the records under results/published."""
     store = Store(PUBLISHED)
-    records = all_records(store)
-    readouts = {record["run_id"]: store.readout(record["run_id"]) for record in records}
-    made, pictures = tables(records, readouts), []
-    for name, table in made.items():
-        table.save(PUBLISHED / "tables" / name)
-    for name, figure in curves(records, store):
-        figures.save(figure, PUBLISHED / "figures" / f"{name}.png")
-        pictures.append(html.Picture(figures.png(figure), f"Learning curves: {name}"))
-    sections = [html.Section("MLPs of Zhang et al. (2017)", [made["zhang_table_1_mlps"], *pictures])]
-    sections.append(html.Section("Keras and PyTorch", [made["frameworks"], made["precisions"]]))
-    html.write(PUBLISHED / "index.html", html.page("Published results", LEAD, sections))
+    records, shown = all_records(store), []
+    for heading, items in sections(records, store).items():
+        blocks = []
+        for name, item in items.items():
+            if isinstance(item, str):
+                blocks.append(item)
+                continue
+            save(item, PUBLISHED / ("tables" if isinstance(item, Table) else "figures") / name)
+            blocks.append(item if isinstance(item, Table) else html.Picture(figures.png(item), name.replace("_", " ")))
+        shown.append(html.Section(heading, blocks))
+    html.write(PUBLISHED / "index.html", html.page("Published results", LEAD, shown))
     readme = ROOT / "README.md"
-    write(readme, fill_readme(readme.read_text(), readme_table(table_targets(), records).markdown()))
+    write(readme, fill_readme(readme.read_text(), readme_table(TARGETS, records).markdown()))
     print(PUBLISHED / "index.html")
 
 

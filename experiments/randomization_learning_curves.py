@@ -13,12 +13,12 @@ Deviations: random pixels move whole positions (`--corruption random_scalars` wo
 
 from dataclasses import dataclass
 
-from common.cli import study
+from common.cli import Study
 from common.report.tables import claims_table
 from common.report.zhang import convergence_table
 from common.report.zhang_claims import convergence_findings
 from common.report.zhang_figures import training_losses
-from configs import BASE, INPUTS, SMALL, Seeds, fields
+from configs import BASE, INPUTS, Seeds, fields
 
 TITLE = "Fitting randomized data: small Inception"
 
@@ -28,11 +28,12 @@ class Settings(Seeds):
     """Figure 1a."""
 
     def rows(self, preset):
-        return [fields("inception", setting) for setting in ("true_labels", *INPUTS, "random_labels")]
+        return [fields("inception", setting, preset) for setting in ("true_labels", *INPUTS, "random_labels")]
 
 
-def report(records, histories):
+def report(records, store):
     """Figure 1a, epochs to fit, and what becomes of its claims."""
+    histories = store.histories(records)
     return {
         "training_loss": training_losses(records, histories, TITLE),
         "epochs_to_fit": convergence_table(records, histories),
@@ -40,5 +41,7 @@ def report(records, histories):
     }
 
 
+STUDY = Study("randomization_learning_curves", Settings(), BASE, report)
+
 if __name__ == "__main__":
-    study("randomization_learning_curves", __doc__, Settings(), report, BASE, SMALL)
+    STUDY.main(__doc__)

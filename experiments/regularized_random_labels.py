@@ -12,10 +12,10 @@ Deviations: with augmentation training accuracy is that of the augmented example
 
 from dataclasses import dataclass
 
-from common.cli import study
+from common.cli import Study
 from common.report.claims import load_targets
 from common.report.tables import published_table
-from configs import BASE, SMALL, Seeds, fields
+from configs import BASE, Seeds, fields
 
 TARGETS = [t for name in ("zhang_cifar10", "zhang_mlp") for t in load_targets(name) if t["source"] == "Table 4"]
 
@@ -25,13 +25,16 @@ class Rows(Seeds):
     """Table 4."""
 
     def rows(self, preset):
-        return [fields(*row) for row in dict.fromkeys((target["model"], target["setting"]) for target in TARGETS)]
+        rows = dict.fromkeys((target["model"], target["setting"]) for target in TARGETS)
+        return [fields(*row, preset) for row in rows]
 
 
-def report(records, histories):
+def report(records, store):
     """The table, published against measured."""
     return {"table": published_table(TARGETS, records)}
 
 
+STUDY = Study("regularized_random_labels", Rows(), BASE, report)
+
 if __name__ == "__main__":
-    study("regularized_random_labels", __doc__, Rows(), report, BASE, SMALL)
+    STUDY.main(__doc__)

@@ -6,8 +6,6 @@ Result:    24 runs, as the six mlp*_*.py scripts make them one by one; --publish
 Time:      about an hour on two cores
 """
 
-from dataclasses import dataclass
-
 import mlp1_random_labels
 import mlp1_true_labels
 import mlp1_weight_decay
@@ -19,6 +17,7 @@ from common.cli import one_line_errors, parse, run_all, summary
 from common.runs.config import Options
 from common.runs.store import Store, publish
 from common.runs.sweep import grid
+from configs import Publishing
 
 SCRIPTS = (
     mlp3_random_labels,
@@ -29,14 +28,6 @@ SCRIPTS = (
     mlp1_weight_decay,
 )
 SEEDS = {"keras": (0, 1, 2), "torch": (0,)}
-
-
-@dataclass(frozen=True)
-class Publishing:
-    """What becomes of the records."""
-
-    publish: bool = False
-    """Copy them to results/published and make its report anew."""
 
 
 def configs():

@@ -8,7 +8,7 @@ Time:      made for a GPU
 """
 
 from common.cli import run
-from configs import SMALL, WIDE_RESNET
+from configs import WIDE_RESNET, WIDE_RESNET_SMALL
 
 if __name__ == "__main__":
-    run(__doc__, WIDE_RESNET, SMALL)
+    run(__doc__, WIDE_RESNET, WIDE_RESNET_SMALL)

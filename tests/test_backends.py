@@ -9,7 +9,8 @@ import pytest
 
 import torch_models
 from common.analysis import evaluator
-from common.data.epochs import EpochPlan
+from common.data.epochs import EpochPlan, draw
+from common.data.preprocessing import rotate
 from common.runs import initial_weights
 from common.runs.config import ADAM, Config, as_dict
 from keras_models.trainer import Trainer
@@ -64,6 +65,46 @@ for optimizer in ("sgd", "adam"):
     assert not np.array_equal(array, weights[name])
 print("backend", trainer.description["keras_backend"], trainer.description["device"])
 trainer.save(folder / "returned.h5", {})
+"""
+
+AUGMENTED_ON_TORCH = """
+import sys
+from pathlib import Path
+
+sys.modules["tensorflow"] = None
+
+import numpy as np
+import torch
+
+from common.data.epochs import draw
+from common.runs.config import Config
+from keras_models.trainer import Trainer, rotate, to_array
+
+folder = Path(sys.argv[1])
+arrays = dict(np.load(folder / "arrays.npz"))
+turned = to_array(rotate(torch.from_numpy(arrays["images"]), torch.from_numpy(arrays["angles"])))
+print("rotate", np.abs(turned - arrays["turned"]).max())
+
+fields = {"model": "mlp3", "batch_size": 32, "crop": 6, "random_crop": True, "flip": True, "rotation": 25.0}
+initial = {name.removeprefix("initial/"): array for name, array in arrays.items() if name.startswith("initial/")}
+
+
+def trained(dropout, epochs=(0, 1)):
+    trainer = Trainer(Config(**fields, dropout=dropout), (8, 8, 1), 10, None, "cpu")
+    trainer.put(arrays["images"], arrays["labels"])
+    trainer.set_weights(initial)
+    online = [trainer.train_epoch(draw(0, epoch, 40, (8, 8, 1), 6, True, True, 25.0), 0.01) for epoch in epochs]
+    return trainer.get_weights(), online
+
+
+weights, online = trained(0.0)
+for name, array in weights.items():
+    expected = arrays[f"weights/{name}"]
+    print("weights", np.abs(array - expected).max() / np.abs(expected).max())
+print("online", *online)
+first, second, other = trained(0.5)[0], trained(0.5)[0], trained(0.5, (0, 2))[0]
+same = [np.array_equal(first["fc1/kernel"], each["fc1/kernel"]) for each in (second, other, weights)]
+print("dropout", *same)
 """
 
 BOTH_FRAMEWORKS = """
@@ -142,6 +183,30 @@ def test_a_file_saved_under_tensorflow_opens_without_it_under_torch_and_trains_o
     assert max(weights) < 1e-4
     returned = evaluator.load(tmp_path / "returned.h5")
     np.testing.assert_allclose(returned.logits(arrays["x"]), trainer.logits(images), rtol=0, atol=1e-4)
+
+
+@pytest.mark.skipif(os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow", reason="Keras is on torch already")
+def test_examples_are_turned_and_units_dropped_under_torch_as_under_tensorflow(tmp_path):
+    generator = np.random.default_rng(0)
+    images, labels = generator.integers(0, 256, (40, *SHAPE), np.uint8), generator.integers(0, 10, 40)
+    angles = generator.uniform(-180, 180, 40).astype(np.float32)
+    fields = {"model": "mlp3", "batch_size": 32, "crop": 6, "random_crop": True, "flip": True, "rotation": 25.0}
+    trainer = Trainer(Config(**fields), SHAPE, 10, None, "cpu")
+    shapes = {name: array.shape for name, array in trainer.get_weights().items()}
+    initial = initial_weights.draw(shapes, "glorot_uniform", 0)
+    trainer.set_weights(initial)
+    trainer.put(images, labels)
+    expected = [trainer.train_epoch(draw(0, epoch, 40, SHAPE, 6, True, True, 25.0), 0.01) for epoch in (0, 1)]
+    arrays = {"images": images, "labels": labels, "angles": angles, "turned": rotate(images, angles)}
+    arrays |= {f"initial/{name}": array for name, array in initial.items()}
+    arrays |= {f"weights/{name}": array for name, array in trainer.get_weights().items()}
+    np.savez(tmp_path / "arrays.npz", **arrays)
+
+    turned, *weights, online, dropout = run_child(AUGMENTED_ON_TORCH, tmp_path, KERAS_BACKEND="torch")
+    assert turned[0] == "rotate" and float(turned[1]) < 0.01  # of 255
+    assert len(weights) == 8 and max(float(difference) for _, difference in weights) < 1e-3
+    assert [float(share) for share in online[1:]] == pytest.approx(expected, rel=1e-6)
+    assert dropout == ["dropout", "True", "False", "False"]
 
 
 def test_a_keras_and_then_a_torch_file_open_in_one_process_and_torch_still_works_there(tmp_path):

@@ -130,8 +130,11 @@ def test_inception_without_batch_norm_has_as_many_parameters_and_no_moving_stati
     assert sum(array.size for array in weights.values()) == PARAMETERS["inception"]
 
 
-@both
-@pytest.mark.parametrize("name", ["mlp3", "alexnet", "inception"])
+DROPPING = [*((side, name) for side in REGISTRIES for name in ("mlp3", "alexnet", "inception")),
+            ("torch", "resnet18"), ("torch", "wide_resnet_28_1")]  # fmt: skip
+
+
+@pytest.mark.parametrize("framework, name", DROPPING)
 def test_dropout_acts_in_training_alone_and_on_no_named_layer(framework, name):
     models = [REGISTRIES[framework][name]((6, 5, 3), 4, dropout=rate) for rate in (0.0, 0.5)]
     if framework == "torch":

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import itertools
 import logging
 import os
 
@@ -14,8 +15,8 @@ import torch
 
 import torch_models.files
 from common.analysis import evaluator
-from common.data.epochs import EpochPlan
-from common.data.preprocessing import PREPROCESSING, channel_statistics, crop_and_flip, standardize
+from common.data.epochs import EpochPlan, draw
+from common.data.preprocessing import PREPROCESSING, channel_statistics, crop_and_flip, rotate, standardize
 from common.runs import initial_weights, training
 from common.runs.config import Config, as_dict
 from common.runs.task import prepare
@@ -55,6 +56,17 @@ def assert_same_bits(arrays, expected):
         np.testing.assert_array_equal(array, expected[name], err_msg=name)
 
 
+def convolved(x, kernel):
+    """Convolution 3x3 with zeros around, channels last."""
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    height, width = x.shape[1:3]
+    return sum(
+        padded[:, row : row + height, column : column + width] @ kernel[row, column]
+        for row in range(3)
+        for column in range(3)
+    )
+
+
 def loss(trainer):
     return training.cross_entropy(trainer.logits(IMAGES), LABELS)
 
@@ -62,7 +74,9 @@ def loss(trainer):
 def test_both_trainers_have_the_same_public_names_and_all_that_the_training_loop_needs():
     names = [{name for name in vars(module(side).Trainer) if name[0] != "_"} for side in ("keras", "torch")]
     needed = {name for name in (*vars(training.Trainer), *training.Trainer.__annotations__) if name[0] != "_"}
-    assert names[0] == names[1] > needed > {"train_epoch"}
+    assert names[0] > needed > {"train_epoch"}
+    assert names[0] < names[1]
+    assert names[1] - names[0] == {"batches", "update", "replay", "record", "unchanged"}  # what Keras does by itself
 
 
 @both
@@ -88,6 +102,223 @@ def test_preprocessing_is_that_of_the_numpy_reference(framework, kind, augmented
     expected = standardize(crop_and_flip(images, side, offsets, flips), kind, channel_statistics(images))
     assert prepared.dtype == np.float32 and prepared.shape == (7, side, side, shape[2])
     np.testing.assert_allclose(prepared, expected, rtol=0, atol=1e-5)
+
+
+def given_to(framework, *arrays):
+    """Arrays as the trainer's `prepare` takes them."""
+    if framework == "keras":
+        return arrays
+    return [None if array is None else torch.from_numpy(array) for array in arrays]
+
+
+@both
+@pytest.mark.parametrize("kind", PREPROCESSING)
+@pytest.mark.parametrize("augmented", ["", "crop", "flip", "crop and flip"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("shape, crop", [((11, 11, 3), 6), ((8, 8, 1), None)], ids=str)
+def test_turned_examples_are_those_of_the_numpy_reference(framework, kind, augmented, dtype, shape, crop):
+    generator = np.random.default_rng(1)
+    images = (generator.random((9, *shape)) * 255).astype(dtype)
+    images[0] = 255
+    config = Config(framework=framework, model="mlp1", preprocessing=kind, crop=crop)
+    trainer = module(framework).Trainer(config, shape, 10, channel_statistics(images), "cpu")
+    side = min(shape[0], crop or shape[0])
+    angles = np.float32([13.7, 0, 90, -90, 180, 25, -25, 0.1, -133])
+    offsets = generator.integers((shape[0] - side + 1,) * 2, size=(9, 2)) if "crop" in augmented else None
+    flips = generator.random(9) < 0.5 if "flip" in augmented else None
+    prepared = np.asarray(trainer.prepare(*given_to(framework, images, offsets, flips, angles)))
+    turned = rotate(images, angles)
+    expected = standardize(crop_and_flip(turned, side, offsets, flips), kind, channel_statistics(images))
+    assert prepared.dtype == np.float32 and prepared.shape == (9, side, side, shape[2])
+    np.testing.assert_allclose(prepared, expected, rtol=0, atol=1e-4)
+    straight = standardize(crop_and_flip(images, side, offsets, flips), kind, channel_statistics(images))
+    np.testing.assert_allclose(prepared[1], straight[1], rtol=0, atol=1e-4)  # angle 0
+    assert np.abs(prepared[2:] - straight[2:]).max((1, 2, 3)).min() > 1e-3
+
+
+def augmented_plan(n=40, side=6, epoch=0):
+    return draw(7, epoch, n, IMAGES.shape[1:], side, True, True, 25.0)
+
+
+AUGMENTED = {"crop": 6, "random_crop": True, "flip": True, "rotation": 25.0}
+
+
+def reference(images, drawn, config):
+    """What a network sees of an epoch."""
+    images = images[drawn.order]
+    turned = images if drawn.angles is None else rotate(images, drawn.angles)
+    side = min(images.shape[1], config.crop or images.shape[1])
+    return standardize(crop_and_flip(turned, side, drawn.offsets, drawn.flips), config.preprocessing, None)
+
+
+@both
+@pytest.mark.parametrize("fields", [AUGMENTED, {"crop": 6, "random_crop": True}, {"flip": True}, {"rotation": 90.0}])
+def test_the_accuracy_of_an_epoch_is_that_on_its_augmented_examples(framework, fields):
+    trainer = untrained(framework, **fields)
+    full, side = augmented_plan(), min(8, trainer.config.crop)
+    names = {"random_crop": "offsets", "flip": "flips", "rotation": "angles"}
+    drawn = EpochPlan(full.order, **{part: getattr(full, part) for name, part in names.items() if fields.get(name)})
+    if drawn.offsets is None:
+        assert side == 8
+    guesses = trainer.reader.features(reference(IMAGES, drawn, trainer.config), "logits").argmax(1)
+    for right in (np.arange(40) < 20, np.arange(40) % 4 == 0, np.arange(40) >= 35):  # by place in the epoch
+        labels = np.empty(40, np.int64)
+        labels[drawn.order] = np.where(right, guesses, (guesses + 1) % 10)
+        trainer.put(IMAGES, labels)
+        online = trainer.train_epoch(drawn, 1e-9)  # so small that the network stays as it is
+        assert type(online) is float and online == pytest.approx(right.mean(), rel=1e-6)
+
+
+@both
+def test_without_augmentation_an_epoch_has_no_accuracy_of_its_own(framework):
+    for fields in ({}, {"dropout": 0.5}, {"weight_decay": 0.1, "crop": 6}):
+        assert untrained(framework, **fields).train_epoch(shuffled(0), 0.01) is None
+
+
+@pytest.mark.parametrize("length", [1, 15, 16, 17, 31, 32, 33, 40])
+@pytest.mark.parametrize("fields", [{}, AUGMENTED], ids=["plain", "augmented"])
+def test_steps_that_are_prepared_together_are_the_epochs_in_its_order(monkeypatch, length, fields):
+    monkeypatch.setattr(module("torch"), "PREPARED_STEPS", 2)
+    trainer = untrained("torch", **fields)
+    full = augmented_plan()
+    parts = (full.offsets, full.flips, full.angles) if fields else ()
+    drawn = EpochPlan(*(part[:length] for part in (full.order, *parts)))
+    batches = [(images.numpy(), labels.numpy()) for images, labels in trainer.batches(drawn)]
+    whole, rest = divmod(length, 16)
+    assert [len(labels) for _, labels in batches] == [16] * whole + [rest] * (rest > 0)
+    assert [len(images) for images, _ in batches] == [len(labels) for _, labels in batches]
+    np.testing.assert_array_equal(np.concatenate([labels for _, labels in batches]), LABELS[drawn.order])
+    images = np.concatenate([images for images, _ in batches])
+    np.testing.assert_allclose(images, reference(IMAGES, drawn, trainer.config), rtol=0, atol=1e-4)
+
+
+def test_how_many_steps_are_prepared_together_changes_no_bit_of_training(monkeypatch):
+    weights = []
+    for number in (1, 2, 8):
+        monkeypatch.setattr(module("torch"), "PREPARED_STEPS", number)
+        trainer = untrained("torch", **AUGMENTED, preprocessing="minus_one_one")
+        trainer.train_epoch(augmented_plan(), 0.01)
+        weights.append(trainer.get_weights())
+    assert_same_bits(weights[0], weights[1])
+    assert_same_bits(weights[0], weights[2])
+
+
+def reseeded(drawn, dropout_seed):
+    return dataclasses.replace(drawn, dropout_seed=dropout_seed)
+
+
+@both
+def test_dropout_is_the_same_for_the_same_plan_and_another_in_another_epoch(framework):
+    def weights(*seeds, **fields):
+        trainer = untrained(framework, **{"model": "mlp3", "dropout": 0.5, **fields})
+        for seed in seeds:
+            trainer.train_epoch(reseeded(shuffled(0), seed), 0.01)
+        return trainer.get_weights()
+
+    first = weights(1, 2)
+    assert_same_bits(weights(1, 2), first)
+    for other in (weights(2, 1), weights(1, 1), weights(1, 2, dropout=0.0)):
+        assert not np.array_equal(other["fc1/kernel"], first["fc1/kernel"])
+    plans = [draw(0, epoch, 40, (8, 8, 1), 8, False, False) for epoch in (0, 0, 1)]
+    assert plans[0].dropout_seed == plans[1].dropout_seed != plans[2].dropout_seed
+
+
+@both
+def test_what_happened_before_an_epoch_does_not_change_its_dropout(framework):
+    fresh, used = (untrained(framework, model="mlp3", dropout=0.5, momentum=0.0) for _ in range(2))
+    initial = used.get_weights()
+    fresh.train_epoch(reseeded(shuffled(0), 3), 0.01)
+    used.train_epoch(reseeded(shuffled(1), 5), 0.01)
+    torch.rand(7), keras.random.uniform((3,)), used.logits(IMAGES)
+    used.set_weights(initial)
+    used.train_epoch(reseeded(shuffled(0), 3), 0.01)
+    assert_same_bits(used.get_weights(), fresh.get_weights())
+
+
+@both
+def test_evaluation_is_without_dropout(framework):
+    dropping, plain = untrained(framework, model="mlp3", dropout=0.5), untrained(framework, model="mlp3")
+    for trainer in (dropping, plain):
+        assert trainer.reader.layers == ("input", "fc1", "fc2", "fc3", "logits")
+    for _ in range(2):  # before and after training
+        for layer in ("fc3", "logits"):
+            np.testing.assert_array_equal(dropping.features(IMAGES, layer), plain.features(IMAGES, layer))
+        dropping.train_epoch(reseeded(shuffled(0), 1), 0.01)
+        plain.set_weights(dropping.get_weights())
+
+
+def masks(framework, steps):
+    """Which units of fc1, fc2, fc3 each of these steps kept: rows of the next kernel that it changed."""
+    kept = []
+    for number in range(steps + 1):
+        trainer = untrained(framework, model="mlp3", dropout=0.5, batch_size=1, momentum=0.0)
+        weights = trainer.get_weights()
+        for name, array in weights.items():  # every unit is on
+            weights[name] = np.abs(array) / 100 + (name != "logits/bias") * np.float32(name.endswith("bias"))
+        trainer.set_weights(weights)
+        trainer.train_epoch(EpochPlan(np.arange(number), dropout_seed=9), 0.01)
+        kept.append([trainer.get_weights()[f"{name}/kernel"] for name in ("fc2", "fc3", "logits")])
+    return np.array(
+        [
+            [(after != before).any(1) for before, after in zip(first, second, strict=True)]
+            for first, second in zip(kept[:-1], kept[1:], strict=True)
+        ]
+    )
+
+
+@both
+def test_every_layer_and_step_has_a_dropout_mask_of_its_own(framework):
+    found = masks(framework, 4)
+    assert found.shape == (4, 3, 512)
+    flat = found.reshape(12, 512)
+    assert np.all(np.abs(flat.mean(1) - 0.5) < 0.15)
+    for one, other in itertools.combinations(flat, 2):
+        assert 0.35 < np.mean(one == other) < 0.65
+
+
+@both
+@pytest.mark.parametrize("model", ["mlp1", "alexnet", "resnet18", "wide_resnet_28_1"])
+def test_batch_norm_that_a_model_does_not_have_in_that_way_is_refused_in_one_line(framework, model):
+    if model not in importlib.import_module(f"{framework}_models").MODELS:
+        pytest.skip("PyTorch alone has it")
+    with pytest.raises(ValueError) as caught:
+        module(framework).Trainer(Config(model=model, batch_norm=False), (8, 8, 1), 10, None, "cpu")
+    assert str(caught.value) == "batch_norm must be True for this model. Received: batch_norm=False"
+
+
+@both
+def test_dropout_that_a_model_does_not_have_is_refused_in_one_line(framework, monkeypatch):
+    models = importlib.import_module(f"{framework}_models").MODELS
+    monkeypatch.setitem(models, "bare", lambda input_shape, num_classes: models["mlp1"](input_shape, num_classes))
+    assert untrained(framework, model="bare").logits(IMAGES).shape == (40, 10)
+    with pytest.raises(ValueError) as caught:
+        untrained(framework, model="bare", dropout=0.5)
+    assert str(caught.value) == "dropout must be 0.0 for this model. Received: dropout=0.5"
+
+
+@both
+def test_options_reach_the_model_and_its_file(framework, tmp_path):
+    def names(**fields):
+        trainer = untrained(framework, IMAGES[:4], LABELS[:4], model="inception", **fields)
+        return trainer, {name.split("/")[1] for name in trainer.get_weights()}
+
+    (plain, normalized), (bare, biased) = names(batch_norm_momentum=0.5), names(batch_norm=False, dropout=0.5)
+    assert normalized == {"kernel", "bias", "beta", "moving_mean", "moving_variance"} and biased == {"kernel", "bias"}
+    initial = plain.get_weights()
+    for trainer in (plain, bare):
+        trainer.train_epoch(plan(0, 1, 2, 3), 0.01)
+        path = tmp_path / f"{trainer.config.batch_norm}{SUFFIX[framework]}"
+        trainer.save(path, {"config": as_dict(trainer.config), "channel_statistics": channel_statistics(IMAGES)})
+        loaded = evaluator.load(path)
+        assert loaded.config == trainer.config and loaded.layers == trainer.reader.layers
+        x = loaded.prepare(IMAGES[:4], trainer.config)
+        for layer in ("conv1", "inception8", "logits"):
+            np.testing.assert_allclose(loaded.features(x, layer), trainer.features(IMAGES[:4], layer), atol=1e-6)
+        np.testing.assert_array_equal(loaded.logits(x), loaded.logits(x))
+    outputs = convolved(standardize(IMAGES[:4], "per_image", None), initial["conv1-conv/kernel"])
+    moved = plain.get_weights()
+    np.testing.assert_allclose(moved["conv1-bn/moving_mean"], 0.5 * outputs.mean((0, 1, 2)), atol=1e-5)
+    np.testing.assert_allclose(moved["conv1-bn/moving_variance"], 0.5 + 0.5 * outputs.var((0, 1, 2)), rtol=1e-4)
 
 
 @both

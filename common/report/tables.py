@@ -190,7 +190,7 @@ def by_recipe(records: Iterable[Record]) -> list[list[Record]]:
     return [list(group) for _, group in groupby(ordered, key=lambda r: recipe(r["config"]))]
 
 
-def _run_on(group: Sequence[Record]) -> str:
+def run_on(group: Sequence[Record]) -> str:
     """Hardware and commits; + where tracked files differed from the commit."""
     machines = [record["environment"] for record in group]
     devices = {m.get("processor") or "cpu" if m["device"] == "cpu" else m["device"] for m in machines}
@@ -228,7 +228,7 @@ def published_table(targets: Sequence[Record], records: Sequence[Record]) -> Tab
         described = _target_cells(target, source)
         groups = by_recipe(record for record in records if _matches(record, target))
         for name, group in zip(group_names(groups), groups, strict=True):
-            rows.append([*described, name, *_measured_cells(target, group), _run_on(group)])
+            rows.append([*described, name, *_measured_cells(target, group), run_on(group)])
         if not groups:
             rows.append([*described, None, *_measured_cells(target, []), None])
     columns = ["source", "model", "setting", "quantity", "published", "framework", "measured", "95 % interval", "n"]

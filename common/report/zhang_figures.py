@@ -123,17 +123,16 @@ def _batch_norm_handles() -> list[Line2D]:
 
 
 def filter_grids(kernels: Mapping[str, NDArray[np.floating[Any]]], title: str) -> Figure:
-    """First-layer filters (height, width, 3, n), a panel for each network; each filter from its least to its largest
-    value."""
+    """First-layer filters (height, width, 1 or 3, n) of each network; each filter from its least to its largest."""
     if not kernels:
         raise ValueError("kernels must hold at least one network's. Received: none")
     for name, array in kernels.items():
-        if array.ndim != 4 or array.shape[2] != 3 or not array.size or not np.isfinite(array).all():
-            raise ValueError(f"kernels must be finite, (height, width, 3, n). Received: {name}, shape={array.shape}")
+        if array.ndim != 4 or array.shape[2] not in (1, 3) or not array.size or not np.isfinite(array).all():
+            raise ValueError(f"kernels must be finite, (height, width, 1 or 3, n). Received: {name}, {array.shape}")
     figure, panels = new_figure(title, (3.8 * len(kernels), 4.3), (1, len(kernels)))
     figure.set_layout_engine("constrained", wspace=0.06)
     for axes, (name, array) in zip(panels, kernels.items(), strict=True):
-        axes.imshow(_grid(np.asarray(array, dtype=np.float64)), interpolation="nearest")
+        axes.imshow(_grid(np.asarray(array, dtype=np.float64)), cmap="gray", interpolation="nearest")
         axes.set_title(name, fontsize=10)
         axes.set_axis_off()
     return figure

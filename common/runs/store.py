@@ -8,7 +8,7 @@ import hashlib
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,15 @@ class Store:
 
     def history(self, name: str) -> list[Record]:
         return read_lines(self.folder(name) / "history.jsonl")
+
+    def histories(self, records: Iterable[Record]) -> dict[str, list[Record]]:
+        """Lines of each run's history, by run id."""
+        return {record["run_id"]: self.history(record["run_id"]) for record in records}
+
+    def arrays(self, name: str) -> dict[str, NDArray[Any]]:
+        """What `training.arrays` keeps of a run."""
+        with np.load(self.folder(name) / "arrays.npz") as file:
+            return dict(file)
 
     def readout(self, name: str) -> list[Record]:
         path = self.folder(name) / "readout.jsonl"

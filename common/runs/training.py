@@ -186,7 +186,7 @@ def finish(
         },
     )
     write_lines(folder / "history.jsonl", history)
-    write_arrays(folder / "arrays.npz", example_arrays(trainer, task), compress=True)
+    write_arrays(folder / "arrays.npz", example_arrays(trainer, task) | first_layer_filters(trainer), compress=True)
     record = {
         "schema": SCHEMA,
         "run_id": run_id(config),
@@ -231,6 +231,12 @@ def example_arrays(trainer: Trainer, task: Task) -> Arrays:
         arrays |= {f"{split}_indices": examples.indices, f"{split}_labels": examples.labels.astype(np.int16)}
         arrays[f"{split}_predictions"] = predicted[split].argmax(1).astype(np.int16)
     return arrays
+
+
+def first_layer_filters(trainer: Trainer) -> Arrays:
+    """Kernels (height, width, channels, filters) of the first convolution, where there is one."""
+    kernels = [array for array in trainer.get_weights().values() if array.ndim == 4]
+    return {"first_layer_filters": kernels[0]} if kernels else {}
 
 
 def describe(config: Config, task: Task) -> Record:

@@ -1,20 +1,20 @@
-"""Epoch plans: a fresh order, crops and flips for each epoch, each from its own stream."""
+"""Epoch plans: a fresh order, crops, flips and angles for each epoch, each from its own stream."""
 
 import numpy as np
 import pytest
 
-from common.data.epochs import draw
+from common.data.epochs import EpochPlan, draw
 
 SHAPE, SIDE = (6, 9, 3), 4
 N = 5000
 
 
-def plan(seed=0, epoch=0, n=N, random_crop=True, flip=True):
-    return draw(seed, epoch, n, SHAPE, SIDE, random_crop, flip)
+def plan(seed=0, epoch=0, n=N, random_crop=True, flip=True, rotation=25.0):
+    return draw(seed, epoch, n, SHAPE, SIDE, random_crop, flip, rotation)
 
 
 def parts(drawn):
-    return drawn.order, drawn.offsets, drawn.flips
+    return drawn.order, drawn.offsets, drawn.flips, drawn.angles
 
 
 def test_every_example_comes_once_in_an_order_that_is_not_sorted():
@@ -36,21 +36,45 @@ def test_half_of_the_examples_are_mirrored():
     assert plan().flips.dtype == bool and 0.46 < plan().flips.mean() < 0.54 and plan().flips.shape == (N,)
 
 
+@pytest.mark.parametrize("rotation", [0.5, 25.0, 180.0])
+def test_angles_are_spread_over_their_range_on_both_sides(rotation):
+    angles = plan(rotation=rotation).angles
+    assert angles.dtype == np.float32 and angles.shape == (N,) and np.abs(angles).max() <= rotation
+    counts, _ = np.histogram(angles, 10, (-rotation, rotation))
+    assert counts.min() > 0.8 * N / 10 and counts.max() < 1.2 * N / 10
+    np.testing.assert_allclose(angles, plan().angles * (rotation / 25), rtol=1e-5)  # one stream, scaled
+
+
 @pytest.mark.parametrize("changes", [{"seed": 1}, {"epoch": 1}])
 def test_a_plan_is_the_same_for_the_same_seed_and_epoch_only(changes):
     for first, again, other in zip(parts(plan()), parts(plan()), parts(plan(**changes)), strict=True):
         np.testing.assert_array_equal(first, again)
         assert np.mean(first != other) > 0.4
+    assert plan().dropout_seed == plan().dropout_seed != plan(**changes).dropout_seed
 
 
 def test_what_is_not_used_is_not_drawn_and_changes_nothing_else():
-    order, offsets, flips = parts(plan())
-    bare, cropped, mirrored = plan(random_crop=False, flip=False), plan(flip=False), plan(random_crop=False)
-    assert (bare.offsets, bare.flips, cropped.flips, mirrored.offsets) == (None,) * 4
-    for drawn in (bare, cropped, mirrored):
-        np.testing.assert_array_equal(drawn.order, order)
-    np.testing.assert_array_equal(cropped.offsets, offsets)
-    np.testing.assert_array_equal(mirrored.flips, flips)
+    names, off = ("offsets", "flips", "angles"), {"random_crop": False, "flip": False, "rotation": 0.0}
+    whole, bare = plan(), plan(**off)
+    assert (bare.offsets, bare.flips, bare.angles) == (None,) * 3
+    for name, flag in zip(names, off, strict=True):
+        without, alone = plan(**{flag: off[flag]}), plan(**{key: value for key, value in off.items() if key != flag})
+        assert getattr(without, name) is None
+        np.testing.assert_array_equal(getattr(alone, name), getattr(whole, name))
+        for other in {*names} - {name}:
+            assert getattr(alone, other) is None
+            np.testing.assert_array_equal(getattr(without, other), getattr(whole, other))
+        for drawn in (bare, without, alone):
+            np.testing.assert_array_equal(drawn.order, whole.order)
+            assert drawn.dropout_seed == whole.dropout_seed
+
+
+def test_a_plan_without_rotation_is_the_one_of_before_there_was_any():
+    drawn = draw(0, 3, 6, (8, 8, 1), 6, True, True)
+    assert drawn.order.tolist() == [3, 0, 1, 4, 5, 2]
+    assert drawn.offsets.tolist() == [[0, 2], [2, 2], [0, 1], [2, 0], [1, 2], [0, 1]]
+    assert drawn.flips.tolist() == [True, False, True, False, False, True]
+    assert drawn.angles is None and EpochPlan(drawn.order).dropout_seed == 0
 
 
 def test_an_image_as_small_as_the_crop_stays_where_it_is():

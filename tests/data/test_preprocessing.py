@@ -1,7 +1,8 @@
-"""Crops, flips and input scales against slow loops, closed forms and TensorFlow."""
+"""Rotations, crops, flips and input scales against scipy, slow loops, closed forms and TensorFlow."""
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from common.data.preprocessing import (
     PREPROCESSING,
@@ -10,6 +11,7 @@ from common.data.preprocessing import (
     crop_and_flip,
     crop_side,
     minimum_std,
+    rotate,
     standardize,
 )
 
@@ -60,6 +62,48 @@ def test_crops_and_flips_agree_with_a_loop_over_pixels(side, moved, flipped):
                 expected[number, row, column] = x[number, top + row, left + source]
     np.testing.assert_array_equal(crop_and_flip(x, side, offsets, flips), expected)
     np.testing.assert_array_equal(x, images())
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("side", [1, 2, 7, 12])
+def test_rotation_is_scipys(side, dtype):
+    x = images((9, side, side, 3)).astype(dtype)
+    angles = np.float32([0, 90, -90, 180, 25, -25, 133.7, -7.5, 45])
+    expected = [
+        ndimage.rotate(image.astype(np.float64), angle, reshape=False, order=1, mode="grid-constant")
+        for image, angle in zip(x, angles, strict=True)
+    ]
+    turned = rotate(x, angles)
+    assert turned.dtype == np.float32 and turned.shape == x.shape
+    np.testing.assert_allclose(turned, expected, rtol=0, atol=0.01)  # of 255: float32 places
+    np.testing.assert_array_equal(x, images((9, side, side, 3)))
+
+
+@pytest.mark.parametrize("side", [1, 6, 7])
+def test_quarter_turns_are_counterclockwise_and_angle_0_changes_nothing(side):
+    x = images((5, side, side, 3))
+    np.testing.assert_array_equal(rotate(x, np.zeros(5, np.float32)), x)
+    for turns in (-2, -1, 1, 2, 4):
+        turned = rotate(x, np.full(5, 90 * turns, np.float32))
+        np.testing.assert_allclose(turned, np.rot90(x, turns, (1, 2)), rtol=0, atol=0.01)
+
+
+def test_what_comes_from_outside_is_0_and_fades_in_over_one_pixel():
+    turned = rotate(np.full((1, 9, 9, 1), 200, np.uint8), np.float32([45]))[0, ..., 0]
+    assert turned[0, 0] == turned[8, 8] == 0 and turned[4, 4] == pytest.approx(200, abs=0.01)
+    assert turned.min() >= 0 and turned.max() < 200.01 and 0 < turned[0, 2] < 200
+
+
+def test_each_image_has_its_own_angle():
+    x, angles = images((6, 5, 5, 2)), np.float32([10, -20, 30, 0, 90, -170])
+    alone = [rotate(x[i : i + 1], angles[i : i + 1])[0] for i in range(6)]
+    np.testing.assert_array_equal(rotate(x, angles), alone)
+
+
+def test_images_that_are_not_square_are_not_turned():
+    with pytest.raises(ValueError) as caught:
+        rotate(images(), np.zeros(12, np.float32))
+    assert str(caught.value) == "rotation needs square images. Received: images of shape (7, 9, 3)"
 
 
 def hard_images():

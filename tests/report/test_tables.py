@@ -1,5 +1,6 @@
 import csv
 import io
+import json
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -20,18 +21,14 @@ from common.report.tables import (
     setting_of,
     setting_text,
 )
-from common.runs.config import Config, as_dict
+from common.runs.config import ADDED, Config, as_dict
+from common.runs.store import read_record
 
-CONFIG = {
-    "model": "mlp3", "dataset": "cifar10", "framework": "keras", "train_size": None, "validation_size": 0,
-    "corruption": "none", "corruption_fraction": 0.0, "weight_decay": 0.0, "random_crop": False, "flip": False,
-    "epochs": 60, "learning_rate": 0.01, "seed": 0, "data_seed": 0,
-}  # fmt: skip
 TRUE_LABELS = {"model": "mlp3", "setting": "true labels", "quantity": "test accuracy, %"}
 
 
 def record(outcome=None, **changes):
-    config = {**CONFIG, **changes}
+    config = as_dict(Config(**changes))
     measured = {"train_accuracy": 1.0, "test_accuracy": 0.53, "test_accuracy_corrupted_labels": None}
     return {
         "run_id": repr(sorted(config.items(), key=str)),
@@ -40,6 +37,8 @@ def record(outcome=None, **changes):
         "environment": {"device": "cpu", "processor": "Processor"},
         "data": {"test_n": 10_000, "train_n": (config["train_size"] or 50_000) - config["validation_size"]},
         "outcome": {**measured, "epochs_to_fit": None, **(outcome or {})},
+        "model": {"sha256": ""},
+        "time": {},
     }
 
 
@@ -109,8 +108,8 @@ def test_rows_must_fit_the_columns():
     ],
 )
 def test_setting_of(corruption, fraction, weight_decay, expected):
-    config = {"corruption": corruption, "corruption_fraction": fraction, "weight_decay": weight_decay}
-    assert setting_of(config) == expected
+    config = Config(corruption=corruption, corruption_fraction=fraction, weight_decay=weight_decay)
+    assert setting_of(as_dict(config)) == expected
 
 
 @pytest.mark.parametrize(
@@ -127,7 +126,7 @@ def test_setting_of(corruption, fraction, weight_decay, expected):
     ],
 )  # fmt: skip
 def test_regularizers_are_part_of_the_setting(changes, expected):
-    assert setting_of(changes) == expected
+    assert setting_of(as_dict(Config(**changes))) == expected
 
 
 def test_settings_as_they_are_read():
@@ -214,8 +213,11 @@ def test_reduced_runs_stand_apart_and_decide_nothing(change, name):
     assert cell(rows[0]["measured"]) == "53.50" and cell(rows[1]["measured"]) == "53.00"
 
 
-def test_runs_of_before_a_field_are_one_recipe_with_those_that_have_it_at_its_default():
-    (row,) = published([record(), record(seed=1, batch_norm=True, rotation=0.0, dropout=0.0)], **TRUE_LABELS)
+def test_runs_of_before_a_field_are_one_recipe_with_those_that_have_it_at_its_default(tmp_path):
+    old, path = record(), tmp_path / "run.json"
+    config = {name: value for name, value in old["config"].items() if name not in ADDED}
+    path.write_text(json.dumps({**old, "config": config}))
+    (row,) = published([read_record(path), record(seed=1)], **TRUE_LABELS)
     assert (row["framework"], row["n"]) == ("Keras", "t, 2 seeds")
 
 

@@ -7,15 +7,29 @@ import math
 import pytest
 import tyro
 
-from common.runs.config import CHOICES, Config, Options, as_dict, from_dict, run_id, smoke
+from common.runs.config import (
+    ADDED,
+    CHOICES,
+    Config,
+    Options,
+    as_dict,
+    from_dict,
+    model_options,
+    overlay,
+    run_id,
+    smoke,
+)
 
 FIELDS = [field.name for field in dataclasses.fields(Config)]
+FIELD_CHOICES = {name: values for name, values in CHOICES.items() if name in FIELDS}
 CORRUPTED = Config(corruption="uniform", corruption_fraction=0.5)
 STEPS = Config(schedule="steps", decay_epochs=(3, 5))
 OTHER = {  # another valid value of every field
-    "model": "mlp1", "dataset": "mnist", "framework": "torch", "train_size": 100, "validation_size": 10,
+    "model": "mlp1", "dataset": "mnist", "framework": "torch", "train_size": 100, "test_size": 50,
+    "validation_size": 10,
     "corruption": "ketha", "corruption_fraction": 0.25, "gaussian_statistics": "all", "preprocessing": "per_channel",
-    "crop": None, "random_crop": True, "flip": True, "initializer": "torch", "optimizer": "adam",
+    "crop": None, "random_crop": True, "flip": True, "rotation": 25.0, "batch_norm": False,
+    "batch_norm_momentum": 0.99, "dropout": 0.5, "initializer": "torch", "optimizer": "adam",
     "learning_rate": 0.1, "momentum": 0.0, "weight_decay": 1e-4, "schedule": "constant", "decay": 0.5,
     "decay_epochs": (3,), "batch_size": 64, "epochs": 10, "stop_accuracy": 0.999, "stop_loss": 0.01,
     "fit_accuracy": 1.0, "precision": "bfloat16", "seed": 1, "data_seed": 1, "recipe": 2,
@@ -30,9 +44,17 @@ WRONG = [
     ({"fit_accuracy": 0.0}, "above 0 and at most 1"),
     ({"fit_accuracy": 99.0}, "above 0 and at most 1"),
     ({"train_size": 0}, "positive"),
+    ({"test_size": 0}, "positive"),
+    ({"test_size": -1}, "positive"),
     ({"validation_size": -1}, "0 or more"),
     ({"crop": 0}, "positive"),
     ({"random_crop": True, "crop": None}, "off where crop is none"),
+    ({"rotation": -1.0}, "between 0 and 180 degrees"),
+    ({"rotation": 180.5}, "between 0 and 180 degrees"),
+    ({"batch_norm_momentum": 1.0}, "at least 0 and below 1"),
+    ({"batch_norm_momentum": -0.1}, "at least 0 and below 1"),
+    ({"dropout": 1.0}, "at least 0 and below 1"),
+    ({"dropout": -0.1}, "at least 0 and below 1"),
     ({"epochs": -1}, "0 or more"),
     ({"batch_size": 0}, "positive"),
     ({"learning_rate": 0.0}, "positive and finite"),
@@ -71,7 +93,7 @@ def test_what_is_not_a_number_is_refused(name):
         dataclasses.replace(CORRUPTED, **{name: math.nan})
 
 
-@pytest.mark.parametrize("name", CHOICES)
+@pytest.mark.parametrize("name", FIELD_CHOICES)
 def test_a_misspelt_choice_is_refused_with_the_nearest_name(name):
     nearest = CHOICES[name][-1]
     with pytest.raises(ValueError) as caught:
@@ -81,10 +103,14 @@ def test_a_misspelt_choice_is_refused_with_the_nearest_name(name):
     assert str(caught.value) == f"{name} must be one of {allowed}. {hint}"
 
 
-@pytest.mark.parametrize("name, value", [(name, value) for name, values in CHOICES.items() for value in values])
+@pytest.mark.parametrize("name, value", [(n, value) for n, values in FIELD_CHOICES.items() for value in values])
 def test_every_choice_is_valid(name, value):
     changes = {"decay_epochs": (1,)} if value == "steps" else {}
     assert getattr(Config(**{name: value}, **changes), name) == value
+
+
+def test_a_choice_that_is_no_field_is_of_the_command_line():
+    assert set(CHOICES) - set(FIELD_CHOICES) == {"preset"}
 
 
 @pytest.mark.parametrize("kind", [Config, Options])
@@ -122,12 +148,25 @@ def test_the_identity_has_a_slug_that_can_be_read():
     assert len(name.rsplit("-", 1)[1]) == 8
 
 
+@pytest.mark.parametrize(
+    "changes, marks",
+    [
+        ({}, ""),
+        ({"batch_norm": False}, "-nobn"),
+        ({"rotation": 25.0}, "-aug"),
+        ({"flip": True, "weight_decay": 0.1}, "-aug-wd"),
+        ({"batch_norm": False, "random_crop": True, "weight_decay": 0.1}, "-nobn-aug-wd"),
+    ],
+)
+def test_the_slug_marks_batch_norm_augmentation_and_weight_decay(changes, marks):
+    assert run_id(Config(**changes)).rsplit("-", 1)[0] == f"mlp3-cifar10-true{marks}-keras-seed0"
+
+
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Config) if "float" in str(field.type)])
 def test_1_and_1_point_0_are_one_config_with_one_identity(name):
-    if name == "momentum":
-        one, other = Config(momentum=0), Config(momentum=0.0)
-    else:
-        one, other = (dataclasses.replace(CORRUPTED, **{name: value}) for value in (1, 1.0))
+    below_1 = ("momentum", "batch_norm_momentum", "dropout")
+    value = 0 if name in below_1 else 1
+    one, other = (dataclasses.replace(CORRUPTED, **{name: value}) for value in (value, float(value)))
     assert one == other and run_id(one) == run_id(other) and type(getattr(one, name)) is float
 
 
@@ -148,12 +187,88 @@ def test_a_config_survives_json(config):
     "change, differing", [({"seed": None}, ["seed"]), ({"sead": 1}, ["sead"]), ({"seed": None, "a": 1}, ["a", "seed"])]
 )
 def test_a_missing_or_unknown_field_is_refused(change, differing):
-    fields = {
-        name: value for name, value in (as_dict(Config()) | change).items() if value is not None or name != "seed"
-    }
+    given = as_dict(Config()) | change
+    fields = {name: value for name, value in given.items() if value is not None or name != "seed"}
     with pytest.raises(ValueError) as caught:
         from_dict(fields)
     assert str(caught.value) == f"config must hold every field once. Received: fields that differ={differing}"
+
+
+def test_a_record_of_before_the_added_fields_is_of_their_defaults_and_keeps_its_identity():
+    fields = {name: value for name, value in as_dict(CORRUPTED).items() if name not in ADDED}
+    assert set(ADDED) < set(FIELDS) and len(fields) == len(FIELDS) - len(ADDED)
+    assert from_dict(fields) == CORRUPTED and run_id(from_dict(fields)) == run_id(CORRUPTED)
+    assert as_dict(from_dict(fields)) == as_dict(CORRUPTED)
+    assert from_dict(fields | {"dropout": 0.5}) == dataclasses.replace(CORRUPTED, dropout=0.5)
+
+
+@pytest.mark.parametrize("name", [name for name in FIELDS if name not in ADDED])
+def test_a_record_without_any_other_field_is_refused(name):
+    fields = {other: value for other, value in as_dict(Config()).items() if other != name}
+    with pytest.raises(ValueError) as caught:
+        from_dict(fields)
+    assert str(caught.value) == f"config must hold every field once. Received: fields that differ={[name]}"
+
+
+@pytest.mark.parametrize(
+    "changes, expected",
+    [
+        ({}, False),
+        ({"random_crop": True}, True),
+        ({"flip": True}, True),
+        ({"rotation": 0.1}, True),
+        ({"rotation": 0.0, "dropout": 0.5, "corruption": "gaussian", "corruption_fraction": 1.0}, False),
+    ],
+)
+def test_what_moves_the_pixels_of_an_example_is_augmentation(changes, expected):
+    assert Config(**changes).augmented is expected
+
+
+FULL = {"batch_norm": False, "batch_norm_momentum": 0.99, "dropout": 0.5}
+
+
+def test_a_model_is_given_the_options_that_it_knows():
+    def bare(input_shape, num_classes): ...
+    def dropping(input_shape, num_classes, dropout=0.0): ...
+    def full(input_shape, num_classes, batch_norm=True, batch_norm_momentum=0.9, dropout=0.0): ...
+
+    assert model_options(Config(), bare) == {}
+    assert model_options(Config(batch_norm_momentum=0.99), bare) == {}
+    assert model_options(Config(dropout=0.25), dropping) == {"dropout": 0.25}
+    assert model_options(Config(), full) == {"batch_norm": True, "batch_norm_momentum": 0.9, "dropout": 0.0}
+    assert model_options(Config(**FULL), full) == FULL
+    for changes, model, rule in (
+        ({"batch_norm": False}, bare, "batch_norm must be True"),
+        ({"batch_norm": False}, dropping, "batch_norm must be True"),
+        ({"dropout": 0.5}, bare, "dropout must be 0.0"),
+    ):
+        (name, value), *_ = changes.items()
+        with pytest.raises(ValueError) as caught:
+            model_options(Config(**changes), model)
+        assert str(caught.value) == f"{rule} for this model. Received: {name}={value}"
+
+
+def test_the_fields_of_an_experiment_are_laid_over_what_no_flag_has_changed():
+    default = Config(framework="torch")
+    fields = {"model": "inception", "learning_rate": 0.1, "batch_norm": False, "seed": 0}
+    laid = overlay(dataclasses.replace(default, seed=0, flip=True), default, fields, "this experiment")
+    assert laid == dataclasses.replace(default, flip=True, **fields)
+    assert overlay(default, default, {}, "this experiment") == default
+
+
+def test_a_flag_may_repeat_what_an_experiment_says():
+    default, fields = Config(), {"learning_rate": 0.1, "train_size": 3000}
+    given = dataclasses.replace(default, **fields, seed=2)
+    assert overlay(given, default, fields, "this experiment") == given
+
+
+@pytest.mark.parametrize("name, value", [("learning_rate", 0.5), ("batch_norm", True), ("train_size", 100)])
+def test_a_flag_that_contradicts_an_experiment_is_refused_in_one_line(name, value):
+    default = Config(batch_norm=name != "batch_norm")
+    fields = {"learning_rate": 0.1, "batch_norm": False, "train_size": 3000}
+    with pytest.raises(ValueError) as caught:
+        overlay(dataclasses.replace(default, **{name: value}), default, fields, "--preset small")
+    assert str(caught.value) == f"{name} must be {fields[name]} with --preset small. Received: {name}={value!r}"
 
 
 @pytest.mark.parametrize(
@@ -173,5 +288,9 @@ def test_the_learning_rate_follows_the_schedule(changes, expected):
 def test_smoke_is_the_same_experiment_on_200_digits(validation_size, kept):
     config = Config(**{**OTHER, "crop": 6, "validation_size": validation_size, "schedule": "steps"})
     small = smoke(config)
-    expected = {"dataset": "digits", "train_size": 200, "validation_size": kept, "epochs": 2, "batch_size": 32}
+    expected = {
+        "dataset": "digits", "train_size": 200, "test_size": None, "validation_size": kept, "epochs": 2,
+        "batch_size": 32,
+    }  # fmt: skip
+    assert config.test_size == 50 and config.rotation == 25
     assert as_dict(small) == as_dict(config) | expected

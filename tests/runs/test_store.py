@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from common.runs import store as module
-from common.runs.config import Config, Options, as_dict, run_id
+from common.runs.config import ADDED, Config, Options, as_dict, run_id
 from common.runs.store import (
     Store,
     all_records,
@@ -135,6 +135,29 @@ def test_what_is_no_record_is_one_short_line_that_names_the_file(finished, conte
     assert path.read_bytes() == content
 
 
+def test_a_record_of_before_the_added_fields_reads_as_one_of_their_defaults_and_is_done(finished):
+    path = finished.folder(run_id(CONFIG)) / "run.json"
+    config = {name: value for name, value in RECORD["config"].items() if name not in ADDED}
+    text = json.dumps(RECORD | {"config": config})
+    path.write_text(text)
+    assert len(config) == len(RECORD["config"]) - len(ADDED) < len(RECORD["config"])
+    assert read_record(path) == finished.done(CONFIG) == RECORD and all_records(finished) == [RECORD]
+    assert path.read_text() == text
+
+
+@pytest.mark.parametrize("change", [{"seed": None}, {"sead": 1}, {"dropout": 2.0}, {"decay_epochs": 3}])
+def test_a_record_without_another_field_or_with_a_wrong_one_is_no_record(finished, change):
+    path = finished.folder(run_id(CONFIG)) / "run.json"
+    config = RECORD["config"] | change
+    if change == {"seed": None}:
+        del config["seed"]
+    path.write_text(json.dumps(RECORD | {"config": config}))
+    with pytest.raises(ValueError) as caught:
+        read_record(path)
+    assert str(caught.value).startswith("record must be a run.json that the suite wrote; ")
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
 def test_publishing_copies_what_was_recorded_but_neither_the_model_nor_what_is_temporary(
     finished, tmp_path, monkeypatch
 ):
@@ -173,6 +196,17 @@ def test_lines_survive_the_disk_and_are_none_where_there_is_no_readout(store):
     for name, read in (("history", store.history), ("readout", store.readout)):
         write_lines(store.folder("a") / f"{name}.jsonl", lines)
         assert read("a") == lines
+
+
+def test_histories_and_arrays_of_runs_are_read_by_their_ids(store):
+    lines = {name: [{"epoch": 0}, {"epoch": number}] for number, name in enumerate("ab", 1)}
+    for name in lines:
+        write_lines(store.folder(name) / "history.jsonl", lines[name])
+        write_arrays(store.folder(name) / "arrays.npz", {"x": np.arange(3), "y": np.zeros((2, 2))}, compress=True)
+    assert store.histories([{"run_id": "b"}, {"run_id": "a"}]) == lines and store.histories([]) == {}
+    arrays = store.arrays("a")
+    assert set(arrays) == {"x", "y"}
+    np.testing.assert_array_equal(arrays["x"], [0, 1, 2])
 
 
 def test_a_number_that_json_does_not_know_is_never_written(store):

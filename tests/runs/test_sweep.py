@@ -18,6 +18,7 @@ from common.runs import sweep
 from common.runs.config import Config, Options, from_dict, run_id
 from common.runs.store import Store, all_records
 from common.runs.sweep import RunsFailed, child, decode, distribute, encode, grid
+from common.runs.threads import MEMORY
 from common.runs.training import train
 
 BASE = Config(model="mlp1", dataset="digits", framework="torch", train_size=200, crop=6, epochs=2, batch_size=32)
@@ -165,11 +166,15 @@ def test_a_child_gets_its_task_and_its_threads_and_says_why_it_failed(tmp_path, 
         task = json.loads(input)
         assert command == [sys.executable, "-m", "common.job"] and task["parent"] == os.getpid()
         assert (from_dict(task["config"]), decode(task["options"])) == (BASE, given)
-        assert env["MALLOC_TRIM_THRESHOLD_"] == "4294967296"  # dask's own, 0, is slow in a training loop
+        # dask's own, 0, is slow in a training loop
+        assert env["MALLOC_TRIM_THRESHOLD_"] == MEMORY["MALLOC_TRIM_THRESHOLD_"] == str(2**32)
+        assert env["MALLOC_MMAP_THRESHOLD_"] == MEMORY["MALLOC_MMAP_THRESHOLD_"] == str(2**30) and len(MEMORY) == 2
+        assert env["GOMP_SPINCOUNT"] == "7"
         assert env["OMP_NUM_THREADS"] == env["TF_NUM_INTRAOP_THREADS"] == "3" and env["PATH"] == os.environ["PATH"]
         return subprocess.CompletedProcess(command, status, "", stderr)
 
     monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "0")
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
     monkeypatch.setattr(subprocess, "run", process)
     assert child(BASE, given) == expected
 

@@ -134,10 +134,48 @@ def same(one, other):
         ({"seed": 1, "framework": "torch", "batch_size": 7}, [True, True, True]),
         ({"data_seed": 1}, [False, False, False]),
         ({"train_size": 300}, [False, False, True]),
+        ({"test_size": 100}, [True, True, False]),
+        ({"rotation": 25.0, "dropout": 0.5, "batch_norm": False}, [True, True, True]),
     ],
 )
 def test_examples_depend_on_the_data_seed_and_not_on_the_seed(changes, expected):
     assert same(prepare(CONFIG), prepare(dataclasses.replace(CONFIG, **changes))) == expected
+
+
+def test_a_test_subset_is_stratified_and_from_its_own_stream():
+    test = prepare(dataclasses.replace(CLEAN, test_size=100)).test
+    assert len(test) == 100 and np.all(np.diff(test.indices) > 0)
+    shares = 100 * np.bincount(DIGITS.y_test) / 360
+    assert np.all(np.abs(np.bincount(test.true_labels) - shares) <= 1)
+    np.testing.assert_array_equal(test.images, DIGITS.x_test[test.indices])
+    np.testing.assert_array_equal(test.true_labels, DIGITS.y_test[test.indices])
+    np.testing.assert_array_equal(test.indices, stratified_subset(DIGITS.y_test, 100, 0, "test "))
+    beside_training = stratified_subset(DIGITS.y_test, 100, 0)
+    assert len(set(test.indices) & set(beside_training)) < 50
+    smaller, other = (
+        prepare(dataclasses.replace(CLEAN, test_size=n, data_seed=s)).test for n, s in ((40, 0), (100, 1))
+    )
+    assert set(smaller.indices) < set(test.indices) != set(other.indices)
+    assert same(prepare(dataclasses.replace(CLEAN, test_size=360)), prepare(CLEAN)) == [True] * 3
+
+
+def test_the_labels_of_a_test_subset_are_corrupted_at_the_same_rate_and_beside_the_true_ones():
+    test = prepare(dataclasses.replace(CONFIG, corruption="other_class", test_size=300)).test
+    np.testing.assert_array_equal(test.true_labels, DIGITS.y_test[test.indices])
+    low, high = stats.binom.interval(1 - 1e-6, 300, 0.5)
+    assert low <= np.sum(test.labels != test.true_labels) == test.corrupted.sum() <= high
+
+
+@pytest.mark.parametrize("shape", [(8, 6), (6, 8)])
+def test_images_that_are_not_square_are_refused_where_they_would_be_turned(monkeypatch, shape):
+    cut = dataclasses.replace(
+        DIGITS, x_train=DIGITS.x_train[:, : shape[0], : shape[1]], x_test=DIGITS.x_test[:, : shape[0], : shape[1]]
+    )
+    monkeypatch.setattr(datasets, "load", lambda *_: cut)
+    assert prepare(CONFIG).image_shape == (*shape, 1)
+    with pytest.raises(ValueError) as caught:
+        prepare(dataclasses.replace(CONFIG, rotation=25.0))
+    assert str(caught.value) == "rotation must be 0 where images are not square. Received: rotation=25.0"
 
 
 def test_holding_examples_out_changes_no_label():
@@ -159,6 +197,7 @@ def test_taking_places_takes_them_from_every_array():
     "changes, message",
     [
         ({"train_size": 1438}, "train_size must be at most 1437. Received: train_size=1438"),
+        ({"test_size": 361}, "test_size must be at most 360. Received: test_size=361"),
         (
             {"validation_size": 400},
             "validation_size must be below the 400 training examples. Received: validation_size=400",

@@ -19,7 +19,7 @@ from common.analysis.evaluator import load
 from common.data import datasets
 from common.data.corruption import corrupt_images, corrupt_labels
 from common.runs import training
-from common.runs.config import Config, Options, as_dict, run_id
+from common.runs.config import ADDED, Config, Options, as_dict, run_id
 from common.runs.store import Store, file_sha256
 from common.runs.task import prepare, stratified_subset
 from common.runs.training import cross_entropy, outcome, processor, share, stop_reason, train
@@ -89,6 +89,7 @@ SCHEMA = {
     },
     "outcome": MEASURES | {
         "epochs", "stop_reason", "epochs_to_fit", "fit_criterion", "best_test_accuracy", "best_test_epoch",
+        "online_train_accuracy",
     },
     "model": {"path", "sha256", "parameters"},
     "time": {"start_utc", "train_seconds", "evaluate_seconds"},
@@ -125,7 +126,9 @@ def test_the_history_has_a_line_per_epoch_from_the_untrained_network_on(store, f
     config = changed(framework=framework, schedule="exponential", decay=0.5)
     record = train(config, options(store))
     history = store.history(run_id(config))
-    assert all(set(line) - {"evaluate_seconds"} == MEASURES | {"epoch", "learning_rate", "seconds"} for line in history)
+    names = MEASURES | {"epoch", "learning_rate", "seconds"}
+    assert set(history[0]) == names
+    assert all(set(line) == names | {"evaluate_seconds", "online_train_accuracy"} for line in history[1:])
     assert [line["epoch"] for line in history] == [0, 1, 2, 3]
     assert [line["learning_rate"] for line in history] == [None, 0.01, 0.005, 0.0025]
     assert history[0]["train_loss"] > 2 > history[-1]["train_loss"]
@@ -139,7 +142,7 @@ def test_every_epoch_is_trained_at_the_schedules_learning_rate(store, monkeypatc
 
     def recorded(self, plan, learning_rate):
         rates.append(learning_rate)
-        train_epoch(self, plan, learning_rate)
+        return train_epoch(self, plan, learning_rate)
 
     monkeypatch.setattr(trainer, "train_epoch", recorded)
     train(changed(framework=framework, schedule="exponential", decay=0.5), options(store))
@@ -180,7 +183,7 @@ def test_losses_and_accuracies_are_those_of_the_saved_model_without_penalty(stor
 def test_what_was_not_measured_is_null(store):
     result = train(BASE, options(store))["outcome"]
     nulls = {name for name, value in result.items() if value is None}
-    assert nulls == {"train_accuracy_corrupted", "validation_accuracy", "epochs_to_fit"}
+    assert nulls == {"train_accuracy_corrupted", "validation_accuracy", "epochs_to_fit", "online_train_accuracy"}
     assert result["train_accuracy_untouched"] == result["train_accuracy"] == result["train_accuracy_true_labels"]
 
 
@@ -253,7 +256,21 @@ def test_a_diverged_run_ends_at_once_and_is_recorded_with_nulls(store, framework
     assert store.done(config) == record == train(config, options(store))
 
 
-AUGMENTED = {"random_crop": True, "flip": True, "dataset": "digits"}
+AUGMENTED = {"random_crop": True, "flip": True, "rotation": 25.0, "dataset": "digits"}
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("changes", [{"random_crop": True}, {"flip": True}, {"rotation": 180.0}], ids=str)
+def test_augmented_runs_keep_the_accuracy_on_what_they_were_trained_on(store, framework, changes):
+    config = changed(framework=framework, epochs=2, **changes)
+    outcome, history = train(config, options(store))["outcome"], store.history(run_id(config))
+    online = [line["online_train_accuracy"] for line in history[1:]]
+    assert all(0 < share < 1 and share * 200 == pytest.approx(round(share * 200)) for share in online)
+    assert online[0] < online[1] == outcome["online_train_accuracy"]
+    # Another network on other images than those of the evaluation.
+    assert online != [line["train_accuracy"] for line in history[1:]]
+
+
 RESUMED = [
     {"optimizer": "sgd", "weight_decay": 0.01, "schedule": "exponential", "decay": 0.7, **AUGMENTED},
     {"optimizer": "adam", "learning_rate": 1e-3, "weight_decay": 0.01, "schedule": "steps", "decay_epochs": (2, 5)},
@@ -265,8 +282,9 @@ RESUMED = [
     [
         *({"framework": name, **changes} for name, changes in itertools.product(FRAMEWORKS, RESUMED)),
         {"framework": "torch", "precision": "bfloat16", **RESUMED[0]},
+        *({"framework": name, "model": "mlp3", "dropout": 0.5, **RESUMED[0]} for name in FRAMEWORKS),
     ],
-    ids=lambda changes: "-".join(str(changes.get(name)) for name in ("framework", "optimizer", "precision")),
+    ids=lambda changes: "-".join(str(changes.get(name)) for name in ("framework", "optimizer", "precision", "dropout")),
 )
 def test_an_interrupted_run_goes_on_to_the_same_bits(tmp_path, monkeypatch, trained_epochs, weights_sha256, changes):
     config = changed(epochs=6, **CORRUPTED, **changes)
@@ -328,6 +346,16 @@ def test_a_spoilt_checkpoint_is_one_line_and_stays_until_it_is_deleted(store, ch
     assert checkpoint.read_bytes() == content and store.record(run_id(BASE)) is None and trained_epochs == []
     checkpoint.unlink()
     assert train(BASE, options(store))["outcome"]["epochs"] == 3 and trained_epochs == [0, 1, 2]
+
+
+def test_a_checkpoint_of_before_the_added_fields_goes_on(store, checkpoint, trained_epochs):
+    arrays = dict(np.load(checkpoint))
+    content = json.loads(arrays["json"].tobytes())
+    content["config"] = {name: value for name, value in content["config"].items() if name not in ADDED}
+    np.savez(checkpoint, **arrays | {"json": np.frombuffer(json.dumps(content).encode(), np.uint8)})
+    trained_epochs.clear()
+    train(BASE, options(store))
+    assert trained_epochs == [2]
 
 
 def test_a_checkpoint_of_another_config_is_left_aside(store, checkpoint, trained_epochs):
