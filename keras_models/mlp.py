@@ -10,7 +10,7 @@ def mlp(input_shape, num_classes, widths, dropout=0.0):
     for number, width in enumerate(widths, 1):
         x = keras.layers.Dense(width, activation="relu", name=f"fc{number}")(x)
         if dropout:
-            x = keras.layers.Dropout(dropout, name=f"fc{number}-dropout")(x)
+            x = keras.layers.Dropout(dropout, seed=0, name=f"fc{number}-dropout")(x)
     return keras.Model(inputs, keras.layers.Dense(num_classes, name="logits")(x))
 
 

@@ -64,22 +64,22 @@ class Trainer:
     def train_epoch(self, plan, learning_rate):
         """One pass over the training set in the plan's order; accuracy on its augmented examples, if they are."""
         self._set_learning_rate(learning_rate)
-        self.step.reset_metrics()
-        for index, layer in enumerate(
-            layer for layer in self.trained.layers if isinstance(layer, keras.layers.Dropout)
-        ):
-            layer.seed_generator.state.assign([plan.dropout_seed, index])
+        dropouts = [layer for layer in self.trained.layers if isinstance(layer, keras.layers.Dropout)]
+        for index, layer in enumerate(dropouts):  # a state is a seed and a count of steps; torch adds them up
+            layer.seed_generator.state.assign([(plan.dropout_seed + index * 2**20) % 2**31, 0])
         for start in range(0, len(plan.order), self.config.batch_size):
             part = slice(start, start + self.config.batch_size)
             chosen = plan.order[part]
             drawn = {"offsets": plan.offsets, "flips": plan.flips, "angles": plan.angles}
             drawn = {name: self._place(array[part]) for name, array in drawn.items() if array is not None}
-            logs = self.step.train_on_batch(
-                {"images": self.images[chosen], **drawn}, self.labels[chosen], return_dict=True
-            )
+            batch = {"images": self.images[chosen], **drawn}, self.labels[chosen]
+            if start:  # what `train_on_batch` calls, without its checks and with metrics that go on
+                logs = self.step.train_function([(*batch, None)])
+            else:
+                logs = self.step.train_on_batch(*batch, return_dict=True)
         if self.trained is not self.model:
             self.model.set_weights(self.trained.get_weights())
-        return float(logs["accuracy"]) if self.config.augmented else None
+        return float(ops.convert_to_numpy(logs["accuracy"])) if self.config.augmented else None
 
     def _set_learning_rate(self, learning_rate):
         """Keras keeps the learning rate inside the momentum; rescaled, it follows PyTorch's rule."""

@@ -233,9 +233,9 @@ def trained(name, seed, **fields):
     ids=str,
 )
 def test_20_steps_give_the_same_weights_and_moving_statistics(few_channels, name, fields):
-    # Where rounding decides whether a ReLU is on, two runs part for good: with so few units that happens to one seed
-    # in ten. No seed agrees by chance.
-    for seed in range(5):
+    # Where rounding decides whether a ReLU is on, two runs part for good, faster with batch norm over 16 images: up to
+    # half of the seeds, though units are few. No seed agrees by chance.
+    for seed in range(8):
         (initial, expected), (_, weights) = trained(name, seed, **fields)
         assert set(weights) == set(expected)  # in another order: Keras sorts layers by depth
         differences = {key: difference(weights[key], array) for key, array in expected.items()}

@@ -1,10 +1,14 @@
 """What is published comes from committed records, and is what those records say today."""
 
+import html
+import re
 import sys
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
+from common.report.tables import Table
 from common.runs.config import as_dict, from_dict, run_id
 from common.runs.store import PUBLISHED, Store, all_records
 
@@ -32,15 +36,34 @@ def test_every_record_is_of_clean_code_and_under_its_own_id(records):
         assert Store(PUBLISHED).history(record["run_id"])[-1]["epoch"] == record["outcome"]["epochs"]
 
 
-def test_every_table_is_what_the_records_say(report, records):
-    readouts = {record["run_id"]: Store(PUBLISHED).readout(record["run_id"]) for record in records}
-    for name, table in report.tables(records, readouts).items():
+@pytest.fixture(scope="module")
+def items(report, records):
+    """Tables, figures and text of the page by heading and name."""
+    return report.sections(records, Store(PUBLISHED))
+
+
+def test_every_table_is_what_the_records_say(items):
+    page = (PUBLISHED / "index.html").read_text()
+    tables = {name: item for made in items.values() for name, item in made.items() if isinstance(item, Table)}
+    assert {path.stem for path in (PUBLISHED / "tables").iterdir()} == set(tables)
+    for name, table in tables.items():
         assert (PUBLISHED / "tables" / f"{name}.md").read_text() == table.markdown()
         assert (PUBLISHED / "tables" / f"{name}.csv").read_text() == table.csv()
-        assert table.html() in (PUBLISHED / "index.html").read_text()
+        assert table.html() in page
+
+
+def test_the_page_has_every_section_with_its_text_and_figures(items):
+    page = (PUBLISHED / "index.html").read_text()
+    headings = [html.escape(heading) for heading in items]
+    assert re.findall("<h2>(.*)</h2>", page) == headings
+    pictures = {name for made in items.values() for name, item in made.items() if isinstance(item, Figure)}
+    assert {path.stem for path in (PUBLISHED / "figures").iterdir()} == pictures
+    assert page.count("data:image/png;base64,") == len(pictures) > 0
+    for made in items.values():
+        assert all(html.escape(item) in page for item in made.values() if isinstance(item, str))
 
 
 def test_the_readme_holds_the_table_of_the_records(report, records):
     text = (ROOT / "README.md").read_text()
-    table = report.readme_table(report.table_targets(), records)
+    table = report.readme_table(report.TARGETS, records)
     assert report.fill_readme(text, table.markdown()) == text and table.markdown() in text

@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 
 from common.report.claims import load_targets
-from common.runs import training
+from common.runs import sweep, training
 
 ROOT = Path(__file__).parents[1]
-SCRIPTS = sorted(path.name for path in (ROOT / "experiments").glob("*.py"))
+SCRIPTS = sorted(path.name for path in (ROOT / "experiments").glob("*.py") if path.name != "configs.py")
 SINGLE = [name for name in SCRIPTS if name.startswith(("mlp1_", "mlp3_"))]
+ROWS = [name for name in SCRIPTS if name.startswith(("alexnet_", "inception_", "wide_"))]
+ROWS.remove("alexnet_first_layer_filters.py")
+PUBLISHED = [t for name in ("zhang_mlp", "zhang_cifar10") for t in load_targets(name) if t["source"] == "Table 1"]
 
 
 @pytest.fixture
@@ -55,9 +58,60 @@ def test_a_script_of_one_run_lists_trains_draws_and_is_done(script, tmp_path, mo
     assert script(name, "--list", *arguments)[1].startswith("done")
 
 
-@pytest.mark.parametrize(
-    "target", [t for t in load_targets("zhang_mlp") if t["source"] == "Table 1"], ids=lambda t: t["id"]
-)
+@pytest.mark.parametrize("name", ROWS)
+def test_a_script_of_one_row_is_short_and_has_two_sizes(script, name, tmp_path):
+    assert len((ROOT / "experiments" / name).read_text().splitlines()) <= 15
+    runs = {script(name, "--list", "--preset", size, "--output-dir", tmp_path)[1] for size in ("paper", "small")}
+    assert len(runs) == 2 and all(text.startswith("missing") and "1 runs" in text for text in runs)
+
+
+@pytest.mark.parametrize("name", ["alexnet_weight_decay_random_crop.py", "wide_resnet_random_labels.py"])
+def test_a_script_of_one_row_trains(script, name, tmp_path):
+    status, text = script(name, "--smoke", "--preset", "small", "--output-dir", tmp_path)
+    assert status == 0 and "training accuracy" in text
+
+
+def test_flags_that_contradict_a_preset_are_refused(script, tmp_path):
+    arguments = ["inception_true_labels.py", "--preset", "small", "--output-dir", tmp_path]
+    assert script(*arguments, "--train-size", "5000")[0] == 2
+    assert script(*arguments, "--train-size", "2000", "--list")[0] == 0
+    assert script("batch_norm_and_early_stopping.py", "--batch-norm-momentum", "0.5", "--list")[0] == 0
+    assert script("batch_norm_and_early_stopping.py", "--model", "alexnet", "--list")[0] == 2
+    assert script("inception_true_labels.py", "--preset", "large")[0] == 2
+
+
+STUDIES = {
+    "randomization_learning_curves.py": (5, ("training_loss.png", "epochs_to_fit.md", "claims.md")),
+    "batch_norm_and_early_stopping.py": (2, ("accuracy.png", "claims.md")),
+    "alexnet_first_layer_filters.py": (2, ("filters.png",)),
+    "regularized_random_labels.py": (6, ("table.md",)),
+}
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_study_trains_its_runs_and_writes_what_they_show(script, name, tmp_path):
+    runs, made = STUDIES[name]
+    arguments = ["--preset", "small", "--smoke", "--workers", "2", "--output-dir", tmp_path]
+    assert f"{runs} runs" in script(name, "--list", *arguments)[1]
+    assert script(name, *arguments)[0] == 0
+    assert {path.name for path in (tmp_path / name.removesuffix(".py")).iterdir()} >= set(made)
+    assert f"{runs} runs, about 0 minutes" in script(name, "--list", *arguments)[1]
+
+
+def test_two_studies_share_their_runs(script, tmp_path, monkeypatch):
+    arguments = ["--models", "mlp1", "--fractions", "0", "1", "--smoke", "--output-dir", tmp_path]
+    assert script("convergence_slowdown.py", *arguments)[0] == 0
+    monkeypatch.setattr(sweep, "child", None)
+    assert script("generalization_error_growth.py", *arguments)[0] == 0
+    assert (tmp_path / "generalization_error_growth" / "test_error.png").exists()
+
+
+def test_everything_of_zhang_is_reproduced_by_one_command(script, tmp_path):
+    text = script("reproduce_zhang.py", "--list", "--output-dir", tmp_path)[1]
+    assert text.count("missing") == len(set(text.splitlines())) - 1 == 55
+
+
+@pytest.mark.parametrize("target", PUBLISHED, ids=lambda t: t["id"])
 def test_the_docstring_quotes_the_published_number(target):
     doc = (ROOT / "experiments" / f"{target['model']}_{target['setting']}.py").read_text().split('"""')[1]
     quantity = {"train_accuracy": "training accuracy", "test_accuracy": "test accuracy"}[target["quantity"]]
@@ -93,6 +147,13 @@ def test_demo_makes_one_self_contained_page(script, tmp_path):
 def test_the_six_scripts_are_what_is_reproduced(script, tmp_path):
     status, text = script("reproduce_mlps.py", "--list", "--output-dir", tmp_path)
     assert status == 0 and text.count("missing") == 24
+
+
+def test_benchmark_of_convolutions_compares_with_the_usual_loop(script, tmp_path):
+    arguments = ["--smoke", "--model", "alexnet", "--repeats", "1", "--output-dir", tmp_path]
+    status, text = script("benchmark_training.py", *arguments)
+    assert status == 0 and text.count("at least") == 2 and (tmp_path / "benchmark_training").exists()
+    assert script("benchmark_training.py", "--model", "mlp9", "--output-dir", tmp_path)[0] == 2
 
 
 def test_benchmark_prints_every_ratio(script, tmp_path):

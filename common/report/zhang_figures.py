@@ -132,7 +132,7 @@ def filter_grids(kernels: Mapping[str, NDArray[np.floating[Any]]], title: str) -
     figure, panels = new_figure(title, (3.8 * len(kernels), 4.3), (1, len(kernels)))
     figure.set_layout_engine("constrained", wspace=0.06)
     for axes, (name, array) in zip(panels, kernels.items(), strict=True):
-        axes.imshow(_grid(np.asarray(array, dtype=np.float64)), cmap="gray", interpolation="nearest")
+        axes.imshow(_grid(np.asarray(array, dtype=np.float64)), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         axes.set_title(name, fontsize=10)
         axes.set_axis_off()
     return figure

@@ -67,7 +67,7 @@ class Store:
         return {record["run_id"]: self.history(record["run_id"]) for record in records}
 
     def arrays(self, name: str) -> dict[str, NDArray[Any]]:
-        """What `training.arrays` keeps of a run."""
+        """Per-example values of a run and, where it has convolutions, its first layer's filters."""
         with np.load(self.folder(name) / "arrays.npz") as file:
             return dict(file)
 

@@ -79,7 +79,8 @@ def loop(config: Config, options: Options, task: Task, trainer: Trainer, store: 
     checkpoint = store.folder(run_id(config)) / "checkpoint.npz"
     history = [] if options.force else restore(checkpoint, config, trainer)
     if not history:
-        history = [{"epoch": 0, "learning_rate": None, "seconds": 0.0, **measure(trainer, task)}]
+        started = {"epoch": 0, "learning_rate": None, "seconds": 0.0}
+        history = [started | measure(trainer, task) | {"online_train_accuracy": None}]
     side = crop_side(task.image_shape, config.crop)
     with Progress(config, options, store.folder(run_id(config))) as progress:
         while not (reason := stop_reason(config, history)):

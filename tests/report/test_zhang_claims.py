@@ -6,9 +6,10 @@ from common.report.zhang import corruption_rows
 from common.report.zhang_claims import (
     batch_norm_findings,
     convergence_findings,
-    corruption_findings,
     early_stopping_findings,
+    error_findings,
     findings,
+    slowdown_findings,
 )
 
 
@@ -77,7 +78,8 @@ def test_orders_are_judged_on_reduced_runs_apart_from_the_others(zhang):
 
 def test_growth_with_corruption(zhang):
     records, histories = zhang.figures_1b_1c(train_n=3000, train_size=3000)
-    found = corruption_findings(corruption_rows(records, histories))
+    rows = corruption_rows(records, histories)
+    found = [*slowdown_findings(rows), *error_findings(rows)]
     assert [(f.source, f.subject, f.n, f.verdict) for f in found] == [
         (f"Figure {figure}", model, "3 of 3 seeds", "confirmed")
         for figure in ("1b", "1c")
@@ -96,7 +98,7 @@ def test_growth_that_is_not_there(zhang):
             row["epochs"] = 100 - row["epochs"]
         elif row["corruption_fraction"] == 1:
             row["test_error_corrupted_labels"] = None
-    found = {(f.source, f.subject): f for f in corruption_findings(rows)}
+    found = {(f.source, f.subject): f for f in (*slowdown_findings(rows), *error_findings(rows))}
     assert (found["Figure 1b", "mlp1"].n, found["Figure 1b", "mlp1"].verdict) == ("1 of 2 seeds", "not confirmed")
     assert (found["Figure 1c", "mlp1"].n, found["Figure 1c", "mlp1"].verdict) == (
         "1 of 1 seeds, 1 not measured", "confirmed"
@@ -113,7 +115,9 @@ def test_other_models_are_judged_where_they_have_three_fractions(zhang):
         record["run_id"] += "3"
 
     def subjects(runs):
-        return [f.subject for f in corruption_findings(corruption_rows(runs, histories)) if f.source == "Figure 1b"]
+        found = slowdown_findings(corruption_rows(runs, histories))
+        assert {f.source for f in found} == {"Figure 1b"}
+        return [f.subject for f in found]
 
     assert subjects([*records, *others]) == ["inception", "alexnet", "mlp1", "mlp3"]
     assert subjects([*records, *others[:2]]) == ["inception", "alexnet", "mlp1"]

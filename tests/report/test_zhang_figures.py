@@ -152,10 +152,21 @@ def test_filters_are_scaled_one_by_one():
     assert png(figure).startswith(b"\x89PNG")
 
 
+def test_filters_of_grey_images_are_grey():
+    kernels = np.zeros((2, 2, 1, 2), np.float32)
+    kernels[0, 0, 0, 0], kernels[1, 1, 0, 0] = -3, 5
+    (axes,) = filter_grids({"true labels": kernels}, "Title").axes
+    shown = np.squeeze(axes.images[0].get_array())
+    assert (
+        shown[:, :2].tolist() == [[0, 3 / 8], [3 / 8, 1]] and (shown[:, 2] == 1).all() and (shown[:, 3:] == 0.5).all()
+    )
+    assert axes.images[0].get_cmap().name == "gray" and axes.images[0].get_clim() == (0, 1)
+
+
 @pytest.mark.parametrize(
     "kernels",
-    [{}, {"a": np.zeros((5, 5, 1, 8))}, {"a": np.zeros((5, 5, 3))}, {"a": np.zeros((5, 5, 3, 0))},
-     {"a": np.full((5, 5, 3, 2), np.nan)}],
+    [{}, {"a": np.zeros((5, 5, 2, 8))}, {"a": np.zeros((5, 5, 4, 8))}, {"a": np.zeros((5, 5, 3))},
+     {"a": np.zeros((5, 5, 3, 0))}, {"a": np.full((5, 5, 3, 2), np.nan)}],
 )  # fmt: skip
 def test_wrong_kernels_are_refused(kernels):
     with pytest.raises(ValueError, match="kernels must .*Received:"):

@@ -1,0 +1,90 @@
+"""What the PyTorch trainer does on a GPU alone; what can be is tested without one."""
+
+import numpy as np
+import pytest
+import torch
+
+from common.data.epochs import draw
+from common.runs.config import Config
+from torch_models.trainer import Trainer, set_learning_rate
+
+SHAPE, N = (8, 8, 3), 70
+with_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+
+
+def make(device="cpu", **fields):
+    config = Config(**{"model": "inception", "framework": "torch", "batch_size": 32, "flip": True, **fields})
+    trainer, generator = Trainer(config, SHAPE, 10, device=device), np.random.default_rng(0)
+    trainer.put(generator.integers(0, 256, (N, *SHAPE), np.uint8), generator.integers(0, 10, N))
+    return trainer
+
+
+def plan(epoch=0):
+    return draw(0, epoch, N, SHAPE, 8, False, True)
+
+
+def a_step(trainer):
+    trainer.model.train()
+    images, labels = next(trainer.batches(plan()))
+    trainer.update(images, labels)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("steps_before", [0, 1])
+def test_steps_that_warm_up_leave_no_trace(optimizer, steps_before):
+    trainer = make(optimizer=optimizer)
+    for _ in range(steps_before):
+        a_step(trainer)
+    weights, state, correct = trainer.get_weights(), trainer.get_optimizer_state(), int(trainer.correct)
+    with trainer.unchanged():
+        a_step(trainer)
+        assert any((array != weights[name]).any() for name, array in trainer.get_weights().items())
+    for name, array in trainer.get_weights().items():
+        np.testing.assert_array_equal(array, weights[name])
+    for name, array in trainer.get_optimizer_state().items():
+        np.testing.assert_array_equal(array, state.get(name, np.zeros_like(array)))
+    assert int(trainer.correct) == correct and len(trainer.get_optimizer_state()) > 0
+
+
+@pytest.mark.parametrize("method", ["update", "prepare"])
+def test_too_little_memory_is_one_line_with_what_to_change(monkeypatch, method):
+    def full(*arguments, **named):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+    trainer = make(batch_size=64, precision="bfloat16")
+    monkeypatch.setattr(trainer, method, full)
+    with pytest.raises(
+        ValueError, match="smaller --batch-size.*Received: batch_size=64, precision='bfloat16'"
+    ) as caught:
+        trainer.train_epoch(plan(), 0.01)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_recorded_step_reads_the_learning_rate_from_the_device():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(3))], torch.tensor(0.1), fused=True)
+    rate = optimizer.param_groups[0]["lr"]
+    set_learning_rate(optimizer, 0.25)
+    assert optimizer.param_groups[0]["lr"] is rate and float(rate) == 0.25
+
+
+@with_gpu
+@pytest.mark.parametrize("fields", [{}, {"optimizer": "adam"}, {"precision": "bfloat16"}, {"dropout": 0.5}])
+def test_recorded_steps_are_the_steps(fields):
+    recorded, stepped = make("cuda", **fields), make("cuda", **fields)
+    stepped.set_weights(recorded.get_weights())
+    stepped.replay = stepped.update
+    for epoch in range(2):
+        assert recorded.train_epoch(plan(epoch), 0.01) == stepped.train_epoch(plan(epoch), 0.01)
+    assert set(recorded.recordings) == {32, N % 32}
+    for name, array in recorded.get_weights().items():
+        np.testing.assert_allclose(array, stepped.get_weights()[name], rtol=1e-4, atol=1e-5)
+
+
+@with_gpu
+def test_the_same_seed_gives_the_same_bits_on_a_gpu():
+    first, second = make("cuda"), make("cuda")
+    second.set_weights(first.get_weights())
+    for trainer in (first, second):
+        trainer.train_epoch(plan(), 0.01)
+    for name, array in first.get_weights().items():
+        np.testing.assert_array_equal(array, second.get_weights()[name])
