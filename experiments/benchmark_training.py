@@ -5,9 +5,8 @@ Targets:   MLP 3x512: an epoch costs at most 1.4 times its matrix products alone
            where ours uses bfloat16; for data and augmentation alone, without the model, at least 15 times.
            Small AlexNet, small Inception: the usual loop (channels first) takes at least 1.8 times as long as ours in
            bfloat16, and no less in float32. On an H200 in bfloat16 an epoch of 50,000 takes 0.3 s and 1.0 s at most
-Measured:  results/published/benchmark_training/{active,passive}.md; with ACTIVE an epoch costs 1.5 (PyTorch)
-           and 1.9 (Keras) times its products; the usual loop takes 1.7, 2.5, in bfloat16 3.6 times as long, data 14.8
-Run:       python experiments/benchmark_training.py [--model inception] [--repeats 5] [--wait-policy ACTIVE]
+Measured:  results/published/benchmark_training/*.md, with processor and threads
+Run:       python experiments/benchmark_training.py [--model inception] [--repeats 5] [--threads 2]
 Result:    a table on standard output and under results/benchmark_training/: medians of repeats that take turns
 Time:      about 8 minutes a model on two cores; nothing else may run on the machine
 """
@@ -50,8 +49,6 @@ class Benchmark:
     """What is trained."""
     repeats: int = 5
     """Times each part is measured."""
-    wait_policy: str = os.environ.get("OMP_WAIT_POLICY", "PASSIVE")
-    """OMP_WAIT_POLICY of the measured processes: PASSIVE as in the suite's runs, or ACTIVE."""
 
 
 def data(examples):
@@ -216,7 +213,7 @@ def serve(model, examples, name):
 @contextlib.contextmanager
 def servers(benchmark, threads, examples):
     """A process for each framework and one for the usual loop."""
-    environment = os.environ | MEMORY | thread_environment(threads) | {"OMP_WAIT_POLICY": benchmark.wait_policy}
+    environment = os.environ | MEMORY | thread_environment(threads)
     command = [sys.executable, __file__, "serve", benchmark.model, str(examples)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
     started = {name: subprocess.Popen([*command, name], env=environment, **pipes) for name in served(benchmark.model)}
@@ -270,6 +267,14 @@ def ratios(model, seconds):
         yield [f"{above} / {below}", *numbers, f"{word} {bound:g}", "yes" if holds else "no"]
 
 
+def waiting(threads):
+    """How idle OpenMP threads wait, by the variables that say so."""
+    names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+    return ", ".join(
+        f"{name}={value}" for name, value in (os.environ | thread_environment(threads)).items() if name in names
+    )
+
+
 def main():
     arguments = parse(__doc__, benchmark=Benchmark(), options=Options())
     benchmark, options = arguments.benchmark, arguments.options
@@ -283,7 +288,7 @@ def main():
     seconds, memory = measure(benchmark, threads, examples)
     peaks = ", ".join(f"{name} {gigabytes:.2f} GB" for name, gigabytes in memory.items())
     note = (
-        f"{examples} images, {processor()}, {threads} threads, OMP_WAIT_POLICY={benchmark.wait_policy}, "
+        f"{examples} images, {processor()}, {threads} threads, {waiting(threads)}, "
         f"medians of {benchmark.repeats}. Peak memory: {peaks}"
     )
     table = Table(
@@ -292,7 +297,7 @@ def main():
         list(ratios(benchmark.model, seconds)),
         note,
     )
-    table.save(Store.of(options).results / "benchmark_training" / f"{benchmark.model}_{benchmark.wait_policy.lower()}")
+    table.save(Store.of(options).results / "benchmark_training" / benchmark.model)
     print(table.markdown())
 
 

@@ -12,10 +12,11 @@ def thread_environment(threads: int) -> dict[str, str]:
     """Variables for a process with this many threads; waiting threads soon yield, since cores may be shared.
 
     GNU OpenMP's threads spin a few microseconds first: alone nearly as fast as spinning without end, and hardly slower
-    than yielding at once where another process wants the cores.
+    than yielding at once where another process wants the cores. A policy that the environment sets stays alone.
     """
     variables = {name: str(threads) for name in NAMES}
-    variables |= {name: os.environ.get(name, default) for name, default in WAITING.items()}
+    if "OMP_WAIT_POLICY" not in os.environ:
+        variables |= WAITING
     return variables | ({"TF_NUM_INTEROP_THREADS": "1"} if threads == 1 else {})
 
 

@@ -265,6 +265,7 @@ def environment(config: Config, trainer: Trainer) -> Record:
         "processor": processor(),
         "threads": int(os.environ["OMP_NUM_THREADS"]),
         "omp_wait_policy": os.environ["OMP_WAIT_POLICY"],
+        "gomp_spincount": os.environ.get("GOMP_SPINCOUNT"),
         **trainer.description,
     }
 

@@ -81,7 +81,7 @@ SCHEMA = {
     "code": {"commit", "dirty"},
     "environment": {
         "python", "framework", "framework_version", "keras_backend", "numpy", "platform", "processor", "device",
-        "threads", "omp_wait_policy",
+        "threads", "omp_wait_policy", "gomp_spincount",
     },
     "data": {
         "name", "sha256", "train_n", "validation_n", "test_n", "corruption_rule", "corruption_requested",
