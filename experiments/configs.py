@@ -8,10 +8,13 @@ default coefficient for each model"): 4e-5 for Inception, as in TensorFlow's; 5e
 from dataclasses import dataclass
 from itertools import product
 
-from common.cli import run
+from common.cli import Study, run
+from common.report.claims import load_targets
+from common.report.tables import published_table
 from common.runs.config import Config
 
 BASE = Config(framework="torch", epochs=70)
+TARGETS = [target for name in ("zhang_cifar10", "zhang_mlp") for target in load_targets(name)]
 
 MODELS = {
     "inception": {"model": "inception", "learning_rate": 0.1},
@@ -90,6 +93,22 @@ class Seeds:
     def runs(self, preset):
         """Fields of every run, seed by seed, so that whatever is done first is a whole set."""
         return [{"seed": seed, **row} for seed, row in product(self.seeds, self.rows(preset))]
+
+
+@dataclass(frozen=True)
+class Rows(Seeds):
+    """A run for each row of a table."""
+
+    def rows(self, preset):
+        rows = dict.fromkeys((target["model"], target["setting"]) for target in self.targets)
+        return [fields(*row, preset) for row in rows]
+
+
+def table_study(name, source):
+    """The study of one of the paper's tables: published against measured."""
+    targets = [target for target in TARGETS if target["source"] == source]
+    grid = type("Rows", (Rows,), {"targets": targets})()
+    return Study(name, grid, BASE, lambda records, store: {"table": published_table(targets, records)})
 
 
 @dataclass(frozen=True)

@@ -9,31 +9,9 @@ Time:      made for a GPU; --list estimates it where like runs are on record
 Deviations: the paper states neither epochs, initial weights nor weight decay: experiments/configs.py says ours
 """
 
-from dataclasses import dataclass
+from configs import table_study
 
-from common.cli import Study
-from common.report.claims import load_targets
-from common.report.tables import published_table
-from configs import BASE, Seeds, fields
-
-TARGETS = [t for name in ("zhang_cifar10", "zhang_mlp") for t in load_targets(name) if t["source"] == "Table 1"]
-
-
-@dataclass(frozen=True)
-class Rows(Seeds):
-    """Table 1."""
-
-    def rows(self, preset):
-        rows = dict.fromkeys((target["model"], target["setting"]) for target in TARGETS)
-        return [fields(*row, preset) for row in rows]
-
-
-def report(records, store):
-    """The table, published against measured."""
-    return {"table": published_table(TARGETS, records)}
-
-
-STUDY = Study("explicit_regularization", Rows(), BASE, report)
+STUDY = table_study("explicit_regularization", "Table 1")
 
 if __name__ == "__main__":
     STUDY.main(__doc__)

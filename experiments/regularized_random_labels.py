@@ -10,31 +10,9 @@ Deviations: with augmentation training accuracy is that of the augmented example
            how many epochs, and the coefficients, the paper does not say: experiments/configs.py says ours
 """
 
-from dataclasses import dataclass
+from configs import table_study
 
-from common.cli import Study
-from common.report.claims import load_targets
-from common.report.tables import published_table
-from configs import BASE, Seeds, fields
-
-TARGETS = [t for name in ("zhang_cifar10", "zhang_mlp") for t in load_targets(name) if t["source"] == "Table 4"]
-
-
-@dataclass(frozen=True)
-class Rows(Seeds):
-    """Table 4."""
-
-    def rows(self, preset):
-        rows = dict.fromkeys((target["model"], target["setting"]) for target in TARGETS)
-        return [fields(*row, preset) for row in rows]
-
-
-def report(records, store):
-    """The table, published against measured."""
-    return {"table": published_table(TARGETS, records)}
-
-
-STUDY = Study("regularized_random_labels", Rows(), BASE, report)
+STUDY = table_study("regularized_random_labels", "Table 4")
 
 if __name__ == "__main__":
     STUDY.main(__doc__)
