@@ -20,9 +20,10 @@ from common.errors import check_choice
 from common.report import figures
 from common.report.tables import Table
 from common.runs import sweep
-from common.runs.config import CHOICES, Config, Options, choice, overlay, run_id, smoke
+from common.runs.config import Config, Options, overlay, run_id, smoke
 from common.runs.store import PUBLISHED, Record, Store, read_record
 
+PRESETS = ("paper", "small")
 Fields = Mapping[str, Any]
 Report = Callable[[Sequence[Record], Store], Mapping[str, Table | Figure]]
 
@@ -77,11 +78,11 @@ def one_line_errors() -> Iterator[None]:
 class Preset:
     """Size of an experiment."""
 
-    preset: Annotated[str, choice("preset")] = "paper"
+    preset: Annotated[str, tyro.conf.arg(metavar="|".join(PRESETS))] = "paper"
     """paper: the published size; small: a subset for two cores, which shows orders and not the published numbers."""
 
     def __post_init__(self) -> None:
-        check_choice("preset", self.preset, CHOICES["preset"])
+        check_choice("preset", self.preset, PRESETS)
 
 
 def run(doc: str | None, config: Config, small: Fields | None = None) -> None:

@@ -95,20 +95,16 @@ class Seeds:
         return [{"seed": seed, **row} for seed, row in product(self.seeds, self.rows(preset))]
 
 
-@dataclass(frozen=True)
-class Rows(Seeds):
-    """A run for each row of a table."""
-
-    def rows(self, preset):
-        rows = dict.fromkeys((target["model"], target["setting"]) for target in self.targets)
-        return [fields(*row, preset) for row in rows]
-
-
 def table_study(name, source):
-    """The study of one of the paper's tables: published against measured."""
+    """The study of one of the paper's tables: a run for each row, published against measured."""
     targets = [target for target in TARGETS if target["source"] == source]
-    grid = type("Rows", (Rows,), {"targets": targets})()
-    return Study(name, grid, BASE, lambda records, store: {"table": published_table(targets, records)})
+
+    class Rows(Seeds):
+        def rows(self, preset):
+            rows = dict.fromkeys((target["model"], target["setting"]) for target in targets)
+            return [fields(*row, preset) for row in rows]
+
+    return Study(name, Rows(), BASE, lambda records, store: {"table": published_table(targets, records)})
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import explicit_regularization
 import generalization_error_growth
 import randomization_learning_curves
 import regularized_random_labels
-from common.cli import one_line_errors, parse, save
+from common.cli import PRESETS, one_line_errors, parse, save
 from common.files import write
 from common.report import figures, html
 from common.report.comparison import comparison_table
@@ -67,7 +67,7 @@ def sections(records, store):
 def studies(records, store):
     """Each study at each size, in each framework and precision, over the seeds of which half of its runs are there."""
     known = {record["run_id"]: record for record in records}
-    kinds = product(FIGURES, *(CHOICES[name] for name in ("preset", "framework", "precision")))
+    kinds = product(FIGURES, PRESETS, CHOICES["framework"], CHOICES["precision"])
     for study, preset, framework, precision in kinds:
         base = replace(study.default, framework=framework, precision=precision)
         sets = [study.configs(base, replace(study.grid, seeds=(seed,)), preset) for seed in SEEDS]
@@ -104,9 +104,9 @@ def command(model, setting):
 
 def readme_table(targets, records):
     """The measured ones of the published numbers: source, command, published, measured in each framework."""
-    rows = []
+    rows, whole = [], [record for record in records if full_size(record)]
     for target in targets:
-        table = published_table([target], [record for record in records if full_size(record)])
+        table = published_table([target], whole)
         found = {row[5]: dict(zip(table.columns, row, strict=True)) for row in table.rows}
         measured = []
         for name in FRAMEWORKS.values():

@@ -32,7 +32,6 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "optimizer": ("sgd", "adam"),
     "schedule": ("constant", "exponential", "steps"),
     "precision": ("float32", "bfloat16"),
-    "preset": ("paper", "small"),
 }
 
 
@@ -118,8 +117,7 @@ class Config:
             if field.type in ("float", "float | None") and isinstance(value := getattr(self, field.name), int):
                 object.__setattr__(self, field.name, float(value))
         for name, allowed in CHOICES.items():
-            if hasattr(self, name):
-                check_choice(name, getattr(self, name), allowed)
+            check_choice(name, getattr(self, name), allowed)
         for name, holds, rule in self._rules():
             if not holds:
                 raise ValueError(f"{name} must be {rule}. Received: {name}={getattr(self, name)!r}")
