@@ -4,9 +4,10 @@ Targets:   MLP 3x512: an epoch costs at most 1.4 times its matrix products alone
            loop (torchvision transforms, DataLoader, eager float32) takes at least 1.7 times as long as ours, 3 times
            where ours uses bfloat16; for data and augmentation alone, without the model, at least 15 times.
            Small AlexNet, small Inception: the usual loop (channels first) takes at least 1.8 times as long as ours in
-           bfloat16, and no less in float32. On an H200 in bfloat16 an epoch of 50,000 takes 0.3 s and 1.0 s at most
+           bfloat16, and no less in float32. With --device cuda: in bfloat16 on one H200 an epoch of 50,000 images
+           takes 0.3 s (AlexNet) and 1.0 s (Inception) at most
 Measured:  results/published/benchmark_training/*.md, with processor and threads
-Run:       python experiments/benchmark_training.py [--model inception] [--repeats 5] [--threads 2]
+Run:       python experiments/benchmark_training.py [--model inception] [--repeats 5] [--threads 2] [--device cuda]
 Result:    a table on standard output and under results/benchmark_training/: medians of repeats that take turns
 Time:      about 8 minutes a model on two cores; nothing else may run on the machine
 """
@@ -39,6 +40,7 @@ SHAPE, SIDE, CLASSES, BATCH = (32, 32, 3), 28, 10, 128
 WIDTHS = (SIDE * SIDE * 3, 512, 512, 512, CLASSES)
 LOADERS = {"workers 0": 0, "workers 2": 2}
 EXAMPLES = {"mlp3": 50_000, "alexnet": 6_400, "inception": 1_280}
+GPU_EXAMPLES, GPU_SECONDS = 50_000, {"alexnet": 0.3, "inception": 1.0}
 
 
 @dataclass(frozen=True)
@@ -267,12 +269,75 @@ def ratios(model, seconds):
         yield [f"{above} / {below}", *numbers, f"{word} {bound:g}", "yes" if holds else "no"]
 
 
+def gpu_table(model, repeats, examples=GPU_EXAMPLES, side=8192, device="cuda"):
+    """What an epoch costs on a GPU, and which share of the card's measured bfloat16 rate it reaches."""
+    import torch
+
+    from torch_models.trainer import find_device
+
+    device = find_device(device)
+    square = torch.randn(side, side, dtype=torch.bfloat16, device=device)
+    rate = 2 * side**3 / timed(lambda: torch.mm(square, square), device, repeats)
+    rows = [gpu_row(model, precision, examples, device, repeats, rate) for precision in ("float32", "bfloat16")]
+    name = torch.cuda.get_device_name() if device.type == "cuda" else processor()
+    note = (
+        f"{examples} images, {name}, torch {torch.__version__}, medians of {repeats}. The rate, measured on products "
+        f"of {side} x {side} matrices, is {rate / 1e12:.1f} TFLOP/s"
+    )
+    columns = ["precision", "seconds an epoch", "ms a step", "share of the bfloat16 rate, %", "claim", "holds"]
+    return Table(f"An epoch of {model} on a GPU", columns, rows, note)
+
+
+def gpu_row(model, precision, examples, device, repeats, rate):
+    """One precision; the operations of a step are counted as it is executed."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    config = Config(framework="torch", model=model, precision=precision)
+    trainer = importlib.import_module("torch_models.trainer").Trainer(config, SHAPE, CLASSES, device=device.type)
+    trainer.put(*data(examples))
+    with FlopCounterMode(display=False) as counter:
+        trainer.update(*next(trainer.batches(plan(config, examples))))
+    seconds = timed(lambda: trainer.train_epoch(plan(config, examples), 0.01), device, repeats)
+    share = counter.get_total_flops() / min(BATCH, examples) * examples / seconds / rate
+    numbers = Number(seconds, "ratio"), Number(1000 * seconds / len(steps(examples)), "ratio"), share
+    if model not in GPU_SECONDS or precision == "float32":
+        return [precision, *numbers, None, None]
+    bound = GPU_SECONDS[model]
+    return [precision, *numbers, f"at most {bound:g} s", "yes" if seconds <= bound else "no"]
+
+
+def timed(function, device, repeats):
+    """Median seconds after a first call that warms up."""
+    import torch
+
+    seconds = []
+    for _ in range(repeats + 1):
+        start = time.perf_counter()
+        function()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds[1:])
+
+
 def waiting(threads):
     """How idle OpenMP threads wait, by the variables that say so."""
     names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
     return ", ".join(
         f"{name}={value}" for name, value in (os.environ | thread_environment(threads)).items() if name in names
     )
+
+
+def cpu_table(benchmark, threads, examples):
+    """Ratios within one run, and the peak memory of each process."""
+    seconds, memory = measure(benchmark, threads, examples)
+    peaks = ", ".join(f"{name} {gigabytes:.2f} GB" for name, gigabytes in memory.items())
+    note = (
+        f"{examples} images, {processor()}, {threads} threads, {waiting(threads)}, "
+        f"medians of {benchmark.repeats}. Peak memory: {peaks}"
+    )
+    columns = ["ratio of", "seconds", "to seconds", "ratio", "claim", "holds"]
+    return Table(f"An epoch of {benchmark.model}", columns, list(ratios(benchmark.model, seconds)), note)
 
 
 def main():
@@ -284,20 +349,12 @@ def main():
         )
     threads = options.threads or os.cpu_count() or 1
     check_choice("model", benchmark.model, EXAMPLES)
-    examples = 256 if options.smoke else EXAMPLES[benchmark.model]
-    seconds, memory = measure(benchmark, threads, examples)
-    peaks = ", ".join(f"{name} {gigabytes:.2f} GB" for name, gigabytes in memory.items())
-    note = (
-        f"{examples} images, {processor()}, {threads} threads, {waiting(threads)}, "
-        f"medians of {benchmark.repeats}. Peak memory: {peaks}"
-    )
-    table = Table(
-        f"An epoch of {benchmark.model}",
-        ["ratio of", "seconds", "to seconds", "ratio", "claim", "holds"],
-        list(ratios(benchmark.model, seconds)),
-        note,
-    )
-    table.save(Store.of(options).results / "benchmark_training" / benchmark.model)
+    if options.device == "cuda":
+        table = gpu_table(benchmark.model, benchmark.repeats)
+    else:
+        table = cpu_table(benchmark, threads, 256 if options.smoke else EXAMPLES[benchmark.model])
+    suffix = "_gpu" * (options.device == "cuda")
+    table.save(Store.of(options).results / "benchmark_training" / f"{benchmark.model}{suffix}")
     print(table.markdown())
 
 

@@ -24,11 +24,13 @@ from common.report.tables import (
     Number,
     Table,
     cell,
+    claims_table,
     full_size,
     published_table,
     run_on,
     setting_of,
 )
+from common.report.zhang_claims import findings
 from common.runs.config import CHOICES, Options, run_id
 from common.runs.store import PUBLISHED, ROOT, Store, all_records
 from configs import TARGETS
@@ -55,7 +57,9 @@ SEEDS = range(10)
 def sections(records, store):
     """{heading: {file name: table, figure or text}}."""
     readouts = {record["run_id"]: store.readout(record["run_id"]) for record in records}
+    claims = claims_table(findings(records, store.histories(records)), "Zhang et al. (2017), CIFAR-10: statements")
     return {
+        "Claims": {"zhang_claims": claims},
         "Tables 1 and 4 of Zhang et al. (2017)": {"zhang_tables_1_and_4": published_table(TARGETS, records)},
         **dict(studies(records, store)),
         "Learning curves of full-size runs": dict(curves(records, store)),

@@ -1,5 +1,8 @@
 """What the PyTorch trainer does on a GPU alone; what can be is tested without one."""
 
+import importlib
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -65,6 +68,17 @@ def test_a_recorded_step_reads_the_learning_rate_from_the_device():
     rate = optimizer.param_groups[0]["lr"]
     set_learning_rate(optimizer, 0.25)
     assert optimizer.param_groups[0]["lr"] is rate and float(rate) == 0.25
+
+
+def test_the_benchmark_counts_a_steps_operations(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "experiments"))
+    benchmark = importlib.import_module("benchmark_training")
+    row = benchmark.gpu_row("mlp1", "bfloat16", 256, torch.device("cpu"), 1, rate=1e9)
+    # A gradient of weights and one of inputs beside each product of the forward pass; images need none.
+    products = 2352 * 512 * 2 + 512 * 10 * 3
+    assert row[3] * row[1].value * 1e9 == pytest.approx(2 * 256 * products)
+    floats, halves = benchmark.gpu_table("alexnet", 1, 128, 64, "cpu").rows
+    assert floats[4:] == [None, None] and halves[4:] in (["at most 0.3 s", "yes"], ["at most 0.3 s", "no"])
 
 
 @with_gpu
