@@ -13,11 +13,13 @@ Deviations: the layer is chosen on training examples held out from the network (
 
 import dataclasses
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
+from common.analysis.probes import MASC
 from common.analysis.readout import decode, decode_run
 from common.cli import one_line_errors, parse
 from common.report import figures
@@ -61,9 +63,9 @@ class Decoding:
 
 def read(name, decoding, options):
     """The read-out of one model file or run id."""
-    store = Store.of(options)
+    store, probes = Store.of(options), {"masc": partial(MASC, decoding.variance)}
     if name.endswith((".h5", ".pt")):
-        return decode(Path(name), decoding.given(), options, decoding.layers, decoding.variance)
+        return decode(Path(name), decoding.given(), options, decoding.layers, probes)
     if (record := store.record(name)) is None:
         raise ValueError(
             f"a model must be a .h5 or .pt file, or a run id under {store.results / 'runs'}. Received: {name}"
@@ -71,7 +73,7 @@ def read(name, decoding, options):
     config = from_dict(record["config"])
     if not decoding.given() and not decoding.layers and decoding.variance == Decoding.variance:
         return decode_run(config, options)
-    return decode(store.model_path(config), decoding.given(), options, decoding.layers, decoding.variance)
+    return decode(store.model_path(config), decoding.given(), options, decoding.layers, probes)
 
 
 def label_of(name):

@@ -6,6 +6,7 @@ import json
 import absl.logging
 import h5py
 import keras
+import numpy as np
 
 from common.files import replacing
 
@@ -32,6 +33,27 @@ class Reader:
             self._taps[layer] = keras.Model(self.model.inputs[0], output)
         outputs = keras.ops.convert_to_numpy(self._taps[layer](x, training=False))
         return outputs.reshape(len(outputs), -1).astype("float32", copy=False)
+
+
+def get_weights(model):
+    """Arrays under canonical names."""
+    return {name: to_array(variable) for name, variable in named_variables(model)}
+
+
+def set_weights(model, weights):
+    """Inverse of `get_weights`."""
+    for name, variable in named_variables(model):
+        variable.assign(weights[name])
+
+
+def named_variables(model):
+    """(canonical name, variable) for every weight of the model's layers."""
+    return [(f"{layer.name}/{variable.name}", variable) for layer in model.layers for variable in layer.weights]
+
+
+def to_array(variable):
+    """A copy: what the torch backend converts shares memory with the variable."""
+    return np.array(keras.ops.convert_to_numpy(variable))
 
 
 def save(model, path, metadata):

@@ -134,17 +134,16 @@ class Trainer:
 
     def get_weights(self):
         """Arrays under canonical names."""
-        return {name: to_array(variable) for name, variable in named_variables(self.model)}
+        return files.get_weights(self.model)
 
     def set_weights(self, weights):
         """Inverse of `get_weights`."""
         for model in (self.model, self.trained):
-            for name, variable in named_variables(model):
-                variable.assign(weights[name])
+            files.set_weights(model, weights)
 
     def get_optimizer_state(self):
         """Arrays that, with the weights, make a resumed run exact."""
-        return {str(index): to_array(variable) for index, variable in enumerate(self.step.optimizer.variables)}
+        return {str(index): files.to_array(variable) for index, variable in enumerate(self.step.optimizer.variables)}
 
     def set_optimizer_state(self, arrays):
         """Inverse of `get_optimizer_state`."""
@@ -166,11 +165,6 @@ class Trainer:
         return {"framework_version": keras.__version__, "keras_backend": keras.backend.backend(), "device": self.device}
 
 
-def named_variables(model):
-    """(canonical name, variable) for every weight of the model's layers."""
-    return [(f"{layer.name}/{variable.name}", variable) for layer in model.layers for variable in layer.weights]
-
-
 def rotate(images, angles):
     """Square NHWC images turned counterclockwise about their centre by degrees (n,): bilinear, 0 from outside."""
     cosine, sine, zero = ops.cos(ops.deg2rad(angles)), ops.sin(ops.deg2rad(angles)), ops.zeros_like(angles)
@@ -178,11 +172,6 @@ def rotate(images, angles):
     across, down = centre * (1 - cosine + sine), centre * (1 - cosine - sine)
     matrices = ops.stack([cosine, -sine, across, sine, cosine, down, zero, zero], 1)
     return ops.image.affine_transform(ops.cast(images, "float32"), matrices, data_format="channels_last")
-
-
-def to_array(variable):
-    """A copy: what the torch backend converts shares memory with the variable."""
-    return np.array(ops.convert_to_numpy(variable))
 
 
 class Adam(keras.optimizers.Adam):

@@ -31,7 +31,8 @@ import numpy as np
 from common.analysis import evaluator
 from common.data.epochs import EpochPlan
 from common.runs.config import ADAM
-from keras_models.trainer import Trainer, named_variables, to_array
+from keras_models.files import named_variables, to_array
+from keras_models.trainer import Trainer
 
 ADAM["epsilon"] = 1e-3
 

@@ -8,7 +8,7 @@ import torch
 import keras_models
 import torch_models
 from keras_models.files import Reader as KerasReader
-from keras_models.trainer import named_variables
+from keras_models.files import named_variables
 from torch_models.convert import canonical_name, from_canonical, kernel_from_torch, kernel_to_torch, to_canonical
 from torch_models.files import Reader as TorchReader
 

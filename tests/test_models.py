@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import importlib
+import math
 import re
 import warnings
 from pathlib import Path
@@ -11,16 +12,19 @@ import keras
 import numpy as np
 import pytest
 import torch
+import torchvision
 from keras.ops import convert_to_numpy
 
 import keras_models.files
-import torch_models
+import torch_models.files
+from common.analysis import evaluator
 from common.data.epochs import draw
 from common.runs.config import Config
 from common.runs.task import prepare
 from common.runs.training import cross_entropy, make_trainer
-from keras_models.trainer import named_variables
-from torch_models.convert import to_canonical
+from keras_models.files import named_variables
+from torch_models.convert import from_canonical, to_canonical
+from torch_models.trainer import Trainer
 
 ROOT = Path(__file__).parents[1]
 REGISTRIES = {"keras": keras_models.MODELS, "torch": torch_models.MODELS}
@@ -39,22 +43,27 @@ def wide_resnet(factor):
     return {"conv1": 30 * 16, **widths, "relu": 4 * 64 * factor, "pool": 64 * factor}
 
 
-LAYERS = {  # width of every layer between the input and the logits, on 6x5x3
+SHAPES = {"cnn": (17, 24, 3), "alexnet_large": (32, 32, 3)}  # of models that 6x5x3 is too small for
+LAYERS = {  # width of every layer between the input and the logits, on those
     "mlp1": {"fc1": 512},
     "mlp3": {"fc1": 512, "fc2": 512, "fc3": 512},
     "mlp4": {"fc1": 128, "fc2": 512, "fc3": 2048, "fc4": 2048},
     "alexnet": {**ALEXNET, "fc1": 384, "fc2": 192},
     "inception": INCEPTION,
+    "cnn": {"flatten": 2 * 3 * 64, "fc1": 250, "fc2": 250, "fc3": 250},
+    "alexnet_large": {"flatten": 256, "fc1": 4096, "fc2": 4096},
     "resnet18": dict.fromkeys(LAYER1, 9 * 64) | {"layer2": 4 * 128, "layer3": 256, "layer4": 512, "avgpool": 512},
     "wide_resnet_28_1": wide_resnet(1),
     "wide_resnet_28_10": wide_resnet(10),
 }
-PARAMETERS = {  # on 28x28x3 with 10 classes
+PARAMETERS = {  # on 28x28x3, the large AlexNet on 32x32x3, with 10 classes
     "mlp1": 1_209_866,
     "mlp3": 1_735_178,
     "mlp4": (28 * 28 * 3 + 1) * 128 + (128 + 1) * 512 + (512 + 1) * 2048 + (2048 + 1) * 2048 + (2048 + 1) * 10,
     "alexnet": 1_387_786,
     "inception": 1_649_402,
+    "cnn": 344_330,
+    "alexnet_large": 20_126_538,
     "resnet18": 11_173_962,
     "wide_resnet_28_1": 369_498,
     "wide_resnet_28_10": 36_479_194,
@@ -65,11 +74,21 @@ NORMALIZED = {  # channels with moving statistics
     "wide_resnet_28_1": 16 + 8 * (16 + 32 + 64),
     "wide_resnet_28_10": 16 + 8 * (160 + 320 + 640),
 }
-RATES = {"resnet18": 0.001}  # so that its moving statistics keep up in 30 steps
-TORCH_ONLY = {"resnet18", "wide_resnet_28_1", "wide_resnet_28_10"}
+ADAM = {"optimizer": "adam", "initializer": "he_normal"}
+TRAINING = {  # fields of a Config with which 30 steps, or 6 of the large AlexNet, are enough to learn something
+    "resnet18": {"learning_rate": 0.001},  # so that its moving statistics keep up
+    "cnn": {"learning_rate": 0.001, **ADAM},
+    "alexnet_large": {"learning_rate": 0.00003, "train_size": 64, **ADAM},
+}
+TORCH_ONLY = {"cnn", "alexnet_large", "resnet18", "wide_resnet_28_1", "wide_resnet_28_10"}
 MODELS = [(framework, name) for framework, models in REGISTRIES.items() for name in models]
 every_model = pytest.mark.parametrize("framework, name", MODELS)
 both = pytest.mark.parametrize("framework", REGISTRIES)
+
+
+def shape_of(name):
+    """Shape of the battery's images."""
+    return SHAPES.get(name, (6, 5, 3))
 
 
 def read(framework, name, input_shape, num_classes):
@@ -98,14 +117,17 @@ def test_both_registries_hold_the_models_of_this_battery():
 
 @every_model
 def test_layers_have_the_names_and_shapes_of_the_battery_after_their_activation(framework, name):
-    reader = read(framework, name, (6, 5, 3), 40)
-    x = np.random.default_rng(0).standard_normal((2, 6, 5, 3)).astype(np.float32)
+    shape = shape_of(name)
+    size = math.prod(shape)
+    reader = read(framework, name, shape, 40)
+    x = np.random.default_rng(0).standard_normal((2, *shape)).astype(np.float32)
     assert reader.layers == ("input", *LAYERS[name], "logits")
     with warnings.catch_warnings(action="error"):
         outputs = {layer: reader.features(x, layer) for layer in reader.layers}
-    assert {layer: output.shape[1] for layer, output in outputs.items()} == {"input": 90, **LAYERS[name], "logits": 40}
+    widths = {layer: output.shape[1] for layer, output in outputs.items()}
+    assert widths == {"input": size, **LAYERS[name], "logits": 40}
     assert all(output.dtype == np.float32 and len(output) == 2 for output in outputs.values())
-    np.testing.assert_array_equal(outputs["input"], x.reshape(2, 90))
+    np.testing.assert_array_equal(outputs["input"], x.reshape(2, size))
     signed = {layer for layer in LAYERS[name] if name.startswith("wide") and layer.startswith(("conv", "block"))}
     for layer in {"logits", *signed}:
         assert outputs[layer].min() < 0 < outputs[layer].max()
@@ -115,7 +137,8 @@ def test_layers_have_the_names_and_shapes_of_the_battery_after_their_activation(
 
 @every_model
 def test_parameters_are_counted_exactly_and_moving_statistics_are_none(framework, name):
-    trainer = importlib.import_module(f"{framework}_models.trainer").Trainer(Config(model=name), (32, 32, 3), 10)
+    config = Config(model=name, crop=32 if name == "alexnet_large" else 28)
+    trainer = importlib.import_module(f"{framework}_models.trainer").Trainer(config, (32, 32, 3), 10)
     sizes = {key: array.size for key, array in trainer.get_weights().items()}
     moving = sum(sizes.pop(key) for key in tuple(sizes) if "/moving_" in key)
     assert trainer.parameters == PARAMETERS[name] == sum(sizes.values())
@@ -131,21 +154,22 @@ def test_inception_without_batch_norm_has_as_many_parameters_and_no_moving_stati
 
 
 DROPPING = [*((side, name) for side in REGISTRIES for name in ("mlp3", "alexnet", "inception")),
-            ("torch", "resnet18"), ("torch", "wide_resnet_28_1")]  # fmt: skip
+            *(("torch", name) for name in ("cnn", "alexnet_large", "resnet18", "wide_resnet_28_1"))]  # fmt: skip
 
 
 @pytest.mark.parametrize("framework, name", DROPPING)
 def test_dropout_acts_in_training_alone_and_on_no_named_layer(framework, name):
-    models = [REGISTRIES[framework][name]((6, 5, 3), 4, dropout=rate) for rate in (0.0, 0.5)]
+    shape = shape_of(name)
+    models = [REGISTRIES[framework][name](shape, 4, dropout=rate) for rate in (0.0, 0.5)]
     if framework == "torch":
         models[1].load_state_dict(models[0].state_dict())
     else:
         models[1].set_weights(models[0].get_weights())
         assert not any(isinstance(layer, keras.layers.Dropout) for layer in models[0].layers)
     files = importlib.import_module(f"{framework}_models.files")
-    readers = [files.Reader(model, (6, 5, 3)) for model in models]
+    readers = [files.Reader(model, shape) for model in models]
     assert readers[0].layers == readers[1].layers
-    x = np.random.default_rng(0).standard_normal((8, 6, 5, 3)).astype(np.float32)
+    x = np.random.default_rng(0).standard_normal((8, *shape)).astype(np.float32)
     for layer in readers[0].layers:
         np.testing.assert_array_equal(*(reader.features(x, layer) for reader in readers))
     for model, same in zip(models, (True, False), strict=True):
@@ -154,14 +178,18 @@ def test_dropout_acts_in_training_alone_and_on_no_named_layer(framework, name):
 
 @pytest.mark.parametrize("framework, name", [pair for pair in MODELS if pair[1] != "wide_resnet_28_10"])
 def test_a_model_learns_digits_is_saved_loads_with_the_same_outputs_and_trains_on(framework, name, tmp_path):
-    config = Config(model=name, framework=framework, dataset="digits", train_size=300, batch_size=32)
+    config = Config(model=name, framework=framework, dataset="digits", train_size=300, batch_size=32, crop=None)
+    config = dataclasses.replace(config, **TRAINING.get(name, {}))
     task = prepare(config)
+    if name == "alexnet_large":
+        images = task.train.images.repeat(4, axis=1).repeat(4, axis=2)
+        task = dataclasses.replace(task, train=dataclasses.replace(task.train, images=images))
     trainer = make_trainer(config, task, "cpu")
     losses = [cross_entropy(trainer.logits(task.train.images), task.train.labels)]
 
     def train(trainer, epochs):
         for epoch in epochs:
-            trainer.train_epoch(draw(0, epoch, 300, (8, 8, 1), 8, False, False), RATES.get(name, 0.01))
+            trainer.train_epoch(draw(0, epoch, len(task.train), (8, 8, 1), 8, False, False), config.learning_rate)
         losses.append(cross_entropy(trainer.logits(task.train.images), task.train.labels))
 
     train(trainer, range(3))
@@ -169,7 +197,7 @@ def test_a_model_learns_digits_is_saved_loads_with_the_same_outputs_and_trains_o
     trainer.save(tmp_path / f"model{suffix}", {"config": dataclasses.asdict(config)})
     loaded = importlib.import_module(f"{framework}_models.files").load(tmp_path / f"model{suffix}")
     x = np.asarray(trainer.prepare(trainer.images), np.float32)
-    assert loaded.layers == trainer.reader.layers and loaded.input_shape == (8, 8, 1)
+    assert loaded.layers == trainer.reader.layers and loaded.input_shape == task.image_shape
     size = importlib.import_module(f"{framework}_models.trainer").EVALUATION_BATCH  # another one gives other last bits
     parts = [loaded.features(x[start : start + size], "logits") for start in range(0, len(x), size)]
     np.testing.assert_array_equal(np.concatenate(parts), trainer.logits(task.train.images))
@@ -179,6 +207,82 @@ def test_a_model_learns_digits_is_saved_loads_with_the_same_outputs_and_trains_o
     np.testing.assert_array_equal(again.logits(task.train.images), trainer.logits(task.train.images))
     train(again, range(3, 5))
     assert losses[1] < 0.8 * losses[0] and losses[2] < 0.9 * losses[1]
+
+
+KETHA = [("cnn", (28, 28, 1), 10, 344_042), ("cnn", (32, 32, 3), 10, 456_330),
+         ("alexnet_large", (32, 32, 3), 100, 20_495_268), ("alexnet_large", (64, 64, 3), 200, 21_123_080)]  # fmt: skip
+
+
+@pytest.mark.parametrize("name, shape, classes, parameters", KETHA)
+def test_ketha_and_ramaswamys_networks_have_the_size_that_they_state(name, shape, classes, parameters):
+    model = torch_models.MODELS[name](shape, classes)
+    assert sum(parameter.numel() for parameter in model.parameters()) == parameters
+    flat = {("cnn", 1): 576, ("cnn", 3): 1024, ("alexnet_large", 3): 256}
+    assert model.fc1.in_features == flat[name, shape[2]]
+    assert (model.logits.bias is None) == (name == "cnn")
+
+
+def test_the_cnn_computes_what_stock_keras_layers_compute_with_its_canonical_weights():
+    inputs = x = keras.Input((17, 24, 3))
+    for number, channels in enumerate((16, 16, 32, 32, 64, 64), 1):
+        x = keras.layers.Conv2D(channels, 3, padding="same", activation="relu", name=f"conv{number}")(x)
+        x = x if number % 2 else keras.layers.MaxPooling2D(2)(x)
+    x = keras.layers.Flatten(name="flatten")(x)
+    for number in (1, 2, 3):
+        x = keras.layers.Dense(250, activation="relu", name=f"fc{number}")(x)
+    twin = keras.Model(inputs, keras.layers.Dense(5, use_bias=False, name="logits")(x))
+    model = torch_models.MODELS["cnn"]((17, 24, 3), 5)
+    model.load_state_dict(from_canonical(weights_of("keras", twin), model.state_dict()))
+    x = np.random.default_rng(0).standard_normal((4, 17, 24, 3)).astype(np.float32)
+    reader = torch_models.files.Reader(model, (17, 24, 3))
+    for layer in reader.layers[1:]:
+        expected = convert_to_numpy(keras.Model(inputs, twin.get_layer(layer).output)(x))
+        np.testing.assert_allclose(reader.features(x, layer), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("side", [32, 64])
+def test_the_large_alexnet_computes_what_torchvisions_layers_compute(side):
+    reference = torchvision.models.AlexNet().features
+    if side == 32:
+        reference[0], reference[3] = torch.nn.Conv2d(3, 64, 3, 2, 1), torch.nn.Conv2d(64, 192, 3, 1, 1)
+    model = torch_models.MODELS["alexnet_large"]((side, side, 3), 5)
+    convolutions = [layer for layer in reference if isinstance(layer, torch.nn.Conv2d)]
+    for number, convolution in enumerate(convolutions, 1):
+        getattr(model, f"conv{number}").load_state_dict(convolution.state_dict())
+    x = torch.randn(2, side, side, 3)
+    with torch.no_grad():
+        logits, taps = model(x, ("flatten", "fc1", "fc2"))
+        flat = reference(x.permute(0, 3, 1, 2)).flatten(1)
+        expected = [flat, model.fc1(flat).relu(), model.fc2(model.fc1(flat).relu()).relu()]
+    torch.testing.assert_close(list(taps.values()), expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(logits, model.logits(expected[-1]), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name, shape, rule", [
+    ("cnn", (28, 7, 1), "at least 8 x 8 pixels"),
+    ("alexnet_large", (28, 28, 3), "32 x 32 or 64 x 64 pixels, uncropped"),
+    ("alexnet_large", (32, 64, 3), "32 x 32 or 64 x 64 pixels, uncropped"),
+])  # fmt: skip
+def test_images_of_a_size_that_a_model_does_not_take_are_refused_in_one_line(name, shape, rule):
+    with pytest.raises(ValueError) as caught:
+        torch_models.MODELS[name](list(shape), 10)
+    assert str(caught.value) == f"input_shape must be {rule}. Received: input_shape={shape}"
+
+
+def test_a_saved_resnet_is_read_out_in_evaluation_mode(tmp_path):
+    trainer = Trainer(Config(model="resnet18", framework="torch"), (9, 9, 3), 10, device="cpu")
+    x = np.random.default_rng(0).standard_normal((6, 9, 9, 3)).astype(np.float32)
+    for _ in range(3):  # the moving statistics leave their initial values
+        trainer.model.train()(torch.from_numpy(3 * x + 1))
+    trainer.save(tmp_path / "model.pt", {"config": dataclasses.asdict(trainer.config)})
+    model = evaluator.load(tmp_path / "model.pt")
+    assert len(model.layers[1:-1]) == 9
+    for layer in model.layers:
+        whole = model.features(x, layer)
+        alone = np.concatenate([model.features(x[i : i + 1], layer) for i in range(len(x))])
+        np.testing.assert_allclose(alone, whole, rtol=1e-5, atol=1e-5)
+    trainer.model.train()
+    assert not np.allclose(trained_logits("torch", trainer.model, x), model.logits(x), rtol=0.01, atol=0.01)
 
 
 def test_only_what_lies_inside_another_layer_is_no_layer_of_a_keras_file():
@@ -197,8 +301,8 @@ def test_only_what_lies_inside_another_layer_is_no_layer_of_a_keras_file():
 
 @pytest.mark.parametrize("name", torch_models.MODELS)
 def test_taps_return_the_named_layers_beside_the_logits(name):
-    model = torch_models.MODELS[name]((6, 5, 3), 4).eval()
-    x, layer = torch.randn(2, 6, 5, 3), list(LAYERS[name])[-1]
+    model = torch_models.MODELS[name](shape_of(name), 4).eval()
+    x, layer = torch.randn(2, *shape_of(name)), list(LAYERS[name])[-1]
     logits, taps = model(x, ("input", layer, "logits"))
     assert list(taps) == ["input", layer, "logits"]
     assert taps["input"] is x and taps[layer].shape == (2, LAYERS[name][layer])

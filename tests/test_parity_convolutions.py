@@ -19,8 +19,8 @@ from common.runs.config import Config
 from common.runs.task import Examples, Task
 from common.runs.training import make_trainer
 from keras_models import files as keras_files
+from keras_models.files import named_variables
 from keras_models.normalization import LocalResponseNormalization as KerasNormalization
-from keras_models.trainer import named_variables
 from torch_models import files as torch_files
 from torch_models.batch_norm import BatchNorm
 from torch_models.convert import from_canonical, to_canonical

@@ -9,6 +9,7 @@ from common.errors import check_choice
 from common.files import replacing
 from common.runs.config import from_dict, model_options
 from torch_models import MODELS
+from torch_models.convert import from_canonical, to_canonical
 
 KIND = "a .pt that the suite saved, whole and free of code"
 FORMAT = 1
@@ -28,6 +29,16 @@ class Reader:
         with torch.inference_mode():
             _, outputs = self.model(torch.as_tensor(x, dtype=torch.float32, device=device), (layer,))
             return outputs[layer].flatten(1).float().cpu().numpy()
+
+
+def get_weights(model):
+    """Arrays under canonical names."""
+    return to_canonical(model.state_dict())
+
+
+def set_weights(model, weights):
+    """Inverse of `get_weights`."""
+    model.load_state_dict(from_canonical(weights, model.state_dict()))
 
 
 def save(model, path, metadata):

@@ -11,7 +11,6 @@ from common.data.preprocessing import crop_side, minimum_std
 from common.errors import check_choice
 from common.runs.config import ADAM, model_options
 from torch_models import MODELS, files
-from torch_models.convert import from_canonical, to_canonical
 
 EVALUATION_BATCH = 250  # eight times as many on a GPU
 PREPARED_STEPS = 8
@@ -167,11 +166,11 @@ class Trainer:
 
     def get_weights(self):
         """Arrays under canonical names."""
-        return to_canonical(self.model.state_dict())
+        return files.get_weights(self.model)
 
     def set_weights(self, weights):
         """Inverse of `get_weights`."""
-        self.model.load_state_dict(from_canonical(weights, self.model.state_dict()))
+        files.set_weights(self.model, weights)
 
     def get_optimizer_state(self):
         """Arrays that, with the weights, make a resumed run exact."""

@@ -30,7 +30,7 @@ def load(path: str | Path) -> SavedModel:
         raise FileNotFoundError(f"there is no model file {path}")
     files = import_framework(FRAMEWORKS[path.suffix])
     try:
-        return SavedModel(files.load(path), path)
+        return SavedModel(files.load(path), path, files)
     except Exception as error:
         reason = textwrap.shorten(str(error), 250, placeholder=" ...") or type(error).__name__
         raise ValueError(f"a model file must be {files.KIND}. Received: {path} ({reason})") from error
@@ -56,8 +56,8 @@ def import_framework(name: str) -> Any:
 class SavedModel:
     """A network as it was saved; `layers` names its layers in order: "input" first, "logits" last in ours."""
 
-    def __init__(self, reader: Any, path: Path):
-        self._reader, self.path = reader, path
+    def __init__(self, reader: Any, path: Path, files: Any = None):
+        self._reader, self.path, self._files = reader, path, files
         self.layers: tuple[str, ...] = reader.layers
         self.input_shape: tuple[int, ...] = reader.input_shape
         self.metadata: dict[str, Any] = reader.metadata
@@ -76,8 +76,27 @@ class SavedModel:
                 f"data must fit the model's input shape {self.input_shape}. "
                 f"Received: examples of shape {inputs.shape[1:]}"
             )
-        batches = [inputs[start : start + BATCH] for start in range(0, len(inputs), BATCH)]
-        return np.concatenate([self._reader.features(batch, layer) for batch in batches])
+        found: NDArray[np.float32] | None = None
+        for start in range(0, len(inputs), BATCH):
+            part = self._reader.features(inputs[start : start + BATCH], layer)
+            found = np.empty((len(inputs), part.shape[1]), np.float32) if found is None else found
+            found[start : start + len(part)] = part
+        if found is None:
+            raise ValueError(f"data must hold at least one example. Received: data of shape {inputs.shape}")
+        return found
+
+    def get_weights(self) -> dict[str, NDArray[np.float32]]:
+        """Weights by canonical name and in Keras' layout: "fc1/kernel" (in, out), "conv1/kernel" HWIO."""
+        weights: dict[str, NDArray[np.float32]] = self._files.get_weights(self._reader.model)
+        return weights
+
+    def set_weights(self, weights: dict[str, NDArray[np.float32]]) -> None:
+        """Inverse of `get_weights`."""
+        self._files.set_weights(self._reader.model, weights)
+
+    def save(self, path: Path) -> None:
+        """Write the model with its weights as they are now, in its own format, with the metadata it came with."""
+        self._files.save(self._reader.model, path, self.metadata)
 
     def prepare(self, images: Images, config: Config) -> NDArray[np.float32]:
         """Model inputs from images on the 0-255 scale: the config's centre crop and input scale."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,75 +13,106 @@ from numpy.typing import NDArray
 from common.analysis.evaluator import SavedModel, load
 from common.analysis.probes import PROBES
 from common.data.arrays import Labels
+from common.errors import check_choice
 from common.runs.config import Config, Options, run_id
 from common.runs.store import Store, write_lines
 from common.runs.task import Examples, Task, prepare
 
 Line = dict[str, Any]
+Probes = Mapping[str, Callable[[], Any]]
+OWN = "model"  # stands beside the probes for the network's own predictions
+MASC = {"masc": PROBES["masc"]}
 
 
 def decode(
-    path: Path, given: dict[str, Any], options: Options, layers: Sequence[str] = (), variance: float = 0.99
+    path: Path, given: dict[str, Any], options: Options, layers: Sequence[str] = (), probes: Probes = MASC
 ) -> list[Line]:
     """Read a model file out on the data that its own config names, with the `given` fields of the config replaced."""
     model = load(path)
     config = dataclasses.replace(model.config or Config(), **given)
-    return read_out(model, config, prepare(config, options.data_dir), layers, variance)
+    return read_out(model, config, prepare(config, options.data_dir, Store.of(options).models), layers, probes)
 
 
-def decode_run(config: Config, options: Options) -> list[Line]:
-    """The read-out of a finished run with the defaults: read where it is there, else made and kept with the run."""
-    store = Store.of(options)
-    model, path = store.model_path(config), store.folder(run_id(config)) / "readout.jsonl"
-    if options.force or not path.exists() or (model.exists() and path.stat().st_mtime_ns < model.stat().st_mtime_ns):
-        write_lines(path, decode(model, {}, options))
-    return store.readout(run_id(config))
+def decode_run(
+    config: Config,
+    options: Options,
+    probes: Sequence[str] = tuple(MASC),
+    snapshots: bool = False,
+    other_labels: tuple[str, float] | None = None,
+) -> list[Line]:
+    """The read-out of a finished run, kept with the run: what is missing is made, the rest is read.
+
+    It holds the named probes on every layer of the trained network and, with `snapshots`, of every epoch that was kept;
+    with `other_labels`, a rule of corruption and its fraction, fitted on those in place of the run's own.
+    """
+    for name in probes:
+        check_choice("probe", name, PROBES)
+    store, name = Store.of(options), run_id(config)
+    path, models = store.readout_path(name, other_labels), store.snapshots(config) if snapshots else {}
+    given = dict(zip(("corruption", "corruption_fraction"), other_labels or (), strict=False))
+    files = [*models.values(), store.model_path(config)]
+    record = store.record(name)
+    epochs = [*models, record["outcome"]["epochs"] if record else None]
+    outdated = path.exists() and files[-1].exists() and path.stat().st_mtime_ns < files[-1].stat().st_mtime_ns
+    lines = [] if options.force or outdated else store.readout(name, other_labels)
+    done = {(line["epoch"], line["probe"]) for line in lines}
+    for epoch, file in zip(epochs, files, strict=True):
+        missing = {name: PROBES[name] for name in probes if (epoch, name) not in done}
+        if missing:
+            found = decode(file, given, options, probes=missing)
+            lines += [line for line in found if (epoch, line["probe"]) not in done]
+            write_lines(path, lines)
+    return lines
 
 
 def read_out(
-    model: SavedModel, config: Config, task: Task, layers: Sequence[str] = (), variance: float = 0.99
+    model: SavedModel, config: Config, task: Task, layers: Sequence[str] = (), probes: Probes = MASC
 ) -> list[Line]:
-    """A line for every (layer, labels fitted on, split scored on), and one for the network's own predictions.
+    """A line for every (layer, probe, labels fitted on, split scored on), and the network's own predictions.
 
     Probes are fitted on the examples that the network was trained on, with the corrupted labels and with the true
-    ones; they are scored on the test set's true labels and, where examples were held out from the network, on those
-    with the labels a user would have. `components` is the mean number of components per class.
+    ones. They are scored on the same examples with both, on the test set's true labels and, where examples were held
+    out from the network, on those with the labels a user would have. `components` is the mean number of components per
+    class, of probes that have them.
     """
     splits = [split for split in (task.train, task.validation, task.test) if len(split)]
     inputs = {id(split): model.prepare(split.images, config) for split in splits}
-    lines = list(own_accuracy(model, task, inputs))
+    own = {key: model.logits(x).argmax(1) for key, x in inputs.items()}
+    lines = [{"layer": model.layers[-1], "probe": OWN, "fitted_on": None, **line} for line in scores(own, task)]
     for layer in layers or model.layers[:-1]:
         features = {key: model.features(x, layer) for key, x in inputs.items()}
-        lines += score_layer(layer, features, task, variance)
+        for name, probe in probes.items():
+            lines += [{"layer": layer, "probe": name, **line} for line in score_layer(probe, features, task)]
     epoch = model.metadata.get("epoch")
-    return [{"epoch": epoch, **line} for line in lines]
+    return [{"epoch": epoch, "components": None, **line} for line in lines]
 
 
-def score_layer(layer: str, features: dict[int, NDArray[np.float32]], task: Task, variance: float) -> Iterator[Line]:
+def score_layer(probe: Callable[[], Any], features: dict[int, NDArray[np.float32]], task: Task) -> Iterator[Line]:
     """Fit on both kinds of labels, or once where they are the same."""
     train = task.train
     same = bool((train.labels == train.true_labels).all())
     for fitted_on, labels in (("corrupted_labels", train.labels), ("true_labels", train.true_labels)):
         if fitted_on == "corrupted_labels" or not same:
-            probe = PROBES["masc"](variance=variance).fit(features[id(train)], labels)
-            size = float(np.mean(probe.n_components_))
-            scores = [score(probe.predict(features[id(s)]), name, targets) for s, name, targets in scored(task)]
-        for line in scores:
-            yield {"layer": layer, "probe": "masc", "fitted_on": fitted_on, **line, "components": size}
+            fitted = probe().fit(features[id(train)], labels)
+            sizes = getattr(fitted, "n_components_", None)
+            size = None if sizes is None else float(np.mean(sizes))
+            found = scores({key: fitted.predict(x) for key, x in features.items()}, task)
+        for line in found:
+            yield {"fitted_on": fitted_on, **line, "components": size}
+
+
+def scores(predictions: Mapping[int, Labels], task: Task) -> list[Line]:
+    """How many predictions are right, of each split and kind of labels."""
+    return [
+        {"scored_on": name, "n": len(labels), "correct": int(np.sum(predictions[id(split)] == labels))}
+        for split, name, labels in scored(task)
+    ]
 
 
 def scored(task: Task) -> Iterable[tuple[Examples, str, Labels]]:
-    """Splits that probes are scored on, with the labels that count."""
+    """Splits that predictions are scored on, with the labels that count."""
+    yield task.train, "train_corrupted_labels", task.train.labels
+    yield task.train, "train_true_labels", task.train.true_labels
     if len(task.validation):
         yield task.validation, "validation_corrupted_labels", task.validation.labels
     yield task.test, "test", task.test.true_labels
-
-
-def own_accuracy(model: SavedModel, task: Task, inputs: dict[int, NDArray[np.float32]]) -> Iterator[Line]:
-    for split, name, targets in scored(task):
-        line = score(model.logits(inputs[id(split)]).argmax(1), name, targets)
-        yield {"layer": model.layers[-1], "probe": "model", "fitted_on": None, **line, "components": None}
-
-
-def score(predictions: Labels, name: str, targets: Labels) -> Line:
-    return {"scored_on": name, "n": len(targets), "correct": int(np.sum(predictions == targets))}

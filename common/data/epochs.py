@@ -31,11 +31,12 @@ def draw(
     random_crop: bool,
     flip: bool,
     rotation: float = 0.0,
+    shuffle: bool = True,
 ) -> EpochPlan:
     """The plan of one epoch, rotation in degrees; each part has its own random stream."""
     room = (image_shape[0] - side + 1, image_shape[1] - side + 1)
     return EpochPlan(
-        stream(seed, "order", epoch).permutation(n),
+        stream(seed, "order", epoch).permutation(n) if shuffle else np.arange(n),
         stream(seed, "crop", epoch).integers(room, size=(n, 2)) if random_crop else None,
         stream(seed, "flip", epoch).random(n) < 0.5 if flip else None,
         stream(seed, "rotation", epoch).uniform(-rotation, rotation, n).astype(np.float32) if rotation else None,

@@ -18,7 +18,10 @@ from common.data.corruption import RULES
 from common.data.preprocessing import PREPROCESSING
 from common.errors import check_choice
 
-ADDED = ("test_size", "rotation", "batch_norm", "batch_norm_momentum", "dropout")
+ADDED = (
+    *("test_size", "rotation", "batch_norm", "batch_norm_momentum", "dropout"),
+    *("labels", "initial_model", "shuffle", "patience"),
+)
 """Fields that older records lack; their defaults say what was done before they existed."""
 
 ADAM = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
@@ -59,6 +62,9 @@ class Config:
     """What is corrupted in the training set, once and for the whole run."""
     corruption_fraction: float = 0.0
     """Probability with which each example is corrupted, 0 to 1."""
+    labels: str | None = None
+    """File of training labels under `saved_models` (.npy, one for each example of the set); none takes the set's own,
+    corrupted as above."""
     gaussian_statistics: Annotated[str, choice("gaussian_statistics")] = "channel"
     """Gaussian images match the mean and variance of each channel, or of all values."""
     preprocessing: Annotated[str, choice("preprocessing")] = "per_image"
@@ -79,6 +85,8 @@ class Config:
     """Share of units dropped in training: after hidden fully connected layers, or before the logits."""
     initializer: Annotated[str, choice("initializer")] = "glorot_uniform"
     """Initial kernels; biases are 0, except that `torch` draws both as PyTorch does by default."""
+    initial_model: str | None = None
+    """Model file under `saved_models` whose weights training starts from; none draws them."""
     optimizer: Annotated[str, choice("optimizer")] = "sgd"
     """Optimizer."""
     learning_rate: float = 0.01
@@ -95,12 +103,16 @@ class Config:
     """Epochs after which the schedule `steps` multiplies by `decay`."""
     batch_size: int = 128
     """Examples per step; the last, smaller batch of an epoch is kept."""
+    shuffle: bool = True
+    """Draw a new order in each epoch; off keeps the data set's own order, as Ketha and Ramaswamy do."""
     epochs: int = 60
     """Most epochs that are trained."""
     stop_accuracy: float | None = None
     """Stop after the epoch that reaches this training accuracy, 0 to 1."""
     stop_loss: float | None = None
     """Stop after the epoch that reaches this training cross-entropy."""
+    patience: int | None = None
+    """Stop when accuracy on held-out examples has not risen for this many epochs."""
     fit_accuracy: float = 0.99
     """Training accuracy at which the training set counts as fitted (`epochs_to_fit`)."""
     precision: Annotated[str, choice("precision")] = "float32"
@@ -129,6 +141,8 @@ class Config:
              "0 where corruption is none (name a rule with --corruption)"),
             ("stop_accuracy", self.stop_accuracy is None or 0 < self.stop_accuracy <= 1, "above 0 and at most 1"),
             ("stop_loss", self.stop_loss is None or 0 < self.stop_loss < math.inf, "positive and finite"),
+            ("patience", self.patience is None or self.patience > 0, "positive"),
+            ("patience", self.patience is None or self.validation_size > 0, "none where validation_size is 0"),
             ("fit_accuracy", 0 < self.fit_accuracy <= 1, "above 0 and at most 1"),
             ("train_size", self.train_size is None or self.train_size > 0, "positive"),
             ("test_size", self.test_size is None or self.test_size > 0, "positive"),
@@ -188,6 +202,8 @@ class Options:
     """Address of a running dask scheduler, tcp://host:port; none starts a local cluster."""
     checkpoint_every: int = 5
     """Epochs between checkpoints."""
+    keep_epochs: tuple[int, ...] = ()
+    """Epochs whose network is kept beside the last one, for read-outs over training; 0 is the untrained network."""
     decode: bool = False
     """Also read the layers out: the minimum angle subspace classifier on every layer of the trained network."""
     tensorboard: bool = False
@@ -235,7 +251,13 @@ def run_id(config: Config) -> str:
     changed = {name: value for name, value in as_dict(config).items() if value != defaults[name]}
     digest = hashlib.sha256(json.dumps(changed, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:8]
     setting = "true" if config.corruption == "none" else f"{config.corruption}{config.corruption_fraction:g}"
-    marks = {"nobn": not config.batch_norm, "aug": config.augmented, "wd": config.weight_decay}
+    marks = {
+        "relabelled": config.labels,
+        "continued": config.initial_model,
+        "nobn": not config.batch_norm,
+        "aug": config.augmented,
+        "wd": config.weight_decay,
+    }
     setting += "".join(f"-{mark}" for mark, on in marks.items() if on)
     return f"{config.model}-{config.dataset}-{setting}-{config.framework}-seed{config.seed}-{digest}"
 

@@ -46,8 +46,21 @@ class Store:
         path = self.folder(name) / "run.json"
         return read_record(path) if path.exists() else None
 
-    def done(self, config: Config) -> Record | None:
-        """The record, where record, config and model file all agree."""
+    def snapshots(self, config: Config) -> dict[int, Path]:
+        """Model files of the epochs that were kept, by epoch."""
+        found = (self.models / run_id(config)).glob(f"epoch*{SUFFIX[config.framework]}")
+        return {int(path.stem.removeprefix("epoch")): path for path in sorted(found)}
+
+    def snapshot_path(self, config: Config, epoch: int) -> Path:
+        return self.models / run_id(config) / f"epoch{epoch:04d}{SUFFIX[config.framework]}"
+
+    def inputs(self, config: Config) -> Record:
+        """Hashes of the files under `saved_models` that a run depends on, by the field that names each."""
+        named = {name: getattr(config, name) for name in ("labels", "initial_model") if getattr(config, name)}
+        return {name: file_sha256(self.models / file) for name, file in named.items() if (self.models / file).exists()}
+
+    def done(self, config: Config, keep_epochs: Iterable[int] = ()) -> Record | None:
+        """The record, where record, config and model file all agree and the epochs to keep are there."""
         record = self.record(run_id(config))
         if record is None:
             return None
@@ -57,7 +70,9 @@ class Store:
                 f"Received: {self.folder(run_id(config))}"
             )
         path = self.model_path(config)
-        return record if path.exists() and file_sha256(path) == record["model"]["sha256"] else None
+        kept = {epoch for epoch in keep_epochs if epoch < record["outcome"]["epochs"]} <= set(self.snapshots(config))
+        same = all(record["inputs"][name] == sha256 for name, sha256 in self.inputs(config).items())
+        return record if kept and same and path.exists() and file_sha256(path) == record["model"]["sha256"] else None
 
     def history(self, name: str) -> list[Record]:
         return read_lines(self.folder(name) / "history.jsonl")
@@ -71,8 +86,12 @@ class Store:
         with np.load(self.folder(name) / "arrays.npz") as file:
             return dict(file)
 
-    def readout(self, name: str) -> list[Record]:
-        path = self.folder(name) / "readout.jsonl"
+    def readout_path(self, name: str, other_labels: tuple[str, float] | None = None) -> Path:
+        rule, fraction = other_labels or ("", 0)
+        return self.folder(name) / f"readout{f'_{rule}{fraction:g}' if rule else ''}.jsonl"
+
+    def readout(self, name: str, other_labels: tuple[str, float] | None = None) -> list[Record]:
+        path = self.readout_path(name, other_labels)
         return read_lines(path) if path.exists() else []
 
     @contextlib.contextmanager
@@ -89,9 +108,9 @@ def publish(store: Store, name: str) -> None:
     """Copy what a run recorded, all but its model, to the committed results."""
     target = PUBLISHED / "runs" / name
     target.mkdir(parents=True, exist_ok=True)
-    for part in ("run.json", "history.jsonl", "readout.jsonl", "arrays.npz", "learning_curves.png"):
-        if (source := store.folder(name) / part).exists():
-            shutil.copyfile(source, target / part)
+    for part in ("run.json", "history.jsonl", "readout*.jsonl", "arrays.npz", "learning_curves.png"):
+        for source in store.folder(name).glob(part):
+            shutil.copyfile(source, target / source.name)
 
 
 def all_records(store: Store) -> list[Record]:

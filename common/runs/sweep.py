@@ -27,7 +27,11 @@ class RunsFailed(Exception):
 
 def run(configs: Sequence[Config], options: Options) -> list[Record]:
     """Records of all configs, in their order; a single missing run trains in this process, more in a sweep."""
-    missing = [config for config in dict.fromkeys(configs) if options.force or not Store.of(options).done(config)]
+    missing = [
+        config
+        for config in dict.fromkeys(configs)
+        if options.force or not Store.of(options).done(config, options.keep_epochs)
+    ]
     if len(missing) == 1 and options.scheduler is None:
         train(missing[0], options)
     elif missing:
@@ -98,7 +102,7 @@ def encode(options: Options) -> dict[str, Any]:
 
 def decode(fields: dict[str, Any]) -> Options:
     paths = {name: Path(fields[name]) for name in ("data_dir", "output_dir") if fields[name] is not None}
-    return Options(**{**fields, **paths})
+    return Options(**{**fields, **paths, "keep_epochs": tuple(fields["keep_epochs"])})
 
 
 def die_with(parent: int) -> None:

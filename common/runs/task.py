@@ -1,5 +1,6 @@
 """The examples of one run: data set, subset, corruption and held-out examples, before any framework sees them."""
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,12 +49,17 @@ class Task:
         return channel_statistics(self.train.images)
 
 
-def prepare(config: Config, data_dir: Path | None = None) -> Task:
-    """Load, take the subset, corrupt, hold out: in this order, each from its own random stream of `data_seed`."""
+def prepare(config: Config, data_dir: Path | None = None, models: Path = Path()) -> Task:
+    """Load, take the subset, corrupt, hold out: in this order, each from its own random stream of `data_seed`.
+
+    The file of labels, where the config names one, lies under `models`.
+    """
     data = datasets.load(config.dataset, data_dir)
     kept = stratified_subset(data.y_train, config.train_size, config.data_seed)
     tested = stratified_subset(data.y_test, config.test_size, config.data_seed, "test ")
     known = corrupt(config, data.x_train[kept], data.y_train[kept], kept, data.num_classes, "")
+    if config.labels is not None:
+        known = relabel(known, models / config.labels, data.num_classes)
     test = corrupt(config, data.x_test[tested], data.y_test[tested], tested, data.num_classes, "test ")
     if config.rotation and data.x_train.shape[1] != data.x_train.shape[2]:
         raise ValueError(f"rotation must be 0 where images are not square. Received: rotation={config.rotation}")
@@ -86,6 +92,21 @@ def corrupt(config: Config, images: Images, labels: Labels, indices: Labels, num
             config.gaussian_statistics,
         )  # fmt: skip
     return Examples(images, given, labels, changed, indices)
+
+
+def relabel(examples: Examples, path: Path, num_classes: int) -> Examples:
+    """The examples with the labels of a .npy file that has one for each of them, or for each of the whole set."""
+    try:
+        labels = np.load(path)
+        given = labels if len(labels) == len(examples) else labels[examples.indices]
+    except (OSError, ValueError, TypeError, IndexError) as error:
+        raise ValueError(
+            f"labels must be a .npy file with a class for each example. Received: {path} ({error})"
+        ) from error
+    if given.ndim != 1 or given.dtype.kind not in "iu" or not ((given >= 0) & (given < num_classes)).all():
+        raise ValueError(f"labels must be integers from 0 to {num_classes - 1}. Received: {path}")
+    given = given.astype(np.int64)
+    return dataclasses.replace(examples, labels=given, corrupted=given != examples.true_labels)
 
 
 def stratified_subset(labels: Labels, size: int | None, data_seed: int, split: str = "") -> Labels:

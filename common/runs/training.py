@@ -22,7 +22,7 @@ from common.files import write
 from common.runs import initial_weights
 from common.runs.config import Config, Options, as_dict, from_dict, run_id
 from common.runs.progress import Progress
-from common.runs.store import Record, Store, code_version, file_sha256, write_arrays, write_lines
+from common.runs.store import SUFFIX, Record, Store, code_version, file_sha256, write_arrays, write_lines
 from common.runs.task import Examples, Task, prepare
 from common.runs.threads import limit_threads
 
@@ -47,29 +47,42 @@ class Trainer(Protocol):
     def save(self, path: Path, metadata: Record) -> None: ...
 
 
-def make_trainer(config: Config, task: Task, device: str = "auto") -> Trainer:
+def make_trainer(config: Config, task: Task, device: str = "auto", models: Path = Path()) -> Trainer:
     """The config's trainer with its initial weights set and the training set on the device."""
     module = importlib.import_module(f"{config.framework}_models.trainer")
     trainer: Trainer = module.Trainer(config, task.image_shape, task.num_classes, task.channel_statistics(), device)
     shapes = {name: array.shape for name, array in trainer.get_weights().items()}
-    trainer.set_weights(initial_weights.draw(shapes, config.initializer, config.seed))
+    trainer.set_weights(first_weights(config, shapes, models))
     trainer.put(task.train.images, task.train.labels)
     return trainer
+
+
+def first_weights(config: Config, shapes: dict[str, tuple[int, ...]], models: Path) -> Arrays:
+    """Drawn, or those of the config's initial model, which must have the same shapes."""
+    if config.initial_model is None:
+        return initial_weights.draw(shapes, config.initializer, config.seed)
+    path, files = models / config.initial_model, importlib.import_module(f"{config.framework}_models.files")
+    if not path.is_file() or path.suffix != SUFFIX[config.framework]:
+        raise ValueError(f"initial_model must be a {SUFFIX[config.framework]} file under {models}. Received: {path}")
+    weights: Arrays = files.get_weights(files.load(path).model)
+    if {name: array.shape for name, array in weights.items()} != shapes:
+        raise ValueError(f"initial_model must have the layers of {config.model} for this data. Received: {path}")
+    return weights
 
 
 def train(config: Config, options: Options) -> Record:
     """The record of the run: read where it is done, else trained, from its last checkpoint if there is one."""
     store = Store.of(options)
-    if not options.force and (record := store.done(config)):
+    if not options.force and (record := store.done(config, options.keep_epochs)):
         return record
     with store.lock(run_id(config)):
-        if not options.force and (record := store.done(config)):
+        if not options.force and (record := store.done(config, options.keep_epochs)):
             return record
         started = datetime.now(UTC).isoformat(timespec="seconds")
         limit_threads(options.threads)
-        task = prepare(config, options.data_dir)
+        task = prepare(config, options.data_dir, store.models)
         store.models.mkdir(parents=True, exist_ok=True)
-        trainer = make_trainer(config, task, options.device)
+        trainer = make_trainer(config, task, options.device, store.models)
         history, reason = loop(config, options, task, trainer, store)
         return finish(config, task, trainer, store, history, reason, started)
 
@@ -81,13 +94,14 @@ def loop(config: Config, options: Options, task: Task, trainer: Trainer, store: 
     if not history:
         started = {"epoch": 0, "learning_rate": None, "seconds": 0.0}
         history = [started | measure(trainer, task) | {"online_train_accuracy": None}]
+        keep_model(config, options, task, trainer, store, epoch=0)
     side = crop_side(task.image_shape, config.crop)
     with Progress(config, options, store.folder(run_id(config))) as progress:
         while not (reason := stop_reason(config, history)):
             epoch = history[-1]["epoch"]
             plan = epochs.draw(
                 config.seed, epoch, len(task.train), task.image_shape, side,
-                config.random_crop, config.flip, config.rotation,
+                config.random_crop, config.flip, config.rotation, config.shuffle,
             )  # fmt: skip
             start = time.perf_counter()
             online = trainer.train_epoch(plan, config.learning_rate_at(epoch))
@@ -96,6 +110,7 @@ def loop(config: Config, options: Options, task: Task, trainer: Trainer, store: 
             history.append(line | measure(trainer, task) | {"online_train_accuracy": online})
             history[-1]["evaluate_seconds"] = time.perf_counter() - trained
             progress.update(history[-1])
+            keep_model(config, options, task, trainer, store, epoch + 1)
             if (epoch + 1) % options.checkpoint_every == 0:
                 keep(checkpoint, config, trainer, history)
     return history, reason
@@ -110,7 +125,28 @@ def stop_reason(config: Config, history: list[Record]) -> str:
         return "train_accuracy"
     if config.stop_loss is not None and last["train_loss"] <= config.stop_loss:
         return "train_loss"
+    if config.patience is not None and last["epoch"] - best_epoch(history, "validation_accuracy") >= config.patience:
+        return "validation_accuracy"
     return "epochs" if last["epoch"] >= config.epochs else ""
+
+
+def best_epoch(history: list[Record], name: str) -> int:
+    """The first epoch with the highest value of an accuracy."""
+    best: int = max(history, key=lambda line: (line[name] or 0, -line["epoch"]))["epoch"]
+    return best
+
+
+def keep_model(config: Config, options: Options, task: Task, trainer: Trainer, store: Store, epoch: int) -> None:
+    """Write the network of an epoch that the options name."""
+    if epoch in options.keep_epochs:
+        path = store.snapshot_path(config, epoch)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        trainer.save(path, metadata(config, task, epoch))
+
+
+def metadata(config: Config, task: Task, epoch: int) -> Record:
+    """What a model file says of itself."""
+    return {"config": as_dict(config), "epoch": epoch, "channel_statistics": task.channel_statistics()}
 
 
 def measure(trainer: Trainer, task: Task) -> Record:
@@ -178,14 +214,7 @@ def finish(
 ) -> Record:
     """Write model, history, per-example values and, last, the record."""
     folder, path = store.folder(run_id(config)), store.model_path(config)
-    trainer.save(
-        path,
-        {
-            "config": as_dict(config),
-            "epoch": history[-1]["epoch"],
-            "channel_statistics": task.channel_statistics(),
-        },
-    )
+    trainer.save(path, metadata(config, task, history[-1]["epoch"]))
     write_lines(folder / "history.jsonl", history)
     write_arrays(folder / "arrays.npz", example_arrays(trainer, task) | first_layer_filters(trainer), compress=True)
     record = {
@@ -195,6 +224,7 @@ def finish(
         "code": code_version(),
         "environment": environment(config, trainer),
         "data": describe(config, task),
+        "inputs": store.inputs(config),
         "outcome": outcome(config, history, reason),
         "model": {"path": path.name, "sha256": file_sha256(path), "parameters": trainer.parameters},
         "time": {
@@ -212,7 +242,7 @@ def outcome(config: Config, history: list[Record], reason: str) -> Record:
     """The last epoch's measures, the best test epoch, and the first epoch that fitted the training set."""
     last = {name: value for name, value in history[-1].items() if "accuracy" in name or "loss" in name}
     fitted = [line["epoch"] for line in history if (line["train_accuracy"] or 0) >= config.fit_accuracy]
-    best = max(history, key=lambda line: (line["test_accuracy"] or 0, -line["epoch"]))
+    best = history[best_epoch(history, "test_accuracy")]
     return {
         "epochs": history[-1]["epoch"],
         "stop_reason": reason,

@@ -1,7 +1,9 @@
 """The read-out of a trained run: which lines there are, what they count, and when they are made again."""
 
 import dataclasses
+import json
 import os
+from itertools import product
 
 import keras
 import numpy as np
@@ -15,11 +17,14 @@ from common.runs.store import Store
 from common.runs.task import prepare
 from common.runs.training import train
 
+TEST_FC1 = ("test", "fc1")
+SPLIT_ENDS = {"corrupted": "", "true": "_true_labels"}
+PROBE_90 = {"masc": lambda: MASC(variance=0.9)}
 CONFIG = Config(
     model="mlp1", dataset="digits", train_size=500, validation_size=80, corruption="uniform", corruption_fraction=0.6,
     batch_size=32, epochs=2,
 )  # fmt: skip
-SIZES = {"validation_corrupted_labels": 80, "test": 360}
+SIZES = {"train_corrupted_labels": 420, "train_true_labels": 420, "validation_corrupted_labels": 80, "test": 360}
 KEYS = ["epoch", "layer", "probe", "fitted_on", "scored_on", "n", "correct", "components"]
 
 
@@ -56,19 +61,20 @@ def test_there_is_one_line_for_every_layer_kind_of_labels_and_split_and_for_the_
         for scored_on in SIZES
     }
     assert set(kinds) == probes | {("logits", "model", None, scored_on) for scored_on in SIZES}
-    assert len(kinds) == len(set(kinds)) == 10
+    assert len(kinds) == len(set(kinds)) == 20
 
 
 def test_counts_are_integers_out_of_the_split(lines):
     for line in lines:
         assert sorted(line) == sorted(KEYS)
         assert line["n"] == SIZES[line["scored_on"]] and line["epoch"] == 2
-        assert type(line["n"]) is type(line["correct"]) is int and 0 < line["correct"] < line["n"]
+        assert type(line["n"]) is type(line["correct"]) is int and 0 < line["correct"] <= line["n"]
 
 
 def test_the_networks_own_lines_are_the_accuracies_of_its_record(run, lines):
     outcome = run[2]["outcome"]
     accuracies = {"test": outcome["test_accuracy"], "validation_corrupted_labels": outcome["validation_accuracy"]}
+    accuracies |= {f"train_{of}_labels": outcome[f"train_accuracy{end}"] for of, end in SPLIT_ENDS.items()}
     for scored_on, accuracy in accuracies.items():
         line = pick(lines, layer="logits", scored_on=scored_on)
         assert line["correct"] / line["n"] == accuracy and line["components"] is None
@@ -87,6 +93,8 @@ def test_lines_are_what_the_probe_says_of_the_layer(run, lines, layer):
         for scored_on, examples, targets in (
             ("test", task.test, task.test.true_labels),
             ("validation_corrupted_labels", task.validation, task.validation.labels),
+            ("train_corrupted_labels", task.train, task.train.labels),
+            ("train_true_labels", task.train, task.train.true_labels),
         ):
             line = pick(lines, layer=layer, fitted_on=fitted_on, scored_on=scored_on)
             assert line["correct"] == (probe.predict(features(examples)) == targets).sum()
@@ -109,13 +117,14 @@ def test_without_corruption_both_kinds_of_labels_give_the_same_lines(run):
         [{**line, "fitted_on": None} for line in lines if line["fitted_on"] == fitted_on]
         for fitted_on in ("corrupted_labels", "true_labels")
     ]
-    assert kinds[0] == kinds[1] and [line["n"] for line in kinds[0]] == [80, 360]
-    assert kinds[0][1]["correct"] > 300
+    assert kinds[0] == kinds[1] and [line["n"] for line in kinds[0]] == [420, 420, 80, 360]
+    assert kinds[0][3]["correct"] > 300
 
 
 def test_fields_layers_and_variance_can_be_given(run, lines):
-    given = readout.decode(model_path(run), {"validation_size": 0, "train_size": 420}, run[1], ["fc1"], variance=0.9)
-    assert {(line["layer"], line["scored_on"]) for line in given} == {("fc1", "test"), ("logits", "test")}
+    given = readout.decode(model_path(run), {"validation_size": 0, "train_size": 420}, run[1], ["fc1"], PROBE_90)
+    assert {line["layer"] for line in given} == {"fc1", "logits"}
+    assert {line["scored_on"] for line in given} == set(SIZES) - {"validation_corrupted_labels"}
     narrow, wide = (pick(each, layer="fc1", fitted_on="true_labels", scored_on="test") for each in (given, lines))
     assert narrow["components"] < wide["components"]
 
@@ -133,8 +142,9 @@ def test_a_run_is_read_out_once_and_again_when_forced_or_trained_again(run, line
     assert not path.exists()
     assert readout.decode_run(config, options) == lines == Store.of(options).readout(run_id(config))
     assert readout.decode_run(config, options) == lines and loaded == [model_path(run)]
-    path.write_text(path.read_text().splitlines()[0])
-    assert readout.decode_run(config, options) == lines[:1]
+    kept = [line for line in lines if line["layer"] != "input"]
+    path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+    assert readout.decode_run(config, options) == kept
     assert readout.decode_run(config, dataclasses.replace(options, force=True)) == lines
     path.write_text("")
     newer = path.stat().st_mtime + 10
@@ -149,6 +159,27 @@ def test_a_model_from_elsewhere_is_read_out_on_the_data_that_is_given(tmp_path):
     keras.Model(inputs, x).save(tmp_path / "foreign.h5")
     given = {"dataset": "digits", "train_size": 200, "preprocessing": "minus_one_one"}
     lines = readout.decode(tmp_path / "foreign.h5", given, Options())
+    lines = [line for line in lines if line["scored_on"] == "test"]
     assert [line["layer"] for line in lines] == ["classes", "pixels", "pixels", "edges", "edges"]
     assert all(line["epoch"] is None and line["n"] == 360 for line in lines)
     assert min(line["correct"] for line in lines[1:]) > 300
+
+
+def test_a_run_is_read_out_with_more_probes_over_its_epochs_and_on_other_labels(run, tmp_path):
+    config, options, _ = run
+    options = dataclasses.replace(options, output_dir=tmp_path, keep_epochs=(0, 1, 9))
+    clean = dataclasses.replace(config, corruption="none", corruption_fraction=0.0)
+    train(clean, options)
+    store, first = Store.of(options), readout.decode_run(clean, options)
+    lines = readout.decode_run(clean, options, ("masc", "velpic"), snapshots=True)
+    assert lines[: len(first)] == first
+    assert {(line["epoch"], line["probe"]) for line in lines} == set(product((0, 1, 2), ("model", "masc", "velpic")))
+    assert len({tuple(line[key] for key in KEYS[:5]) for line in lines}) == len(lines)
+    other = readout.decode_run(clean, options, other_labels=("ketha", 0.4))
+    assert store.readout_path(run_id(clean), ("ketha", 0.4)).name == "readout_ketha0.4.jsonl"
+    assert store.readout(run_id(clean), ("ketha", 0.4)) == other and store.readout(run_id(clean)) == lines
+    fitted_on = {line["fitted_on"]: line["correct"] for line in other if (line["scored_on"], line["layer"]) == TEST_FC1}
+    assert fitted_on["true_labels"] == pick(first, layer="fc1", fitted_on="true_labels", scored_on="test")["correct"]
+    assert fitted_on["corrupted_labels"] < fitted_on["true_labels"]
+    with pytest.raises(ValueError, match="^probe must be one of .*Did you mean masc?"):
+        readout.decode_run(clean, options, ("mask",))

@@ -79,3 +79,11 @@ def test_a_plan_without_rotation_is_the_one_of_before_there_was_any():
 
 def test_an_image_as_small_as_the_crop_stays_where_it_is():
     assert not draw(0, 0, 10, (8, 8, 1), 8, True, False).offsets.any()
+
+
+def test_without_shuffling_the_order_is_the_data_sets_and_nothing_else_changes():
+    still, shuffled = draw(0, 0, N, SHAPE, SIDE, True, True, 25.0, shuffle=False), plan()
+    np.testing.assert_array_equal(still.order, np.arange(N))
+    assert still.order.dtype == np.int64
+    for one, other in zip(parts(still)[1:], parts(shuffled)[1:], strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -32,7 +32,8 @@ OTHER = {  # another valid value of every field
     "batch_norm_momentum": 0.99, "dropout": 0.5, "initializer": "torch", "optimizer": "adam",
     "learning_rate": 0.1, "momentum": 0.0, "weight_decay": 1e-4, "schedule": "constant", "decay": 0.5,
     "decay_epochs": (3,), "batch_size": 64, "epochs": 10, "stop_accuracy": 0.999, "stop_loss": 0.01,
-    "fit_accuracy": 1.0, "precision": "bfloat16", "seed": 1, "data_seed": 1, "recipe": 2,
+    "fit_accuracy": 1.0, "precision": "bfloat16", "labels": "labels.npy", "initial_model": "model.h5", "shuffle": False,
+    "patience": 3, "seed": 1, "data_seed": 1, "recipe": 2,
 }  # fmt: skip
 WRONG = [
     ({"corruption_fraction": 1.5, "corruption": "uniform"}, "between 0 and 1"),
@@ -43,6 +44,8 @@ WRONG = [
     ({"stop_loss": 0.0}, "positive and finite"),
     ({"fit_accuracy": 0.0}, "above 0 and at most 1"),
     ({"fit_accuracy": 99.0}, "above 0 and at most 1"),
+    ({"patience": 0}, "positive"),
+    ({"patience": 3}, "none where validation_size is 0"),
     ({"train_size": 0}, "positive"),
     ({"test_size": 0}, "positive"),
     ({"test_size": -1}, "positive"),
@@ -71,7 +74,12 @@ WRONG = [
 
 def base(name):
     """A config in which the field can be changed alone."""
-    return {"corruption_fraction": CORRUPTED, "corruption": CORRUPTED, "decay_epochs": STEPS}.get(name, Config())
+    return {
+        "corruption_fraction": CORRUPTED,
+        "corruption": CORRUPTED,
+        "decay_epochs": STEPS,
+        "patience": Config(validation_size=5),
+    }.get(name, Config())
 
 
 @pytest.mark.parametrize("changes, rule", WRONG, ids=str)
@@ -286,7 +294,7 @@ def test_the_learning_rate_follows_the_schedule(changes, expected):
 
 @pytest.mark.parametrize("validation_size, kept", [(0, 0), (5000, 40), (10, 10)])
 def test_smoke_is_the_same_experiment_on_200_digits(validation_size, kept):
-    config = Config(**{**OTHER, "crop": 6, "validation_size": validation_size, "schedule": "steps"})
+    config = Config(**{**OTHER, "crop": 6, "validation_size": validation_size, "schedule": "steps", "patience": None})
     small = smoke(config)
     expected = {
         "dataset": "digits", "train_size": 200, "test_size": None, "validation_size": kept, "epochs": 2,

@@ -213,3 +213,40 @@ def test_sizes_that_do_not_fit_are_refused(changes, message):
 def test_the_data_folder_is_the_callers(tmp_path):
     with pytest.raises(FileNotFoundError, match=str(tmp_path)):
         prepare(dataclasses.replace(CONFIG, dataset="mnist"), tmp_path)
+
+
+def test_labels_from_a_file_are_those_of_the_whole_set_or_of_the_subset(tmp_path):
+    config, true = dataclasses.replace(CONFIG, labels="labels.npy"), DIGITS.y_train
+    shifted = (true + 1) % 10
+    task = prepare(CONFIG)
+    known = np.sort(np.concatenate([task.train.indices, task.validation.indices]))
+    for labels in (shifted, shifted[known].astype(np.int8)):
+        np.save(tmp_path / "labels.npy", labels)
+        for name in ("train", "validation"):
+            examples = getattr(prepare(config, models=tmp_path), name)
+            np.testing.assert_array_equal(examples.labels, shifted[examples.indices])
+            np.testing.assert_array_equal(examples.true_labels, true[examples.indices])
+            assert examples.corrupted.all() and examples.labels.dtype == np.int64
+    np.testing.assert_array_equal(prepare(config, models=tmp_path).test.labels, task.test.labels)
+
+
+@pytest.mark.parametrize(
+    "labels, rule",
+    [
+        (np.arange(len(DIGITS.y_train)), "integers from 0 to 9"),
+        (-DIGITS.y_train, "integers from 0 to 9"),
+        (DIGITS.y_train / 2, "integers from 0 to 9"),
+        (DIGITS.y_train[:, None], "integers from 0 to 9"),
+        (DIGITS.y_train[:7], "a .npy file with a class for each example"),
+        (np.array(3), "a .npy file with a class for each example"),
+        (np.array([None]), "a .npy file with a class for each example"),
+        (None, "a .npy file with a class for each example"),
+    ],
+    ids=str,
+)
+def test_a_file_of_wrong_labels_is_named_in_one_line(tmp_path, labels, rule):
+    if labels is not None:
+        np.save(tmp_path / "labels.npy", labels)
+    with pytest.raises(ValueError, match=f"^labels must be {rule}. Received: .*labels.npy") as caught:
+        prepare(dataclasses.replace(CONFIG, labels="labels.npy"), models=tmp_path)
+    assert "\n" not in str(caught.value)

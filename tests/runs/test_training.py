@@ -102,7 +102,7 @@ def test_the_record_is_the_designs(store, framework):
     record = train(config, options(store))
     folder, path = store.folder(run_id(config)), store.model_path(config)
     assert json.loads((folder / "run.json").read_text()) == record
-    assert set(record) == {"schema", "run_id", "config", *SCHEMA}
+    assert set(record) == {"schema", "run_id", "config", "inputs", *SCHEMA} and record["inputs"] == {}
     assert {part: set(record[part]) for part in SCHEMA} == SCHEMA
     assert (record["schema"], record["run_id"], record["config"]) == (1, run_id(config), as_dict(config))
     environment, data, time = record["environment"], record["data"], record["time"]
@@ -487,3 +487,73 @@ def test_the_best_epoch_is_the_first_of_the_best_and_the_fit_the_first_that_fits
         "best_test_accuracy": 0.7,
         "best_test_epoch": 2,
     }
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_the_networks_of_named_epochs_are_kept_and_are_part_of_being_done(store, trained_epochs, framework):
+    config, kept = changed(framework=framework), options(store, keep_epochs=(0, 2, 7))
+    record = train(config, kept)
+    paths = store.snapshots(config)
+    assert list(paths) == [0, 2] and store.done(config, (0, 2, 7)) == record and store.done(config, (1,)) is None
+    history, task = store.history(record["run_id"]), prepare(config)
+    for epoch, path in paths.items():
+        model = load(path)
+        assert model.metadata["epoch"] == epoch and model.config == config
+        right = model.logits(model.prepare(task.test.images, config)).argmax(1) == task.test.true_labels
+        assert right.mean() == history[epoch]["test_accuracy"]
+    paths[0].unlink()
+    assert store.done(config) == record
+    train(config, options(store))
+    assert trained_epochs == [0, 1, 2]
+    train(config, kept)
+    assert trained_epochs == [0, 1, 2] * 2 and list(store.snapshots(config)) == [0, 2]
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_training_goes_on_from_the_weights_of_a_model_file(store, trained_epochs, framework):
+    first = changed(framework=framework, optimizer="adam")
+    train(first, options(store, keep_epochs=(1,)))
+    name = store.snapshot_path(first, 1).relative_to(store.models)
+    config = dataclasses.replace(first, initial_model=str(name), shuffle=False)
+    record = train(config, options(store))
+    assert store.history(record["run_id"])[0]["train_loss"] == store.history(run_id(first))[1]["train_loss"]
+    assert record["inputs"] == {"initial_model": file_sha256(store.models / name)}
+    train(config, options(store))
+    assert len(trained_epochs) == 6
+    os.replace(store.model_path(first), store.models / name)
+    assert store.done(config) is None
+    (store.models / name).unlink()
+    assert store.done(config) == record  # what is finished needs its inputs no more
+    with pytest.raises(ValueError, match="^initial_model must be a .* Received: .*epoch0001"):
+        train(config, options(store, force=True))
+
+
+def test_the_initial_model_must_have_the_layers(store):
+    train(BASE, options(store))
+    name = store.model_path(BASE).name
+    with pytest.raises(ValueError, match="^initial_model must have the layers of mlp3 for this data. Received: "):
+        train(changed(model="mlp3", initial_model=name), options(store))
+    with pytest.raises(ValueError, match="^initial_model must be a .h5 file under"):
+        train(changed(framework="keras", initial_model=name), options(store))
+
+
+def test_labels_come_from_a_file(store, trained_epochs):
+    config = changed(labels="mine.npy", validation_size=40)
+    store.models.mkdir(parents=True)
+    np.save(store.models / "mine.npy", (datasets.load("digits").y_train + 1) % 10)
+    record = train(config, options(store))
+    assert record["data"]["corruption_realised"] == 1.0
+    assert record["inputs"] == {"labels": file_sha256(store.models / "mine.npy")}
+    train(config, options(store))
+    np.save(store.models / "mine.npy", datasets.load("digits").y_train)
+    assert train(config, options(store))["data"]["corruption_realised"] == 0.0 and len(trained_epochs) == 6
+
+
+def test_training_ends_when_accuracy_on_held_out_examples_has_not_risen_for_a_while(store, monkeypatch):
+    accuracies = iter([0.1, 0.2, 0.4, 0.4, 0.3, 0.9])
+    measure = training.measure
+    monkeypatch.setattr(
+        training, "measure", lambda *arguments: measure(*arguments) | {"validation_accuracy": next(accuracies)}
+    )
+    outcome = train(changed(epochs=9, patience=2, validation_size=40), options(store))["outcome"]
+    assert outcome["stop_reason"] == "validation_accuracy" and outcome["epochs"] == 4
