@@ -79,7 +79,8 @@ import torch
 
 from common.data.epochs import draw
 from common.runs.config import Config
-from keras_models.trainer import Trainer, rotate, to_array
+from keras_models.files import to_array
+from keras_models.trainer import Trainer, rotate
 
 folder = Path(sys.argv[1])
 arrays = dict(np.load(folder / "arrays.npz"))

@@ -78,7 +78,7 @@ ADAM = {"optimizer": "adam", "initializer": "he_normal"}
 TRAINING = {  # fields of a Config with which 30 steps, or 6 of the large AlexNet, are enough to learn something
     "resnet18": {"learning_rate": 0.001},  # so that its moving statistics keep up
     "cnn": {"learning_rate": 0.001, **ADAM},
-    "alexnet_large": {"learning_rate": 0.00003, "train_size": 64, **ADAM},
+    "alexnet_large": {"learning_rate": 1e-5, "train_size": 64, **ADAM},
 }
 TORCH_ONLY = {"cnn", "alexnet_large", "resnet18", "wide_resnet_28_1", "wide_resnet_28_10"}
 MODELS = [(framework, name) for framework, models in REGISTRIES.items() for name in models]

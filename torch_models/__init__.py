@@ -1,9 +1,11 @@
 """PyTorch models by name: `MODELS[name](input_shape, num_classes)`, some with batch norm or dropout as keywords.
 
-They take NHWC images, `forward(x, taps=())`; the residual networks have no twin in Keras.
+They take NHWC images, `forward(x, taps=())`; those from "cnn" on have no twin in Keras.
 """
 
 from torch_models.alexnet import AlexNet
+from torch_models.alexnet_large import alexnet_large
+from torch_models.cnn import cnn
 from torch_models.inception import Inception
 from torch_models.mlp import mlp1, mlp3, mlp4
 from torch_models.resnet import ResNet18
@@ -15,6 +17,8 @@ MODELS = {
     "mlp4": mlp4,
     "alexnet": AlexNet,
     "inception": Inception,
+    "cnn": cnn,
+    "alexnet_large": alexnet_large,
     "resnet18": ResNet18,
     "wide_resnet_28_1": wide_resnet_28_1,
     "wide_resnet_28_10": wide_resnet_28_10,

@@ -13,8 +13,9 @@ import pickle
 import shlex
 import sys
 import tarfile
+import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,6 +31,7 @@ Labels: TypeAlias = NDArray[np.int64]
 Arrays: TypeAlias = tuple[Images, Labels, Images, Labels]
 
 TIMEOUT = 3, 30  # seconds: to connect, between two packets
+TINY_IMAGENET_PER_CLASS = 500  # training images
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,11 +127,54 @@ def _read_cifar(name: str, data_dir: Path) -> Arrays:
     return np.concatenate(images[:-1]), np.concatenate(labels[:-1]), images[-1], labels[-1]
 
 
+def _read_tiny_imagenet(name: str, data_dir: Path) -> Arrays:
+    """Tiny ImageNet (Stanford CS231n), its first classes in wnids.txt: (n, 64, 64, 3); validation is the test split.
+
+    Labels and the order of the training images are by name, as in torchvision's ImageFolder: class follows class.
+    Checksums are of the archive and of the two lists; an image must be there and decode to its shape.
+    """
+    wnids, annotations = (_checked(name, data_dir, file).decode().splitlines() for file in DATASETS[name].files)
+    classes = {wnid: label for label, wnid in enumerate(sorted(wnids[: DATASETS[name].num_classes]))}
+    numbers = sorted(f"{number}.JPEG" for number in range(TINY_IMAGENET_PER_CLASS))
+    train = [(f"train/{wnid}/images/{wnid}_{number}", label) for wnid, label in classes.items() for number in numbers]
+    rows = [line.split("\t") for line in annotations]
+    test = [(f"val/images/{row[0]}", classes[row[1]]) for row in rows if row[1] in classes]
+    x_train, x_test = (_read_jpegs(name, data_dir, [file for file, _ in split]) for split in (train, test))
+    y_train, y_test = (np.array([label for _, label in split], np.int64) for split in (train, test))
+    return x_train, y_train, x_test, y_test
+
+
+def _read_jpegs(name: str, data_dir: Path, files: list[str]) -> Images:
+    """(n, 64, 64, 3); of a grey image all channels are equal."""
+    folder = data_dir / DATASETS[name].folder
+    images = np.empty((len(files), 64, 64, 3), np.uint8)
+    for image, file in zip(images, files, strict=True):
+        try:
+            image[:] = _read_jpeg(folder / file)
+        except (OSError, ValueError) as error:
+            missing = isinstance(error, FileNotFoundError)
+            raise (FileNotFoundError if missing else ValueError)(
+                f"{folder / file} is {'missing' if missing else 'truncated or altered'}. "
+                f"Move {folder} away and run: {_command(name, data_dir)}"
+            ) from error
+    return images
+
+
+def _read_jpeg(path: Path) -> Images:
+    from PIL import Image
+
+    with Image.open(path, formats=["JPEG"]) as picture:
+        if picture.size != (64, 64):
+            raise ValueError(f"an image must have 64 x 64 pixels. Received: {picture.size}")
+        return np.asarray(picture.convert("RGB"))
+
+
 def _checked(name: str, data_dir: Path, file: str) -> bytes:
     """The content of a file of the data set, unpacked if need be, after its checksum was compared."""
     path = _locate(name, data_dir, file)
     content = path.read_bytes()
-    expected = (DATASETS[name].files | DATASETS[name].downloads)[path.name]
+    published = path.relative_to(data_dir / DATASETS[name].folder).as_posix()
+    expected = (DATASETS[name].files | DATASETS[name].downloads)[published]
     algorithm = expected.split(":")[0]
     found = f"{algorithm}:{hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()}"
     if found != expected:
@@ -141,7 +186,7 @@ def _checked(name: str, data_dir: Path, file: str) -> bytes:
 def _locate(name: str, data_dir: Path, file: str) -> Path:
     """Where a file of the data set is or belongs; its published .gz where only that is there."""
     path = data_dir / DATASETS[name].folder / file
-    packed = path.with_name(f"{file}.gz")
+    packed = path.with_name(f"{path.name}.gz")
     return packed if packed.name in DATASETS[name].downloads and packed.exists() and not path.exists() else path
 
 
@@ -182,6 +227,9 @@ def _unpack(archive: Path, folder: str) -> Path:
     if archive.name.endswith(".tar.gz"):
         with tarfile.open(archive) as members:
             members.extractall(archive.parent, filter="data")
+    elif archive.suffix == ".zip":
+        with zipfile.ZipFile(archive) as zipped:
+            zipped.extractall(archive.parent)
     else:
         target.mkdir(parents=True)
         content = archive.read_bytes()
@@ -282,7 +330,19 @@ DATASETS = {
             "cifar-100-python.tar.gz": "sha256:85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7"
         },
     ),
+    "tiny_imagenet": Source(
+        num_classes=200,
+        read=_read_tiny_imagenet,
+        folder="tiny-imagenet-200",
+        url="https://cs231n.stanford.edu/",
+        files={
+            "wnids.txt": "sha256:a36eb4b603007f1985cdfbfc5987166a2710b3c6f0f6d3e29636fc129bba527b",
+            "val/val_annotations.txt": "sha256:c37765a8b40fce4f28962bf1847a2537e2781753974cbb2447eeb50ff31130a2",
+        },
+        downloads={"tiny-imagenet-200.zip": "sha256:6198c8ae015e2b3e007c7841da39ec069199b9aa3bfa943a462022fe5e43c821"},
+    ),
 }
+DATASETS["tiny_imagenet_10"] = replace(DATASETS["tiny_imagenet"], num_classes=10)
 
 if __name__ == "__main__":
     sys.exit(main())
