@@ -20,7 +20,7 @@ from common.errors import check_choice
 from common.report import figures
 from common.report.tables import Table
 from common.runs import sweep
-from common.runs.config import Config, Options, overlay, run_id, smoke
+from common.runs.config import Config, Options, from_dict, overlay, run_id, smoke
 from common.runs.store import PUBLISHED, Record, Store, read_record
 
 PRESETS = ("paper", "small")
@@ -101,13 +101,16 @@ class Study:
     """A script that stands for many runs.
 
     `grid`, a dataclass of flags, gives the fields of each run (`grid.runs(preset)`), which the flags' config must not
-    contradict; `report` makes figures and tables of the records and what the store holds of them.
+    contradict; `report` makes figures and tables of the records and what the store holds of them. Where they need more
+    than records, `keep_epochs` of every run are kept and `read` makes what is missing of the read-outs.
     """
 
     name: str
     grid: Any
     default: Config
     report: Report
+    keep_epochs: tuple[int, ...] = ()
+    read: Callable[[Sequence[Config], Options], None] = lambda configs, options: None
 
     def configs(self, given: Config, grid: Any, preset: str) -> list[Config]:
         """The runs, over the fields that flags have given."""
@@ -118,7 +121,11 @@ class Study:
         with one_line_errors():
             arguments = parse(doc, grid=self.grid, preset=Preset(), config=self.default, options=Options())
             configs = self.configs(arguments.config, arguments.grid, arguments.preset.preset)
-            self.show(run_all(configs, arguments.options), Store.of(arguments.options))
+            options = arguments.options
+            kept = tuple(sorted({*self.keep_epochs, *options.keep_epochs}))
+            records = run_all(configs, dataclasses.replace(options, keep_epochs=kept))
+            self.read([from_dict(record["config"]) for record in records], options)
+            self.show(records, Store.of(options))
 
     def show(self, records: Sequence[Record], store: Store) -> None:
         """Save figures and tables in a folder of the study's name, and print the tables."""

@@ -110,6 +110,8 @@ class Trainer:
         return self._standardize(ops.cast(images, "float32") / 255)
 
     def _standardize(self, x):
+        if self.config.preprocessing == "zero_one":
+            return x
         if self.config.preprocessing == "minus_one_one":
             return x * 2 - 1
         if self.config.preprocessing == "per_channel":

@@ -141,6 +141,8 @@ class Trainer:
 
     def _standardize(self, x):
         """In place: what it is given is a copy already."""
+        if self.config.preprocessing == "zero_one":
+            return x
         if self.config.preprocessing == "minus_one_one":
             return x.mul_(2).sub_(1)
         if self.config.preprocessing == "per_channel":

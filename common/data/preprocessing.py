@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from common.data.arrays import Images
 
-PREPROCESSING = ("per_image", "per_channel", "minus_one_one")
+PREPROCESSING = ("per_image", "per_channel", "minus_one_one", "zero_one")
 
 
 def crop_side(image_shape: tuple[int, ...], crop: int | None) -> int:
@@ -64,9 +64,11 @@ def standardize(images: Images, kind: str, statistics: tuple[list[float], list[f
 
     `per_image` is TensorFlow's `per_image_standardization`: (x - mean) / max(std, 1 / sqrt(number of values)), on the
     0-1 scale, as Zhang et al. (appendix A) use it; `per_channel` uses `channel_statistics`; `minus_one_one` is
-    (x - 0.5) / 0.5.
+    (x - 0.5) / 0.5, and `zero_one` leaves it at x.
     """
     scaled = images.astype(np.float32) / np.float32(255)
+    if kind == "zero_one":
+        return scaled
     if kind == "minus_one_one":
         return scaled * 2 - 1
     if kind == "per_channel":

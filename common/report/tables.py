@@ -236,6 +236,21 @@ def published_table(targets: Sequence[Record], records: Sequence[Record]) -> Tab
     return Table(f"{' and '.join(papers)}: published and measured", [*columns, "verdict", "run on"], rows, note)
 
 
+def finding(
+    target: Record,
+    subject: str,
+    runs: Sequence[Record] = (),
+    numbers: str | None = None,
+    n: str | None = None,
+    verdict: str = NOT_MEASURED,
+) -> Finding:
+    """A statement tested on some runs, which it describes."""
+    kinds = {(r["config"]["framework"], r["config"]["precision"], r["data"]["train_n"]) for r in runs}
+    texts = [f"{FRAMEWORKS[framework]}, {precision}, train_n={size}" for framework, precision, size in sorted(kinds)]
+    described = "; ".join(texts) or None
+    return Finding(target["statement"], target["source"], subject, described, numbers, n, verdict)
+
+
 def claims_table(findings: Sequence[Finding], title: str) -> Table:
     """A row for each statement and set of runs that it was tested on."""
     rows = [[f.source, f.statement, f.subject, f.runs, f.numbers, f.n, f.verdict] for f in findings]

@@ -20,12 +20,12 @@ from common.report.claims import (
     ordered,
 )
 from common.report.tables import (
-    FRAMEWORKS,
     SEEDS,
     Number,
     Record,
     by_recipe,
     cell,
+    finding,
     full_size,
     model_of,
     recipe,
@@ -172,19 +172,8 @@ def _target(name: str) -> dict[str, Any]:
     return next(target for target in load_targets("zhang_claims") if target["id"] == name)
 
 
-def _finding(
-    name: str,
-    model: str = "inception",
-    runs: Sequence[Record] = (),
-    numbers: str | None = None,
-    n: str | None = None,
-    verdict: str = NOT_MEASURED,
-) -> Finding:
-    target = _target(name)
-    kinds = {(r["config"]["framework"], r["config"]["precision"], r["data"]["train_n"]) for r in runs}
-    texts = [f"{FRAMEWORKS[framework]}, {precision}, train_n={size}" for framework, precision, size in sorted(kinds)]
-    subject = model.replace("_", " ")
-    return Finding(target["statement"], target["source"], subject, "; ".join(texts) or None, numbers, n, verdict)
+def _finding(name: str, model: str = "inception", *tested: Any) -> Finding:
+    return finding(_target(name), model.replace("_", " "), *tested)
 
 
 def _text(value: float | None, decimals: int) -> str:

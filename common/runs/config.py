@@ -68,7 +68,7 @@ class Config:
     gaussian_statistics: Annotated[str, choice("gaussian_statistics")] = "channel"
     """Gaussian images match the mean and variance of each channel, or of all values."""
     preprocessing: Annotated[str, choice("preprocessing")] = "per_image"
-    """Input scale: per image as TensorFlow standardises it, per channel, or [-1, 1]."""
+    """Input scale: per image as TensorFlow standardises it, per channel, [-1, 1] or [0, 1]."""
     crop: int | None = 28
     """Side of the crop in pixels (Zhang et al., appendix A: 28); smaller images stay whole, none keeps all of it."""
     random_crop: bool = False

@@ -94,6 +94,11 @@ class Store:
         path = self.readout_path(name, other_labels)
         return read_lines(path) if path.exists() else []
 
+    def other_readouts(self, name: str) -> dict[float, list[Record]]:
+        """Read-outs of a network with subspaces of other labels than its own, by the corrupted fraction of those."""
+        paths = sorted(self.folder(name).glob("readout_*.jsonl"))
+        return {float(path.stem.lstrip("abcdefghijklmnopqrstuvwxyz_")): read_lines(path) for path in paths}
+
     @contextlib.contextmanager
     def lock(self, name: str) -> Iterator[None]:
         """Waits until this process is the only writer of the run's folder; the lock dies with the process."""

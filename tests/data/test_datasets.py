@@ -2,11 +2,13 @@
 
 import gzip
 import hashlib
+import io
 import os
 import pickle
 import subprocess
 import sys
 import tarfile
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import numpy as np
 import pooch
 import pytest
 import requests
+from PIL import Image
 
 from common.data import datasets
 from common.data.datasets import DATASETS, find_data_dir, load, main, parse_idx
@@ -110,11 +113,37 @@ def cifar100_files(monkeypatch):
     return files
 
 
+def jpeg(value, size=(64, 64), mode="RGB"):
+    """A picture of one grey value."""
+    content = io.BytesIO()
+    Image.new(mode, size, value if mode == "L" else (value,) * 3).save(content, "JPEG")
+    return content.getvalue()
+
+
+@pytest.fixture
+def tiny_imagenet_files(monkeypatch):
+    """The first two of three classes, 11 training images each, image i of class c of grey value 100 c + i."""
+    files = {
+        "wnids.txt": b"n2\nn1\nn3\n",
+        "val/val_annotations.txt": b"".join(
+            b"val_%d.JPEG\tn%d\t0\t0\t63\t63\n" % row for row in enumerate([2, 3, 1, 2])
+        ),
+    }
+    checksums = {file: checksum(content) for file, content in files.items()}
+    for wnid in (1, 2):
+        files |= {f"train/n{wnid}/images/n{wnid}_{i}.JPEG": jpeg(100 * wnid + i) for i in range(11)}
+    files |= {f"val/images/val_{i}.JPEG": jpeg(20 * i, mode="L" if i == 2 else "RGB") for i in (0, 2, 3)}
+    monkeypatch.setattr(datasets, "TINY_IMAGENET_PER_CLASS", 11)
+    monkeypatch.setitem(DATASETS, "tiny_imagenet", replace(DATASETS["tiny_imagenet"], num_classes=2, files=checksums))
+    return files
+
+
 def lay(data_dir, name, files):
     """Write files where the data set `name` belongs and return that folder."""
     folder = data_dir / DATASETS[name].folder
     folder.mkdir(parents=True)
     for file, content in files.items():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
         (folder / file).write_bytes(content)
     return folder
 
@@ -151,7 +180,7 @@ def test_digits_hash_is_pinned_and_sees_every_array():
 
 def test_unknown_name_gets_the_nearest():
     assert failure(ValueError, "mnits") == (
-        "dataset must be one of digits, mnist, fashion_mnist, cifar10, cifar100. "
+        "dataset must be one of digits, mnist, fashion_mnist, cifar10, cifar100, tiny_imagenet, tiny_imagenet_10. "
         "Did you mean mnist? Received: dataset='mnits'"
     )
     assert "Did you mean" not in failure(ValueError, "zzz")
@@ -201,6 +230,20 @@ def test_cifar10_pixels_are_height_width_red_green_blue(data_dir):
 
 
 @pytest.mark.data
+def test_real_tiny_imagenet_of_ten_classes(data_dir):
+    if not (folder := data_dir / DATASETS["tiny_imagenet_10"].folder).is_dir():
+        pytest.fail(f"no {folder}") if os.environ.get("CI") else pytest.skip(f"no {folder}")
+    dataset = load("tiny_imagenet_10", data_dir, download=False)
+    assert dataset.x_train.shape == (5000, 64, 64, 3) and dataset.x_test.shape == (500, 64, 64, 3)
+    assert dataset.x_train.dtype == np.uint8 and dataset.y_train.dtype == dataset.y_test.dtype == np.int64
+    assert dataset.x_train.flags.c_contiguous and dataset.x_train.flags.writeable and dataset.num_classes == 10
+    np.testing.assert_array_equal(dataset.y_train, np.repeat(np.arange(10), 500))
+    assert np.bincount(dataset.y_test).tolist() == [50] * 10 and dataset.y_test[:5].tolist() == [4, 6, 5, 3, 7]
+    assert dataset.x_train[0, 0, :2].tolist() == [[0, 39, 41], [0, 37, 39]]
+    assert dataset.sha256 == "de6706021d9c8453f2fad62e212644d0a5d9c1c2beceb9a98f0468c93d9d5c72"
+
+
+@pytest.mark.data
 def test_cut_copy_of_a_real_file_is_refused(data_dir, tmp_path):
     source = data_dir / "MNIST" / "raw"
     folder = tmp_path / "MNIST" / "raw"
@@ -244,6 +287,61 @@ def test_cifar100_is_read_channels_last_with_fine_labels(cifar100_files, tmp_pat
     assert dataset.y_train.tolist() == [3, 99, 0, 41] and dataset.y_test.tolist() == [7, 7, 1, 2]
     for channel in range(3):
         assert dataset.x_test[2, 5, 7, channel] == (channel * 1024 + 5 * 32 + 7) % 256
+
+
+def test_tiny_imagenet_is_the_first_classes_in_the_order_of_their_names(tiny_imagenet_files, tmp_path):
+    lay(tmp_path, "tiny_imagenet", tiny_imagenet_files)
+    dataset = load("tiny_imagenet", tmp_path)
+    assert dataset.x_train.shape == (22, 64, 64, 3) and dataset.x_train.dtype == np.uint8
+    assert dataset.y_train.tolist() == [0] * 11 + [1] * 11 and dataset.num_classes == 2
+    order = [0, 1, 10, 2, 3, 4, 5, 6, 7, 8, 9]
+    expected = np.array([100 + i for i in order] + [200 + i for i in order])[:, None, None, None]
+    assert np.abs(dataset.x_train.astype(int) - expected).max() <= 1  # JPEG rounds
+    assert dataset.y_test.tolist() == [1, 0, 1] and dataset.x_test.shape == (3, 64, 64, 3)
+    assert np.abs(dataset.x_test.astype(int) - np.array([0, 40, 60])[:, None, None, None]).max() <= 1
+
+
+def test_tiny_imagenet_of_ten_classes_comes_from_the_whole_one():
+    assert DATASETS["tiny_imagenet_10"] == replace(DATASETS["tiny_imagenet"], num_classes=10)
+    assert DATASETS["tiny_imagenet"].num_classes == 200
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "problem"),
+    [
+        (None, FileNotFoundError, "missing"),
+        (b"", ValueError, "truncated or altered"),
+        (jpeg(101)[:-300], ValueError, "truncated or altered"),
+        (jpeg(101, size=(32, 128)), ValueError, "truncated or altered"),
+    ],
+    ids=["missing", "empty", "cut", "another shape"],
+)
+def test_tiny_imagenet_without_every_image_whole_is_refused(content, kind, problem, tiny_imagenet_files, tmp_path):
+    files = tiny_imagenet_files | {"train/n1/images/n1_1.JPEG": content}
+    folder = lay(tmp_path, "tiny_imagenet", {file: files[file] for file in files if files[file] is not None})
+    assert failure(kind, "tiny_imagenet", tmp_path) == (
+        f"{folder}/train/n1/images/n1_1.JPEG is {problem}. "
+        f"Move {folder} away and run: python -m common.data.datasets tiny_imagenet --data-dir {tmp_path}"
+    )
+
+
+@pytest.mark.parametrize("file", ["wnids.txt", "val/val_annotations.txt"])
+def test_altered_lists_of_tiny_imagenet_are_refused(file, tiny_imagenet_files, tmp_path):
+    folder = lay(tmp_path, "tiny_imagenet", tiny_imagenet_files | {file: tiny_imagenet_files[file][:-1]})
+    assert f"{folder / file} is truncated or altered: expected" in failure(ValueError, "tiny_imagenet", tmp_path)
+
+
+def test_download_of_tiny_imagenet_unpacks_the_published_zip(server, tiny_imagenet_files, tmp_path, monkeypatch):
+    with zipfile.ZipFile(server / "tiny-imagenet-200.zip", "w") as archive:
+        for file, content in tiny_imagenet_files.items():
+            archive.writestr(f"tiny-imagenet-200/{file}", content)
+    downloads = {"tiny-imagenet-200.zip": checksum((server / "tiny-imagenet-200.zip").read_bytes())}
+    source = replace(DATASETS["tiny_imagenet"], downloads=downloads)
+    monkeypatch.setitem(DATASETS, "tiny_imagenet", source)
+    assert load("tiny_imagenet", tmp_path).y_test.tolist() == [1, 0, 1]
+    folder = tmp_path / "tiny-imagenet-200"
+    found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert found == tiny_imagenet_files
 
 
 @pytest.mark.parametrize("file", ["train", "test", "meta"])

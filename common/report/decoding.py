@@ -1,0 +1,189 @@
+"""What the layers of trained networks know (Ketha & Ramaswamy, arXiv 2501.14687 and 2603.19865): runs and read-outs.
+
+Lines of read-outs are those of `common.analysis.readout`. Epoch 0 is the untrained network; `other` read-outs are of
+networks trained on true labels, with subspaces of corrupted labels.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from common.report.claims import Estimate, estimate
+from common.report.tables import (
+    FRAMEWORKS,
+    Line,
+    Number,
+    Record,
+    Table,
+    best_on_test,
+    choose_layer,
+)
+
+CHOICES: dict[str, Callable[..., str | None]] = {"held-out examples": choose_layer, "test data": best_on_test}
+NOTE = (
+    "Means over seeds with 95 % t intervals. Layers are chosen among the hidden ones: on training examples held out "
+    "from the network, scored with the labels a user has, or as the papers do on test data."
+)
+
+
+class Readouts(Protocol):
+    """What a store knows of read-outs."""
+
+    def readout(self, name: str) -> list[dict[str, Any]]: ...
+    def other_readouts(self, name: str) -> dict[float, list[dict[str, Any]]]: ...
+    def history(self, name: str) -> list[dict[str, Any]]: ...
+
+
+class Setting(NamedTuple):
+    """What a row of a table stands for, over its seeds."""
+
+    model: str
+    dataset: str
+    fraction: float
+    framework: str
+    train_n: int
+
+    def cells(self) -> list[object]:
+        percent = f"{100 * self.fraction:g} %"
+        return [self.model, self.dataset.replace("_", " "), percent, FRAMEWORKS[self.framework], self.train_n]
+
+
+COLUMNS = ["model", "data", "corrupted", "framework", "train_n"]
+
+
+class Decoded:
+    """One run and its rows."""
+
+    def __init__(self, record: Record, store: Readouts):
+        self.record, self.config, name = record, record["config"], record["run_id"]
+        self.readout = store.readout(name)
+        self.other, self.history = store.other_readouts(name), store.history(name)
+        self.last = record["outcome"]["epochs"]
+
+    @property
+    def setting(self) -> Setting:
+        config, size = self.config, self.record["data"]["train_n"]
+        return Setting(config["model"], config["dataset"], config["corruption_fraction"], config["framework"], size)
+
+    def lines(self, epoch: int | None = None) -> list[Line]:
+        """The read-out of one epoch, the last where none is named."""
+        epoch = self.last if epoch is None else epoch
+        return [line for line in self.readout if line["epoch"] == epoch]
+
+    @property
+    def epochs(self) -> list[int]:
+        """Epochs that were read out."""
+        return sorted({line["epoch"] for line in self.readout})
+
+    def at_best_validation(self) -> Line:
+        """The epoch at which early stopping on held-out examples, with the labels a user has, would end."""
+        return max(self.history, key=lambda line: (line["validation_accuracy"] or 0, -line["epoch"]))
+
+
+def accuracy(
+    lines: Sequence[Line], layer: str | None, probe: str = "masc", fitted_on: str | None = "corrupted_labels",
+    scored_on: str = "test", key: str | None = None,
+) -> float | None:  # fmt: skip
+    """Share of right predictions of a probe on a layer, or another value of its line; null where it is not there."""
+    for line in lines:
+        if (line["layer"], line["probe"], line["fitted_on"], line["scored_on"]) == (layer, probe, fitted_on, scored_on):
+            return float(line[key] if key else line["correct"] / line["n"])
+    return None
+
+
+def chosen(
+    lines: Sequence[Line], choice: str = "held-out examples", probe: str = "masc", fitted_on: str = "corrupted_labels"
+) -> float | None:
+    """Test accuracy of a probe on the layer that is chosen for it."""
+    layer = CHOICES[choice](lines, fitted_on=fitted_on, probe=probe)
+    return accuracy(lines, layer, probe, fitted_on)
+
+
+def layers_of(lines: Iterable[Line]) -> list[str]:
+    """Layers that probes read, in the order of the network."""
+    return list(dict.fromkeys(line["layer"] for line in lines if line["probe"] != "model"))
+
+
+def decoded(records: Iterable[Record], store: Readouts) -> list[Decoded]:
+    """Runs that have been read out, each once."""
+    unique = {record["run_id"]: record for record in records}.values()
+    return [run for run in (Decoded(record, store) for record in unique) if run.readout]
+
+
+def by_setting(runs: Iterable[Decoded]) -> dict[Setting, list[Decoded]]:
+    """Runs that differ in seeds, sorted; runs of one setting but another recipe are not expected in one study."""
+    groups: dict[Setting, list[Decoded]] = {}
+    for run in sorted(runs, key=lambda run: (run.setting, run.config["seed"])):
+        groups.setdefault(run.setting, []).append(run)
+    return groups
+
+
+def number(values: Iterable[float | None], unit: str = "fraction") -> Number | None:
+    """Mean and interval over seeds; null where nothing was measured."""
+    found: Estimate = estimate(list(values))
+    return None if found.mean is None else Number(found.mean, unit, found.low, found.high)
+
+
+def summary_table(runs: Sequence[Decoded], title: str) -> Table:
+    """A row for each setting: the network, its best layer's subspaces, and two controls."""
+    rows = []
+    for setting, group in by_setting(runs).items():
+        values: list[Iterable[float | None]] = [
+            [run.record["outcome"][name] for run in group] for name in ("train_accuracy", "test_accuracy")
+        ]
+        for choice in CHOICES:
+            for fitted_on in ("corrupted_labels", "true_labels"):
+                values.append([chosen(run.lines(), choice, fitted_on=fitted_on) for run in group])
+        values.append([chosen(run.lines(0), "test data") for run in group])
+        rows.append([*setting.cells(), len(group), *map(number, values)])
+    columns = [*COLUMNS, "seeds", "training, %", "test, %"]
+    for choice in ("held-out", "test"):
+        columns += [f"corrupted-label subspaces, layer chosen on {choice}, %", f"true-label, on {choice}, %"]
+    return Table(title, [*columns, "untrained network, corrupted-label, on test, %"], rows, NOTE)
+
+
+def layer_table(
+    runs: Sequence[Decoded], targets: Sequence[Record], title: str, probes: Sequence[str] = ("masc",)
+) -> Table:
+    """A row for each setting, probe and layer: corrupted-label and true-label subspaces, published beside measured."""
+    published = {
+        (t["model"], t["dataset"], t["corruption_fraction"], t["probe"], t["layer"]): t["value"]
+        for t in targets
+        if (t["fitted_on"], t["scored_on"], t["quantity"]) == ("corrupted_labels", "test", "test_accuracy")
+    }
+    rows = []
+    for setting, group in by_setting(runs).items():
+        lines = [run.lines() for run in group]
+        for probe in probes:
+            for layer in layers_of(line for line in lines[0] if line["probe"] == probe):
+                found = [
+                    number(accuracy(each, layer, probe, fitted_on) for each in lines)
+                    for fitted_on in ("corrupted_labels", "true_labels")
+                ]
+                size = number((_components(each, layer, probe) for each in lines), "components")
+                reference = published.get((*setting[:3], probe, layer))
+                cells = [*setting.cells(), len(group), probe.replace("_", " "), layer]
+                rows.append([*cells, reference, *found, size])
+    columns = [*COLUMNS, "seeds", "probe", "layer", "published, %", "fitted on corrupted labels, %"]
+    columns += ["fitted on true labels, %", "components"]
+    return Table(title, columns, rows, f"{NOTE} Published: whole training sets, means of three runs where there are.")
+
+
+def _components(lines: Sequence[Line], layer: str, probe: str) -> float | None:
+    found = [line["components"] for line in lines if (line["layer"], line["probe"]) == (layer, probe)]
+    return found[0] if found else None
+
+
+def clean_table(runs: Sequence[Decoded], title: str) -> Table:
+    """Networks trained on true labels, read out with subspaces of corrupted labels, layer by layer."""
+    rows = []
+    for setting, group in by_setting(run for run in runs if run.other).items():
+        for fraction in sorted(group[0].other):
+            lines = [run.other.get(fraction, []) for run in group]
+            for layer in layers_of(lines[0]):
+                found = [
+                    number(accuracy(each, layer, scored_on=scored_on) for each in lines)
+                    for scored_on in ("train_corrupted_labels", "train_true_labels", "test")
+                ]
+                rows.append([*setting._replace(fraction=fraction).cells(), len(group), layer, *found])
+    columns = [*COLUMNS, "seeds", "layer", "training, corrupted labels, %", "training, true labels, %", "test, %"]
+    return Table(title, columns, rows, "Subspaces of corrupted labels on networks that never saw them. " + NOTE)

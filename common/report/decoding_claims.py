@@ -1,0 +1,211 @@
+"""What becomes of the statements of Ketha & Ramaswamy, those that speak against them included, on decoded runs.
+
+Each is judged for each seed, on runs of any size, which is stated: confirmed where it holds in all of them.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from common.report.claims import Finding, estimate, judge_seeds, load_targets
+from common.report.decoding import CHOICES, Decoded, Setting, accuracy, by_setting, chosen, layers_of
+from common.report.tables import Number, accuracies, cell, finding
+
+HIGH = 0.8  # corruption at which the statements about high corruption are tested
+SIMPLE = ("nearest_class_mean", "qda")
+FEWER = ("masc_0.25", "masc_0.50", "masc_0.75", "masc_1pc")
+FAR = 0.1
+Values = Sequence[float | None]  # of each seed
+Points = Mapping[float, float | None]  # value by corruption
+
+
+def masc_findings(runs: Sequence[Decoded]) -> list[Finding]:
+    """Subspaces against the memorizing network, in the layer chosen on held-out examples and in the papers' choice."""
+    found: list[Finding] = []
+    for setting, group in by_setting(runs).items():
+        if 0 < setting.fraction < 1:
+            for choice in CHOICES:
+                subject = f"{described(setting)}, layer chosen on {choice}"
+                lead = [_less(chosen(run.lines(), choice), own(run)) for run in group]
+                found.append(_judged("decoding-above-model", subject, group, lead))
+                true = [_less(chosen(run.lines(), choice, fitted_on="true_labels"), chosen(run.lines(), choice))
+                        for run in group]  # fmt: skip
+                found.append(_judged("decoding-true-labels", subject, group, true, ends=True))
+        if setting.fraction == 1:
+            found.append(_chance(setting, group))
+        if setting.fraction == HIGH:
+            lead = [_less(chosen(run.lines(0), "test data"), chosen(run.lines(), "test data")) for run in group]
+            found.append(_judged("decoding-untrained", f"{described(setting)}, layer chosen on test data", group, lead))
+    return [*found, *_over_fractions(runs)]
+
+
+def threshold_findings(runs: Sequence[Decoded]) -> list[Finding]:
+    """Fewer components than those of 99 % of the variance, threshold and layer chosen on held-out examples."""
+    return [
+        _judged("decoding-components", described(setting), group,
+                [_less(best_of(run, FEWER), chosen(run.lines())) for run in group])
+        for setting, group in by_setting(runs).items() if setting.fraction == HIGH
+    ]  # fmt: skip
+
+
+def probe_findings(runs: Sequence[Decoded]) -> list[Finding]:
+    """Other probes against subspaces, layers chosen on held-out examples; logistic regression in the last layer."""
+    found: list[Finding] = []
+    for setting, group in by_setting(runs).items():
+        if setting.fraction == HIGH:
+            simple = [_less(best_of(run, SIMPLE), chosen(run.lines())) for run in group]
+            found.append(_judged("decoding-simple-probes", described(setting), group, simple, ends=True))
+            lead = [_less(in_last_layer(run, "masc"), in_last_layer(run, "logistic_regression")) for run in group]
+            found.append(_judged("decoding-logistic-regression", described(setting), group, lead, FAR))
+    return found
+
+
+def dynamics_findings(runs: Sequence[Decoded]) -> list[Finding]:
+    """Early stopping against the subspaces of the end, and how network and subspaces peak and fall."""
+    found: list[Finding] = []
+    for setting, group in by_setting(runs).items():
+        if 0 < setting.fraction < 1:
+            stopped = [_less(run.at_best_validation()["test_accuracy"], chosen(run.lines())) for run in group]
+            found.append(_judged("decoding-early-stopping", described(setting), group, stopped))
+            found.append(_early_peak(setting, group))
+    return found
+
+
+def velpic_findings(runs: Sequence[Decoded]) -> list[Finding]:
+    """VeLPIC against subspaces, and as the network's output layer against the one that was trained."""
+    found: list[Finding] = []
+    for setting, group in by_setting(runs).items():
+        if 0 < setting.fraction < 1:
+            lead = [_less(chosen(run.lines(), probe="velpic"), chosen(run.lines())) for run in group]
+            found.append(_judged("decoding-velpic-lead", described(setting), group, lead))
+            gain = [_less(in_last_layer(run, "velpic"), own(run)) for run in group]
+            found.append(_judged("decoding-transfer", described(setting), group, gain))
+    return found
+
+
+def described(setting: Setting) -> str:
+    return f"{setting.model}, {setting.dataset.replace('_', ' ')}, {100 * setting.fraction:g} %"
+
+
+def own(run: Decoded) -> float | None:
+    """The network's own test accuracy at its end."""
+    found: float | None = run.record["outcome"]["test_accuracy"]
+    return found
+
+
+def in_last_layer(run: Decoded, probe: str) -> float | None:
+    """Test accuracy of a probe on the last hidden layer."""
+    return accuracy(run.lines(), layers_of(run.lines())[-1], probe)
+
+
+def best_of(run: Decoded, probes: Iterable[str]) -> float | None:
+    """Test accuracy of the probe and hidden layer that are best on held-out examples."""
+    lines = run.lines()
+    scores: dict[tuple[str, str], float] = {}
+    for probe in probes:
+        held_out = accuracies(lines, probe, "corrupted_labels", "validation_corrupted_labels")
+        scores |= {(probe, layer): line["correct"] / line["n"] for layer, line in held_out.items() if layer != "input"}
+    if not scores:
+        return None
+    probe, layer = max(scores, key=lambda key: scores[key])
+    return accuracy(lines, layer, probe)
+
+
+def _less(first: float | None, second: float | None) -> float | None:
+    return None if first is None or second is None else first - second
+
+
+def _judged(
+    name: str,
+    subject: str,
+    runs: Sequence[Decoded],
+    leads: Values,
+    least: float = 0,
+    ends: bool = False,
+) -> Finding:
+    """Whether a lead is above `least`, or with `ends` at least that, in each seed."""
+    found = estimate(leads)
+    numbers = f"{cell(Number(found.mean, 'fraction', found.low, found.high))} points" if found.n else None
+    holds = [None if lead is None else lead > least or (ends and lead == least) for lead in leads]
+    return _finding(name, subject, runs, numbers, *judge_seeds(holds))
+
+
+def _finding(name: str, subject: str, runs: Sequence[Decoded], *measured: Any) -> Finding:
+    return finding(_target(name), subject, [run.record for run in runs], *measured)
+
+
+def _target(name: str) -> dict[str, Any]:
+    return next(target for target in load_targets("decoding_claims") if target["id"] == name)
+
+
+def _chance(setting: Setting, group: Sequence[Decoded]) -> Finding:
+    low, high = _target("decoding-chance")["band"]
+    values = [chosen(run.lines()) for run in group]
+    found = estimate(values)
+    holds = [None if value is None else low <= value <= high for value in values]
+    numbers = f"{cell(Number(found.mean, 'fraction', found.low, found.high))} %"
+    return _finding("decoding-chance", described(setting), group, numbers, *judge_seeds(holds))
+
+
+def _over_fractions(runs: Sequence[Decoded]) -> list[Finding]:
+    """What grows with corruption: the lead over the network, and the size of the last layer's subspaces."""
+    found: list[Finding] = []
+    kinds: dict[Setting, list[Decoded]] = {}
+    for run in runs:
+        kinds.setdefault(run.setting._replace(fraction=-1), []).append(run)
+    for setting, group in kinds.items():
+        subject = f"{setting.model}, {setting.dataset.replace('_', ' ')}"
+        between = [run for run in group if 0 < run.setting.fraction < 1]
+        gaps = _by_seed(between, lambda run: _less(chosen(run.lines()), own(run)))
+        found.append(_growing("decoding-gap-grows", subject, between, gaps, 100, "points"))
+        memorizing = [run for run in group if run.setting.fraction in (0, HIGH)]
+        sizes = _by_seed(memorizing, lambda run: accuracy(run.lines(), layers_of(run.lines())[-1], key="components"))
+        found.append(_growing("decoding-size", subject, memorizing, sizes, 1, "components"))
+    return [each for each in found if each.n]
+
+
+def _by_seed(runs: Iterable[Decoded], value: Callable[[Decoded], float | None]) -> list[Points]:
+    """{corruption: value} of each seed."""
+    seeds: dict[int, dict[float, float | None]] = {}
+    for run in runs:
+        seeds.setdefault(run.config["seed"], {})[run.setting.fraction] = value(run)
+    return [dict(sorted(points.items())) for _, points in sorted(seeds.items())]
+
+
+def _growing(
+    name: str,
+    subject: str,
+    runs: Sequence[Decoded],
+    seeds: Sequence[Points],
+    scale: float,
+    unit: str,
+) -> Finding:
+    """Whether a value is larger at each step of corruption, in each seed that has two steps or more."""
+    seeds = [points for points in seeds if len(points) > 1]
+    holds = [None if None in points.values() else _rising([*points.values()]) for points in seeds]
+    fractions = sorted({fraction for points in seeds for fraction in points})
+    means = {x: estimate([points.get(x) for points in seeds]).mean for x in fractions}
+    texts = [f"{scale * mean:.1f} at {100 * x:g} %" for x, mean in means.items() if mean is not None]
+    return _finding(name, subject, runs, f"{unit}: {', '.join(texts)}", *judge_seeds(holds))
+
+
+def _rising(values: Sequence[float | None]) -> bool:
+    measured = [value for value in values if value is not None]
+    return all(low < high for low, high in zip(measured, measured[1:], strict=False))
+
+
+def _early_peak(setting: Setting, group: Sequence[Decoded]) -> Finding:
+    """Both peak before the end, and the subspaces of the layer chosen at the end fall by less than the network."""
+    peaks = [_peaks(run) for run in group]
+    holds = [before and network > subspaces for before, network, subspaces in peaks]
+    falls = [Number(estimate([peak[i] for peak in peaks]).mean) for i in (1, 2)]
+    numbers = f"network falls by {cell(falls[0])} points, subspaces by {cell(falls[1])}"
+    return _finding("decoding-early-peak", described(setting), group, numbers, *judge_seeds(holds))
+
+
+def _peaks(run: Decoded) -> tuple[bool, float, float]:
+    """Whether both peak before the end, and how far each falls from its peak to the end."""
+    layer = CHOICES["held-out examples"](run.lines())
+    network = [run.history[epoch]["test_accuracy"] for epoch in run.epochs]
+    subspaces = [accuracy(run.lines(epoch), layer) or 0.0 for epoch in run.epochs]
+    before = all(values.index(max(values)) < len(values) - 1 for values in (network, subspaces))
+    return before, max(network) - network[-1], max(subspaces) - subspaces[-1]
