@@ -1,11 +1,14 @@
 """The experiments of Ketha and Ramaswamy as Config fields: models, data sets, recipes, sizes.
 
-Sources: arXiv 2501.14687 and 2603.19865, and their code (github.com/simranketha/MASC_DNN, Dynamics_during_training_DNN).
-Their networks see the examples in the same order in every epoch (`shuffle` off). They stop at a training accuracy that
-is counted while the epoch trains; ours is counted at its end.
+Sources: arXiv 2501.14687 and 2603.19865, and their code (github.com/simranketha/MASC_DNN). Their networks see the
+examples in the same order in every epoch (`shuffle` off). They stop at a training accuracy that is counted while the
+epoch trains; ours is counted at its end.
 """
 
+import sys
 from dataclasses import dataclass
+
+from tqdm import tqdm
 
 from common.runs.config import Config
 from configs import Seeds
@@ -81,3 +84,8 @@ class Decoded(Seeds):
 def datasets_of(model, preset):
     """Where the papers train the model; the small preset takes what two cores can."""
     return SMALL_DATASETS if preset == "small" else [dataset for name, dataset in RECIPES if name == model]
+
+
+def with_progress(configs):
+    """Runs that are read out one after the other, with a bar on a terminal."""
+    return tqdm(configs, desc="read out", unit="run", disable=not sys.stderr.isatty())

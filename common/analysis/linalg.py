@@ -1,12 +1,16 @@
 """Principal subspaces through the origin: eigendecompositions of uncentred second moments, in float64."""
 
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigh, qr
+from scipy.linalg import eigh_tridiagonal, qr
+from scipy.linalg.lapack import dormqr, dsytrd
 
 Floats: TypeAlias = NDArray[np.float64]
+
+BLOCK = 64  # columns that LAPACK works on at a time, given the space
 
 
 class Subspace(NamedTuple):
@@ -45,17 +49,19 @@ def principal_subspace(
             "components must be at most the number of examples and of dimensions. "
             f"Received: components={components}, features of shape {features.shape}"
         )
-    rows = np.asarray(features, dtype=np.float64)
     # F'F (d, d) and FF' (n, n) have the same non-zero eigenvalues, and F' takes the eigenvectors of the second to
     # those of the first. An eigendecomposition is cubic in the side, so the smaller of the two is decomposed.
-    if len(rows) < rows.shape[1]:
-        vectors, size = _leading_eigenvectors(rows @ rows.T, max(rows.shape), variance, components)
+    wide = features.shape[0] < features.shape[1]
+    values, leading = _decompose(_second_moment(features if wide else features.T))
+    size = _size(values, max(features.shape), variance, components)
+    if wide:
+        directions = leading(size) @ np.asarray(features, dtype=np.float64)
         # Orthogonal up to the ratio of rounding error to eigenvalue; the QR decomposition makes that rounding error.
-        return Subspace(np.ascontiguousarray(qr((vectors[:size] @ rows).T, mode="economic")[0].T), None)
-    vectors, size = _leading_eigenvectors(rows.T @ rows, max(rows.shape), variance, components)
-    directions, rest = np.ascontiguousarray(vectors[:size]), vectors[size:]
-    known = vectors.shape[0] == vectors.shape[1]
-    return Subspace(directions, np.ascontiguousarray(rest) if known and len(rest) < size else None)
+        return Subspace(np.ascontiguousarray(qr(directions.T, mode="economic")[0].T), None)
+    if 2 * size <= len(values):
+        return Subspace(leading(size), None)
+    vectors = leading(len(values))
+    return Subspace(vectors[:size], vectors[size:])
 
 
 def check_size(variance: float | None, components: int | None) -> None:
@@ -67,25 +73,41 @@ def check_size(variance: float | None, components: int | None) -> None:
         raise ValueError(f"variance must lie between 0 and 1, both excluded. Received: variance={variance!r}")
 
 
-def _leading_eigenvectors(
-    moment: Floats, longer_side: int, variance: float | None, components: int | None
-) -> tuple[Floats, int]:
-    """Eigenvectors of a second moment as rows, the strongest first, and how many of them span the subspace."""
-    side = len(moment)
+def _second_moment(features: NDArray[np.floating]) -> Floats:
+    """A A' in float64; numpy leaves it to the symmetric rank-k update, half the operations of a product."""
+    matrix = np.asarray(features, dtype=np.float64)
+    return matrix @ matrix.T
+
+
+def _decompose(moment: Floats) -> tuple[Floats, Callable[[int], Floats]]:
+    """Eigenvalues of a symmetric matrix, the largest first, and a function: the k leading eigenvectors as rows.
+
+    These are the steps of LAPACK's divide and conquer driver (dsyevd): A = Q T Q' with T tridiagonal, the eigenvectors
+    of T, and Q times them. The last takes as long as the first two where all vectors are wanted, so it is left until
+    their number is known. The matrix is overwritten.
+    """
     # The transpose of a symmetric matrix is itself, in the column order that LAPACK overwrites without a copy.
-    # Divide and conquer ("evd") is the fastest for all eigenvectors, "evr" for up to a quarter of them.
-    if components is not None and components <= side // 4:
-        leading = (side - components, side - 1)
-        values, vectors = eigh(moment.T, driver="evr", subset_by_index=leading, overwrite_a=True)
-    else:
-        values, vectors = eigh(moment.T, driver="evd", overwrite_a=True)
-    values, vectors = values[::-1], vectors.T[::-1]
+    reflectors, diagonal, beside, scales, _ = dsytrd(moment.T, lower=True, lwork=BLOCK * len(moment), overwrite_a=True)
+    values, vectors = eigh_tridiagonal(diagonal, beside, lapack_driver="stevd")
+
+    def leading(count: int) -> Floats:
+        chosen = np.asfortranarray(vectors[:, ::-1][:, :count])
+        if chosen[1:].size:
+            workspace = BLOCK * (BLOCK + 1 + count)
+            chosen[1:] = dormqr("L", "N", reflectors[1:, :-1], scales, chosen[1:], workspace)[0]
+        return chosen.T
+
+    return values[::-1], leading
+
+
+def _size(values: Floats, longer_side: int, variance: float | None, components: int | None) -> int:
+    """How many eigenvectors span the subspace, from the eigenvalues of the second moment, the largest first."""
     # What is below the largest eigenvalue's rounding error is noise, and no direction can be recovered from it.
     rank = int(np.count_nonzero(values > values[0] * longer_side * np.finfo(np.float64).eps))
     if components is not None:
-        return vectors, min(components, rank)
-    cumulative = np.cumsum(values[:rank])
-    return vectors, min(int(np.count_nonzero(cumulative / cumulative[-1:] <= variance)) + 1, rank)
+        return min(components, rank)
+    cumulative: NDArray[Any] = np.cumsum(values[:rank])
+    return min(int(np.count_nonzero(cumulative / cumulative[-1:] <= variance)) + 1, rank)
 
 
 def _squared_norms(rows: Floats) -> Floats:

@@ -1,21 +1,62 @@
 """Probes: classifiers that read labels out of the features of one layer, by scikit-learn's estimator contract."""
 
+import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from common.analysis.linalg import check_size, principal_subspace
+from common.analysis.linalg import Floats, check_size, principal_subspace
 
 # Rows taken to float64 at a time: matrix products at full speed, while the batch stays in the cache for all classes.
 BATCH = 512
 
 
-class MASC(ClassifierMixin, BaseEstimator):
+class HighestScore(ClassifierMixin, BaseEstimator, ABC):
+    """A classifier that predicts the class of the highest score; ties go to the lowest class.
+
+    Subclasses fit what `_begin` returns, and define `_scores`. Fitted attributes: `classes_` (c,) in ascending order,
+    `n_features_in_`.
+    """
+
+    def _begin(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Check what is to be fitted, note classes and dimensions, and return both as arrays (n, d) and (n,)."""
+        rows = check_features(X)
+        targets = check_labels(y, len(rows))
+        check_variety(rows)
+        self.classes_: NDArray[Any] = np.unique(targets)
+        self.n_features_in_ = rows.shape[1]
+        return rows, targets
+
+    @abstractmethod
+    def _scores(self, batch: Floats) -> Floats:
+        """A score for each class and row of `batch` (n, d); (c, n)."""
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """The class of each row of `X` (n, d); (n,) of the labels' dtype.
+
+        Raises ValueError for features that are not two-dimensional, real and finite, or of another d than at fit.
+        """
+        check_is_fitted(self)
+        rows = check_features(X, self.n_features_in_)
+        highest: NDArray[np.intp] = np.empty(len(rows), dtype=np.intp)
+        for start in range(0, len(rows), BATCH):
+            batch = np.asarray(rows[start : start + BATCH], dtype=np.float64)
+            highest[start : start + BATCH] = np.argmax(self._scores(batch), axis=0)
+        return self.classes_[highest]
+
+
+class MASC(HighestScore):
     """Minimum angle subspace classifier (Ketha & Ramaswamy, arXiv 2501.14687): the class whose subspace is nearest.
 
     The examples of each class span a linear subspace: `components` principal directions of it, or, if that is None,
@@ -32,46 +73,84 @@ class MASC(ClassifierMixin, BaseEstimator):
         self.variance = variance
         self.components = components
 
-    def fit(self, features: ArrayLike, labels: ArrayLike) -> Self:
-        """Find a subspace for each class in `labels` (n,) from its rows of `features` (n, d), any real dtype.
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Find a subspace for each class in the labels `y` (n,) from its rows of `X` (n, d), any real dtype.
 
         Memory: beside the features and the subspaces, one class and a few (d, d) matrices in float64. Raises
-        ValueError for features that are not two-dimensional, real and finite, for another number of labels than of
-        examples, for `variance` outside (0, 1), and for `components` below 1, above d or above a class's examples.
+        ValueError for features that are not two-dimensional, real and finite, or all alike, for another number of
+        labels than of examples, for `variance` outside (0, 1), and for `components` below 1, above d or above a
+        class's examples.
         """
         check_size(self.variance, self.components)
-        rows = check_features(features)
-        targets = check_labels(labels, len(rows))
-        classes, counts = np.unique(targets, return_counts=True)
-        if self.components is not None and counts.min() < self.components:
-            fewest = counts.argmin()
-            raise ValueError(
-                f"every class must have at least {self.components} examples. "
-                f"Received: components={self.components}, {counts[fewest]} in class {classes[fewest]}"
-            )
+        rows, targets = self._begin(X, y)
+        if self.components is not None:
+            check_counts(targets, self.components)
         self._subspaces = [
             principal_subspace(rows[targets == name], variance=self.variance, components=self.components)
-            for name in classes
+            for name in self.classes_
         ]
-        self.classes_ = classes
         self.components_ = [subspace.directions for subspace in self._subspaces]
         self.n_components_ = np.array([len(directions) for directions in self.components_])
-        self.n_features_in_ = rows.shape[1]
         return self
 
-    def predict(self, features: ArrayLike) -> NDArray[Any]:
-        """The class of the smallest angle for each row of `features` (n, d); (n,) of the labels' dtype.
+    def _scores(self, batch: Floats) -> Floats:
+        """Squared length of the projection on each class's subspace; (n, d) in, (c, n) out."""
+        return np.stack([subspace.squared_lengths(batch) for subspace in self._subspaces])
 
-        Raises ValueError for features that are not two-dimensional, real and finite, or of another d than at fit.
-        """
-        check_is_fitted(self)
-        rows = check_features(features, self.n_features_in_)
-        nearest: NDArray[np.intp] = np.empty(len(rows), dtype=np.intp)
-        for start in range(0, len(rows), BATCH):
-            batch = np.asarray(rows[start : start + BATCH], dtype=np.float64)
-            scores = [subspace.squared_lengths(batch) for subspace in self._subspaces]
-            nearest[start : start + BATCH] = np.argmax(scores, axis=0)
-        return self.classes_[nearest]
+
+class VeLPIC(HighestScore):
+    """Linear probe of class vectors (Ketha & Ramaswamy, arXiv 2603.19865): argmax of <x, p>, p the class's vector.
+
+    The vector of a class is the top principal direction of its uncentred second moment, of unit length, turned so that
+    its mean inner product with all training rows, not only the class's, is not negative. As output weights without
+    biases, `coef_` makes the network itself this classifier. On features that are nowhere negative it is MASC with one
+    component. A class whose features are all zero has the vector 0.
+
+    Fitted attributes: `classes_` (c,), `coef_` (c, d) float64, `n_features_in_`.
+    """
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Find a vector for each class in the labels `y` (n,) from its rows of `X` (n, d); memory, errors: MASC's."""
+        rows, targets = self._begin(X, y)
+        tops = [principal_subspace(rows[targets == name], components=1).directions for name in self.classes_]
+        self.coef_ = np.stack([top.sum(axis=0) for top in tops])  # of no row or one
+        self.coef_[self.coef_ @ rows.mean(axis=0, dtype=np.float64) < 0] *= -1
+        return self
+
+    def _scores(self, batch: Floats) -> Floats:
+        """Inner product with each class's vector; (n, d) in, (c, n) out."""
+        return self.coef_ @ batch.T
+
+
+class NearestClassMean(HighestScore):
+    """The class whose mean has the smallest angle to x; `NearestCentroid` of scikit-learn knows no cosine.
+
+    A mean of zero has the cosine 0 with everything. Fitted attributes: `classes_` (c,), `means_` (c, d) float64,
+    `n_features_in_`.
+    """
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Take the mean of each class in the labels `y` (n,) over its rows of `X` (n, d); errors: MASC's."""
+        rows, targets = self._begin(X, y)
+        self.means_ = np.stack([rows[targets == name].mean(axis=0, dtype=np.float64) for name in self.classes_])
+        return self
+
+    def _scores(self, batch: Floats) -> Floats:
+        """|x| times the cosine with each class's mean; (n, d) in, (c, n) out."""
+        lengths = np.linalg.norm(self.means_, axis=1, keepdims=True)
+        return self.means_ / np.where(lengths > 0, lengths, 1) @ batch.T
+
+
+class LinearSoftmax(MLPClassifier):
+    """scikit-learn's network trained for `max_iter` epochs whatever its loss does, so without a word about that."""
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Train; `X` (n, d), `y` (n,). A batch is at most all examples."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            warnings.filterwarnings("ignore", "Got `batch_size`", UserWarning)
+            super().fit(X, y)
+        return self
 
 
 def check_features(features: ArrayLike, dimensions: int | None = None) -> NDArray[Any]:
@@ -84,15 +163,25 @@ def check_features(features: ArrayLike, dimensions: int | None = None) -> NDArra
     if rows.dtype.kind not in "fiub":
         raise ValueError(f"features must be real numbers. Received: features of dtype {rows.dtype}")
     for start in range(0, len(rows), BATCH):
-        wrong = np.argwhere(~np.isfinite(rows[start : start + BATCH]))
-        if len(wrong):
-            row, column = int(wrong[0, 0]) + start, int(wrong[0, 1])
+        finite = np.isfinite(rows[start : start + BATCH])
+        if not finite.all():
+            row, column = np.argwhere(~finite)[0] + (start, 0)
             raise ValueError(f"features must be finite. Received: features[{row}, {column}]={rows[row, column]}")
     return rows
 
 
-def check_labels(labels: ArrayLike, examples: int) -> NDArray[Any]:
-    """`labels` as an array (n,); ValueError unless n = `examples` >= 1 and they are classes, not continuous values."""
+def check_variety(rows: NDArray[Any]) -> None:
+    """Raise ValueError where several rows of features (n, d) are all the same, as those of a layer of dead units."""
+    starts = range(0, len(rows), BATCH)
+    if len(rows) > 1 and all((rows[start : start + BATCH] == rows[0]).all() for start in starts):
+        raise ValueError(f"features must differ between examples. Received: {len(rows)} equal rows")
+
+
+def check_labels(labels: ArrayLike, examples: int, num_classes: int | None = None) -> NDArray[Any]:
+    """`labels` as an array (n,); ValueError unless n = `examples` >= 1 and they are classes, not continuous values.
+
+    Where `num_classes` is known they must be integers in [0, num_classes); else they may be names or any integers.
+    """
     targets = np.asarray(labels)
     if examples == 0:
         raise ValueError("features must hold at least one example. Received: 0 examples")
@@ -101,7 +190,57 @@ def check_labels(labels: ArrayLike, examples: int) -> NDArray[Any]:
             f"labels must have one entry for each of the {examples} examples. Received: labels of shape {targets.shape}"
         )
     check_classification_targets(targets)
+    if num_classes is not None:
+        check_range(targets, num_classes)
     return targets
 
 
-PROBES: dict[str, Callable[..., ClassifierMixin]] = {"masc": MASC}
+def check_range(targets: NDArray[Any], num_classes: int) -> None:
+    """Raise ValueError unless labels (n,) are integers in [0, num_classes)."""
+    if targets.dtype.kind not in "iu":
+        raise ValueError(f"labels must be integers. Received: labels of dtype {targets.dtype}")
+    wrong = np.flatnonzero((targets < 0) | (targets >= num_classes))
+    if len(wrong):
+        raise ValueError(
+            f"labels must be at least 0 and less than {num_classes}. Received: labels[{wrong[0]}]={targets[wrong[0]]}"
+        )
+
+
+def check_counts(targets: NDArray[Any], components: int) -> None:
+    """Raise ValueError where a class in labels (n,) has fewer examples than components."""
+    classes, counts = np.unique(targets, return_counts=True)
+    fewest = counts.argmin()
+    if counts[fewest] < components:
+        raise ValueError(
+            f"every class must have at least {components} examples. "
+            f"Received: components={components}, {counts[fewest]} in class {classes[fewest]}"
+        )
+
+
+PROBES: dict[str, Callable[..., ClassifierMixin]] = {
+    "masc": MASC,
+    "masc_0.25": partial(MASC, variance=0.25),
+    "masc_0.50": partial(MASC, variance=0.5),
+    "masc_0.75": partial(MASC, variance=0.75),
+    "masc_1pc": partial(MASC, components=1),
+    "velpic": VeLPIC,
+    # A linear layer and softmax, trained by Adam without penalty. Weights start as Glorot's, not as PyTorch's.
+    "logistic_regression": partial(
+        LinearSoftmax,
+        hidden_layer_sizes=(),
+        alpha=0,
+        learning_rate_init=1e-3,
+        batch_size=128,
+        max_iter=20,
+        n_iter_no_change=20,
+        random_state=0,
+    ),
+    "nearest_class_mean": NearestClassMean,
+    "k_nearest_neighbours": partial(KNeighborsClassifier, n_neighbors=5, metric="cosine"),
+    "lda": LinearDiscriminantAnalysis,
+    # scikit-learn's default refuses a class with a singular covariance S: at most d examples, or a unit that is dead
+    # for all of them. Shrinkage, of this solver alone, makes it (1 - 1e-4) S + 1e-4 tr(S) / d I, which is regular and
+    # follows the features' scale; tol, the variance that is refused as none, does not, and so is 0.
+    "qda": partial(QuadraticDiscriminantAnalysis, solver="eigen", shrinkage=1e-4, tol=0),
+}
+"""Every probe of both papers by name: functions that make one, unfitted, with the settings of the papers."""

@@ -37,26 +37,28 @@ def decode_run(
     config: Config,
     options: Options,
     probes: Sequence[str] = tuple(MASC),
-    snapshots: bool = False,
+    epochs: Sequence[int] = (),
     other_labels: tuple[str, float] | None = None,
 ) -> list[Line]:
     """The read-out of a finished run, kept with the run: what is missing is made, the rest is read.
 
-    It holds the named probes on every layer of the trained network and, with `snapshots`, of every epoch that was kept;
-    with `other_labels`, a rule of corruption and its fraction, fitted on those in place of the run's own.
+    It holds the named probes on every layer of the trained network and of the named epochs that were kept. With
+    `other_labels`, a rule of corruption and its fraction, probes are fitted on those in place of the run's own.
     """
     for name in probes:
         check_choice("probe", name, PROBES)
     store, name = Store.of(options), run_id(config)
-    path, models = store.readout_path(name, other_labels), store.snapshots(config) if snapshots else {}
+    path, record = store.readout_path(name, other_labels), store.record(name)
+    if record is None:
+        raise ValueError(f"a run must be finished to be read out. Received: {name}")
     given = dict(zip(("corruption", "corruption_fraction"), other_labels or (), strict=False))
-    files = [*models.values(), store.model_path(config)]
-    record = store.record(name)
-    epochs = [*models, record["outcome"]["epochs"] if record else None]
-    outdated = path.exists() and files[-1].exists() and path.stat().st_mtime_ns < files[-1].stat().st_mtime_ns
+    last = store.model_path(config)
+    files = {epoch: file for epoch, file in store.snapshots(config).items() if epoch in epochs}
+    files[record["outcome"]["epochs"]] = last
+    outdated = path.exists() and last.exists() and path.stat().st_mtime_ns < last.stat().st_mtime_ns
     lines = [] if options.force or outdated else store.readout(name, other_labels)
     done = {(line["epoch"], line["probe"]) for line in lines}
-    for epoch, file in zip(epochs, files, strict=True):
+    for epoch, file in files.items():
         missing = {name: PROBES[name] for name in probes if (epoch, name) not in done}
         if missing:
             found = decode(file, given, options, probes=missing)

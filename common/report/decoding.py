@@ -98,6 +98,11 @@ def chosen(
     return accuracy(lines, layer, probe, fitted_on)
 
 
+def held_out(run: Decoded, probe: str = "masc") -> float | None:
+    """Test accuracy of a probe at the end of a run, on the layer chosen on held-out examples."""
+    return chosen(run.lines(), probe=probe)
+
+
 def layers_of(lines: Iterable[Line]) -> list[str]:
     """Layers that probes read, in the order of the network."""
     return list(dict.fromkeys(line["layer"] for line in lines if line["probe"] != "model"))
@@ -187,3 +192,32 @@ def clean_table(runs: Sequence[Decoded], title: str) -> Table:
                 rows.append([*setting._replace(fraction=fraction).cells(), len(group), layer, *found])
     columns = [*COLUMNS, "seeds", "layer", "training, corrupted labels, %", "training, true labels, %", "test, %"]
     return Table(title, columns, rows, "Subspaces of corrupted labels on networks that never saw them. " + NOTE)
+
+
+def dynamics_table(runs: Sequence[Decoded], title: str) -> Table:
+    """Early stopping beside the end of training, of the network and of the layer that is chosen at the end."""
+    rows = []
+    for setting, group in by_setting(runs).items():
+        stopped = [run.at_best_validation() for run in group]
+        layers = [choose_layer(run.lines()) for run in group]
+        curves = [
+            {epoch: accuracy(run.lines(epoch), layer) for epoch in run.epochs}
+            for run, layer in zip(group, layers, strict=True)
+        ]
+        peaks = [max(((value or 0.0, -epoch) for epoch, value in curve.items())) for curve in curves]
+        outcomes = [run.record["outcome"] for run in group]
+        cells = [
+            number((line["epoch"] for line in stopped), "components"),
+            number(line["test_accuracy"] for line in stopped),
+            number((outcome["best_test_epoch"] for outcome in outcomes), "components"),
+            number(outcome["best_test_accuracy"] for outcome in outcomes),
+            number(outcome["test_accuracy"] for outcome in outcomes),
+            ", ".join(dict.fromkeys(map(str, layers))),
+            number((-epoch for _, epoch in peaks), "components"),
+            number(peak for peak, _ in peaks),
+            number(held_out(run) for run in group),
+        ]
+        rows.append([*setting.cells(), len(group), *cells])
+    columns = [*COLUMNS, "seeds", "early stopping, epoch", "network there, %", "network's peak on test, epoch"]
+    columns += ["network's peak, %", "network at the end, %", "layer", "its peak on test, epoch", "its peak, %"]
+    return Table(title, [*columns, "layer at the end, %"], rows, NOTE)

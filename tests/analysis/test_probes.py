@@ -1,15 +1,20 @@
-"""MASC against the paper's own formulation, its published numbers on raw MNIST and scikit-learn's contract."""
+"""Probes against the papers' own formulations, published numbers on raw MNIST and scikit-learn's contract."""
 
+import warnings
 from functools import cache
 
 import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.exceptions import NotFittedError
+from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.utils.estimator_checks import check_estimator
 
-from common.analysis.probes import BATCH, MASC, PROBES
+from common.analysis import probes
+from common.analysis.probes import BATCH, MASC, PROBES, NearestClassMean, VeLPIC, check_labels
 from common.data import datasets
 from common.data.corruption import corrupt_labels
 
@@ -53,6 +58,16 @@ def test_the_longest_projection_has_the_smallest_angle(size, examples):
     np.testing.assert_array_equal(predicted, paper_prediction(features, labels, points, **size))
 
 
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_negatives_appended_change_nothing(size):
+    features, labels = clusters(400)
+    points, _ = clusters(1000, seed=1)
+    appended = MASC(**size).fit(np.concatenate([features, -features]), np.concatenate([labels, labels]))
+    expected = MASC(**size).fit(features, labels)
+    np.testing.assert_array_equal(appended.n_components_, expected.n_components_)
+    np.testing.assert_array_equal(appended.predict(points), expected.predict(points))
+
+
 @cache
 def mnist(data_dir):
     data = datasets.load("mnist", data_dir)
@@ -62,9 +77,9 @@ def mnist(data_dir):
     return x_train, data.y_train, x_test, data.y_test
 
 
-def correct_on_mnist(data_dir, fraction, **size):
+def correct_on_mnist(data_dir, fraction, probe):
     x_train, y_train, x_test, y_test = mnist(data_dir)
-    masc = MASC(**size).fit(x_train, corrupt_labels(y_train, 10, "ketha", fraction, data_seed=0))
+    masc = PROBES[probe]().fit(x_train, corrupt_labels(y_train, 10, "ketha", fraction, data_seed=0))
     return int(np.sum(masc.predict(x_test) == y_test)), round(float(np.mean(masc.n_components_)), 1)
 
 
@@ -74,15 +89,16 @@ def correct_on_mnist(data_dir, fraction, **size):
     [(0.0, 8234, 136.5), (0.2, 8321, 161.3), (0.4, 8255, 175.2), (0.6, 8027, 184.4), (0.8, 7108, 190.6)],
 )
 def test_published_counts_on_raw_mnist(data_dir, fraction, correct, mean_components):
-    assert correct_on_mnist(data_dir, fraction, variance=0.99) == (correct, mean_components)
+    assert correct_on_mnist(data_dir, fraction, "masc") == (correct, mean_components)
 
 
 @pytest.mark.data
 @pytest.mark.parametrize(
-    ("size", "correct", "mean_components"), [({"components": 1}, 8081, 1.0), ({"variance": 0.75}, 7835, 2.0)], ids=str
+    ("probe", "correct", "mean_components"),
+    [("masc_1pc", 8081, 1.0), ("masc_0.25", 8081, 1.0), ("masc_0.50", 8081, 1.0), ("masc_0.75", 7835, 2.0)],
 )
-def test_published_counts_on_raw_mnist_at_other_thresholds(data_dir, size, correct, mean_components):
-    assert correct_on_mnist(data_dir, 0.4, **size) == (correct, mean_components)
+def test_published_counts_on_raw_mnist_at_other_thresholds(data_dir, probe, correct, mean_components):
+    assert correct_on_mnist(data_dir, 0.4, probe) == (correct, mean_components)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -98,16 +114,67 @@ def test_sign_and_scale_of_the_features_do_not_matter(size):
     assert np.any(MASC(**size).fit(features + 5, labels).predict(points) != expected)
 
 
-def test_one_component_on_rectified_features_is_the_linear_rule_with_the_sign_fixed():
-    """arXiv 2603.19865: the largest inner product with the top directions, turned to a non-negative mean."""
-    features, labels = clusters(600, dimensions=30)
-    features = np.maximum(features, 0)
+def rectified(examples, dimensions=30, seed=0):
+    features, labels = clusters(examples, dimensions, seed=seed)
+    return np.maximum(features, 0), labels
+
+
+def test_one_component_on_rectified_features_is_velpic():
+    features, labels = rectified(600)
+    points, _ = rectified(1000, seed=1)
+    predicted = VeLPIC().fit(features, labels).predict(points)
+    assert len(np.unique(predicted)) == 4
+    np.testing.assert_array_equal(predicted, MASC(components=1).fit(features, labels).predict(points))
+
+
+@pytest.mark.parametrize("examples", [400, 30], ids=["tall", "wide"])
+def test_velpic_is_the_linear_layer_of_the_top_directions(examples):
+    features, labels = clusters(examples)
+    points, _ = clusters(2 * BATCH + 3, seed=1)
+    velpic = VeLPIC().fit(features.astype(np.float32), labels)
+    assert velpic.coef_.dtype == np.float64 and velpic.n_features_in_ == 12
     tops = np.array([np.linalg.svd(features[labels == name])[2][0] for name in range(4)])
-    turned = tops * np.array([[-1], [1], [-1], [1]]) * np.sign((features @ tops.T).mean(axis=0))[:, None]
-    fixed = turned * np.sign((features @ turned.T).mean(axis=0))[:, None]
-    predicted = MASC(components=1).fit(features, labels).predict(features)
-    np.testing.assert_array_equal(predicted, np.argmax(features @ fixed.T, axis=1))
-    assert np.mean(predicted != np.argmax(features @ turned.T, axis=1)) > 0.2
+    np.testing.assert_allclose(np.abs(np.sum(velpic.coef_ * tops, axis=1)), 1, atol=1e-6)
+    np.testing.assert_array_equal(velpic.predict(points), np.argmax(points @ velpic.coef_.T, axis=1))
+
+
+def test_velpic_turns_a_direction_by_all_rows_whatever_sign_it_comes_with(monkeypatch):
+    # The second axis alone would do for class 0, whose rows are negative on the first; those of class 1 outweigh them.
+    features = np.array([[-1.0, 0.0]] * 10 + [[2.0, 3.0]] * 20)
+    labels = np.repeat([0, 1], [10, 20])
+    expected = np.array([[1, 0], np.array([2, 3]) / np.sqrt(13)])
+    subspace = probes.principal_subspace
+    for sign in (1, -1):
+        monkeypatch.setattr(probes, "principal_subspace", lambda *a, s=sign, **b: turned(subspace(*a, **b), s))
+        velpic = VeLPIC().fit(features, labels)
+        np.testing.assert_allclose(velpic.coef_, expected, atol=1e-12)
+    np.testing.assert_array_equal(velpic.predict([[-1, 0], [1, 0], [1, 1]]), [1, 0, 1])
+    by_own_rows = expected * [[-1], [1]]
+    np.testing.assert_array_equal(np.argmax([[-1, 0], [1, 0], [1, 1]] @ by_own_rows.T, axis=1), [0, 1, 1])
+
+
+def turned(subspace, sign):
+    return subspace._replace(directions=sign * subspace.directions)
+
+
+def test_nearest_class_mean_has_the_largest_cosine():
+    features, labels = clusters(400)
+    points, _ = clusters(2 * BATCH + 3, seed=1)
+    probe = NearestClassMean().fit(features.astype(np.float32), labels)
+    means = np.array([features[labels == name].mean(axis=0) for name in range(4)])
+    np.testing.assert_allclose(probe.means_, means, atol=1e-6)
+    predicted = probe.predict(points)
+    assert len(np.unique(predicted)) == 4
+    np.testing.assert_array_equal(predicted, np.argmax(cosine_similarity(points, probe.means_), axis=1))
+
+
+@pytest.mark.parametrize("probe", [VeLPIC, NearestClassMean])
+def test_a_class_of_zeros_scores_zero(probe):
+    features, labels = rectified(60)
+    features[labels == 2] = 0
+    predicted = probe().fit(features, labels).predict(features)
+    assert 2 not in predicted[labels != 2]
+    np.testing.assert_array_equal(predicted[labels == 2], 0)
 
 
 def test_fitted_attributes():
@@ -182,9 +249,84 @@ def test_scikit_learn_clones_scores_and_searches():
     assert search.best_params_ == {"components": 8}
 
 
+OWN = [MASC(), VeLPIC(), NearestClassMean()]
+REFUSED = {  # in one line, but in words of our own
+    "check_complex_data",
+    "check_dtype_object",
+    "check_estimator_sparse_array",
+    "check_estimator_sparse_matrix",
+    "check_estimator_sparse_tag",
+    "check_estimators_empty_data_messages",
+    "check_estimators_nan_inf",
+    "check_fit2d_predict1d",
+    "check_n_features_in_after_fitting",
+    "check_requires_y_none",
+    "check_supervised_y_2d",
+}
+SAME_LINE = {"check_classifiers_train"}  # wants blobs on both sides of the origin told apart
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("probe", OWN, ids=str)
+def test_the_contract_of_scikit_learn(probe):
+    results = check_estimator(probe, on_skip=None, on_fail=None)
+    failed = {result["check_name"] for result in results if result["status"] == "failed"}
+    assert len(results) > 50
+    assert failed == REFUSED | (SAME_LINE if not isinstance(probe, NearestClassMean) else set())
+
+
+def dead_units(examples, generator, classes=3, dimensions=40):
+    """Rectified features of separate classes with fewer examples than dimensions; units dead for all and for one."""
+    labels = np.arange(examples) % classes
+    features = generator.standard_normal((examples, dimensions)) + 6 * np.eye(classes, dimensions)[labels]
+    features[:, 30:] = -1
+    features[labels == 1, 20:25] = -1
+    return np.maximum(features, 0).astype(np.float32), labels
+
+
+@pytest.mark.parametrize("name", PROBES)
+def test_every_probe_takes_dead_units_and_classes_of_deficient_rank(name):
+    generator = np.random.default_rng(0)
+    features, labels = dead_units(90, generator)
+    points, expected = dead_units(300, generator)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        predicted = PROBES[name]().fit(features, labels).predict(points)
+    assert predicted.shape == (300,)
+    assert np.mean(predicted == expected) > {"qda": 0.6, "logistic_regression": 0}.get(name, 0.9)  # 20 steps of Adam
+
+
 def test_probes_by_name():
-    features, labels = clusters(400)
-    assert PROBES["masc"](components=2).fit(features, labels).components_[0].shape == (2, 12)
+    assert PROBES["masc"]().get_params() == {"variance": 0.99, "components": None}
+    assert [PROBES[f"masc_{size}"]().variance for size in ("0.25", "0.50", "0.75")] == [0.25, 0.5, 0.75]
+    assert PROBES["masc_1pc"]().components == 1
+    assert PROBES["k_nearest_neighbours"]().metric == "cosine"
+
+
+def test_logistic_regression_is_one_softmax_layer_trained_for_twenty_epochs():
+    features, labels = dead_units(300, np.random.default_rng(0))
+    probe = PROBES["logistic_regression"]().fit(features, np.random.default_rng(1).permutation(labels))
+    ((weights,), (biases,)) = probe.coefs_, probe.intercepts_
+    assert (probe.n_iter_, probe.solver, probe.out_activation_) == (20, "adam", "softmax")
+    np.testing.assert_array_equal(probe.predict(features), np.argmax(features @ weights + biases, axis=1))
+    flat = PROBES["logistic_regression"](learning_rate_init=1e-12).fit(features, labels)
+    assert flat.n_iter_ == 20 and np.ptp(flat.loss_curve_) < flat.tol
+    features, labels = dead_units(6000, np.random.default_rng(0))
+    assert (
+        PROBES["logistic_regression"]().fit(features[1000:], labels[1000:]).score(features[:1000], labels[:1000]) > 0.9
+    )
+
+
+def test_quadratic_discriminant_analysis_is_the_default_where_that_works():
+    noise = np.random.default_rng(2).standard_normal((3000, 12))
+    features, labels = clusters(2000)
+    points, _ = clusters(1000, seed=1)
+    features, points = features + noise[:2000], points + noise[2000:]
+    default = QuadraticDiscriminantAnalysis().fit(features, labels).predict(points)
+    probe = PROBES["qda"]()
+    for scale in (1, 1e-6):
+        predicted = probe.fit(features * scale, labels).predict(points * scale)
+        assert np.mean(predicted == default) > 0.99
 
 
 FEATURES, LABELS = np.arange(12.0).reshape(4, 3), np.array([0, 0, 0, 1])
@@ -247,6 +389,52 @@ def test_errors_at_fit(parameters, features, labels, message):
     with pytest.raises(ValueError) as error:
         MASC(**parameters).fit(features, labels)
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize("probe", OWN, ids=str)
+@pytest.mark.parametrize(
+    ("features", "labels", "message"),
+    [
+        (FEATURES * np.nan, LABELS, "features must be finite. Received: features[0, 0]=nan"),
+        (FEATURES * 0 + 3, LABELS, "features must differ between examples. Received: 4 equal rows"),
+        (
+            FEATURES,
+            LABELS[:3],
+            "labels must have one entry for each of the 4 examples. Received: labels of shape (3,)",
+        ),
+    ],
+)
+def test_every_probe_of_ours_refuses(probe, features, labels, message):
+    with pytest.raises(ValueError) as error:
+        clone(probe).fit(features, labels)
+    assert str(error.value) == message
+    fitted = clone(probe).fit(FEATURES, LABELS)
+    with pytest.raises(ValueError) as error:
+        fitted.predict(FEATURES[:, :2])
+    assert str(error.value) == "features must have d = 3 as at fit. Received: features of shape (4, 2)"
+
+
+def test_rows_that_differ_in_a_later_batch_alone_are_not_constant():
+    features = np.ones((BATCH + 2, 3))
+    features[-1, 1] = 2
+    MASC().fit(features, np.arange(BATCH + 2) % 2)
+    MASC().fit(features[:1], [0])
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([0, 1, -1, -2], "labels must be at least 0 and less than 3. Received: labels[2]=-1"),
+        ([0, 3, 1, 4], "labels must be at least 0 and less than 3. Received: labels[1]=3"),
+        (["a", "b", "a", "b"], "labels must be integers. Received: labels of dtype <U1"),
+    ],
+)
+def test_labels_out_of_a_known_range_are_refused(labels, message):
+    with pytest.raises(ValueError) as error:
+        check_labels(labels, 4, num_classes=3)
+    assert str(error.value) == message
+    np.testing.assert_array_equal(check_labels(labels, 4), labels)
+    np.testing.assert_array_equal(check_labels([0, 2, 2, 1], 4, num_classes=3), [0, 2, 2, 1])
 
 
 def test_a_value_that_is_not_finite_is_named_in_a_later_batch_too():
