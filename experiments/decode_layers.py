@@ -4,6 +4,7 @@ Claim:     Ketha & Ramaswamy (2025), arXiv 2501.14687: in a network that has mem
            of a layer, fitted on those same corrupted labels, classify the test set better than the network itself.
 Run:       python experiments/decode_layers.py RUN_ID_OR_FILE …      (.h5 or .pt, or the id of a run)
            python experiments/decode_layers.py model.h5 --dataset mnist --preprocessing minus_one_one
+           python experiments/decode_layers.py state_dict.pt --model cnn --dataset mnist --labels labels.npy
 Result:    for each model layers.md, layers.csv, layers.png and readout.jsonl under results/decoding/; for a run of the
            suite readout.jsonl is kept in the run's folder too
 Time:      under a second for a network on digits; 1 to 3 minutes for an MLP on CIFAR-10 on one core
@@ -19,9 +20,10 @@ from typing import Annotated
 
 import tyro
 
-from common.analysis.probes import MASC
+from common.analysis.probes import MASC, PROBES
 from common.analysis.readout import decode, decode_run
 from common.cli import one_line_errors, parse
+from common.errors import check_choice
 from common.report import figures
 from common.report.tables import layer_table
 from common.runs.config import Options, from_dict
@@ -34,6 +36,10 @@ class Decoding:
 
     models: Annotated[tuple[str, ...], tyro.conf.Positional]
     """Model files (.h5, .pt) or run ids."""
+    model: str | None = None
+    """Architecture of a .pt that holds a bare state dict under that architecture's names."""
+    probes: tuple[str, ...] = ("masc",)
+    """Probes, by their names in common/analysis/probes.py."""
     layers: tuple[str, ...] = ()
     """Layers to read; none means all but the last."""
     variance: float = 0.99
@@ -46,6 +52,8 @@ class Decoding:
     """Side of the centre crop in pixels."""
     train_size: int | None = None
     """Stratified subset of the training set."""
+    test_size: int | None = None
+    """Stratified subset of the test set."""
     validation_size: int | None = None
     """Training examples held out from the probe and the network, to choose the layer on."""
     corruption: str | None = None
@@ -54,16 +62,26 @@ class Decoding:
     """Fraction of the training labels that was corrupted."""
     data_seed: int | None = None
     """Seed of subset and corruption."""
+    labels: Path | None = None
+    """Labels that the network was trained on (.npy): one for each training example, or each of the subset."""
 
     def given(self):
         """Fields of a Config that are named here."""
         named = {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
-        return {name: value for name, value in named.items() if name not in ("models", "layers", "variance")}
+        if self.labels:
+            named["labels"] = str(self.labels.absolute())
+        return {name: value for name, value in named.items() if name not in ("models", "layers", "variance", "probes")}
+
+    def made(self):
+        """Functions that make the named probes, `masc` with the given variance."""
+        for name in self.probes:
+            check_choice("probe", name, PROBES)
+        return {name: partial(MASC, self.variance) if name == "masc" else PROBES[name] for name in self.probes}
 
 
 def read(name, decoding, options):
     """The read-out of one model file or run id."""
-    store, probes = Store.of(options), {"masc": partial(MASC, decoding.variance)}
+    store, probes = Store.of(options), decoding.made()
     if name.endswith((".h5", ".pt")):
         return decode(Path(name), decoding.given(), options, decoding.layers, probes)
     if (record := store.record(name)) is None:
@@ -72,7 +90,7 @@ def read(name, decoding, options):
         )
     config = from_dict(record["config"])
     if not decoding.given() and not decoding.layers and decoding.variance == Decoding.variance:
-        return decode_run(config, options)
+        return decode_run(config, options, decoding.probes)
     return decode(store.model_path(config), decoding.given(), options, decoding.layers, probes)
 
 
@@ -86,11 +104,16 @@ def decode_and_draw(name, decoding, options):
     label = label_of(name)
     folder = Store.of(options).results / "decoding" / label
     readout = read(name, decoding, options)
-    table = layer_table(readout, f"{label}: test accuracy by layer")
-    table.save(folder / "layers")
     write_lines(folder / "readout.jsonl", readout)
-    figures.save(figures.layer_accuracies({label: readout}, "Layer accuracies"), folder / "layers.png")
-    print(f"{table.markdown()}\n{folder}")
+    for probe in decoding.probes:
+        table = layer_table(readout, f"{label}: test accuracy by layer, {probe}", probe)
+        name = "layers" if probe == "masc" else f"layers_{probe}"
+        table.save(folder / name)
+        figures.save(
+            figures.layer_accuracies({label: readout}, f"Layer accuracies, {probe}", probe), folder / f"{name}.png"
+        )
+        print(table.markdown())
+    print(folder)
 
 
 def main():

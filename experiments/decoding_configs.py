@@ -56,6 +56,8 @@ FRACTIONS = {"paper": (0.0, 0.2, 0.4, 0.6, 0.8, 1.0), "small": (0.0, 0.4, 0.8)}
 
 def fields(model, dataset, fraction, preset="paper"):
     """Fields of a run; labels are corrupted by the papers' own rule, the same ones for every seed."""
+    if preset != "small" and (model, dataset) not in RECIPES:
+        raise ValueError(f"datasets must be those the papers train {model} on. Received: {dataset}")
     recipe = SMALL if preset == "small" else {**PAPER, **RECIPES[model, dataset]}
     labels = {"corruption": "ketha" if fraction else "none", "corruption_fraction": fraction}
     return {"model": model, "dataset": dataset, **recipe, **labels}

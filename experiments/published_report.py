@@ -13,8 +13,14 @@ import batch_norm_and_early_stopping
 import convergence_slowdown
 import explicit_regularization
 import generalization_error_growth
+import latent_generalization_dynamics
+import masc_decoding
+import masc_relabel_retraining
+import masc_variance_threshold
+import probe_baselines
 import randomization_learning_curves
 import regularized_random_labels
+import velpic_weight_transfer
 from common.cli import PRESETS, one_line_errors, parse, save
 from common.files import write
 from common.report import figures, html
@@ -48,6 +54,12 @@ FIGURES = tuple(
         generalization_error_growth,
         batch_norm_and_early_stopping,
         alexnet_first_layer_filters,
+        masc_decoding,
+        masc_variance_threshold,
+        probe_baselines,
+        latent_generalization_dynamics,
+        velpic_weight_transfer,
+        masc_relabel_retraining,
     )
 )
 STUDIES = (*FIGURES, explicit_regularization.STUDY, regularized_random_labels.STUDY)

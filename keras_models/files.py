@@ -76,8 +76,10 @@ def quiet():
         absl.logging.set_verbosity(verbosity)
 
 
-def load(path):
+def load(path, *architecture):
     """The model of any functional `.h5` of stock layers, as a Reader; Lambda layers and other code are refused."""
+    if architecture:
+        raise ValueError("it says its architecture itself; --model is for a .pt with a bare state dict")
     with h5py.File(path) as file:
         metadata = json.loads(file.attrs.get(METADATA, "{}"))
     model = keras.models.load_model(path, compile=False, safe_mode=True)

@@ -91,6 +91,7 @@ def test_the_same_weights_give_the_same_layers(name, initializer):
         {"crop": 6, "random_crop": True, "flip": True, "weight_decay": 1e-3},
         {"crop": 5, "preprocessing": "per_channel", "flip": True},
         {"preprocessing": "minus_one_one"},
+        {"preprocessing": "zero_one"},
         {"optimizer": "adam"},
         {"optimizer": "adam", "weight_decay": 1e-3},
     ],

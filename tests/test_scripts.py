@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from common.analysis import readout
 from common.report.claims import load_targets
 from common.runs import sweep, training
 
 ROOT = Path(__file__).parents[1]
-SCRIPTS = sorted(path.name for path in (ROOT / "experiments").glob("*.py") if path.name != "configs.py")
+SCRIPTS = sorted(path.name for path in (ROOT / "experiments").glob("*.py") if "configs" not in path.name)
 SINGLE = [name for name in SCRIPTS if name.startswith(("mlp1_", "mlp3_"))]
 ROWS = [name for name in SCRIPTS if name.startswith(("alexnet_", "inception_", "wide_"))]
 ROWS.remove("alexnet_first_layer_filters.py")
@@ -136,6 +137,38 @@ def test_sweep_and_comparison_share_their_runs_and_write_tables(script, tmp_path
     status, text = script("decode_layers.py", model, model.stem, "--output-dir", tmp_path)
     assert status == 0 and text.count("| fc1 |") == 2
     assert (tmp_path / "decoding" / model.stem / "layers.png").exists()
+
+
+DECODING = {
+    "masc_decoding.py": ("layers_mlp4_torch.png", "summary.md", "claims.md", "layers.csv", "clean_networks.md"),
+    "masc_variance_threshold.py": ("thresholds.png", "claims.md", "layers.md"),
+    "probe_baselines.py": ("probes.png", "claims.md", "layers.md"),
+    "velpic_weight_transfer.py": ("edited_networks.png", "edited_training.png", "transfer.md", "claims.md"),
+    "masc_relabel_retraining.py": ("relabelling.md", "claims.md"),
+    "latent_generalization_dynamics.py": ("dynamics.png", "early_stopping.md", "claims.md"),
+}
+
+
+def test_studies_of_decoding_share_their_runs_and_read_nothing_twice(script, tmp_path, monkeypatch):
+    arguments = ["--models", "mlp4", "--datasets", "mnist", "--fractions", "0", "0.8", "--smoke", "--preset", "small"]
+    arguments += ["--output-dir", tmp_path]
+    for name, made in DECODING.items():
+        assert script(name, *arguments)[0] == 0
+        assert {path.name for path in (tmp_path / name.removesuffix(".py")).iterdir()} >= set(made)
+    assert len(list((tmp_path / "saved_models").glob("*-velpic.pt"))) == 3  # at the end, and one to train on
+    monkeypatch.setattr(training, "make_trainer", None)
+    monkeypatch.setattr(readout, "read_out", None)
+    for name in DECODING:
+        assert script(name, *arguments)[0] == 0
+        assert "missing" not in script(name, "--list", *arguments)[1]
+
+
+def test_everything_of_the_decoding_papers_has_a_recipe(script, tmp_path):
+    models = ["--models", "mlp4", "cnn", "alexnet_large", "resnet18", "--output-dir", tmp_path]
+    text = script("masc_decoding.py", "--list", *models)[1]
+    assert "48 runs" in text and len(set(text.splitlines())) == 49
+    assert "21 runs" in script("masc_decoding.py", "--list", "--preset", "small", "--output-dir", tmp_path)[1]
+    assert script("masc_decoding.py", "--datasets", "cifar100", "--list", "--output-dir", tmp_path)[0] == 2
 
 
 def test_demo_makes_one_self_contained_page(script, tmp_path):

@@ -141,6 +141,30 @@ def test_an_unknown_layer_and_an_unknown_run_are_named(capsys, monkeypatch, outp
     assert "nothing" in refused(capsys, monkeypatch, "decode_layers.py", "nothing", "--output-dir", output)
 
 
+@pytest.mark.parametrize(
+    "arguments, named",
+    [
+        ([], "--model names the architecture"),
+        (["--model", "mlp2"], "Did you mean mlp4?"),
+        (["--model", "mlp3"], "Missing key(s) in state_dict"),
+        (["--model", "mlp1", "--labels", "none.npy"], "none.npy"),
+        (["--model", "mlp1", "--probes", "mask"], "Did you mean masc?"),
+        (["--model", "mlp1", "--preprocessing", "minus_one"], "Did you mean minus_one_one?"),
+        (["--model", "mlp1", "--train-size", "5000"], "train_size=5000"),
+    ],
+)
+def test_a_bare_state_dict_needs_what_it_does_not_say(capsys, monkeypatch, output, arguments, named):
+    torch.save(torch.load(Store(output).model_path(RUN))["state_dict"], output / "bare.pt")
+    arguments = [output / "bare.pt", "--dataset", "digits", *arguments, "--output-dir", output]
+    assert named in refused(capsys, monkeypatch, "decode_layers.py", *arguments)
+
+
+def test_an_h5_says_its_architecture_itself(capsys, monkeypatch, tmp_path):
+    keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]).save(tmp_path / "m.h5")
+    arguments = [tmp_path / "m.h5", "--dataset", "digits", "--model", "mlp1", "--output-dir", tmp_path]
+    assert "--model is for a .pt" in refused(capsys, monkeypatch, "decode_layers.py", *arguments)
+
+
 @pytest.mark.data
 def test_a_model_that_does_not_fit_the_data_is_refused(capsys, monkeypatch, output, data_dir):
     arguments = [run_id(RUN), "--dataset", "mnist", "--train-size", 100, "--data-dir", data_dir, "--output-dir", output]

@@ -48,12 +48,22 @@ def save(model, path, metadata):
         torch.save({"format": FORMAT, "metadata": json.loads(json.dumps(metadata)), "state_dict": state}, temporary)
 
 
-def load(path):
-    """The model of a file that `save` wrote, as a Reader; nothing in the file is executed."""
+def load(path, name=None, input_shape=None, num_classes=None):
+    """The model of a file that `save` wrote, as a Reader; nothing in the file is executed.
+
+    With a model's name, input shape and number of classes, of a file that holds a state dict with its layers' names.
+    """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:  # torch's own message advises to load it all the same
         raise ValueError("it is not whole, or holds more than tensors and plain values") from error
+    if name is not None:
+        check_choice("model", name, MODELS)
+        model = MODELS[name](input_shape, num_classes)
+        model.load_state_dict(content.get("state_dict", content))
+        return Reader(model, input_shape)
+    if "metadata" not in content:
+        raise ValueError("it has no metadata; --model names the architecture of a bare state dict")
     metadata = content["metadata"]
     check_choice("model", metadata["config"]["model"], MODELS)
     build = MODELS[metadata["config"]["model"]]

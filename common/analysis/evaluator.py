@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import sys
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,11 @@ BATCH = 2000
 FRAMEWORKS = {".h5": "keras", ".pt": "torch"}
 
 
-def load(path: str | Path) -> SavedModel:
-    """The model of a `.h5` or `.pt` file; anything else, and a file that is not whole, is a ValueError of one line."""
+def load(path: str | Path, architecture: Sequence[Any] = ()) -> SavedModel:
+    """The model of a `.h5` or `.pt` file; anything else, and a file that is not whole, is a ValueError of one line.
+
+    A `.pt` that holds a bare state dict needs its architecture: name, input shape (h, w, c), number of classes.
+    """
     path = Path(path)
     if path.suffix not in FRAMEWORKS:
         raise ValueError(f"a model file must end in .h5 or .pt. Received: {path}")
@@ -30,7 +34,7 @@ def load(path: str | Path) -> SavedModel:
         raise FileNotFoundError(f"there is no model file {path}")
     files = import_framework(FRAMEWORKS[path.suffix])
     try:
-        return SavedModel(files.load(path), path, files)
+        return SavedModel(files.load(path, *architecture), path, files)
     except Exception as error:
         reason = textwrap.shorten(str(error), 250, placeholder=" ...") or type(error).__name__
         raise ValueError(f"a model file must be {files.KIND}. Received: {path} ({reason})") from error

@@ -6,31 +6,44 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh_tridiagonal, qr
+from scipy.linalg.blas import dsyrk
 from scipy.linalg.lapack import dormqr, dsytrd
 
 Floats: TypeAlias = NDArray[np.float64]
 
 BLOCK = 64  # columns that LAPACK works on at a time, given the space
+COLUMNS = 1024  # of the features, taken to float64 at a time: enough for full speed
 
 
 class Subspace(NamedTuple):
-    """A linear subspace of R^d: `directions` (k, d), orthonormal rows, the strongest first.
+    """A linear subspace of R^d by the shorter of two bases, so that at most d / 2 vectors are computed and kept.
 
-    `complement` (d - k, d) spans the rest. It is kept where it is known and shorter than `directions`, else None.
+    `basis` (m, d) float64 has orthonormal rows. They span the subspace, the strongest direction first, or, where it is
+    `outside`, all that is orthogonal to it.
     """
 
-    directions: Floats
-    complement: Floats | None
+    basis: Floats
+    outside: bool
+
+    @property
+    def size(self) -> int:
+        """The subspace's dimension, k."""
+        rows, dimensions = self.basis.shape
+        return dimensions - rows if self.outside else rows
+
+    @property
+    def directions(self) -> Floats:
+        """Orthonormal rows (k, d) that span it: the basis or, where that lies outside, any, computed at each call."""
+        return np.ascontiguousarray(qr(self.basis.T)[0].T[len(self.basis) :]) if self.outside else self.basis
 
     def squared_lengths(self, features: Floats) -> Floats:
         """The squared length |P x|^2 of each row's projection on the subspace; (n, d) float64 in, (n,) out.
 
-        With a complement R it is |x|^2 - |R x|^2: at most d / 2 inner products for each row, and exactly |x|^2 where
-        k = d, so that subspaces which are the whole space tie.
+        From outside, with the basis R, it is |x|^2 - |R x|^2: exactly |x|^2 where k = d, so that subspaces which are
+        the whole space tie.
         """
-        if self.complement is None:
-            return _squared_norms(features @ self.directions.T)
-        return _squared_norms(features) - _squared_norms(features @ self.complement.T)
+        lengths = _squared_norms(features @ self.basis.T)
+        return _squared_norms(features) - lengths if self.outside else lengths
 
 
 def principal_subspace(
@@ -52,16 +65,14 @@ def principal_subspace(
     # F'F (d, d) and FF' (n, n) have the same non-zero eigenvalues, and F' takes the eigenvectors of the second to
     # those of the first. An eigendecomposition is cubic in the side, so the smaller of the two is decomposed.
     wide = features.shape[0] < features.shape[1]
-    values, leading = _decompose(_second_moment(features if wide else features.T))
+    values, vectors = decompose(_second_moment(features if wide else features.T), components)
     size = _size(values, max(features.shape), variance, components)
     if wide:
-        directions = leading(size) @ np.asarray(features, dtype=np.float64)
+        directions = vectors(0, size) @ np.asarray(features, dtype=np.float64)
         # Orthogonal up to the ratio of rounding error to eigenvalue; the QR decomposition makes that rounding error.
-        return Subspace(np.ascontiguousarray(qr(directions.T, mode="economic")[0].T), None)
-    if 2 * size <= len(values):
-        return Subspace(leading(size), None)
-    vectors = leading(len(values))
-    return Subspace(vectors[:size], vectors[size:])
+        return Subspace(np.ascontiguousarray(qr(directions.T, mode="economic")[0].T), outside=False)
+    outside = 2 * size > features.shape[1]
+    return Subspace(vectors(size, features.shape[1]) if outside else vectors(0, size), outside)
 
 
 def check_size(variance: float | None, components: int | None) -> None:
@@ -73,31 +84,36 @@ def check_size(variance: float | None, components: int | None) -> None:
         raise ValueError(f"variance must lie between 0 and 1, both excluded. Received: variance={variance!r}")
 
 
-def _second_moment(features: NDArray[np.floating]) -> Floats:
-    """A A' in float64; numpy leaves it to the symmetric rank-k update, half the operations of a product."""
-    matrix = np.asarray(features, dtype=np.float64)
-    return matrix @ matrix.T
+def decompose(moment: Floats, count: int | None = None) -> tuple[Floats, Callable[[int, int], Floats]]:
+    """Eigenvalues of a symmetric matrix, the largest first, and a function: its eigenvectors start to stop as rows.
 
-
-def _decompose(moment: Floats) -> tuple[Floats, Callable[[int], Floats]]:
-    """Eigenvalues of a symmetric matrix, the largest first, and a function: the k leading eigenvectors as rows.
-
+    Where `count` is at most a quarter of its side, there are only so many of each: a faster method finds the leading.
     These are the steps of LAPACK's divide and conquer driver (dsyevd): A = Q T Q' with T tridiagonal, the eigenvectors
-    of T, and Q times them. The last takes as long as the first two where all vectors are wanted, so it is left until
-    their number is known. The matrix is overwritten.
+    of T, and Q times them. For all vectors the last takes as long as the others, so it is left until it is known which
+    are wanted. Only the lower triangle is read; in column order the matrix is overwritten, else copied.
     """
-    # The transpose of a symmetric matrix is itself, in the column order that LAPACK overwrites without a copy.
-    reflectors, diagonal, beside, scales, _ = dsytrd(moment.T, lower=True, lwork=BLOCK * len(moment), overwrite_a=True)
-    values, vectors = eigh_tridiagonal(diagonal, beside, lapack_driver="stevd")
+    reflectors, diagonal, beside, scales, _ = dsytrd(moment, lower=True, lwork=BLOCK * len(moment), overwrite_a=True)
+    side = len(moment)
+    few = {"select": "i", "select_range": (side - count, side - 1)} if count and count <= side // 4 else {}
+    values, columns = eigh_tridiagonal(diagonal, beside, **few, lapack_driver="stemr" if few else "stevd")
 
-    def leading(count: int) -> Floats:
-        chosen = np.asfortranarray(vectors[:, ::-1][:, :count])
+    def vectors(start: int, stop: int) -> Floats:
+        chosen = np.asfortranarray(columns[:, ::-1][:, start:stop])
         if chosen[1:].size:
-            workspace = BLOCK * (BLOCK + 1 + count)
+            workspace = BLOCK * (BLOCK + 1 + chosen.shape[1])
             chosen[1:] = dormqr("L", "N", reflectors[1:, :-1], scales, chosen[1:], workspace)[0]
         return chosen.T
 
-    return values[::-1], leading
+    return values[::-1], vectors
+
+
+def _second_moment(features: NDArray[np.floating]) -> Floats:
+    """The lower triangle of A A' for A (m, n) of any real dtype, in column order; A is never in float64 as a whole."""
+    moment = np.zeros((len(features), len(features)), order="F")
+    for start in range(0, features.shape[1], COLUMNS):
+        columns = np.asarray(features[:, start : start + COLUMNS], dtype=np.float64, order="F")
+        moment = dsyrk(1.0, columns, beta=1.0, c=moment, lower=True, overwrite_c=True)
+    return moment
 
 
 def _size(values: Floats, longer_side: int, variance: float | None, components: int | None) -> int:

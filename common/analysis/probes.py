@@ -65,8 +65,9 @@ class MASC(HighestScore):
     go to the lowest class: x = 0 ties with all. A class whose features are all zero has a subspace of dimension 0 and
     so the score 0; a class without examples is never predicted.
 
-    Fitted attributes: `classes_` (c,), `components_` (c arrays (k, d), float64, orthonormal rows), `n_components_`
-    (c,), `n_features_in_`. Where a class has fewer linearly independent examples than asked for, k is their number.
+    Fitted attributes: `classes_` (c,), `n_components_` (c,), `n_features_in_`, and `components_`, c arrays (k, d) of
+    orthonormal rows, float64: the principal directions, the strongest first, while k <= d / 2, else any that span the
+    subspace. Where a class has fewer linearly independent examples than asked for, k is their number.
     """
 
     def __init__(self, variance: float | None = 0.99, components: int | None = None) -> None:
@@ -89,9 +90,14 @@ class MASC(HighestScore):
             principal_subspace(rows[targets == name], variance=self.variance, components=self.components)
             for name in self.classes_
         ]
-        self.components_ = [subspace.directions for subspace in self._subspaces]
-        self.n_components_ = np.array([len(directions) for directions in self.components_])
+        self.n_components_ = np.array([subspace.size for subspace in self._subspaces])
         return self
+
+    @property
+    def components_(self) -> list[Floats]:
+        """Directions of each class's subspace; computed at each call where the subspace is kept by its complement."""
+        check_is_fitted(self)
+        return [subspace.directions for subspace in self._subspaces]
 
     def _scores(self, batch: Floats) -> Floats:
         """Squared length of the projection on each class's subspace; (n, d) in, (c, n) out."""

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from common.analysis.evaluator import SavedModel, load
 from common.analysis.probes import PROBES
 from common.data.arrays import Labels
+from common.data.preprocessing import crop_side
 from common.errors import check_choice
 from common.runs.config import Config, Options, run_id
-from common.runs.store import Store, write_lines
+from common.runs.store import Store, read_lines, write_lines
 from common.runs.task import Examples, Task, prepare
 
 Line = dict[str, Any]
@@ -27,10 +28,22 @@ MASC = {"masc": PROBES["masc"]}
 def decode(
     path: Path, given: dict[str, Any], options: Options, layers: Sequence[str] = (), probes: Probes = MASC
 ) -> list[Line]:
-    """Read a model file out on the data that its own config names, with the `given` fields of the config replaced."""
-    model = load(path)
-    config = dataclasses.replace(model.config or Config(), **given)
-    return read_out(model, config, prepare(config, options.data_dir, Store.of(options).models), layers, probes)
+    """Read a model file out on the data that its own config names, with the `given` fields of the config replaced.
+
+    A `.pt` that does not say its architecture, a bare state dict, needs it among them, as `model`.
+    """
+    models = Store.of(options).models
+    if "model" in given:
+        config = Config(**given)
+        task = prepare(config, options.data_dir, models)
+        side = crop_side(task.image_shape, config.crop)
+        model = load(path, (config.model, (side, side, task.image_shape[2]), task.num_classes))
+    else:
+        model = load(path)
+        config = dataclasses.replace(model.config or Config(), **given)
+        task = prepare(config, options.data_dir, models)
+    model.metadata.setdefault("channel_statistics", task.channel_statistics())
+    return read_out(model, config, task, layers, probes)
 
 
 def decode_run(
@@ -47,16 +60,11 @@ def decode_run(
     """
     for name in probes:
         check_choice("probe", name, PROBES)
-    store, name = Store.of(options), run_id(config)
-    path, record = store.readout_path(name, other_labels), store.record(name)
-    if record is None:
-        raise ValueError(f"a run must be finished to be read out. Received: {name}")
+    store = Store.of(options)
+    path = store.readout_path(run_id(config), other_labels)
     given = dict(zip(("corruption", "corruption_fraction"), other_labels or (), strict=False))
-    last = store.model_path(config)
-    files = {epoch: file for epoch, file in store.snapshots(config).items() if epoch in epochs}
-    files[record["outcome"]["epochs"]] = last
-    outdated = path.exists() and last.exists() and path.stat().st_mtime_ns < last.stat().st_mtime_ns
-    lines = [] if options.force or outdated else store.readout(name, other_labels)
+    files = model_files(config, options, epochs)
+    lines = kept_lines(path, [store.model_path(config)], options)
     done = {(line["epoch"], line["probe"]) for line in lines}
     for epoch, file in files.items():
         missing = {name: PROBES[name] for name in probes if (epoch, name) not in done}
@@ -65,6 +73,25 @@ def decode_run(
             lines += [line for line in found if (epoch, line["probe"]) not in done]
             write_lines(path, lines)
     return lines
+
+
+def model_files(config: Config, options: Options, epochs: Sequence[int] = ()) -> dict[int, Path]:
+    """Model files of a finished run, by epoch: the trained network, and those of the named epochs that were kept."""
+    store, name = Store.of(options), run_id(config)
+    record = store.record(name)
+    if record is None:
+        raise ValueError(f"a run must be finished to be read out. Received: {name}")
+    files = {epoch: file for epoch, file in store.snapshots(config).items() if epoch in epochs}
+    return files | {record["outcome"]["epochs"]: store.model_path(config)}
+
+
+def kept_lines(path: Path, models: Iterable[Path], options: Options) -> list[Line]:
+    """Lines that were made of these models before: none with `force`, and none that are older than one of them."""
+    if options.force or not path.exists():
+        return []
+    made = path.stat().st_mtime_ns
+    outdated = any(model.exists() and made < model.stat().st_mtime_ns for model in models)
+    return [] if outdated else read_lines(path)
 
 
 def read_out(

@@ -37,15 +37,19 @@ def svcca(x: ArrayLike, y: ArrayLike, variance: float = 0.99) -> float:
     unless 0 < variance < 1.
     """
     check_size(variance, None)
-    first, second = (_leading_scores(features, variance) for features in _centred_pair(x, y))
-    return float(np.minimum(svdvals(first.T @ second), 1).mean())
+    return mean_correlation(*(leading_scores(features, variance) for features in _centred_pair(x, y)))
 
 
-def _leading_scores(centred: Floats, variance: float) -> Floats:
-    """Orthonormal columns (n, k) that span the examples' places along the principal directions."""
+def leading_scores(centred: Floats, variance: float = 0.99) -> Floats:
+    """Orthonormal columns (n, k) that span the examples' places along the k principal directions of (n, d) features."""
     directions = principal_subspace(centred, variance=variance).directions
     scores: Floats = qr(centred @ directions.T, mode="economic")[0]
     return scores
+
+
+def mean_correlation(first: Floats, second: Floats) -> float:
+    """Mean canonical correlation of two layers by their `leading_scores`, (n, k1) and (n, k2): their `svcca`."""
+    return float(np.minimum(svdvals(first.T @ second), 1).mean())
 
 
 def _centred_pair(x: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:

@@ -7,6 +7,8 @@ networks trained on true labels, with subspaces of corrupted labels.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from numpy.typing import NDArray
+
 from common.report.claims import Estimate, estimate
 from common.report.tables import (
     FRAMEWORKS,
@@ -31,6 +33,7 @@ class Readouts(Protocol):
     def readout(self, name: str) -> list[dict[str, Any]]: ...
     def other_readouts(self, name: str) -> dict[float, list[dict[str, Any]]]: ...
     def history(self, name: str) -> list[dict[str, Any]]: ...
+    def arrays(self, name: str) -> dict[str, NDArray[Any]]: ...
 
 
 class Setting(NamedTuple):
@@ -76,7 +79,12 @@ class Decoded:
 
     def at_best_validation(self) -> Line:
         """The epoch at which early stopping on held-out examples, with the labels a user has, would end."""
-        return max(self.history, key=lambda line: (line["validation_accuracy"] or 0, -line["epoch"]))
+        return best_validation(self.history)
+
+
+def best_validation(history: Iterable[Line]) -> Line:
+    """The first epoch with the highest accuracy on held-out examples."""
+    return max(history, key=lambda line: (line["validation_accuracy"] or 0, -line["epoch"]))
 
 
 def accuracy(
@@ -98,9 +106,30 @@ def chosen(
     return accuracy(lines, layer, probe, fitted_on)
 
 
+def best_pair(lines: Sequence[Line], probes: Iterable[str]) -> tuple[str, str | None]:
+    """The probe and hidden layer with the highest accuracy on held-out examples and the labels a user has."""
+    scores: dict[tuple[str, str | None], float] = {("", None): -1.0}
+    for probe in probes:
+        layer = choose_layer(lines, probe=probe)
+        score = accuracy(lines, layer, probe, scored_on="validation_corrupted_labels")
+        scores |= {} if score is None else {(probe, layer): score}
+    return max(scores, key=lambda pair: scores[pair])
+
+
 def held_out(run: Decoded, probe: str = "masc") -> float | None:
     """Test accuracy of a probe at the end of a run, on the layer chosen on held-out examples."""
     return chosen(run.lines(), probe=probe)
+
+
+def own(run: Decoded) -> float | None:
+    """The network's own test accuracy at its end."""
+    found: float | None = run.record["outcome"]["test_accuracy"]
+    return found
+
+
+def in_last_layer(run: Decoded, probe: str) -> float | None:
+    """Test accuracy of a probe on the last hidden layer."""
+    return accuracy(run.lines(), layers_of(run.lines())[-1], probe)
 
 
 def layers_of(lines: Iterable[Line]) -> list[str]:
@@ -221,3 +250,47 @@ def dynamics_table(runs: Sequence[Decoded], title: str) -> Table:
     columns = [*COLUMNS, "seeds", "early stopping, epoch", "network there, %", "network's peak on test, epoch"]
     columns += ["network's peak, %", "network at the end, %", "layer", "its peak on test, epoch", "its peak, %"]
     return Table(title, [*columns, "layer at the end, %"], rows, NOTE)
+
+
+def transfer_table(runs: Sequence[Decoded], title: str) -> Table:
+    """Networks with VeLPIC of their last hidden layer as output layer, beside the network and the chosen layers."""
+    rows = []
+    for setting, group in by_setting(runs).items():
+        values = [
+            [own(run) for run in group],
+            [in_last_layer(run, "velpic") for run in group],
+            [held_out(run, "velpic") for run in group],
+            [held_out(run) for run in group],
+            [chosen(run.lines(), "test data", "velpic") for run in group],
+            [chosen(run.lines(), "test data") for run in group],
+        ]
+        rows.append([*setting.cells(), len(group), *map(number, values)])
+    columns = [*COLUMNS, "seeds", "network, %", "edited network, %", "VeLPIC, held-out layer, %"]
+    columns += ["MASC, held-out layer, %", "VeLPIC, best layer on test, %", "MASC, best layer on test, %"]
+    return Table(title, columns, rows, NOTE)
+
+
+def relabelled(run: Decoded, record: Record, store: Readouts) -> dict[str, float]:
+    """What a run that was trained on with other labels made of the labels and of the network, as fractions."""
+    before, after = store.arrays(run.record["run_id"]), store.arrays(record["run_id"])
+    right, right_now = (arrays["train_labels"] == arrays["train_true_labels"] for arrays in (before, after))
+    stopped = best_validation(store.history(record["run_id"]))
+    return {
+        "labels right": float(right.mean()),
+        "labels right, of the subspaces": float(right_now.mean()),
+        "wrong labels repaired": float(right_now[~right].mean()),
+        "right labels broken": float((~right_now[right]).mean()),
+        "network": run.record["outcome"]["test_accuracy"],
+        "trained on, early stopping": stopped["test_accuracy"],
+        "trained on, at the end": record["outcome"]["test_accuracy"],
+    }
+
+
+def relabelling_table(pairs: Sequence[tuple[Decoded, Record]], store: Readouts, title: str) -> Table:
+    """Labels and test accuracy before and after training on with the labels that subspaces gave."""
+    following = {run.record["run_id"]: relabelled(run, record, store) for run, record in pairs}
+    rows, names = [], list(next(iter(following.values()), {}))
+    for setting, group in by_setting(run for run, _ in pairs).items():
+        values = [following[run.record["run_id"]] for run in group]
+        rows.append([*setting.cells(), len(group), *[number(value[name] for value in values) for name in names]])
+    return Table(title, [*COLUMNS, "seeds", *[f"{name}, %" for name in names]], rows, NOTE)

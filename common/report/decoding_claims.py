@@ -7,8 +7,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from common.report.claims import Finding, estimate, judge_seeds, load_targets
-from common.report.decoding import CHOICES, Decoded, Setting, accuracy, by_setting, chosen, layers_of
-from common.report.tables import Number, accuracies, cell, finding
+from common.report.decoding import (
+    CHOICES,
+    Decoded,
+    Readouts,
+    Setting,
+    accuracy,
+    best_pair,
+    by_setting,
+    chosen,
+    in_last_layer,
+    layers_of,
+    own,
+    relabelled,
+)
+from common.report.tables import Line, Number, Record, cell, finding
 
 HIGH = 0.8  # corruption at which the statements about high corruption are tested
 SIMPLE = ("nearest_class_mean", "qda")
@@ -16,6 +29,7 @@ FEWER = ("masc_0.25", "masc_0.50", "masc_0.75", "masc_1pc")
 FAR = 0.1
 Values = Sequence[float | None]  # of each seed
 Points = Mapping[float, float | None]  # value by corruption
+History = Sequence[Line]
 
 
 def masc_findings(runs: Sequence[Decoded]) -> list[Finding]:
@@ -82,32 +96,44 @@ def velpic_findings(runs: Sequence[Decoded]) -> list[Finding]:
     return found
 
 
+def edited_findings(pairs: Sequence[tuple[Decoded, History]]) -> list[Finding]:
+    """Networks trained on after their output layer was edited against the unedited, at the last epoch of both."""
+    found: list[Finding] = []
+    histories = {run.record["run_id"]: history for run, history in pairs}
+    for setting, group in by_setting(run for run, _ in pairs).items():
+        lags = [_lag(run.history, histories[run.record["run_id"]]) for run in group]
+        found.append(_judged("decoding-edited-training", described(setting), group, lags))
+    return found
+
+
+def relabelling_findings(pairs: Sequence[tuple[Decoded, Record]], store: Readouts) -> list[Finding]:
+    """Networks trained on with the labels of their subspaces, stopped early, against themselves."""
+    found: list[Finding] = []
+    records = {run.record["run_id"]: record for run, record in pairs}
+    for setting, group in by_setting(run for run, _ in pairs).items():
+        values = [relabelled(run, records[run.record["run_id"]], store) for run in group]
+        gains = [value["trained on, early stopping"] - value["network"] for value in values]
+        found.append(_judged("decoding-relabelling", described(setting), group, gains))
+    return found
+
+
+def _lag(unedited: History, edited: History) -> float | None:
+    """How much lower the training accuracy of the edited network is at the last epoch that both have."""
+    epoch = min(unedited[-1]["epoch"], edited[-1]["epoch"])
+    first, second = (
+        next(line["train_accuracy"] for line in history if line["epoch"] == epoch) for history in (unedited, edited)
+    )
+    return _less(first, second)
+
+
 def described(setting: Setting) -> str:
     return f"{setting.model}, {setting.dataset.replace('_', ' ')}, {100 * setting.fraction:g} %"
 
 
-def own(run: Decoded) -> float | None:
-    """The network's own test accuracy at its end."""
-    found: float | None = run.record["outcome"]["test_accuracy"]
-    return found
-
-
-def in_last_layer(run: Decoded, probe: str) -> float | None:
-    """Test accuracy of a probe on the last hidden layer."""
-    return accuracy(run.lines(), layers_of(run.lines())[-1], probe)
-
-
 def best_of(run: Decoded, probes: Iterable[str]) -> float | None:
     """Test accuracy of the probe and hidden layer that are best on held-out examples."""
-    lines = run.lines()
-    scores: dict[tuple[str, str], float] = {}
-    for probe in probes:
-        held_out = accuracies(lines, probe, "corrupted_labels", "validation_corrupted_labels")
-        scores |= {(probe, layer): line["correct"] / line["n"] for layer, line in held_out.items() if layer != "input"}
-    if not scores:
-        return None
-    probe, layer = max(scores, key=lambda key: scores[key])
-    return accuracy(lines, layer, probe)
+    probe, layer = best_pair(run.lines(), probes)
+    return accuracy(run.lines(), layer, probe)
 
 
 def _less(first: float | None, second: float | None) -> float | None:

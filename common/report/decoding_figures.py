@@ -29,6 +29,7 @@ from common.report.figures import (
 from common.report.tables import FRAMEWORKS, Line
 
 OWN: dict[str, Any] = {"color": BLACK, "linestyle": "--", "linewidth": 1.2}
+SPLITS: dict[str, Any] = {"test labels": "-", "training labels": ":"}
 Curve = Mapping[Any, Sequence[float | None]]  # x: the value of each seed
 
 PROFILES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -179,4 +180,29 @@ def heat_map(run: Decoded, title: str, probe: str = "masc") -> Figure:
     axes.set_yticks(range(len(layers)), layers, fontsize=8)
     axes.set_xlabel("epoch")
     figure.colorbar(image, ax=axes, label="test accuracy (%)")
+    return figure
+
+
+def edited_training(pairs: Sequence[tuple[Decoded, Sequence[Line]]], title: str) -> Figure:
+    """Test accuracy and, dotted, training accuracy (%) of networks before and after an edit, a panel for each setting.
+
+    `pairs` are runs and the histories that go on from their edit, over the same epochs; the first seed of each.
+    """
+    settings = {run.setting: (run, history) for run, history in reversed(pairs)}
+    shape = max(1, math.ceil(len(settings) / 3)), max(1, min(3, len(settings)))
+    figure, panels = new_figure(title, (1 + 3 * shape[1], 1.8 + 2.7 * shape[0]), shape)
+    for axes, (setting, (run, edited)) in zip(panels, sorted(settings.items()), strict=False):
+        for history, colour in ((run.history, BLACK), (edited, ORANGE)):
+            for key, style in (("test_accuracy", "-"), ("train_accuracy", ":")):
+                curve = {line["epoch"]: [line[key]] for line in history}
+                draw(axes, curve, color=colour, linestyle=style)
+        axes.set_title(" ".join(map(str, setting.cells()[:3])), fontsize=10)
+        axes.set_xlabel("epoch")
+        percent_axis(axes)
+    for axes in panels[len(settings) :]:
+        axes.set_visible(False)
+    names = {"unedited": BLACK, "edited, then trained on": ORANGE}
+    handles = [Line2D([], [], color=colour, label=name) for name, colour in names.items()]
+    styles = [Line2D([], [], color=GREY, linestyle=style, label=f"on {name}") for name, style in SPLITS.items()]
+    add_legend(figure, [*handles, *styles])
     return figure

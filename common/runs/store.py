@@ -113,7 +113,15 @@ def publish(store: Store, name: str) -> None:
     """Copy what a run recorded, all but its model, to the committed results."""
     target = PUBLISHED / "runs" / name
     target.mkdir(parents=True, exist_ok=True)
-    for part in ("run.json", "history.jsonl", "readout*.jsonl", "arrays.npz", "learning_curves.png"):
+    for part in (
+        "run.json",
+        "history.jsonl",
+        "readout*.jsonl",
+        "statistics.jsonl",
+        "similarity_*.jsonl",
+        "arrays.npz",
+        "learning_curves.png",
+    ):
         for source in store.folder(name).glob(part):
             shutil.copyfile(source, target / source.name)
 

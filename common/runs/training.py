@@ -260,6 +260,7 @@ def example_arrays(trainer: Trainer, task: Task) -> Arrays:
     arrays: Arrays = {}
     for split, examples in (("train", task.train), ("test", task.test)):
         arrays |= {f"{split}_indices": examples.indices, f"{split}_labels": examples.labels.astype(np.int16)}
+        arrays[f"{split}_true_labels"] = examples.true_labels.astype(np.int16)
         arrays[f"{split}_predictions"] = predicted[split].argmax(1).astype(np.int16)
     return arrays
 

@@ -251,7 +251,7 @@ def change(path, edit):
         ),
         (lambda content: content["state_dict"].pop("fc1.bias"), "fc1.bias"),
         (lambda content: content["metadata"]["config"].update(model="mlp2"), "Did you mean mlp"),
-        (lambda content: content.pop("metadata"), "'metadata'"),
+        (lambda content: content.pop("metadata"), "no metadata"),
         (lambda content: content["metadata"]["config"].pop("seed"), "seed"),
         (lambda content: content.update(metadata=[]), "list indices"),
     ],

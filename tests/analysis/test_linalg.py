@@ -25,23 +25,37 @@ def projector(directions):
 
 
 @SHAPES
-@pytest.mark.parametrize("size", [{"components": 1}, {"components": 7}, {"components": 33}, {"variance": 0.99}])
+@pytest.mark.parametrize("size", [{"components": 1}, {"components": 7}, {"components": 20}, {"variance": 0.99}])
 def test_directions_are_the_leading_right_singular_vectors(shape, size):
     features = decaying(shape)
-    directions = principal_subspace(features, **size).directions
+    subspace = principal_subspace(features, **size)
+    directions = subspace.directions
     _, singular, right = np.linalg.svd(features, full_matrices=False)
     ratios = np.cumsum(singular**2) / np.sum(singular**2)
     expected = size.get("components", np.count_nonzero(ratios <= 0.99) + 1)
     assert directions.dtype == np.float64
-    assert directions.shape == (expected, shape[1])
+    assert directions.shape == (expected, shape[1]) == (subspace.size, shape[1])
     np.testing.assert_allclose(np.abs(np.sum(directions * right[:expected], axis=1)), 1, atol=1e-9)
+
+
+@SHAPES
+@pytest.mark.parametrize("components", [33, 40])
+def test_a_subspace_of_most_dimensions_is_that_of_the_leading_right_singular_vectors(shape, components):
+    features = decaying(shape)
+    subspace = principal_subspace(features, components=components)
+    right = np.linalg.svd(features, full_matrices=False)[2][:components]
+    assert subspace.directions.shape == right.shape and subspace.size == components
+    np.testing.assert_allclose(subspace.directions @ subspace.directions.T, np.eye(components), atol=1e-13)
+    np.testing.assert_allclose(projector(subspace.directions), projector(right), atol=1e-9)
 
 
 @SHAPES
 def test_the_smaller_side_is_decomposed(shape, monkeypatch):
     sides = []
-    decompose = linalg._decompose
-    monkeypatch.setattr(linalg, "_decompose", lambda moment: sides.append(moment.shape) or decompose(moment))
+    decompose = linalg.decompose
+    monkeypatch.setattr(
+        linalg, "decompose", lambda moment, count: sides.append(moment.shape) or decompose(moment, count)
+    )
     principal_subspace(decaying(shape), variance=0.9)
     assert sides == [(min(shape), min(shape))]
 
@@ -104,12 +118,26 @@ def test_squared_lengths_are_those_of_the_projections(shape, components):
     np.testing.assert_allclose(subspace.squared_lengths(points), expected, rtol=1e-10)
 
 
-def test_complement_is_kept_where_it_is_the_shorter():
+def test_the_shorter_basis_is_kept():
     features = decaying(TALL, smallest=0.1)
-    assert principal_subspace(features, components=20).complement is None
-    subspace = principal_subspace(features, components=21)
-    assert subspace.complement.shape == (19, 40)
-    np.testing.assert_allclose(subspace.complement @ subspace.directions.T, 0, atol=1e-12)
+    inside = principal_subspace(features, components=20)
+    assert inside.basis.shape == (20, 40) and not inside.outside
+    outside = principal_subspace(features, components=21)
+    assert outside.basis.shape == (19, 40) and outside.outside
+    np.testing.assert_allclose(outside.basis @ outside.directions.T, 0, atol=1e-12)
+
+
+@pytest.mark.parametrize("side", [1, 2, 7, 40])
+def test_eigenvectors_are_those_that_are_asked_for(side):
+    moment = projector(normal((50, side)))
+    values, vectors = linalg.decompose(moment.copy())
+    assert np.all(np.diff(values) <= 0)
+    np.testing.assert_allclose(linalg.decompose(moment.copy(), 10)[0], values[: 10 if side == 40 else side])
+    for start, stop in ((0, side), (0, 1), (side // 2, side), (side, side), (0, 0)):
+        rows = vectors(start, stop)
+        assert rows.shape == (stop - start, side)
+        np.testing.assert_allclose(rows @ moment, values[start:stop, None] * rows, atol=1e-12 * values[0])
+        np.testing.assert_allclose(rows @ rows.T, np.eye(stop - start), atol=1e-13)
 
 
 def test_the_whole_space_keeps_every_length_exactly():

@@ -154,7 +154,7 @@ def test_velpic_turns_a_direction_by_all_rows_whatever_sign_it_comes_with(monkey
 
 
 def turned(subspace, sign):
-    return subspace._replace(directions=sign * subspace.directions)
+    return subspace._replace(basis=sign * subspace.basis)
 
 
 def test_nearest_class_mean_has_the_largest_cosine():
@@ -179,6 +179,7 @@ def test_a_class_of_zeros_scores_zero(probe):
 
 def test_fitted_attributes():
     features, labels = clusters(400)
+    assert not hasattr(MASC(), "components_")
     masc = MASC(variance=0.9).fit(features.astype(np.float32), labels)
     assert masc.n_features_in_ == 12
     np.testing.assert_array_equal(masc.classes_, range(4))

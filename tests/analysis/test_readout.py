@@ -8,6 +8,7 @@ from itertools import product
 import keras
 import numpy as np
 import pytest
+import torch
 
 from common.analysis import evaluator, readout
 from common.analysis.probes import MASC
@@ -183,3 +184,18 @@ def test_a_run_is_read_out_with_more_probes_over_its_epochs_and_on_other_labels(
     assert fitted_on["corrupted_labels"] < fitted_on["true_labels"]
     with pytest.raises(ValueError, match="^probe must be one of .*Did you mean masc?"):
         readout.decode_run(clean, options, ("mask",))
+
+
+def test_a_bare_state_dict_is_read_out_as_the_model_it_came_from_on_the_labels_that_are_given(run, lines, tmp_path):
+    config, options, _ = run
+    if config.framework == "keras":
+        pytest.skip("PyTorch's format")
+    torch.save(torch.load(model_path(run))["state_dict"], tmp_path / "bare.pt")
+    task = prepare(config)
+    order = np.argsort(np.concatenate([task.train.indices, task.validation.indices]))
+    np.save(tmp_path / "labels.npy", np.concatenate([task.train.labels, task.validation.labels])[order])
+    given = {"model": "mlp1", "dataset": "digits", "train_size": 500, "validation_size": 80}
+    found = readout.decode(tmp_path / "bare.pt", {**given, "labels": str(tmp_path / "labels.npy")}, options)
+    assert [{**line, "epoch": 2} for line in found] == lines
+    scaled = {**given, "preprocessing": "per_channel", "labels": str(tmp_path / "labels.npy")}
+    assert len(readout.decode(tmp_path / "bare.pt", scaled, options)) == len(lines)

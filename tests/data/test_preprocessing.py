@@ -157,6 +157,10 @@ def test_minus_one_one_maps_the_ends_to_the_ends():
     np.testing.assert_allclose(result.ravel(), np.arange(256) / 127.5 - 1, atol=1e-6)
 
 
+def test_zero_one_is_the_scale_alone():
+    np.testing.assert_array_equal(standardize(images(), "zero_one", None), images() / np.float32(255))
+
+
 @pytest.mark.parametrize("kind", PREPROCESSING)
 def test_float_images_on_the_same_scale_give_the_same_inputs_and_stay_as_they_are(kind):
     x, statistics = images(), channel_statistics(images())

@@ -1,0 +1,156 @@
+"""What trained networks represent: statistics of their weights and activations, and how alike their layers are.
+
+Lines are kept with the runs, made where they are missing and made again where a model file is younger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations, product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.analysis.evaluator import SavedModel, load
+from common.analysis.linalg import Floats
+from common.analysis.probes import check_features
+from common.analysis.readout import Line, kept_lines, model_files
+from common.analysis.similarity import leading_scores, linear_cka, mean_correlation
+from common.analysis.statistics import statistics
+from common.data import datasets
+from common.data.arrays import Images
+from common.runs.config import Config, Options, run_id
+from common.runs.store import Store, read_lines, write_lines
+from common.runs.task import prepare, stratified_subset
+
+Layers = Mapping[str, NDArray[np.float32]]  # layer: outputs (n, d)
+Pair = tuple[str, str]  # ids of two runs
+EXAMPLES = 2000
+"""Test examples that networks are compared on: four for each unit of a layer of 512, so that SVCCA can tell layers."""
+VARIANCE = 0.99
+"""Share of the variance that SVCCA's directions hold (Raghu et al. 2017)."""
+SWAPPED = {"layer": "other_layer", "directions": "other_directions"}
+
+
+def statistics_path(store: Store, name: str) -> Path:
+    return store.folder(name) / "statistics.jsonl"
+
+
+def similarity_path(store: Store, name: str, other: str) -> Path:
+    return store.folder(name) / f"similarity_{other}.jsonl"
+
+
+def statistics_run(config: Config, options: Options, epochs: Sequence[int] = ()) -> list[Line]:
+    """Lines of `model_statistics` of a finished run's last network and of those of the named epochs that were kept.
+
+    Activations are those on the test inputs of the run's own task. ValueError for a run that is not finished.
+    """
+    store = Store.of(options)
+    path = statistics_path(store, run_id(config))
+    files = model_files(config, options, epochs)
+    lines = kept_lines(path, [store.model_path(config)], options)
+    missing = sorted(files.keys() - {line["epoch"] for line in lines})
+    if missing:
+        test = prepare(config, options.data_dir, store.models).test
+        for epoch in missing:
+            lines += [{"epoch": epoch, **line} for line in model_statistics(load(files[epoch]), test.images, config)]
+        write_lines(path, lines)
+    return lines
+
+
+def kept_statistics(store: Store, name: str) -> list[Line]:
+    """What is kept of a run."""
+    path = statistics_path(store, name)
+    return read_lines(path) if path.exists() else []
+
+
+def model_statistics(model: SavedModel, images: Images, config: Config) -> Iterator[Line]:
+    """A line for the kernel of each layer that has one (`of` weights) and one for each layer's outputs (activations).
+
+    `images` (n, height, width, channels) are on the 0-255 scale. A line holds `n`, the number of values, and their
+    `statistics`: of the outputs after the activation function, over all units and images together.
+    """
+    for of, layer, values in _arrays(model, model.prepare(images, config)):
+        yield {"of": of, "layer": layer, "n": values.size, **statistics(values)}
+
+
+def _arrays(model: SavedModel, x: NDArray[np.float32]) -> Iterator[tuple[str, str, NDArray[Any]]]:
+    for name, values in model.get_weights().items():
+        if name.endswith("/kernel"):
+            yield "weights", name.removesuffix("/kernel"), values
+    for layer in model.layers:
+        yield "activations", layer, model.features(x, layer)
+
+
+def similarity_run(config: Config, other: Config, options: Options) -> list[Line]:
+    """Lines of `similarities` of two finished runs' last networks, kept with the run whose id sorts first, its `layer`.
+
+    Both see the same `shared_images`, each in its own input scale. ValueError for networks of different data sets.
+    """
+    if config.dataset != other.dataset:
+        raise ValueError(
+            f"networks must be of one data set to be compared. Received: {config.dataset} and {other.dataset}"
+        )
+    store = Store.of(options)
+    pair = sorted((config, other), key=run_id)
+    models = [file for each in pair for file in model_files(each, options).values()]
+    path = similarity_path(store, *map(run_id, pair))
+    lines = kept_lines(path, models, options)
+    if not lines:
+        images = shared_images(config.dataset, options.data_dir)
+        first, second = (layers_of(load(file), images, each) for file, each in zip(models, pair, strict=True))
+        lines = list(similarities(first, second))
+        write_lines(path, lines)
+    return lines
+
+
+def shared_images(dataset: str, data_dir: Path | None = None) -> Images:
+    """At most EXAMPLES of a data set's own test images, stratified by class and the same ones at each call."""
+    data = datasets.load(dataset, data_dir)
+    return data.x_test[stratified_subset(data.y_test, min(EXAMPLES, len(data.y_test)), 0, "test ")]
+
+
+def layers_of(model: SavedModel, images: Images, config: Config) -> Layers:
+    """Outputs (n, d) of every layer for (n, height, width, channels) images on the 0-255 scale."""
+    x = model.prepare(images, config)
+    return {layer: model.features(x, layer) for layer in model.layers}
+
+
+def similarities(first: Layers, second: Layers) -> Iterator[Line]:
+    """A line for every `layer` of the first network and `other_layer` of the second, of outputs for the same examples.
+
+    `cka` is linear CKA and `svcca` SVCCA with directions that hold the share VARIANCE, of which there are `directions`
+    and `other_directions`; where a layer gives all `n` examples the same outputs it has none, and both are null.
+    Raises ValueError for outputs that are not finite or of different numbers of examples.
+    """
+    scores, other_scores = ({layer: _scores(x) for layer, x in network.items()} for network in (first, second))
+    for (layer, x), (other, y) in product(first.items(), second.items()):
+        a, b = scores[layer], other_scores[other]
+        line = {"layer": layer, "other_layer": other, "n": len(x)}
+        line |= {"directions": a.shape[1], "other_directions": b.shape[1], "cka": None, "svcca": None}
+        yield line | ({"cka": linear_cka(x, y), "svcca": mean_correlation(a, b)} if a.size and b.size else {})
+
+
+def _scores(x: NDArray[np.float32]) -> Floats:
+    if not np.any(x[1:] != x[:1]):
+        return np.empty((len(x), 0))
+    return leading_scores(check_features(x) - x.mean(axis=0, dtype=np.float64), VARIANCE)
+
+
+def kept_similarities(store: Store, names: Iterable[str]) -> dict[Pair, list[Line]]:
+    """What is kept of every two of these runs, by the ids of both in either order; `layer` is one of the first."""
+    found: dict[Pair, list[Line]] = {}
+    for first, second in combinations(sorted(set(names)), 2):
+        path = similarity_path(store, first, second)
+        if path.exists():
+            found[first, second] = read_lines(path)
+            found[second, first] = [swapped(line) for line in found[first, second]]
+    return found
+
+
+def swapped(line: Line) -> Line:
+    """A line of `similarities` as it is with the second network first."""
+    names = SWAPPED | {other: name for name, other in SWAPPED.items()}
+    return {names.get(name, name): value for name, value in line.items()}

@@ -1,0 +1,51 @@
+"""From probe to network: class vectors as output weights, subspaces' classes as labels to train on.
+
+Both are of Ketha & Ramaswamy: VeLPIC as the output layer (arXiv 2603.19865), labels of the minimum angle subspace
+classifier (arXiv 2501.14687).
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from common.analysis.evaluator import SavedModel, load
+from common.analysis.probes import PROBES, VeLPIC
+from common.data.arrays import Labels
+from common.files import replacing
+from common.runs.config import Config
+from common.runs.task import Task
+
+
+def edit_output(path: Path, config: Config, task: Task, edited: Path) -> SavedModel:
+    """Write a model whose output layer is VeLPIC of its last hidden layer, fitted on the labels it was trained on.
+
+    The file is an ordinary model of the same format. Biases become 0. ValueError where a class has no example.
+    """
+    model = load(path)
+    hidden, output = model.layers[-2:]
+    inputs = model.prepare(task.train.images, config)
+    probe = VeLPIC().fit(model.features(inputs, hidden), task.train.labels)
+    weights = model.get_weights()
+    if len(probe.classes_) != weights[f"{output}/kernel"].shape[1]:
+        raise ValueError(f"every class must have an example. Received: classes {probe.classes_.tolist()}")
+    weights[f"{output}/kernel"] = probe.coef_.T.astype(np.float32)
+    if f"{output}/bias" in weights:
+        weights[f"{output}/bias"] = np.zeros_like(weights[f"{output}/bias"])
+    model.set_weights(weights)
+    model.save(edited)
+    return model
+
+
+def relabel(path: Path, config: Config, task: Task, layer: str, labels: Path, probe: str = "masc") -> Labels:
+    """Write the classes that a probe of a layer gives to the training examples; held-out ones keep their labels.
+
+    The .npy has a label for each of the training and held-out examples, in the order of the data set's own indices.
+    """
+    model = load(path)
+    features = model.features(model.prepare(task.train.images, config), layer)
+    predicted = PROBES[probe]().fit(features, task.train.labels).predict(features)
+    given = np.concatenate([predicted, task.validation.labels])
+    ordered: Labels = given[np.argsort(np.concatenate([task.train.indices, task.validation.indices]))]
+    with replacing(labels) as temporary, open(temporary, "wb") as file:
+        np.save(file, ordered)
+    return ordered

@@ -1,0 +1,266 @@
+"""What the minimum angle subspace classifier (MASC) costs, as ratios measured in one run.
+
+Targets:   60,000 x 2,048 rectified features of ten classes, 10,000 test rows: fit and predict take at most 1.5 times as
+           long as their matrix products and eigendecompositions alone; the published form takes at least 3 times as
+           long, for the same predictions; peak memory is at most that of the features and 1 GB
+Measured:  results/published/benchmark_probes/*.md, with processor and threads
+Run:       python experiments/benchmark_probes.py [--repeats 5] [--threads 2], or, at a size where nothing else is
+           worth waiting for, --masc-only --rows 100000 --dimensions 4096 --classes 200
+Result:    a table on standard output and under results/benchmark_probes/: medians of repeats that take turns
+Time:      about 10 minutes on two cores; nothing else may run on the machine
+"""
+
+import dataclasses
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.linalg import qr
+from scipy.linalg.blas import dsyrk
+
+from common.analysis.linalg import decompose
+from common.analysis.probes import BATCH, MASC
+from common.cli import one_line_errors, parse
+from common.report.tables import Number, Table
+from common.runs.config import Options
+from common.runs.store import Store
+from common.runs.threads import thread_environment
+from common.runs.training import processor
+
+VARIANCE, CORRUPTED = 0.99, 0.4
+PUBLISHED_BATCH = 100
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What is measured."""
+
+    rows: int = 60_000
+    """Examples that are fitted."""
+    test_rows: int = 10_000
+    """Examples that are predicted."""
+    dimensions: int = 2_048
+    """Features of an example."""
+    classes: int = 10
+    """Classes of equal size."""
+    repeats: int = 3
+    """Times each part is measured, in a new process."""
+    masc_only: bool = False
+    """Only seconds and memory of MASC."""
+
+    def __post_init__(self) -> None:
+        for name, value in dataclasses.asdict(self).items():
+            if name != "masc_only" and value < 1:
+                raise ValueError(f"{name} must be at least 1. Received: {name}={value}")
+        if self.rows < 2 * self.classes:
+            raise ValueError(
+                f"rows must be at least 2 for each class. Received: rows={self.rows}, classes={self.classes}"
+            )
+
+
+BOUNDS = (
+    "Bounds: memory holds the features and, for each class, a basis of its subspace or of the complement, 8 bytes for "
+    "each dimension of min(components, dimensions - components) vectors; time goes to an eigendecomposition for each "
+    "class, cubic in the smaller of its examples and dimensions, and to products of the test rows with every basis"
+)
+SMOKE = {"rows": 800, "test_rows": 300, "dimensions": 64, "classes": 4, "repeats": 1}
+
+
+def data(benchmark):
+    """Training features and labels, of which a part is corrupted, and test features.
+
+    A rectified layer's: low-rank signals about the means of classes, a unit in eight dead. At full size a subspace has
+    about 1,500 of 2,048 dimensions, as in the wide layers of networks that have memorized corrupted labels.
+    """
+    generator = np.random.default_rng(0)
+    rank = max(benchmark.dimensions // 4, 1)
+    mixing = generator.standard_normal((rank, benchmark.dimensions), dtype=np.float32) / np.float32(rank**0.5)
+    means = generator.standard_normal((benchmark.classes, benchmark.dimensions), dtype=np.float32) / 5
+    labels = np.arange(benchmark.rows) % benchmark.classes
+    train = layer(generator, mixing, means, labels)
+    test = layer(generator, mixing, means, np.arange(benchmark.test_rows) % benchmark.classes)
+    uniform = generator.integers(benchmark.classes, size=len(labels))
+    return train, np.where(generator.random(len(labels)) < CORRUPTED, uniform, labels), test
+
+
+def layer(generator, mixing, means, labels):
+    features = np.empty((len(labels), means.shape[1]), dtype=np.float32)
+    for start in range(0, len(labels), BATCH):
+        batch = slice(start, start + BATCH)
+        signals = generator.standard_normal((len(labels[batch]), len(mixing)), dtype=np.float32)
+        np.maximum(signals @ mixing + means[labels[batch]] - np.float32(0.3), 0, out=features[batch])
+    features[:, ::8] = 0
+    return features
+
+
+def masc_part(train, labels, test, sizes):
+    """MASC: fit and predict."""
+    masc = MASC(variance=VARIANCE)
+    return masc, lambda: masc.fit(train, labels).predict(test)
+
+
+def products_part(train, labels, test, sizes):
+    """MASC's matrix products and eigendecompositions alone, in float64, from data that are ready in memory."""
+    classes = [train[labels == name].astype(np.float64) for name in np.unique(labels)]
+    batches = [test[start : start + BATCH].astype(np.float64) for start in range(0, len(test), BATCH)]
+
+    def multiply():
+        bases = [basis(rows, size) for rows, size in zip(classes, sizes, strict=True)]
+        for batch in batches:
+            for directions in bases:
+                batch @ directions.T
+
+    return None, multiply
+
+
+def basis(rows, size):
+    """Directions or, where that is the shorter, those of the complement, by the routines that MASC uses."""
+    wide = len(rows) < rows.shape[1]
+    values, vectors = decompose(dsyrk(1.0, rows.T, trans=wide, lower=True))
+    if wide:
+        return qr((vectors(0, size) @ rows).T, mode="economic")[0].T
+    return vectors(size, len(values)) if 2 * size > len(values) else vectors(0, size)
+
+
+def published_part(train, labels, test, sizes):
+    """The published form, class by class: stacked negatives, covariance, projections, angles in batches of 100."""
+    names = np.unique(labels)
+    return None, lambda: names[np.argmin([angles(test, directions(train[labels == name])) for name in names], axis=0)]
+
+
+def directions(rows):
+    """Principal directions (k, d) of rows that are each followed by their negative."""
+    stacked = np.stack([rows, -rows], axis=1).reshape(-1, rows.shape[1])
+    values, vectors = np.linalg.eigh(np.cov(stacked, rowvar=False))
+    ratios = np.cumsum(values[::-1]) / np.sum(values)
+    return np.ascontiguousarray(vectors.T[::-1][: np.count_nonzero(ratios <= VARIANCE) + 1])
+
+
+def angles(points, directions):
+    """Degrees between each point and its projection on the directions' span."""
+    degrees = []
+    for start in range(0, len(points), PUBLISHED_BATCH):
+        x = points[start : start + PUBLISHED_BATCH].astype(np.float64)
+        projected = x @ directions.T @ directions
+        lengths = np.linalg.norm(x, axis=1) * np.linalg.norm(projected, axis=1)
+        degrees.append(np.degrees(np.arccos(np.clip(np.sum(x * projected, axis=1) / lengths, -1, 1))))
+    return np.concatenate(degrees)
+
+
+PARTS = {"masc": masc_part, "products": products_part, "published": published_part}
+
+
+def measure(part, benchmark, sizes, path):
+    """In a process of its own: seconds of a part, and what it took; what it predicts goes to a file."""
+    train, labels, test = data(Benchmark(**json.loads(benchmark)))
+    masc, function = PARTS[part](train, labels, test, json.loads(sizes))
+    start = time.perf_counter()
+    predicted = function()
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    measured = {"seconds": seconds, "peak": peak, "features": (train.nbytes + test.nbytes) / 1e9}
+    if predicted is not None:
+        np.save(path, predicted)
+    if masc is not None:
+        kept = sum(subspace.basis.nbytes for subspace in masc._subspaces)
+        measured |= {"sizes": masc.n_components_.tolist(), "subspaces": kept / 1e9}
+    print(json.dumps(measured))
+
+
+def child(part, benchmark, sizes, path, threads):
+    """What a process of its own measured."""
+    fields = (json.dumps(dataclasses.asdict(benchmark)), json.dumps(sizes))
+    command = [sys.executable, __file__, "measure", part, *fields, str(path)]
+    done = subprocess.run(command, env=os.environ | thread_environment(threads), stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise ChildProcessError(f"{part} ended with status {done.returncode}")
+    return json.loads(done.stdout)
+
+
+def rounds(benchmark, threads):
+    """Medians of what was measured, for each part, and the number of predictions that differ."""
+    measured = defaultdict(list)
+    with tempfile.TemporaryDirectory() as folder:
+        files = {part: Path(folder) / f"{part}.npy" for part in PARTS}
+        for repeat in range(benchmark.repeats):
+            for part in ["masc"] if benchmark.masc_only else PARTS:
+                sizes = measured["masc"][0]["sizes"] if measured["masc"] else []
+                measured[part].append(child(part, benchmark, sizes, files[part], threads))
+                taken = measured[part][-1]["seconds"]
+                print(f"{repeat + 1}/{benchmark.repeats} {part} {taken:.2f} s", file=sys.stderr, flush=True)
+        differ = 0 if benchmark.masc_only else np.sum(np.load(files["masc"]) != np.load(files["published"]))
+    return {part: median(lines) for part, lines in measured.items()}, int(differ)
+
+
+def median(lines):
+    return {name: statistics.median(line[name] for line in lines) for name in lines[0] if name != "sizes"} | {
+        "components": statistics.mean(lines[0].get("sizes", [0]))
+    }
+
+
+def rows(measured, differ):
+    """A row for each target: what is compared, both values, their ratio or difference, the bound, and if it holds."""
+    masc, products, published = (measured[part] for part in PARTS)
+    seconds = [
+        ("seconds, MASC / products and eigendecompositions", masc, products, "at most", 1.5),
+        ("seconds, published form / MASC", published, masc, "at least", 3.0),
+    ]
+    for name, above, below, word, bound in seconds:
+        ratio = above["seconds"] / below["seconds"]
+        holds = ratio <= bound if word == "at most" else ratio >= bound
+        yield [name, *ratios(above["seconds"], below["seconds"], ratio), f"{word} {bound:g}", "yes" if holds else "no"]
+    beyond = masc["peak"] - masc["features"]
+    gigabytes = ratios(masc["peak"], masc["features"], beyond)
+    yield ["GB, MASC - features", *gigabytes, "at most 1", "yes" if beyond <= 1 else "no"]
+    yield ["predictions that differ", None, None, differ, "0", "no" if differ else "yes"]
+
+
+def ratios(*values):
+    return [Number(value, "ratio") for value in values]
+
+
+def table(benchmark, threads):
+    """Ratios to what MASC is compared with, or what it takes alone."""
+    measured, differ = rounds(benchmark, threads)
+    masc = measured["masc"]
+    note = (
+        f"{benchmark.rows} x {benchmark.dimensions} features, {benchmark.classes} classes, {benchmark.test_rows} test "
+        f"rows, {masc['components']:.1f} components a class, {processor()}, {threads} threads, "
+        f"medians of {benchmark.repeats}"
+    )
+    if not benchmark.masc_only:
+        columns = ["what", "value", "beside", "ratio or difference", "target", "holds"]
+        return Table("MASC beside its products and its published form", columns, list(rows(measured, differ)), note)
+    columns = ["seconds", "peak memory, GB", "features, GB", "subspaces, GB"]
+    values = ratios(masc["seconds"], masc["peak"], masc["features"], masc["subspaces"])
+    return Table("MASC: fit and predict", columns, [values], f"{note}. {BOUNDS}")
+
+
+def main():
+    arguments = parse(__doc__, benchmark=Benchmark(), options=Options())
+    benchmark, options = arguments.benchmark, arguments.options
+    if options.list:
+        return print("\n".join(f"{name}: {part.__doc__}" for name, part in PARTS.items()))
+    if options.smoke:
+        benchmark = dataclasses.replace(benchmark, **SMOKE)
+    made = table(benchmark, options.threads or os.cpu_count() or 1)
+    name = f"{benchmark.rows}x{benchmark.dimensions}x{benchmark.classes}" + "_masc_only" * benchmark.masc_only
+    made.save(Store.of(options).results / "benchmark_probes" / name)
+    print(made.markdown())
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["measure"]:
+        measure(*sys.argv[2:])
+    else:
+        with one_line_errors():
+            main()

@@ -1,0 +1,58 @@
+"""The benchmark of MASC at its smallest size: every part runs, agrees and is tabulated."""
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from common.analysis.linalg import principal_subspace
+
+EXPERIMENTS = Path(__file__).parents[1] / "experiments"
+
+
+@pytest.fixture
+def benchmark(monkeypatch):
+    monkeypatch.syspath_prepend(str(EXPERIMENTS))
+    return importlib.import_module("benchmark_probes")
+
+
+def test_every_target_has_its_row(tmp_path):
+    command = [sys.executable, EXPERIMENTS / "benchmark_probes.py", "--smoke", "--threads", "1"]
+    done = subprocess.run([*command, "--output-dir", tmp_path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    table = (tmp_path / "benchmark_probes" / "800x64x4.md").read_text()
+    assert done.stdout == table + "\n"
+    for target in ("at most 1.5", "at least 3", "at most 1 |", "| predictions that differ | – | – | 0 | 0 | yes |"):
+        assert target in table
+
+
+def test_masc_alone(benchmark, capsys):
+    alone = benchmark.Benchmark(**benchmark.SMOKE, masc_only=True)
+    table = benchmark.table(alone, threads=1)
+    ((seconds, peak, features, subspaces),) = table.rows
+    assert features.value == 1100 * 64 * 4 / 1e9 < peak.value and 0 < subspaces.value <= 4 * 32 * 64 * 8 / 1e9
+    assert "time goes to" in table.note and "published" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"test_rows": 0}, "test_rows must be at least 1. Received: test_rows=0"),
+        ({"rows": 9}, "rows must be at least 2 for each class. Received: rows=9, classes=10"),
+    ],
+)
+def test_sizes_out_of_range_are_refused(benchmark, fields, message):
+    with pytest.raises(ValueError) as error:
+        benchmark.Benchmark(**fields)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize("shape", [(90, 20), (20, 90)], ids=["tall", "wide"])
+@pytest.mark.parametrize("size", [4, 15])
+def test_the_products_alone_have_the_shapes_of_mascs(benchmark, shape, size):
+    rows = np.random.default_rng(0).standard_normal(shape)
+    subspace = principal_subspace(rows, components=size)
+    np.testing.assert_allclose(benchmark.basis(rows, size), subspace.basis, atol=1e-12)
