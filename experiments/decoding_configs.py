@@ -43,13 +43,17 @@ SMALL = {
     **PAPER,
     "train_size": 5500,
     "optimizer": "adam",
-    "learning_rate": 1e-3,
+    "learning_rate": 3e-4,
     "batch_size": 64,
+    "initializer": "he_normal",
+    "schedule": "exponential",
+    "decay": 0.96,
     "epochs": 60,
     "stop_accuracy": 1.0,
     "shuffle": True,
 }
-"""5,000 examples to train on, Adam at its usual rate: two cores memorize them within 60 epochs."""
+"""5,000 examples to train on. Two cores memorize them within 60 epochs, which from PyTorch's own initial weights, or at
+a constant rate, they do not."""
 SMALL_DATASETS = ("mnist", "fashion_mnist", "cifar10")
 FRACTIONS = {"paper": (0.0, 0.2, 0.4, 0.6, 0.8, 1.0), "small": (0.0, 0.4, 0.8)}
 
