@@ -11,7 +11,6 @@ from itertools import product
 import alexnet_first_layer_filters
 import batch_norm_and_early_stopping
 import convergence_slowdown
-import explicit_regularization
 import generalization_error_growth
 import latent_generalization_dynamics
 import masc_decoding
@@ -19,7 +18,8 @@ import masc_relabel_retraining
 import masc_variance_threshold
 import probe_baselines
 import randomization_learning_curves
-import regularized_random_labels
+import representation_similarity
+import representation_statistics
 import velpic_weight_transfer
 from common.cli import PRESETS, one_line_errors, parse, save
 from common.files import write
@@ -46,23 +46,23 @@ LEAD = (
     "Every number here is computed from a committed record: results/published/runs/<run id>/run.json names its "
     "config, versions, hardware, commit and the checksum of its data."
 )
-FIGURES = tuple(
-    script.STUDY
-    for script in (
-        randomization_learning_curves,
-        convergence_slowdown,
-        generalization_error_growth,
-        batch_norm_and_early_stopping,
-        alexnet_first_layer_filters,
-        masc_decoding,
-        masc_variance_threshold,
-        probe_baselines,
-        latent_generalization_dynamics,
-        velpic_weight_transfer,
-        masc_relabel_retraining,
-    )
+ZHANG = (
+    randomization_learning_curves.STUDY,
+    convergence_slowdown.STUDY,
+    generalization_error_growth.STUDY,
+    batch_norm_and_early_stopping.STUDY,
+    alexnet_first_layer_filters.STUDY,
 )
-STUDIES = (*FIGURES, explicit_regularization.STUDY, regularized_random_labels.STUDY)
+DECODING = (
+    masc_decoding.STUDY,
+    masc_variance_threshold.STUDY,
+    probe_baselines.STUDY,
+    latent_generalization_dynamics.STUDY,
+    velpic_weight_transfer.STUDY,
+    masc_relabel_retraining.STUDY,
+    representation_statistics.STUDY,
+    representation_similarity.STUDY,
+)
 SEEDS = range(10)
 
 
@@ -83,7 +83,7 @@ def sections(records, store):
 def studies(records, store):
     """Each study at each size, in each framework and precision, over the seeds of which half of its runs are there."""
     known = {record["run_id"]: record for record in records}
-    kinds = product(FIGURES, PRESETS, CHOICES["framework"], CHOICES["precision"])
+    kinds = product((*ZHANG, *DECODING), PRESETS, CHOICES["framework"], CHOICES["precision"])
     for study, preset, framework, precision in kinds:
         base = replace(study.default, framework=framework, precision=precision)
         sets = [study.configs(base, replace(study.grid, seeds=(seed,)), preset) for seed in SEEDS]

@@ -62,6 +62,7 @@ def read(configs, options):
 def report(records, store):
     """Two figures for each network, of weights and of activations, and the table."""
     lines = {record["run_id"]: kept_statistics(store, record["run_id"]) for record in records}
+    records = [record for record in records if lines[record["run_id"]]]
     figures = {
         f"{of}_{network.name()}": statistics_figure(settings, lines, of, network.text())
         for network, settings in by_network(records).items()

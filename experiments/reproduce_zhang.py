@@ -8,12 +8,16 @@ Time:      made for a GPU; --preset small takes about six hours on two cores wit
 
 from dataclasses import replace
 
+import explicit_regularization
 import published_report
+import regularized_random_labels
 from common.cli import Preset, one_line_errors, parse, run_all
 from common.runs.config import Options, run_id, smoke
 from common.runs.store import Store, publish
 from configs import BASE, Publishing, Seeds
-from published_report import STUDIES
+from published_report import ZHANG
+
+STUDIES = (*ZHANG, explicit_regularization.STUDY, regularized_random_labels.STUDY)
 
 
 def main():

@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from common.analysis import readout
+from common.analysis import readout, representation
 from common.report.claims import load_targets
 from common.runs import sweep, training
+from common.runs.store import read_lines
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = sorted(path.name for path in (ROOT / "experiments").glob("*.py") if "configs" not in path.name)
 SINGLE = [name for name in SCRIPTS if name.startswith(("mlp1_", "mlp3_"))]
 ROWS = [name for name in SCRIPTS if name.startswith(("alexnet_", "inception_", "wide_"))]
 ROWS.remove("alexnet_first_layer_filters.py")
+INPUTS = ("shuffled_pixels", "random_pixels", "gaussian")
 PUBLISHED = [t for name in ("zhang_mlp", "zhang_cifar10") for t in load_targets(name) if t["source"] == "Table 1"]
 
 
@@ -161,6 +163,49 @@ def test_studies_of_decoding_share_their_runs_and_read_nothing_twice(script, tmp
     for name in DECODING:
         assert script(name, *arguments)[0] == 0
         assert "missing" not in script(name, "--list", *arguments)[1]
+
+
+def test_studies_of_representation_share_runs_and_compare_one_architecture(script, tmp_path, monkeypatch):
+    arguments = ["--models", "mlp1", "mlp3", "--settings", "true_labels", "gaussian", "--seeds", "0"]
+    arguments += ["--smoke", "--preset", "small", "--output-dir", tmp_path]
+    monkeypatch.setattr(sweep, "distribute", lambda configs, options: [training.train(c, options) for c in configs][:0])
+    status, text = script("representation_statistics.py", *arguments)
+    assert status == 0 and text.count("| weights | fc1 |") == text.count("| activations | fc1 |") == 4
+    made = {f"{of}_{model}_digits_torch.png" for of in ("weights", "activations") for model in ("mlp1", "mlp3")}
+    folder = tmp_path / "representation_statistics"
+    assert {path.name for path in folder.iterdir()} == made | {"last_epoch.md", "last_epoch.csv"}
+    for path in (tmp_path / "runs").iterdir():
+        assert {line["epoch"] for line in read_lines(path / "statistics.jsonl")} == {0, 1, 2}
+    monkeypatch.setattr(training, "make_trainer", None)
+    status, text = script("representation_similarity.py", *arguments)
+    assert status == 0 and text.count("| same initial weights | 1 | fc1 |") == 2 and "other" not in text
+    made = {f"{measure}_{model}_digits_torch.png" for measure in ("cka", "svcca") for model in ("mlp1", "mlp3")}
+    folder = tmp_path / "representation_similarity"
+    assert {path.name for path in folder.iterdir()} == made | {"corresponding_layers.md", "corresponding_layers.csv"}
+    assert len(list((tmp_path / "runs").glob("*/similarity_*.jsonl"))) == 2
+    for path in (tmp_path / "runs").glob("*mlp3*true*/statistics.jsonl"):
+        path.unlink()
+    monkeypatch.setattr(representation, "model_statistics", lambda *given: [])
+    status, text = script("representation_statistics.py", *arguments)
+    assert status == 0 and text.count("| mlp3 | digits | PyTorch | 160 | Gaussian inputs |") > 0
+    assert "| mlp3 | digits | PyTorch | 160 | true labels |" not in text
+
+
+def test_studies_of_representation_train_by_the_decoding_papers_where_these_have_a_recipe(script, tmp_path):
+    def listed(name, *arguments):
+        text = script(name, "--list", "--models", "cnn", "mlp3", "--output-dir", tmp_path, *arguments)[1]
+        return {line.split()[-1] for line in text.splitlines()[:-1]}
+
+    names = [f"{model}-mnist-{of}-torch" for model in ("cnn", "mlp3") for of in ("gaussian1", "true", "uniform1")]
+    for preset in ("paper", "small"):
+        found = listed("representation_statistics.py", "--preset", preset)
+        assert sorted(name.rsplit("-", 2)[0] for name in found) == names
+        decoded = listed("masc_decoding.py", "--preset", preset, "--models", "cnn")
+        assert [name in decoded for name in sorted(found)] == [False, True] + 4 * [False]
+        assert found == listed("representation_similarity.py", "--preset", preset, "--seeds", "0")
+    assert len(listed("representation_similarity.py")) == 12
+    assert len(listed("representation_statistics.py", "--settings", *INPUTS)) == 6
+    assert script("representation_statistics.py", "--settings", "gausian", "--list")[0] == 2
 
 
 def test_everything_of_the_decoding_papers_has_a_recipe(script, tmp_path):

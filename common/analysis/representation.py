@@ -134,9 +134,9 @@ def similarities(first: Layers, second: Layers) -> Iterator[Line]:
 
 
 def _scores(x: NDArray[np.float32]) -> Floats:
-    if not np.any(x[1:] != x[:1]):
+    if not np.any(check_features(x)[1:] != x[:1]):
         return np.empty((len(x), 0))
-    return leading_scores(check_features(x) - x.mean(axis=0, dtype=np.float64), VARIANCE)
+    return leading_scores(x - x.mean(axis=0, dtype=np.float64), VARIANCE)
 
 
 def kept_similarities(store: Store, names: Iterable[str]) -> dict[Pair, list[Line]]:

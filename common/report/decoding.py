@@ -127,9 +127,10 @@ def own(run: Decoded) -> float | None:
     return found
 
 
-def in_last_layer(run: Decoded, probe: str) -> float | None:
-    """Test accuracy of a probe on the last hidden layer."""
-    return accuracy(run.lines(), layers_of(run.lines())[-1], probe)
+def in_last_layer(run: Decoded, probe: str, key: str | None = None) -> float | None:
+    """Test accuracy, or another value, of a probe on the last hidden layer."""
+    lines = run.lines()
+    return accuracy(lines, next(reversed(layers_of(lines)), None), probe, key=key)
 
 
 def layers_of(lines: Iterable[Line]) -> list[str]:
@@ -230,10 +231,10 @@ def dynamics_table(runs: Sequence[Decoded], title: str) -> Table:
         stopped = [run.at_best_validation() for run in group]
         layers = [choose_layer(run.lines()) for run in group]
         curves = [
-            {epoch: accuracy(run.lines(epoch), layer) for epoch in run.epochs}
+            [(value, -epoch) for epoch in run.epochs if (value := accuracy(run.lines(epoch), layer)) is not None]
             for run, layer in zip(group, layers, strict=True)
         ]
-        peaks = [max(((value or 0.0, -epoch) for epoch, value in curve.items())) for curve in curves]
+        peaks = [max(curve) for curve in curves if curve]
         outcomes = [run.record["outcome"] for run in group]
         cells = [
             number((line["epoch"] for line in stopped), "components"),

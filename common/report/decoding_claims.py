@@ -6,6 +6,7 @@ Each is judged for each seed, on runs of any size, which is stated: confirmed wh
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from common.data.datasets import DATASETS
 from common.report.claims import Finding, estimate, judge_seeds, load_targets
 from common.report.decoding import (
     CHOICES,
@@ -17,7 +18,6 @@ from common.report.decoding import (
     by_setting,
     chosen,
     in_last_layer,
-    layers_of,
     own,
     relabelled,
 )
@@ -27,6 +27,7 @@ HIGH = 0.8  # corruption at which the statements about high corruption are teste
 SIMPLE = ("nearest_class_mean", "qda")
 FEWER = ("masc_0.25", "masc_0.50", "masc_0.75", "masc_1pc")
 FAR = 0.1
+TEN = 10  # classes, of which chance is the published 10 %
 Values = Sequence[float | None]  # of each seed
 Points = Mapping[float, float | None]  # value by corruption
 History = Sequence[Line]
@@ -44,7 +45,7 @@ def masc_findings(runs: Sequence[Decoded]) -> list[Finding]:
                 true = [_less(chosen(run.lines(), choice, fitted_on="true_labels"), chosen(run.lines(), choice))
                         for run in group]  # fmt: skip
                 found.append(_judged("decoding-true-labels", subject, group, true, ends=True))
-        if setting.fraction == 1:
+        if setting.fraction == 1 and DATASETS[setting.dataset].num_classes == TEN:
             found.append(_chance(setting, group))
         if setting.fraction == HIGH:
             lead = [_less(chosen(run.lines(0), "test data"), chosen(run.lines(), "test data")) for run in group]
@@ -156,7 +157,9 @@ def _judged(
 
 
 def _finding(name: str, subject: str, runs: Sequence[Decoded], *measured: Any) -> Finding:
-    return finding(_target(name), subject, [run.record for run in runs], *measured)
+    target = _target(name)
+    cited = {**target, "source": f"{target['paper']}: {target['source']}"}
+    return finding(cited, subject, [run.record for run in runs], *measured)
 
 
 def _target(name: str) -> dict[str, Any]:
@@ -168,7 +171,7 @@ def _chance(setting: Setting, group: Sequence[Decoded]) -> Finding:
     values = [chosen(run.lines()) for run in group]
     found = estimate(values)
     holds = [None if value is None else low <= value <= high for value in values]
-    numbers = f"{cell(Number(found.mean, 'fraction', found.low, found.high))} %"
+    numbers = f"{cell(Number(found.mean, 'fraction', found.low, found.high))} %" if found.n else None
     return _finding("decoding-chance", described(setting), group, numbers, *judge_seeds(holds))
 
 
@@ -184,7 +187,7 @@ def _over_fractions(runs: Sequence[Decoded]) -> list[Finding]:
         gaps = _by_seed(between, lambda run: _less(chosen(run.lines()), own(run)))
         found.append(_growing("decoding-gap-grows", subject, between, gaps, 100, "points"))
         memorizing = [run for run in group if run.setting.fraction in (0, HIGH)]
-        sizes = _by_seed(memorizing, lambda run: accuracy(run.lines(), layers_of(run.lines())[-1], key="components"))
+        sizes = _by_seed(memorizing, lambda run: in_last_layer(run, "masc", "components"))
         found.append(_growing("decoding-size", subject, memorizing, sizes, 1, "components"))
     return [each for each in found if each.n]
 
@@ -222,16 +225,22 @@ def _rising(values: Sequence[float | None]) -> bool:
 def _early_peak(setting: Setting, group: Sequence[Decoded]) -> Finding:
     """Both peak before the end, and the subspaces of the layer chosen at the end fall by less than the network."""
     peaks = [_peaks(run) for run in group]
-    holds = [before and network > subspaces for before, network, subspaces in peaks]
-    falls = [Number(estimate([peak[i] for peak in peaks]).mean) for i in (1, 2)]
-    numbers = f"network falls by {cell(falls[0])} points, subspaces by {cell(falls[1])}"
+    holds = [None if peak is None else peak[0] and peak[1] > peak[2] for peak in peaks]
+    falls = [Number(estimate([None if peak is None else peak[i] for peak in peaks]).mean) for i in (1, 2)]
+    numbers = f"network falls by {cell(falls[0])} points, subspaces by {cell(falls[1])}" if any(peaks) else None
     return _finding("decoding-early-peak", described(setting), group, numbers, *judge_seeds(holds))
 
 
-def _peaks(run: Decoded) -> tuple[bool, float, float]:
-    """Whether both peak before the end, and how far each falls from its peak to the end."""
+def _peaks(run: Decoded) -> tuple[bool, float, float] | None:
+    """Whether both peak before the end, and how far each falls from its peak to the end.
+
+    Null where an epoch was not measured, or none between the untrained network and the end.
+    """
     layer = CHOICES["held-out examples"](run.lines())
     network = [run.history[epoch]["test_accuracy"] for epoch in run.epochs]
-    subspaces = [accuracy(run.lines(epoch), layer) or 0.0 for epoch in run.epochs]
+    found = [accuracy(run.lines(epoch), layer) for epoch in run.epochs]
+    subspaces = [value for value in found if value is not None]
+    if len(subspaces) < max(3, len(found)):
+        return None
     before = all(values.index(max(values)) < len(values) - 1 for values in (network, subspaces))
     return before, max(network) - network[-1], max(subspaces) - subspaces[-1]

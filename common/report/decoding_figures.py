@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -133,13 +134,12 @@ def dynamics(runs: Sequence[Decoded], title: str) -> Figure:
     settings = by_setting(runs)
     shape = math.ceil(len(settings) / 2), min(2, len(settings))
     figure, panels = new_figure(title, (1 + 4.2 * shape[1], 1.8 + 3.1 * shape[0]), shape)
-    handles: dict[str, Line2D] = {}
+    colours = _layer_colours(layer for group in settings.values() for layer in layers_of(group[0].readout))
     for axes, (setting, group) in zip(panels, settings.items(), strict=False):
         draw(axes, _over_epochs(group, _own), color=BLACK)
-        colours = dict(zip(layers_of(group[0].readout), (GREY, SKY, AMBER, ORANGE, PURPLE, BLUE), strict=False))
-        for layer, colour in colours.items():
-            draw(axes, _over_epochs(group, partial(_layer, layer=layer)), color=colour, marker="o", markersize=3)
-            handles[layer] = Line2D([], [], color=colour, marker="o", markersize=3, label=f"MASC, {layer}")
+        for layer in layers_of(group[0].readout):
+            curve = _over_epochs(group, partial(_layer, layer=layer))
+            draw(axes, curve, color=colours[layer], marker="o", markersize=3)
         for run in group:
             axes.axvline(run.at_best_validation()["epoch"], color=BLACK, linestyle=":", linewidth=0.8)
         axes.set_title(" ".join(map(str, setting.cells()[:4])), fontsize=10)
@@ -149,8 +149,18 @@ def dynamics(runs: Sequence[Decoded], title: str) -> Figure:
         axes.set_visible(False)
     own = Line2D([], [], color=BLACK, label="the network's own output")
     stop = Line2D([], [], color=BLACK, linestyle=":", label="best epoch on held-out examples")
-    add_legend(figure, [own, *handles.values(), stop])
+    marked: dict[str, Any] = {"marker": "o", "markersize": 3}
+    handles = [Line2D([], [], color=colour, label=f"MASC, {layer}", **marked) for layer, colour in colours.items()]
+    add_legend(figure, [own, *handles, stop])
     return figure
+
+
+def _layer_colours(layers: Iterable[str]) -> dict[str, Any]:
+    """One colour for each layer, whatever the panel; steps from dark to light where there are more than colours."""
+    names = list(dict.fromkeys(layers))
+    steps = [colormaps["viridis"](index / len(names)) for index in range(len(names))]
+    palette = (GREY, SKY, AMBER, ORANGE, PURPLE, BLUE)
+    return dict(zip(names, steps if len(names) > len(palette) else palette, strict=False))
 
 
 def _own(run: Decoded, epoch: int) -> float | None:

@@ -160,7 +160,8 @@ def similarity_figure(settings: Settings, lines: Similarities, measure: str, tit
         same = row < column
         found = compared(settings[name], settings[other], same, lines)
         axes.set_visible(bool(found))
-        _heat_map(axes, list(found.values()), measure)
+        if found:
+            _heat_map(axes, list(found.values()), measure)
         axes.set_title(f"{text_of(name)} × {text_of(other)},\n{WEIGHTS[same]}", fontsize=8)
     scale = ScalarMappable(cmap="viridis")
     scale.set_clim(0, 1)

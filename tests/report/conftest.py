@@ -128,11 +128,11 @@ class Kept:
         return self.files[name]
 
 
-def read_out(layers, probe="masc", fitted_on="corrupted_labels", epoch=10, components=None):
-    """Lines of a probe on 1,000 examples of each split: {layer: shares that are right, in the order of `SCORED`}."""
-    line = {"epoch": epoch, "probe": probe, "fitted_on": fitted_on, "n": 1000, "components": components}
+def read_out(layers, probe="masc", fitted_on="corrupted_labels", epoch=10, components=1.0):
+    """Lines of a probe on 10,000 examples of each split: {layer: shares that are right, in the order of `SCORED`}."""
+    line = {"epoch": epoch, "probe": probe, "fitted_on": fitted_on, "n": 10_000, "components": components}
     return [
-        {**line, "layer": layer, "scored_on": scored_on, "correct": round(1000 * share)}
+        {**line, "layer": layer, "scored_on": scored_on, "correct": round(10_000 * share)}
         for layer, shares in layers.items()
         for scored_on, share in zip(SCORED, shares, strict=False)
     ]

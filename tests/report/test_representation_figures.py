@@ -1,0 +1,170 @@
+"""Figures and tables of networks trained on data and on noise: what is drawn and counted, of lines made by hand."""
+
+import math
+
+import numpy as np
+import pytest
+
+from common.analysis.similarity import mean_correlation
+from common.report import representation
+from common.report.figures import BLUE, ORANGE, png
+from common.report.representation import Network, by_network, text_of
+from common.report.tables import Number, cell
+from common.runs.config import Config, as_dict
+
+TRUE, NOISE = "true_labels", "gaussian"
+MLP = Network("mlp3", "fashion_mnist", "torch", 5000)
+
+
+def run(setting, seed, **changes):
+    """A record under the id of setting and seed."""
+    corruption = {"corruption": setting, "corruption_fraction": 1.0} if setting != TRUE else {}
+    config = {**as_dict(Config()), **MLP._asdict(), **corruption, "seed": seed, **changes}
+    return {"run_id": f"{setting}{seed}", "config": config, "data": {"train_n": config.pop("train_n")}}
+
+
+def measured(epoch, mean, of="weights", layer="fc1"):
+    moments = {"mean": mean, "variance": 2 * mean, "skewness": None, "kurtosis": -mean, "sparsity": mean / 10}
+    return {"epoch": epoch, "of": of, "layer": layer, "n": 9, **moments}
+
+
+RECORDS = [run(TRUE, 0), run(TRUE, 1), run(NOISE, 0)]
+SETTINGS = {TRUE: RECORDS[:2], NOISE: RECORDS[2:]}
+LINES = {
+    f"{TRUE}0": [measured(4, 3), measured(0, 1), measured(1, 2), measured(4, 5, "activations", "input")],
+    f"{TRUE}1": [measured(0, 2), measured(1, 4), measured(2, 5), measured(2, 7, "activations", "input")],
+    f"{NOISE}0": [measured(0, 4), measured(0, 7, "activations"), measured(8, 0.5), measured(8, 9, layer="logits")],
+}
+
+
+def test_runs_are_grouped_by_what_is_compared_and_by_setting_each_once():
+    keras, larger = run(TRUE, 2, framework="keras"), run(TRUE, 3, train_n=60_000)
+    found = by_network([*RECORDS, dict(RECORDS[0]), keras, larger])
+    assert found == {
+        MLP: SETTINGS, MLP._replace(framework="keras"): {TRUE: [keras]}, MLP._replace(train_n=60_000): {TRUE: [larger]}
+    }  # fmt: skip
+    assert list(found[MLP]) == [TRUE, NOISE]
+    assert MLP.cells() == ["mlp3", "fashion mnist", "PyTorch", 5000]
+    assert (MLP.text(), MLP.name()) == ("mlp3, fashion mnist, PyTorch", "mlp3_fashion_mnist_torch")
+    assert (text_of("random_labels"), text_of(NOISE)) == ("random labels", "Gaussian inputs")
+
+
+def test_the_last_hidden_layer_is_neither_input_nor_logits():
+    lines = [measured(0, 1, layer=layer) for layer in ("input", "conv1", "fc1", "logits")]
+    assert representation.last_hidden(lines) == "fc1" and representation.last_hidden(lines[:2]) == "conv1"
+
+
+def test_statistics_are_drawn_over_the_epochs_that_all_seeds_have():
+    figure = representation.statistics_figure(SETTINGS, LINES, "weights", "Title")
+    *panels, unused = figure.axes
+    labels = ["mean", "variance", "skewness", "excess kurtosis", "values that are 0 (%)"]
+    assert [axes.get_ylabel() for axes in panels] == labels and not unused.get_visible()
+    assert figure.get_suptitle() == "Title: weights of fc1" and {axes.get_xlabel() for axes in panels} == {"epoch"}
+    for axes, factor in zip(panels, (1, 2, None, -1, 10), strict=True):
+        found = {line.get_color(): np.round(line.get_xydata(), 9).tolist() for line in axes.lines}
+        true, noise = (0, 1.5), (1, 3)  # means over seeds; one of them has no epoch 4 and the other no epoch 2
+        expected = {BLUE: (true, noise), ORANGE: ((0, 4), (8, 0.5))} if factor else {}
+        assert found == {colour: [[x, factor * y] for x, y in points] for colour, points in expected.items()}
+    seeds = panels[0].collections[0].get_paths()[0].vertices
+    assert seeds[:, 1].max() == pytest.approx(3 + 12.706 * 1, rel=1e-4)  # t interval of 2 and 4
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["true labels", "Gaussian inputs"]
+    assert png(figure).startswith(b"\x89PNG")
+
+
+def test_statistics_of_another_layer_or_of_activations_are_drawn_where_asked_for():
+    figure = representation.statistics_figure({TRUE: RECORDS[:1]}, LINES, "activations", "Title", "input")
+    assert figure.get_suptitle() == "Title: activations of input"
+    assert [list(line.get_ydata()) for line in figure.axes[0].lines] == [[5]]
+
+
+def test_statistics_table_holds_the_last_epoch_of_each_seed():
+    table = representation.statistics_table(RECORDS, LINES, "Title")
+    network = ["mlp3", "fashion mnist", "PyTorch", "5000"]
+    assert table.title == "Title" and table.columns[-1] == "values that are 0, %"
+    assert [[cell(value) for value in row] for row in table.rows] == [
+        [*network, "true labels", "2", "2, 4", "weights", "fc1", "4 [-8.71, 16.7]", "8 [-17.4, 33.4]", "–",
+         "-4 [-16.7, 8.71]", "40.00 [-87.06, 167.06]"],
+        [*network, "true labels", "2", "2, 4", "activations", "input", "6 [-6.71, 18.7]", "12 [-13.4, 37.4]", "–",
+         "-6 [-18.7, 6.71]", "60.00 [-67.06, 187.06]"],
+        [*network, "Gaussian inputs", "1", "8", "weights", "fc1", "0.5", "1", "–", "-0.5", "5.00"],
+        [*network, "Gaussian inputs", "1", "8", "weights", "logits", "9", "18", "–", "-9", "90.00"],
+    ]  # fmt: skip
+
+
+def pair(cka, svcca, layer="fc1", other="fc1", directions=(20, 30)):
+    sizes = dict(zip(("directions", "other_directions"), directions, strict=True))
+    return {"layer": layer, "other_layer": other, "n": 401, **sizes, "cka": cka, "svcca": svcca}
+
+
+FOUR = [*RECORDS, run(NOISE, 1)]
+SIMILAR = {
+    (f"{TRUE}0", f"{TRUE}1"): [pair(0.75, 0.5), pair(1, 1, "input", "input"), pair(0.25, 0.5, "fc1", "input")],
+    (f"{TRUE}1", f"{TRUE}0"): [pair(0.75, 0.5), pair(1, 1, "input", "input"), pair(0.25, 0.5, "input", "fc1")],
+    (f"{TRUE}0", f"{NOISE}0"): [pair(0.5, 0.25), pair(0.125, None, "fc1", "input")],
+    (f"{TRUE}1", f"{NOISE}1"): [pair(0.25, 0.125, directions=(9, 5)), pair(0.375, None, "fc1", "input")],
+    (f"{NOISE}0", f"{TRUE}1"): [pair(0.0, 0.0, directions=(90, 30))],
+}
+
+
+def test_pairs_with_the_same_initial_weights_stand_apart():
+    true, noise = FOUR[:2], FOUR[2:]
+    same = representation.compared(true, noise, True, SIMILAR)
+    assert list(same) == [(f"{TRUE}0", f"{NOISE}0"), (f"{TRUE}1", f"{NOISE}1")]
+    assert same[f"{TRUE}0", f"{NOISE}0"] == SIMILAR[f"{TRUE}0", f"{NOISE}0"]
+    assert representation.compared(true, noise, False, SIMILAR) == {}
+    assert list(representation.compared(noise, true, False, SIMILAR)) == [(f"{NOISE}0", f"{TRUE}1")]
+    assert list(representation.compared(true, true, False, SIMILAR)) == list(SIMILAR)[:2]
+    assert representation.compared(true, true, True, SIMILAR) == {}
+
+
+def shown(axes):
+    (image,) = axes.images
+    return image.get_array().filled(np.nan).tolist()
+
+
+def test_heat_maps_are_means_over_pairs_with_the_same_weights_above_the_diagonal():
+    figure = representation.similarity_figure({TRUE: FOUR[:2], NOISE: FOUR[2:]}, SIMILAR, "cka", "Title")
+    true, across, back, noise, scale = figure.axes
+    assert figure.get_suptitle() == "Title" and scale.get_ylabel() == "linear CKA" and scale.get_ylim() == (0, 1)
+    assert shown(true) == [[0.75, 0.25], [0.25, 1]]
+    assert [text.get_text() for text in true.get_xticklabels()] == ["fc1", "input"]
+    assert [text.get_text() for text in true.get_yticklabels()] == ["fc1", "input"]
+    assert shown(across) == [[0.375]] and shown(back) == [[0]] and true.images[0].get_clim() == (0, 1)
+    assert true.get_title() == "true labels × true labels,\nother initial weights"
+    assert across.get_title() == "true labels × Gaussian inputs,\nsame initial weights"
+    assert back.get_title() == "Gaussian inputs × true labels,\nother initial weights"
+    assert back.get_visible() and not noise.get_visible()
+    assert png(figure).startswith(b"\x89PNG")
+
+
+def test_rows_are_layers_of_the_first_network_and_nothing_stands_where_nothing_was_measured():
+    lines = {(f"{TRUE}0", f"{TRUE}1"): [pair(None, 0.5, "a", "a"), pair(0.5, 0.25, "a", "b"), pair(0.0, 1.0, "b", "a")]}
+    for measure, expected in (("cka", [[math.nan, 0.5], [0.0, math.nan]]), ("svcca", [[0.5, 0.25], [1.0, math.nan]])):
+        axes, scale = representation.similarity_figure({TRUE: FOUR[:2]}, lines, measure, "Title").axes
+        np.testing.assert_equal(shown(axes), expected)
+        assert scale.get_ylabel() == representation.MEASURES[measure]
+    axes, _ = representation.similarity_figure({TRUE: FOUR[:1]}, {}, "cka", "Title").axes
+    assert not axes.get_visible() and not axes.images
+
+
+def test_similarity_table_counts_each_pair_once_beside_the_chance_level():
+    lines = {**SIMILAR, (f"{TRUE}1", f"{NOISE}0"): [pair(0.5, None, directions=(30, 90))]}
+    table = representation.similarity_table(FOUR, lines, "Title")
+    network, across = ["mlp3", "fashion mnist", "PyTorch", "5000"], "true labels × Gaussian inputs"
+    assert [[cell(value) for value in row] for row in table.rows] == [
+        [*network, "true labels × true labels", "other initial weights", "1", "fc1", "401", "0.75", "0.50", "0.27"],
+        [*network, across, "other initial weights", "1", "fc1", "401", "0.50", "–", "0.47"],
+        [*network, across, "same initial weights", "2", "fc1", "401", "0.38 [0.25, 0.50]", "0.19 [0.12, 0.25]", "0.27"],
+    ]  # fmt: skip
+    assert table.title == "Title" and table.rows[0][-1] == Number(math.sqrt(30 / 400), "ratio")
+
+
+@pytest.mark.parametrize("directions", [(20, 30), (30, 20), (5, 90)])
+def test_unrelated_layers_are_not_more_alike_than_the_chance_level(directions):
+    level = representation.chance(pair(0, 0, directions=directions))
+    assert level == math.sqrt(max(directions) / 400) and representation.chance(pair(0, 0, directions=(500, 2))) == 1
+    generator, found = np.random.default_rng(0), []
+    for _ in range(10):
+        features = [generator.standard_normal((401, width)) for width in directions]
+        found.append(mean_correlation(*(np.linalg.qr(x - x.mean(axis=0))[0] for x in features)))
+    assert 0.8 * level < np.mean(found) < level
