@@ -91,7 +91,7 @@ def report(records, store):
     }
 
 
-STUDY = Study("velpic_weight_transfer", Decoded(), BASE, report, keep_epochs=tuple(EDIT_EPOCHS.values()), read=read)
+STUDY = Study("velpic_weight_transfer", Decoded(), BASE, report, keep_epochs=(1, *EDIT_EPOCHS.values()), read=read)
 
 if __name__ == "__main__":
     STUDY.main(__doc__)

@@ -176,8 +176,9 @@ def test_losses_and_accuracies_are_those_of_the_saved_model_without_penalty(stor
         for name, examples in (("train", task.train), ("test", task.test)):
             np.testing.assert_array_equal(arrays[f"{name}_indices"], examples.indices)
             np.testing.assert_array_equal(arrays[f"{name}_labels"], examples.labels)
+            np.testing.assert_array_equal(arrays[f"{name}_true_labels"], examples.true_labels)
             np.testing.assert_array_equal(arrays[f"{name}_predictions"], guesses[name])
-        assert len(arrays.files) == 6
+        assert len(arrays.files) == 8
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
