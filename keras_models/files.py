@@ -28,11 +28,17 @@ class Reader:
 
     def features(self, x, layer):
         """float32 (n, d): one batch's outputs of a layer, flattened in NHWC order."""
-        if layer not in self._taps:
-            output = self.model.get_layer(layer).output
-            self._taps[layer] = keras.Model(self.model.inputs[0], output)
-        outputs = keras.ops.convert_to_numpy(self._taps[layer](x, training=False))
-        return outputs.reshape(len(outputs), -1).astype("float32", copy=False)
+        return self.outputs(x, (layer,))[0]
+
+    def outputs(self, x, layers):
+        """Features of each of these layers, by one pass."""
+        layers = tuple(layers)
+        if layers not in self._taps:
+            taps = {layer: self.model.get_layer(layer).output for layer in layers}
+            self._taps[layers] = keras.Model(self.model.inputs[0], taps)
+        found = self._taps[layers](x, training=False)
+        outputs = [keras.ops.convert_to_numpy(found[layer]) for layer in layers]
+        return [values.reshape(len(values), -1).astype("float32", copy=False) for values in outputs]
 
 
 def get_weights(model):

@@ -124,6 +124,9 @@ def test_layers_have_the_names_and_shapes_of_the_battery_after_their_activation(
     assert reader.layers == ("input", *LAYERS[name], "logits")
     with warnings.catch_warnings(action="error"):
         outputs = {layer: reader.features(x, layer) for layer in reader.layers}
+        together = reader.outputs(x, reader.layers)
+    for layer, output in zip(reader.layers, together, strict=True):
+        np.testing.assert_array_equal(output, outputs[layer])
     widths = {layer: output.shape[1] for layer, output in outputs.items()}
     assert widths == {"input": size, **LAYERS[name], "logits": 40}
     assert all(output.dtype == np.float32 and len(output) == 2 for output in outputs.values())

@@ -24,11 +24,15 @@ class Reader:
 
     def features(self, x, layer):
         """float32 (n, d): one batch's outputs of a layer, flattened in NHWC order."""
+        return self.outputs(x, (layer,))[0]
+
+    def outputs(self, x, layers):
+        """Features of each of these layers, by one pass."""
         device = next(self.model.parameters()).device
         self.model.eval()
         with torch.inference_mode():
-            _, outputs = self.model(torch.as_tensor(x, dtype=torch.float32, device=device), (layer,))
-            return outputs[layer].flatten(1).float().cpu().numpy()
+            _, outputs = self.model(torch.as_tensor(x, dtype=torch.float32, device=device), tuple(layers))
+            return [outputs[layer].flatten(1).float().cpu().numpy() for layer in layers]
 
 
 def get_weights(model):

@@ -73,20 +73,26 @@ class SavedModel:
 
     def features(self, x: ArrayLike, layer: str) -> NDArray[np.float32]:
         """Outputs of a layer after its activation, flattened in NHWC order: (n, d)."""
-        check_choice("layer", layer, self.layers)
+        return self.outputs(x, [layer])[layer]
+
+    def outputs(self, x: ArrayLike, layers: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """`features` of each of these layers, by one pass through the network."""
+        for layer in layers:
+            check_choice("layer", layer, self.layers)
         inputs = np.asarray(x, np.float32)
         if inputs.shape[1:] != self.input_shape:
             raise ValueError(
                 f"data must fit the model's input shape {self.input_shape}. "
                 f"Received: examples of shape {inputs.shape[1:]}"
             )
-        found: NDArray[np.float32] | None = None
-        for start in range(0, len(inputs), BATCH):
-            part = self._reader.features(inputs[start : start + BATCH], layer)
-            found = np.empty((len(inputs), part.shape[1]), np.float32) if found is None else found
-            found[start : start + len(part)] = part
-        if found is None:
+        if not len(inputs):
             raise ValueError(f"data must hold at least one example. Received: data of shape {inputs.shape}")
+        found: dict[str, NDArray[np.float32]] = {}
+        for start in range(0, len(inputs), BATCH):
+            parts = self._reader.outputs(inputs[start : start + BATCH], layers)
+            for layer, part in zip(layers, parts, strict=True):
+                whole = found.setdefault(layer, np.empty((len(inputs), part.shape[1]), np.float32))
+                whole[start : start + len(part)] = part
         return found
 
     def get_weights(self) -> dict[str, NDArray[np.float32]]:

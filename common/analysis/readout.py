@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from common.runs.task import Examples, Task, prepare
 
 Line = dict[str, Any]
 Probes = Mapping[str, Callable[[], Any]]
+AT_ONCE = 2 * 2**30  # bytes
 OWN = "model"  # stands beside the probes for the network's own predictions
 MASC = {"masc": PROBES["masc"]}
 
@@ -108,12 +110,25 @@ def read_out(
     inputs = {id(split): model.prepare(split.images, config) for split in splits}
     own = {key: model.logits(x).argmax(1) for key, x in inputs.items()}
     lines = [{"layer": model.layers[-1], "probe": OWN, "fitted_on": None, **line} for line in scores(own, task)]
-    for layer in layers or model.layers[:-1]:
-        features = {key: model.features(x, layer) for key, x in inputs.items()}
-        for name, probe in probes.items():
+    for group in together(model, layers or model.layers[:-1], sum(map(len, splits))):
+        outputs = {key: model.outputs(x, group) for key, x in inputs.items()}
+        for layer, (name, probe) in product(group, probes.items()):
+            features = {key: found[layer] for key, found in outputs.items()}
             lines += [{"layer": layer, "probe": name, **line} for line in score_layer(probe, features, task)]
     epoch = model.metadata.get("epoch")
     return [{"epoch": epoch, "components": None, **line} for line in lines]
+
+
+def together(model: SavedModel, layers: Sequence[str], examples: int) -> Iterator[list[str]]:
+    """The layers in groups whose outputs for so many examples fit into AT_ONCE: a pass of the network for each."""
+    outputs = model.outputs(np.zeros((1, *model.input_shape), np.float32), layers)
+    group: list[str] = []
+    for layer in layers:
+        if group and examples * sum(outputs[name].nbytes for name in (*group, layer)) > AT_ONCE:
+            yield group
+            group = []
+        group.append(layer)
+    yield group
 
 
 def score_layer(probe: Callable[[], Any], features: dict[int, NDArray[np.float32]], task: Task) -> Iterator[Line]:

@@ -115,7 +115,7 @@ def shared_images(dataset: str, data_dir: Path | None = None) -> Images:
 def layers_of(model: SavedModel, images: Images, config: Config) -> Layers:
     """Outputs (n, d) of every layer for (n, height, width, channels) images on the 0-255 scale."""
     x = model.prepare(images, config)
-    return {layer: model.features(x, layer) for layer in model.layers}
+    return model.outputs(x, model.layers)
 
 
 def similarities(first: Layers, second: Layers) -> Iterator[Line]:

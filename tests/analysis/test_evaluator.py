@@ -69,11 +69,15 @@ def test_outputs_in_several_batches_are_those_of_one_batch(suffix, tmp_path, mon
     save(tmp_path / f"model{suffix}")
     model = evaluator.load(tmp_path / f"model{suffix}")
     x = model.prepare(IMAGES, model.config)
-    whole, sizes, read = model.logits(x), [], model._reader.features
+    whole, sizes, read = model.logits(x), [], model._reader.outputs
     monkeypatch.setattr(evaluator, "BATCH", 7)
-    monkeypatch.setattr(model._reader, "features", lambda x, layer: sizes.append(len(x)) or read(x, layer))
+    monkeypatch.setattr(model._reader, "outputs", lambda x, layers: sizes.append(len(x)) or read(x, layers))
     np.testing.assert_allclose(model.logits(x), whole, rtol=0, atol=1e-5)
     assert sizes == [7, 7, 6]
+    outputs = model.outputs(x, ["fc1", "logits"])
+    assert list(outputs) == ["fc1", "logits"] and sizes == 2 * [7, 7, 6]
+    np.testing.assert_array_equal(outputs["fc1"], model.features(x, "fc1"))
+    np.testing.assert_array_equal(outputs["logits"], model.logits(x))
 
 
 @every_suffix

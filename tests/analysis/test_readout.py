@@ -130,6 +130,16 @@ def test_fields_layers_and_variance_can_be_given(run, lines):
     assert narrow["components"] < wide["components"]
 
 
+def test_layers_are_read_in_as_many_passes_as_memory_asks_for(run, lines, monkeypatch):
+    model, layers = evaluator.load(model_path(run)), ["input", "fc1", "logits"]
+    assert list(readout.together(model, layers, 100)) == [layers]
+    monkeypatch.setattr(readout, "AT_ONCE", 4 * 100 * (64 + 512))
+    assert list(readout.together(model, layers, 100)) == [["input", "fc1"], ["logits"]]
+    assert list(readout.together(model, layers, 101)) == [["input"], ["fc1", "logits"]]
+    monkeypatch.setattr(readout, "AT_ONCE", 0)
+    assert readout.decode(model_path(run), {}, run[1]) == lines
+
+
 def test_an_unknown_layer_is_an_error_with_the_nearest_name(run):
     with pytest.raises(ValueError, match="^layer must be one of input, fc1, logits. Did you mean fc1?"):
         readout.decode(model_path(run), {}, run[1], layers=["fc2"])
