@@ -167,14 +167,16 @@ def run_all(configs: Sequence[Config], options: Options) -> list[Record]:
 def listing(configs: Sequence[Config], store: Store) -> str:
     """A line per run: done or missing, and how long it takes by the records of like runs there are."""
     known = [read_record(path) for root in (store.results, PUBLISHED) for path in root.glob("runs/*/run.json")]
-    lines, left = [], 0.0
+    lines, left, about = [], 0.0, "about"
     for config in configs:
         seconds = estimate(config, known)
         state = "done" if store.done(config) else "missing"
-        left += (seconds or 0.0) * (state == "missing")
+        if state == "missing":
+            left += seconds or 0.0
+            about = "more than" if seconds is None else about
         lines.append(f"{state:8}{'no estimate' if seconds is None else f'{seconds:8.0f} s':>12}  {run_id(config)}")
     return "\n".join(
-        [*lines, f"{len(configs)} runs, about {left / 60:.0f} minutes of training left, one after the other"]
+        [*lines, f"{len(configs)} runs, {about} {left / 60:.0f} minutes of training left, one after the other"]
     )
 
 

@@ -7,9 +7,16 @@ epoch trains; ours is counted at its end.
 
 import sys
 from dataclasses import dataclass
+from functools import partial
 
 from tqdm import tqdm
 
+from common.analysis.readout import decode_run
+from common.cli import Study
+from common.report import decoding_figures
+from common.report.claims import load_targets
+from common.report.decoding import decoded, held_out, layer_table
+from common.report.tables import claims_table
 from common.runs.config import Config
 from configs import Seeds
 
@@ -54,6 +61,8 @@ SMALL = {
 }
 """5,000 examples to train on. Two cores memorize them within 60 epochs, which from PyTorch's own initial weights, or at
 a constant rate, they do not."""
+KEPT = (0, 1, 8, 40)
+"""Epochs whose networks the studies share: untrained, and those that `velpic_weight_transfer.py` edits."""
 SMALL_DATASETS = ("mnist", "fashion_mnist", "cifar10")
 FRACTIONS = {"paper": (0.0, 0.2, 0.4, 0.6, 0.8, 1.0), "small": (0.0, 0.4, 0.8)}
 
@@ -95,3 +104,22 @@ def datasets_of(model, preset):
 def with_progress(configs):
     """Runs that are read out one after the other, with a bar on a terminal."""
     return tqdm(configs, desc="read out", unit="run", disable=not sys.stderr.isatty())
+
+
+def probe_study(name, title, probes, findings, targets):
+    """A study of probes, {name: label}, on every network at its end: over corruption, and layer by layer."""
+
+    def read(configs, options):
+        for config in with_progress(configs):
+            decode_run(config, options, tuple(probes))
+
+    def report(records, store):
+        runs = decoded(records, store)
+        lines = {label: partial(held_out, probe=probe) for probe, label in probes.items()}
+        return {
+            "probes": decoding_figures.over_fractions(lines, runs, title),
+            "claims": claims_table(findings(runs), title),
+            "layers": layer_table(runs, load_targets(targets), title, tuple(probes)),
+        }
+
+    return Study(name, Decoded(), BASE, report, KEPT, read)

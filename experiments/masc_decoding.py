@@ -20,7 +20,7 @@ from common.report.claims import load_targets
 from common.report.decoding import clean_table, decoded, layer_table, summary_table
 from common.report.decoding_claims import masc_findings
 from common.report.tables import claims_table
-from decoding_configs import BASE, Decoded, with_progress
+from decoding_configs import BASE, KEPT, Decoded, with_progress
 
 TITLE = "Subspaces of layers against the network"
 TARGETS = [t for name in ("mlp", "cnn", "alexnet", "resnet") for t in load_targets(f"decoding_{name}")]
@@ -56,7 +56,7 @@ def report(records, store):
     }
 
 
-STUDY = Study("masc_decoding", Decoded(), BASE, report, keep_epochs=(0,), read=read)
+STUDY = Study("masc_decoding", Decoded(), BASE, report, KEPT, read)
 
 if __name__ == "__main__":
     STUDY.main(__doc__)

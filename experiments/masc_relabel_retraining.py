@@ -25,7 +25,7 @@ from common.runs import sweep
 from common.runs.config import from_dict, run_id
 from common.runs.store import Store
 from common.runs.task import prepare
-from decoding_configs import BASE, Decoded, with_progress
+from decoding_configs import BASE, KEPT, Decoded, with_progress
 
 TITLE = "Training on with the subspaces' labels"
 EPOCHS, PATIENCE = 30, 3
@@ -69,7 +69,7 @@ def report(records, store):
     }
 
 
-STUDY = Study("masc_relabel_retraining", Decoded(), BASE, report, read=read)
+STUDY = Study("masc_relabel_retraining", Decoded(), BASE, report, KEPT, read)
 
 if __name__ == "__main__":
     STUDY.main(__doc__)

@@ -10,16 +10,8 @@ Time:      a minute for each network of the small preset, once it is trained
 Deviations: threshold and layer are chosen on held-out training examples; the papers show every threshold on test data
 """
 
-from functools import partial
-
-from common.analysis.readout import decode_run
-from common.cli import Study
-from common.report import decoding_figures
-from common.report.claims import load_targets
-from common.report.decoding import decoded, held_out, layer_table
 from common.report.decoding_claims import threshold_findings
-from common.report.tables import claims_table
-from decoding_configs import BASE, Decoded, with_progress
+from decoding_configs import probe_study
 
 TITLE = "Components of class subspaces"
 PROBES = {
@@ -30,25 +22,7 @@ PROBES = {
     "masc": "99 %",
 }
 
-
-def read(configs, options):
-    """Every network at its end."""
-    for config in with_progress(configs):
-        decode_run(config, options, tuple(PROBES))
-
-
-def report(records, store):
-    """Accuracy over corruption for each threshold, every layer, and what becomes of the claim."""
-    runs = decoded(records, store)
-    lines = {name: partial(held_out, probe=probe) for probe, name in PROBES.items()}
-    return {
-        "thresholds": decoding_figures.over_fractions(lines, runs, TITLE),
-        "claims": claims_table(threshold_findings(runs), TITLE),
-        "layers": layer_table(runs, load_targets("decoding_thresholds"), TITLE, tuple(PROBES)),
-    }
-
-
-STUDY = Study("masc_variance_threshold", Decoded(), BASE, report, read=read)
+STUDY = probe_study("masc_variance_threshold", TITLE, PROBES, threshold_findings, "decoding_thresholds")
 
 if __name__ == "__main__":
     STUDY.main(__doc__)

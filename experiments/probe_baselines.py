@@ -12,16 +12,8 @@ Time:      one to two minutes for each network of the small preset, once it is t
 Deviations: layers are chosen on held-out training examples; common/analysis/probes.py says how each probe is set
 """
 
-from functools import partial
-
-from common.analysis.readout import decode_run
-from common.cli import Study
-from common.report import decoding_figures
-from common.report.claims import load_targets
-from common.report.decoding import decoded, held_out, layer_table
 from common.report.decoding_claims import probe_findings
-from common.report.tables import claims_table
-from decoding_configs import BASE, Decoded, with_progress
+from decoding_configs import probe_study
 
 TITLE = "Subspaces and other probes"
 PROBES = {
@@ -34,25 +26,7 @@ PROBES = {
     "qda": "quadratic discriminant analysis",
 }
 
-
-def read(configs, options):
-    """Every network at its end."""
-    for config in with_progress(configs):
-        decode_run(config, options, tuple(PROBES))
-
-
-def report(records, store):
-    """Accuracy over corruption for each probe, every layer, and what becomes of the claims."""
-    runs = decoded(records, store)
-    lines = {name: partial(held_out, probe=probe) for probe, name in PROBES.items()}
-    return {
-        "probes": decoding_figures.over_fractions(lines, runs, TITLE),
-        "claims": claims_table(probe_findings(runs), TITLE),
-        "layers": layer_table(runs, load_targets("decoding_probes"), TITLE, tuple(PROBES)),
-    }
-
-
-STUDY = Study("probe_baselines", Decoded(), BASE, report, read=read)
+STUDY = probe_study("probe_baselines", TITLE, PROBES, probe_findings, "decoding_probes")
 
 if __name__ == "__main__":
     STUDY.main(__doc__)

@@ -26,7 +26,7 @@ from common.runs import sweep
 from common.runs.config import from_dict, run_id
 from common.runs.store import SUFFIX, Store
 from common.runs.task import prepare
-from decoding_configs import BASE, SMALL, Decoded, with_progress
+from decoding_configs import BASE, KEPT, SMALL, Decoded, with_progress
 
 TITLE = "VeLPIC as the output layer"
 EDIT_EPOCHS = {False: 40, True: 8}  # by whether the run is one of the small preset
@@ -91,7 +91,7 @@ def report(records, store):
     }
 
 
-STUDY = Study("velpic_weight_transfer", Decoded(), BASE, report, keep_epochs=(1, *EDIT_EPOCHS.values()), read=read)
+STUDY = Study("velpic_weight_transfer", Decoded(), BASE, report, KEPT, read)
 
 if __name__ == "__main__":
     STUDY.main(__doc__)

@@ -143,7 +143,7 @@ def test_sweep_and_comparison_share_their_runs_and_write_tables(script, tmp_path
 
 DECODING = {
     "masc_decoding.py": ("layers_mlp4_torch.png", "summary.md", "claims.md", "layers.csv", "clean_networks.md"),
-    "masc_variance_threshold.py": ("thresholds.png", "claims.md", "layers.md"),
+    "masc_variance_threshold.py": ("probes.png", "claims.md", "layers.md"),
     "probe_baselines.py": ("probes.png", "claims.md", "layers.md"),
     "velpic_weight_transfer.py": ("edited_networks.png", "edited_training.png", "transfer.md", "claims.md"),
     "masc_relabel_retraining.py": ("relabelling.md", "claims.md"),
