@@ -7,7 +7,7 @@ Measured:  results/published/benchmark_probes/*.md, with processor and threads
 Run:       python experiments/benchmark_probes.py [--repeats 5] [--threads 2], or, at a size where nothing else is
            worth waiting for, --masc-only --rows 100000 --dimensions 4096 --classes 200
 Result:    a table on standard output and under results/benchmark_probes/: medians of repeats that take turns
-Time:      about 10 minutes on two cores; nothing else may run on the machine
+Time:      about 4 minutes on two cores; nothing else may run on the machine
 """
 
 import dataclasses
