@@ -7,7 +7,7 @@ Run:       python experiments/latent_generalization_dynamics.py [--preset small]
 Expected:  early peaks; at the end layers above the network; early stopping above both
 Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
 Result:    curves, heat maps (layer x epoch), table and verdicts under results/latent_generalization_dynamics/
-Time:      made for a GPU; --preset small takes about 10 minutes a run on two cores, read-outs of 20 epochs included
+Time:      made for a GPU; --preset small takes about 5 minutes a run on two cores, read-outs of 14 epochs included
 Deviations: early stopping and layers are chosen on held-out examples with corrupted labels, the papers' on test data;
            networks are kept at the papers' epochs: 0, 1, 2, every second to 20, then every fifth
 """

@@ -8,7 +8,7 @@ Run:       python experiments/masc_decoding.py [--preset small] [--models mlp4 c
 Expected:  the orders above; published numbers, drawn dashed in tables only, are of whole training sets
 Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
 Result:    figures, tables and verdicts under results/masc_decoding/; read-outs beside each run
-Time:      made for a GPU; --preset small takes 2 to 8 minutes a run on two cores, read-out included
+Time:      made for a GPU; --preset small takes 1 to 3 minutes a run on two cores, read-out included
 Deviations: layers are chosen on held-out training examples, the papers' choice on test data is beside it; the control
            on clean networks uses the labels that the corrupted runs were trained on; experiments/decoding_configs.py
 """

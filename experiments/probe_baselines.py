@@ -8,7 +8,7 @@ Expected:  at 80 % corruption nearest class mean or quadratic discriminant analy
            logistic regression far below them in the last hidden layer
 Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
 Result:    figure, table and verdicts under results/probe_baselines/; the runs are those of masc_decoding.py
-Time:      one to two minutes for each network of the small preset, once it is trained
+Time:      one to four minutes for each network of the small preset, once it is trained
 Deviations: layers are chosen on held-out training examples; common/analysis/probes.py says how each probe is set
 """
 

@@ -81,7 +81,7 @@ def sections(records, store):
 
 
 def studies(records, store):
-    """Each study at each size, in each framework and precision, over the seeds of which half of its runs are there."""
+    """Each study at each size, in each framework and precision, where half of its runs of some seed are there."""
     known = {record["run_id"]: record for record in records}
     kinds = product((*ZHANG, *DECODING), PRESETS, CHOICES["framework"], CHOICES["precision"])
     for study, preset, framework, precision in kinds:
@@ -89,8 +89,8 @@ def studies(records, store):
         sets = [study.configs(base, replace(study.grid, seeds=(seed,)), preset) for seed in SEEDS]
         names = [[run_id(config) for config in configs] for configs in sets]
         found = [[known[name] for name in dict.fromkeys(seed) if name in known] for seed in names]
-        runs = [record for seed in found if 2 * len(seed) >= len(names[0]) for record in seed]
-        if runs:
+        runs = [record for seed in found for record in seed]
+        if any(2 * len(seed) >= len(names[0]) for seed in found):
             title = f"{study.name}_{preset}_{framework}_{precision}"
             size = f"{runs[0]['data']['train_n']} training examples, {FRAMEWORKS[framework]}, {precision}"
             made = {f"{title}_{name}": item for name, item in study.report(runs, store).items()}
