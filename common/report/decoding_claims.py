@@ -98,7 +98,7 @@ def velpic_findings(runs: Sequence[Decoded]) -> list[Finding]:
 
 
 def edited_findings(pairs: Sequence[tuple[Decoded, History]]) -> list[Finding]:
-    """Networks trained on after their output layer was edited against the unedited, at the last epoch of both."""
+    """Networks trained on after their output layer was edited against the unedited, over the epochs of both."""
     found: list[Finding] = []
     histories = {run.record["run_id"]: history for run, history in pairs}
     for setting, group in by_setting(run for run, _ in pairs).items():
@@ -119,12 +119,10 @@ def relabelling_findings(pairs: Sequence[tuple[Decoded, Record]], store: Readout
 
 
 def _lag(unedited: History, edited: History) -> float | None:
-    """How much lower the training accuracy of the edited network is at the last epoch that both have."""
-    epoch = min(unedited[-1]["epoch"], edited[-1]["epoch"])
-    first, second = (
-        next(line["train_accuracy"] for line in history if line["epoch"] == epoch) for history in (unedited, edited)
-    )
-    return _less(first, second)
+    """How much lower the training accuracy of the edited network is, on average over the epochs that both trained."""
+    accuracies = {line["epoch"]: line["train_accuracy"] for line in unedited}
+    common = [line for line in edited[1:] if line["epoch"] in accuracies]
+    return estimate([_less(accuracies[line["epoch"]], line["train_accuracy"]) for line in common]).mean
 
 
 def described(setting: Setting) -> str:
