@@ -42,6 +42,8 @@ def read(configs, options):
 def report(records, store):
     """Two figures for each network, a measure each, and the table of corresponding layers."""
     lines = kept_similarities(store, [record["run_id"] for record in records])
+    compared = {name for pair in lines for name in pair}
+    records = [record for record in records if record["run_id"] in compared]
     figures = {
         f"{measure}_{network.name()}": similarity_figure(settings, lines, measure, f"{text}: {network.text()}")
         for network, settings in by_network(records).items()
