@@ -15,7 +15,7 @@ Deviations: layer and threshold are chosen, and training stopped, on training ex
 
 from dataclasses import replace
 
-from common.analysis.readout import decode_run
+from common.analysis.readout import decode_run, outdated
 from common.analysis.transfer import relabel
 from common.cli import Study
 from common.report.decoding import best_pair, decoded, relabelling_table
@@ -52,7 +52,7 @@ def read(configs, options):
         readout = last_epoch(decode_run(config, options, PROBES))
         following.append(retrained(config, store, readout))
         model, labels = store.model_path(config), store.models / following[-1].labels
-        if options.force or not labels.exists() or labels.stat().st_mtime_ns < model.stat().st_mtime_ns:
+        if outdated(labels, [model], options):
             probe, layer = best_pair(readout, PROBES)
             relabel(model, config, prepare(config, options.data_dir, store.models), layer, labels, probe)
     sweep.run(following, replace(options, keep_epochs=()))

@@ -15,7 +15,7 @@ Deviations: biases become 0, as in the paper's first variant; the optimizer star
 from dataclasses import replace
 from functools import partial
 
-from common.analysis.readout import decode_run
+from common.analysis.readout import decode_run, outdated
 from common.analysis.transfer import edit_output
 from common.cli import Study
 from common.report import decoding_figures
@@ -61,7 +61,7 @@ def read(configs, options):
             going_on.append(trained_on(config))
         for name, path in files.items():
             edited = store.models / name
-            if options.force or not edited.exists() or edited.stat().st_mtime_ns < path.stat().st_mtime_ns:
+            if outdated(edited, [path], options):
                 edit_output(path, config, prepare(config, options.data_dir, store.models), edited)
     sweep.run(going_on, replace(options, keep_epochs=()))
 

@@ -91,8 +91,9 @@ class SavedModel:
         for start in range(0, len(inputs), BATCH):
             parts = self._reader.outputs(inputs[start : start + BATCH], layers)
             for layer, part in zip(layers, parts, strict=True):
-                whole = found.setdefault(layer, np.empty((len(inputs), part.shape[1]), np.float32))
-                whole[start : start + len(part)] = part
+                if layer not in found:
+                    found[layer] = np.empty((len(inputs), part.shape[1]), np.float32)
+                found[layer][start : start + len(part)] = part
         return found
 
     def get_weights(self) -> dict[str, NDArray[np.float32]]:

@@ -178,9 +178,13 @@ def check_features(features: ArrayLike, dimensions: int | None = None) -> NDArra
 
 def check_variety(rows: NDArray[Any]) -> None:
     """Raise ValueError where several rows of features (n, d) are all the same, as those of a layer of dead units."""
-    starts = range(0, len(rows), BATCH)
-    if len(rows) > 1 and all((rows[start : start + BATCH] == rows[0]).all() for start in starts):
+    if len(rows) > 1 and not varies(rows):
         raise ValueError(f"features must differ between examples. Received: {len(rows)} equal rows")
+
+
+def varies(rows: NDArray[Any]) -> bool:
+    """Whether any row of (n, d) differs from the first; compared in batches, up to the first that does."""
+    return any((rows[start : start + BATCH] != rows[0]).any() for start in range(0, len(rows), BATCH))
 
 
 def check_labels(labels: ArrayLike, examples: int, num_classes: int | None = None) -> NDArray[Any]:

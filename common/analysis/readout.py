@@ -89,11 +89,15 @@ def model_files(config: Config, options: Options, epochs: Sequence[int] = ()) ->
 
 def kept_lines(path: Path, models: Iterable[Path], options: Options) -> list[Line]:
     """Lines that were made of these models before: none with `force`, and none that are older than one of them."""
+    return [] if outdated(path, models, options) else read_lines(path)
+
+
+def outdated(path: Path, models: Iterable[Path], options: Options) -> bool:
+    """Whether a file that is made of models is to be made: with `force`, where it is not there, or one is younger."""
     if options.force or not path.exists():
-        return []
+        return True
     made = path.stat().st_mtime_ns
-    outdated = any(model.exists() and made < model.stat().st_mtime_ns for model in models)
-    return [] if outdated else read_lines(path)
+    return any(model.exists() and made < model.stat().st_mtime_ns for model in models)
 
 
 def read_out(

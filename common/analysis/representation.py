@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from common.analysis.evaluator import SavedModel, load
 from common.analysis.linalg import Floats
-from common.analysis.probes import check_features
-from common.analysis.readout import Line, kept_lines, model_files
+from common.analysis.probes import check_features, varies
+from common.analysis.readout import Line, kept_lines, model_files, together
 from common.analysis.similarity import leading_scores, linear_cka, mean_correlation
 from common.analysis.statistics import statistics
 from common.data import datasets
@@ -80,8 +80,9 @@ def _arrays(model: SavedModel, x: NDArray[np.float32]) -> Iterator[tuple[str, st
     for name, values in model.get_weights().items():
         if name.endswith("/kernel"):
             yield "weights", name.removesuffix("/kernel"), values
-    for layer in model.layers:
-        yield "activations", layer, model.features(x, layer)
+    for group in together(model, model.layers, len(x)):
+        for layer, outputs in model.outputs(x, group).items():
+            yield "activations", layer, outputs
 
 
 def similarity_run(config: Config, other: Config, options: Options) -> list[Line]:
@@ -134,7 +135,7 @@ def similarities(first: Layers, second: Layers) -> Iterator[Line]:
 
 
 def _scores(x: NDArray[np.float32]) -> Floats:
-    if not np.any(check_features(x)[1:] != x[:1]):
+    if not varies(check_features(x)):
         return np.empty((len(x), 0))
     return leading_scores(x - x.mean(axis=0, dtype=np.float64), VARIANCE)
 

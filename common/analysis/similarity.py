@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import qr, svdvals
 
 from common.analysis.linalg import Floats, check_size, principal_subspace
-from common.analysis.probes import check_features
+from common.analysis.probes import check_features, varies
 
 
 def linear_cka(x: ArrayLike, y: ArrayLike) -> float:
@@ -62,7 +62,7 @@ def _centred_pair(x: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
 
 
 def _centred(name: str, features: NDArray[Any]) -> Floats:
-    if not np.any(features[1:] != features[:1]):
+    if not varies(features):
         raise ValueError(
             f"{name} must differ between examples. Received: {name} of shape {features.shape}, constant or empty"
         )

@@ -94,7 +94,7 @@ def accuracy(
     """Share of right predictions of a probe on a layer, or another value of its line; null where it is not there."""
     for line in lines:
         if (line["layer"], line["probe"], line["fitted_on"], line["scored_on"]) == (layer, probe, fitted_on, scored_on):
-            return float(line[key] if key else line["correct"] / line["n"])
+            return line[key] if key else line["correct"] / line["n"]
     return None
 
 
@@ -194,18 +194,13 @@ def layer_table(
                     number(accuracy(each, layer, probe, fitted_on) for each in lines)
                     for fitted_on in ("corrupted_labels", "true_labels")
                 ]
-                size = number((_components(each, layer, probe) for each in lines), "components")
+                size = number((accuracy(each, layer, probe, key="components") for each in lines), "components")
                 reference = published.get((*setting[:3], probe, layer))
                 cells = [*setting.cells(), len(group), probe.replace("_", " "), layer]
                 rows.append([*cells, reference, *found, size])
     columns = [*COLUMNS, "seeds", "probe", "layer", "published, %", "fitted on corrupted labels, %"]
     columns += ["fitted on true labels, %", "components"]
     return Table(title, columns, rows, f"{NOTE} Published: whole training sets, means of three runs where there are.")
-
-
-def _components(lines: Sequence[Line], layer: str, probe: str) -> float | None:
-    found = [line["components"] for line in lines if (line["layer"], line["probe"]) == (layer, probe)]
-    return found[0] if found else None
 
 
 def clean_table(runs: Sequence[Decoded], title: str) -> Table:

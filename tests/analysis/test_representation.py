@@ -53,7 +53,8 @@ def test_there_is_a_line_for_each_kernel_and_each_layers_outputs_on_the_prepared
         get_weights=lambda: {"fc1/kernel": kernel, "fc1/bias": np.ones(2), "batch_norm/scale": np.ones(2)},
         layers=("input", "fc1"),
         prepare=lambda images, config: images / config,
-        features=lambda x, layer: x if layer == "input" else outputs,
+        input_shape=(2,),
+        outputs=lambda x, layers: {layer: x if layer == "input" else outputs for layer in layers},
     )
     weights, pixels, fc1 = representation.model_statistics(model, np.full((2, 2), 6.0), 3)
     zeros = {"mean": 0, "variance": 0.5, "skewness": 0, "kurtosis": -1, "sparsity": 0.5}
