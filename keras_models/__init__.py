@@ -6,6 +6,6 @@ They are functional, of stock layers but for one of our own; "conv1-bn" belongs 
 from keras_models import quiet_import  # noqa: F401  (first: it imports Keras)
 from keras_models.alexnet import alexnet
 from keras_models.inception import inception
-from keras_models.mlp import mlp1, mlp3, mlp4
+from keras_models.mlp import mlp1, mlp2, mlp3, mlp4
 
-MODELS = {"mlp1": mlp1, "mlp3": mlp3, "mlp4": mlp4, "alexnet": alexnet, "inception": inception}
+MODELS = {"mlp1": mlp1, "mlp2": mlp2, "mlp3": mlp3, "mlp4": mlp4, "alexnet": alexnet, "inception": inception}

@@ -19,6 +19,11 @@ def mlp1(input_shape, num_classes, dropout=0.0):
     return mlp(input_shape, num_classes, (512,), dropout)
 
 
+def mlp2(input_shape, num_classes, width=None, dropout=0.0):
+    """MLP 2x4096 (Arpit et al. 2017, section 2), or of another width: 20,037,642 parameters on 28x28x1."""
+    return mlp(input_shape, num_classes, (width or 4096,) * 2, dropout)
+
+
 def mlp3(input_shape, num_classes, dropout=0.0):
     """MLP 3x512 (Zhang et al. 2017): 1,735,178 parameters on 28x28x3."""
     return mlp(input_shape, num_classes, (512, 512, 512), dropout)

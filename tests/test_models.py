@@ -43,14 +43,20 @@ def wide_resnet(factor):
     return {"conv1": 30 * 16, **widths, "relu": 4 * 64 * factor, "pool": 64 * factor}
 
 
-SHAPES = {"cnn": (17, 24, 3), "alexnet_large": (32, 32, 3)}  # of models that 6x5x3 is too small for
+SHAPES = {
+    "cnn": (17, 24, 3),
+    "cnn2": (25, 28, 3),
+    "alexnet_large": (32, 32, 3),
+}  # of models that 6x5x3 is too small for
 LAYERS = {  # width of every layer between the input and the logits, on those
     "mlp1": {"fc1": 512},
+    "mlp2": {"fc1": 4096, "fc2": 4096},
     "mlp3": {"fc1": 512, "fc2": 512, "fc3": 512},
     "mlp4": {"fc1": 128, "fc2": 512, "fc3": 2048, "fc4": 2048},
     "alexnet": {**ALEXNET, "fc1": 384, "fc2": 192},
     "inception": INCEPTION,
     "cnn": {"flatten": 2 * 3 * 64, "fc1": 250, "fc2": 250, "fc3": 250},
+    "cnn2": {"conv1": 504 * 200, "pool1": 56 * 200, "conv2": 12 * 200, "pool2": 200, "fc1": 384, "fc2": 192},
     "alexnet_large": {"flatten": 256, "fc1": 4096, "fc2": 4096},
     "resnet18": dict.fromkeys(LAYER1, 9 * 64) | {"layer2": 4 * 128, "layer3": 256, "layer4": 512, "avgpool": 512},
     "wide_resnet_28_1": wide_resnet(1),
@@ -58,17 +64,20 @@ LAYERS = {  # width of every layer between the input and the logits, on those
 }
 PARAMETERS = {  # on 28x28x3, the large AlexNet on 32x32x3, with 10 classes
     "mlp1": 1_209_866,
+    "mlp2": (28 * 28 * 3 + 1) * 4096 + (4096 + 1) * 4096 + (4096 + 1) * 10,
     "mlp3": 1_735_178,
     "mlp4": (28 * 28 * 3 + 1) * 128 + (128 + 1) * 512 + (512 + 1) * 2048 + (2048 + 1) * 2048 + (2048 + 1) * 10,
     "alexnet": 1_387_786,
     "inception": 1_649_402,
     "cnn": 344_330,
+    "cnn2": 1_170_386,
     "alexnet_large": 20_126_538,
     "resnet18": 11_173_962,
     "wide_resnet_28_1": 369_498,
     "wide_resnet_28_10": 36_479_194,
 }
 NORMALIZED = {  # channels with moving statistics
+    "cnn2": 2 * 200 + 384 + 192,
     "inception": 1_712,
     "resnet18": 64 + 4 * 64 + 5 * (128 + 256 + 512),
     "wide_resnet_28_1": 16 + 8 * (16 + 32 + 64),
@@ -78,9 +87,10 @@ ADAM = {"optimizer": "adam", "initializer": "he_normal"}
 TRAINING = {  # fields of a Config with which 30 steps, or 6 of the large AlexNet, are enough to learn something
     "resnet18": {"learning_rate": 0.001},  # so that its moving statistics keep up
     "cnn": {"learning_rate": 0.001, **ADAM},
+    "cnn2": {"padding": "same_stride_2", "width": 16},  # digits have 8 x 8 pixels
     "alexnet_large": {"learning_rate": 1e-5, "train_size": 64, **ADAM},
 }
-TORCH_ONLY = {"cnn", "alexnet_large", "resnet18", "wide_resnet_28_1", "wide_resnet_28_10"}
+TORCH_ONLY = {"cnn", "cnn2", "alexnet_large", "resnet18", "wide_resnet_28_1", "wide_resnet_28_10"}
 MODELS = [(framework, name) for framework, models in REGISTRIES.items() for name in models]
 every_model = pytest.mark.parametrize("framework, name", MODELS)
 both = pytest.mark.parametrize("framework", REGISTRIES)
@@ -156,8 +166,10 @@ def test_inception_without_batch_norm_has_as_many_parameters_and_no_moving_stati
     assert sum(array.size for array in weights.values()) == PARAMETERS["inception"]
 
 
-DROPPING = [*((side, name) for side in REGISTRIES for name in ("mlp3", "alexnet", "inception")),
-            *(("torch", name) for name in ("cnn", "alexnet_large", "resnet18", "wide_resnet_28_1"))]  # fmt: skip
+DROPPING = [
+    *((side, name) for side in REGISTRIES for name in ("mlp3", "alexnet", "inception")),
+    *(("torch", name) for name in ("cnn", "cnn2", "alexnet_large", "resnet18", "wide_resnet_28_1")),
+]
 
 
 @pytest.mark.parametrize("framework, name", DROPPING)
@@ -261,9 +273,68 @@ def test_the_large_alexnet_computes_what_torchvisions_layers_compute(side):
     torch.testing.assert_close(logits, model.logits(expected[-1]), rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("padding, parameters, flat", [
+    ("valid", 1_170_386, 200), ("same_stride_3", 1_784_786, 9 * 200), ("same_stride_2", 4_856_786, 49 * 200),
+])  # fmt: skip
+def test_the_three_readings_of_arpits_cnn_have_the_sizes_that_follow_from_them(padding, parameters, flat):
+    model = torch_models.MODELS["cnn2"]((28, 28, 3), 10, padding=padding)
+    assert sum(parameter.numel() for parameter in model.parameters()) == parameters
+    _, taps = model.eval()(torch.randn(2, 28, 28, 3), ("pool2",))
+    assert taps["pool2"].flatten(1).shape == (2, flat) and model.fc1.layer.in_features == flat
+
+
+def test_arpits_networks_have_the_width_that_is_asked_for():
+    def count(model):
+        return sum(parameter.numel() for parameter in model.parameters())
+
+    assert count(torch_models.MODELS["mlp2"]((28, 28, 1), 10)) == 20_037_642
+    assert count(torch_models.MODELS["mlp2"]((14, 14, 1), 10, width=16)) == 3_594
+    assert count(torch_models.MODELS["mlp2"]((14, 14, 1), 1000, width=16)) == 20_424
+    assert keras_models.MODELS["mlp2"]((14, 14, 1), 10, width=16).count_params() == 3_594
+    assert torch_models.MODELS["cnn2"]((28, 28, 3), 10, width=8).conv2.layer.weight.shape == (8, 8, 5, 5)
+
+
+def test_arpits_cnn_computes_what_stock_keras_layers_compute():
+    inputs = x = keras.Input((28, 28, 3))
+    for number in (1, 2):
+        x = keras.layers.Conv2D(16, 5, name=f"conv{number}-layer")(x)
+        x = keras.layers.BatchNormalization(epsilon=1e-5, name=f"conv{number}-bn")(x)
+        x = keras.layers.ReLU(name=f"conv{number}")(x)
+        x = keras.layers.MaxPooling2D(3, name=f"pool{number}")(x)
+    x = keras.layers.Flatten()(x)
+    for number, width in enumerate((384, 192), 1):
+        x = keras.layers.Dense(width, name=f"fc{number}-layer")(x)
+        x = keras.layers.BatchNormalization(epsilon=1e-5, name=f"fc{number}-bn")(x)
+        x = keras.layers.ReLU(name=f"fc{number}")(x)
+    twin = keras.Model(inputs, keras.layers.Dense(5, name="logits")(x))
+    model = torch_models.MODELS["cnn2"]((28, 28, 3), 5, width=16)
+    model.load_state_dict(from_canonical(weights_of("keras", twin), model.state_dict()))
+    x = np.random.default_rng(0).standard_normal((4, 28, 28, 3)).astype(np.float32)
+    reader = torch_models.files.Reader(model, (28, 28, 3))
+    for layer in reader.layers[1:]:
+        expected = convert_to_numpy(keras.Model(inputs, twin.get_layer(layer).output)(x)).reshape(4, -1)
+        np.testing.assert_allclose(reader.features(x, layer), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["mlp2", "cnn2"])
+def test_hidden_noise_is_gaussian_acts_in_training_alone_and_on_no_named_layer(name):
+    model = torch_models.MODELS[name]((28, 28, 1), 10, width=32, hidden_noise=0.5)
+    quiet = torch_models.MODELS[name]((28, 28, 1), 10, width=32)
+    quiet.load_state_dict(model.state_dict())
+    x = torch.randn(64, 28, 28, 1)
+    torch.testing.assert_close(model.eval()(x), quiet.eval()(x), rtol=0, atol=0)
+    for each in (model, quiet):
+        each.requires_grad_(False).logits.weight.copy_(torch.eye(10, each.logits.in_features))
+        each.train()
+    (noisy, taps), (clean, _) = (each(x, ("fc2",)) for each in (model, quiet))
+    torch.testing.assert_close(taps["fc2"], quiet(x, ("fc2",))[1]["fc2"], rtol=2, atol=5)
+    assert 0.4 < (noisy - clean).std() and not torch.equal(noisy, model(x))
+
+
 @pytest.mark.parametrize("name, shape, rule", [
     ("cnn", (28, 7, 1), "at least 8 x 8 pixels"),
     ("alexnet_large", (28, 28, 3), "32 x 32 or 64 x 64 pixels, uncropped"),
+    ("cnn2", (28, 24, 3), "larger for padding='valid'"),
     ("alexnet_large", (32, 64, 3), "32 x 32 or 64 x 64 pixels, uncropped"),
 ])  # fmt: skip
 def test_images_of_a_size_that_a_model_does_not_take_are_refused_in_one_line(name, shape, rule):

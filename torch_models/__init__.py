@@ -6,18 +6,21 @@ They take NHWC images, `forward(x, taps=())`; those from "cnn" on have no twin i
 from torch_models.alexnet import AlexNet
 from torch_models.alexnet_large import alexnet_large
 from torch_models.cnn import cnn
+from torch_models.cnn2 import CNN2
 from torch_models.inception import Inception
-from torch_models.mlp import mlp1, mlp3, mlp4
+from torch_models.mlp import mlp1, mlp2, mlp3, mlp4
 from torch_models.resnet import ResNet18
 from torch_models.wide_resnet import wide_resnet_28_1, wide_resnet_28_10
 
 MODELS = {
     "mlp1": mlp1,
+    "mlp2": mlp2,
     "mlp3": mlp3,
     "mlp4": mlp4,
     "alexnet": AlexNet,
     "inception": Inception,
     "cnn": cnn,
+    "cnn2": CNN2,
     "alexnet_large": alexnet_large,
     "resnet18": ResNet18,
     "wide_resnet_28_1": wide_resnet_28_1,

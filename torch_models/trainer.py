@@ -11,6 +11,7 @@ from common.data.preprocessing import crop_side, minimum_std
 from common.errors import check_choice
 from common.runs.config import ADAM, model_options
 from torch_models import MODELS, files
+from torch_models.noise import disturbed
 
 EVALUATION_BATCH = 250  # eight times as many on a GPU
 PREPARED_STEPS = 8
@@ -60,7 +61,7 @@ class Trainer:
         set_learning_rate(self.optimizer, learning_rate)
         self.model.train()
         self.correct.zero_()
-        if self.config.dropout:
+        if self.config.noisy:
             torch.manual_seed(plan.dropout_seed)
         step = self.update if self.device.type == "cpu" else self.replay
         for images, labels in self.batches(plan):
@@ -69,6 +70,7 @@ class Trainer:
 
     def update(self, images, labels):
         """One step of the optimizer."""
+        images = disturbed(images, self.config.input_dropout, self.config.input_noise)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"):
             logits = self.model(images)
         self.optimizer.zero_grad()

@@ -21,6 +21,8 @@ from common.errors import check_choice
 ADDED = (
     *("test_size", "rotation", "batch_norm", "batch_norm_momentum", "dropout"),
     *("labels", "initial_model", "shuffle", "patience"),
+    *("balanced", "downscale", "clean_validation", "unique_labels", "width", "padding"),
+    *("input_dropout", "input_noise", "hidden_noise", "adversarial_weight", "adversarial_iterations"),
 )
 """Fields that older records lack; their defaults say what was done before they existed."""
 
@@ -35,7 +37,13 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "optimizer": ("sgd", "adam"),
     "schedule": ("constant", "exponential", "steps"),
     "precision": ("float32", "bfloat16"),
+    "padding": ("valid", "same_stride_3", "same_stride_2"),
 }
+
+MODEL_OPTIONS = {"batch_norm": True, "dropout": 0.0, "hidden_noise": 0.0, "width": None, "padding": "valid"}
+"""Fields that a network itself must know, with the value at which they do nothing."""
+
+TORCH_ONLY = ("input_dropout", "input_noise", "hidden_noise", "adversarial_weight")
 
 
 def choice(name: str) -> Any:
@@ -56,8 +64,16 @@ class Config:
     """Keep this many training examples, stratified by class; none keeps all."""
     test_size: int | None = None
     """Keep this many test examples, stratified by class; none keeps all."""
+    balanced: bool = False
+    """Subsets hold as many examples of each class, not the classes' shares."""
+    downscale: int = 1
+    """Sides of images are divided by this; a pixel is the mean of the square of pixels that it stands for."""
     validation_size: int = 0
     """Training examples (after `train_size`) held out from the network, for choosing layers and thresholds."""
+    clean_validation: bool = False
+    """Hold examples out before anything is corrupted, so that they stay clean."""
+    unique_labels: bool = False
+    """A class of its own for each training example (Arpit et al. 2017, section 3.2); nothing is tested."""
     corruption: Annotated[str, choice("corruption")] = "none"
     """What is corrupted in the training set, once and for the whole run."""
     corruption_fraction: float = 0.0
@@ -77,12 +93,27 @@ class Config:
     """Mirror each example left to right with probability 1/2 in each epoch."""
     rotation: float = 0.0
     """Turn each example by an angle drawn from ± this many degrees in each epoch, before the crop."""
+    width: int | None = None
+    """Units of each hidden layer, or channels of each convolution, in models that have a choice; none: as published."""
+    padding: Annotated[str, choice("padding")] = "valid"
+    """Padding of convolutions and stride of pooling, which Arpit et al. (2017) leave open: none and 3, or zeros at
+    the borders of convolutions and 3, or those of pooling too and 2."""
     batch_norm: bool = True
     """Batch norm, in models that have it."""
     batch_norm_momentum: float = 0.9
     """Share that the moving statistics of batch norm keep at each step; not in Zhang et al."""
     dropout: float = 0.0
     """Share of units dropped in training: after hidden fully connected layers, or before the logits."""
+    input_dropout: float = 0.0
+    """Share of input values dropped in training, of the others all are scaled up; PyTorch only."""
+    input_noise: float = 0.0
+    """Standard deviation of Gaussian noise added to inputs in training, in the model's input scale; PyTorch only."""
+    hidden_noise: float = 0.0
+    """The same for outputs of hidden fully connected layers."""
+    adversarial_weight: float = 0.0
+    """Weight w of the loss on critical samples near the batch: (1 - w) loss + w loss at these; PyTorch only."""
+    adversarial_iterations: int = 10
+    """Steps of the search for each batch's critical samples; not in Arpit et al."""
     initializer: Annotated[str, choice("initializer")] = "glorot_uniform"
     """Initial kernels; biases are 0, except that `torch` draws both as PyTorch does by default."""
     initial_model: str | None = None
@@ -152,6 +183,16 @@ class Config:
             ("rotation", 0 <= self.rotation <= 180, "between 0 and 180 degrees"),
             ("batch_norm_momentum", 0 <= self.batch_norm_momentum < 1, "at least 0 and below 1"),
             ("dropout", 0 <= self.dropout < 1, "at least 0 and below 1"),
+            ("input_dropout", 0 <= self.input_dropout < 1, "at least 0 and below 1"),
+            ("input_noise", 0 <= self.input_noise < math.inf, "finite and 0 or more"),
+            ("hidden_noise", 0 <= self.hidden_noise < math.inf, "finite and 0 or more"),
+            ("adversarial_weight", 0 <= self.adversarial_weight <= 1, "between 0 and 1"),
+            ("adversarial_iterations", self.adversarial_iterations > 0, "positive"),
+            *((name, self.framework == "torch" or not getattr(self, name), "0 in Keras") for name in TORCH_ONLY),
+            ("width", self.width is None or self.width > 0, "positive"),
+            ("downscale", self.downscale > 0, "positive"),
+            ("clean_validation", self.validation_size > 0 or not self.clean_validation, "off where none is held out"),
+            ("unique_labels", not (self.unique_labels and self.validation_size), "off where examples are held out"),
             ("epochs", self.epochs >= 0, "0 or more"),
             ("batch_size", self.batch_size > 0, "positive"),
             ("learning_rate", 0 < self.learning_rate < math.inf, "positive and finite"),
@@ -166,6 +207,11 @@ class Config:
     def augmented(self) -> bool:
         """Whether an example looks different from one epoch to the next."""
         return self.random_crop or self.flip or self.rotation > 0
+
+    @property
+    def noisy(self) -> bool:
+        """Whether a step draws random numbers, which are seeded at each epoch's start."""
+        return any((self.dropout, self.hidden_noise, self.input_dropout, self.input_noise, self.adversarial_weight))
 
     def learning_rate_at(self, epoch: int) -> float:
         """Learning rate of the given epoch, counted from 0."""
@@ -236,11 +282,10 @@ def from_dict(fields: dict[str, Any]) -> Config:
 def model_options(config: Config, model: Callable[..., Any]) -> dict[str, Any]:
     """Keywords for a registry's function: the config's regularizers inside the network, which it must know."""
     known = inspect.signature(model).parameters
-    for name, off in (("batch_norm", True), ("dropout", 0.0)):
+    for name, off in MODEL_OPTIONS.items():
         if name not in known and getattr(config, name) != off:
             raise ValueError(f"{name} must be {off} for this model. Received: {name}={getattr(config, name)}")
-    names = ("batch_norm", "batch_norm_momentum", "dropout")
-    return {name: getattr(config, name) for name in names if name in known}
+    return {name: getattr(config, name) for name in (*MODEL_OPTIONS, "batch_norm_momentum") if name in known}
 
 
 def run_id(config: Config) -> str:
@@ -255,15 +300,17 @@ def run_id(config: Config) -> str:
         "relabelled": config.labels,
         "continued": config.initial_model,
         "nobn": not config.batch_norm,
+        "unique": config.unique_labels,
         "aug": config.augmented,
         "wd": config.weight_decay,
     }
     setting += "".join(f"-{mark}" for mark, on in marks.items() if on)
-    return f"{config.model}-{config.dataset}-{setting}-{config.framework}-seed{config.seed}-{digest}"
+    width = f"-{config.width}" if config.width else ""
+    return f"{config.model}{width}-{config.dataset}-{setting}-{config.framework}-seed{config.seed}-{digest}"
 
 
 def smoke(config: Config) -> Config:
-    """The same experiment in seconds: embedded digits, 200 examples, 2 epochs."""
+    """The same experiment in seconds: embedded digits, 200 examples, 2 epochs; they are too small for no padding."""
     return dataclasses.replace(
         config,
         dataset="digits",
@@ -272,4 +319,5 @@ def smoke(config: Config) -> Config:
         validation_size=min(config.validation_size, 40),
         epochs=2,
         batch_size=32,
+        padding="same_stride_2" if config.model == "cnn2" else config.padding,
     )

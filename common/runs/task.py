@@ -55,43 +55,69 @@ def prepare(config: Config, data_dir: Path | None = None, models: Path = Path())
     The file of labels, where the config names one, lies under `models`.
     """
     data = datasets.load(config.dataset, data_dir)
-    kept = stratified_subset(data.y_train, config.train_size, config.data_seed)
-    tested = stratified_subset(data.y_test, config.test_size, config.data_seed, "test ")
-    known = corrupt(config, data.x_train[kept], data.y_train[kept], kept, data.num_classes, "")
-    if config.labels is not None:
-        known = relabel(known, models / config.labels, data.num_classes)
-    test = corrupt(config, data.x_test[tested], data.y_test[tested], tested, data.num_classes, "test ")
     if config.rotation and data.x_train.shape[1] != data.x_train.shape[2]:
         raise ValueError(f"rotation must be 0 where images are not square. Received: rotation={config.rotation}")
-    if config.validation_size >= len(known):
+    kept = stratified_subset(data.y_train, config.train_size, config.data_seed, "", config.balanced)
+    tested = stratified_subset(data.y_test, config.test_size, config.data_seed, "test ", config.balanced)
+    if config.validation_size >= len(kept):
         raise ValueError(
-            f"validation_size must be below the {len(known)} training examples. "
+            f"validation_size must be below the {len(kept)} training examples. "
             f"Received: validation_size={config.validation_size}"
         )
-    order = stream(config.data_seed, "validation").permutation(len(known))
+    order = stream(config.data_seed, "validation").permutation(len(kept))
     held_out, trained = np.sort(order[: config.validation_size]), np.sort(order[config.validation_size :])
-    return Task(known.take(trained), known.take(held_out), test, data.num_classes, data.sha256)
+    known = untouched(downscale(data.x_train[kept], config.downscale), data.y_train[kept], kept)
+    test = untouched(downscale(data.x_test[tested], config.downscale), data.y_test[tested], tested)
+    test = corrupt(config, test, data.num_classes, "test ")
+
+    def given(examples: Examples) -> Examples:
+        examples = corrupt(config, examples, data.num_classes, "")
+        return relabel(examples, models / config.labels, data.num_classes) if config.labels else examples
+
+    if config.clean_validation:
+        train, validation = given(known.take(trained)), known.take(held_out)
+    else:
+        known = given(known)
+        train, validation = known.take(trained), known.take(held_out)
+    if config.unique_labels:
+        own = np.arange(len(train))
+        train, test = dataclasses.replace(train, labels=own, true_labels=own), test.take(own[:0])
+    num_classes = len(train) if config.unique_labels else data.num_classes
+    return Task(train, validation, test, num_classes, data.sha256)
 
 
-def corrupt(config: Config, images: Images, labels: Labels, indices: Labels, num_classes: int, split: str) -> Examples:
+def untouched(images: Images, labels: Labels, indices: Labels) -> Examples:
+    return Examples(images, labels, labels, np.zeros(len(labels), bool), indices)
+
+
+def downscale(images: Images, factor: int) -> Images:
+    """Means of squares of `factor` x `factor` pixels of (n, h, w, c), float32; the images themselves at 1."""
+    n, height, width, channels = images.shape
+    if height % factor or width % factor:
+        raise ValueError(f"downscale must divide sides of {height} and {width} pixels. Received: downscale={factor}")
+    squares = images.reshape(n, height // factor, factor, width // factor, factor, channels)
+    return images if factor == 1 else squares.mean(axis=(2, 4), dtype=np.float32)
+
+
+def corrupt(config: Config, examples: Examples, num_classes: int, split: str) -> Examples:
     """The config's corruption of one split.
 
     Test labels are corrupted at the same rate from their own stream, and used only beside the true ones. Test images
     stay as they are, except that a network trained on shuffled pixels is tested on equally shuffled ones.
     """
-    given, changed = labels, np.zeros(len(labels), bool)
+    images, labels, changed = examples.images, examples.labels, examples.corrupted
     if config.corruption in corruption.LABEL_RULES:
         rule = "uniform" if split and config.corruption == "ketha" else config.corruption
-        given = corruption.corrupt_labels(
+        labels = corruption.corrupt_labels(
             labels, num_classes, rule, config.corruption_fraction, config.data_seed, f"{split}labels"
         )
-        changed = given != labels
+        changed = labels != examples.labels
     elif config.corruption in corruption.IMAGE_RULES and (not split or config.corruption == "shuffled_pixels"):
         images, changed = corruption.corrupt_images(
             images, config.corruption, config.corruption_fraction, config.data_seed, f"{split}images",
             config.gaussian_statistics,
         )  # fmt: skip
-    return Examples(images, given, labels, changed, indices)
+    return dataclasses.replace(examples, images=images, labels=labels, corrupted=changed)
 
 
 def relabel(examples: Examples, path: Path, num_classes: int) -> Examples:
@@ -109,8 +135,13 @@ def relabel(examples: Examples, path: Path, num_classes: int) -> Examples:
     return dataclasses.replace(examples, labels=given, corrupted=given != examples.true_labels)
 
 
-def stratified_subset(labels: Labels, size: int | None, data_seed: int, split: str = "") -> Labels:
-    """Sorted indices of `size` examples with the classes' shares kept to within one example; all where size is none."""
+def stratified_subset(
+    labels: Labels, size: int | None, data_seed: int, split: str = "", balanced: bool = False
+) -> Labels:
+    """Sorted indices of `size` examples with the classes' shares kept to within one example; all where size is none.
+
+    `balanced` takes as many of each class, to within one example, as long as a class has them.
+    """
     if size is None:
         return np.arange(len(labels))
     if size > len(labels):
@@ -121,5 +152,5 @@ def stratified_subset(labels: Labels, size: int | None, data_seed: int, split: s
     rank = np.empty(len(labels))
     for label in np.unique(labels):
         members = order[labels[order] == label]
-        rank[members] = (np.arange(len(members)) + 0.5) / len(members)
+        rank[members] = (np.arange(len(members)) + 0.5) / (1 if balanced else len(members))
     return np.sort(order[np.argsort(rank[order], kind="stable")[:size]])

@@ -21,6 +21,7 @@ from common.data.preprocessing import crop_side
 from common.files import write
 from common.runs import initial_weights
 from common.runs.config import Config, Options, as_dict, from_dict, run_id
+from common.runs.learning import Learning
 from common.runs.progress import Progress
 from common.runs.store import SUFFIX, Record, Store, code_version, file_sha256, write_arrays, write_lines
 from common.runs.task import Examples, Task, prepare
@@ -83,17 +84,20 @@ def train(config: Config, options: Options) -> Record:
         task = prepare(config, options.data_dir, store.models)
         store.models.mkdir(parents=True, exist_ok=True)
         trainer = make_trainer(config, task, options.device, store.models)
-        history, reason = loop(config, options, task, trainer, store)
-        return finish(config, task, trainer, store, history, reason, started)
+        learning = Learning(len(task.train))
+        history, reason = loop(config, options, task, trainer, store, learning)
+        return finish(config, task, trainer, store, learning, history, reason, started)
 
 
-def loop(config: Config, options: Options, task: Task, trainer: Trainer, store: Store) -> tuple[list[Record], str]:
+def loop(
+    config: Config, options: Options, task: Task, trainer: Trainer, store: Store, learning: Learning
+) -> tuple[list[Record], str]:
     """Train epoch by epoch until a stop rule holds; returns a history line per epoch (0 is the untrained network)."""
     checkpoint = store.folder(run_id(config)) / "checkpoint.npz"
-    history = [] if options.force else restore(checkpoint, config, trainer)
+    history = [] if options.force else restore(checkpoint, config, trainer, learning)
     if not history:
         started = {"epoch": 0, "learning_rate": None, "seconds": 0.0}
-        history = [started | measure(trainer, task) | {"online_train_accuracy": None}]
+        history = [started | measure(trainer, task, learning, 0) | {"online_train_accuracy": None}]
         keep_model(config, options, task, trainer, store, epoch=0)
     side = crop_side(task.image_shape, config.crop)
     with Progress(config, options, store.folder(run_id(config))) as progress:
@@ -107,12 +111,12 @@ def loop(config: Config, options: Options, task: Task, trainer: Trainer, store: 
             online = trainer.train_epoch(plan, config.learning_rate_at(epoch))
             trained = time.perf_counter()
             line = {"epoch": epoch + 1, "learning_rate": config.learning_rate_at(epoch), "seconds": trained - start}
-            history.append(line | measure(trainer, task) | {"online_train_accuracy": online})
+            history.append(line | measure(trainer, task, learning, epoch + 1) | {"online_train_accuracy": online})
             history[-1]["evaluate_seconds"] = time.perf_counter() - trained
             progress.update(history[-1])
             keep_model(config, options, task, trainer, store, epoch + 1)
             if (epoch + 1) % options.checkpoint_every == 0:
-                keep(checkpoint, config, trainer, history)
+                keep(checkpoint, config, trainer, learning, history)
     return history, reason
 
 
@@ -149,22 +153,27 @@ def metadata(config: Config, task: Task, epoch: int) -> Record:
     return {"config": as_dict(config), "epoch": epoch, "channel_statistics": task.channel_statistics()}
 
 
-def measure(trainer: Trainer, task: Task) -> Record:
+def measure(trainer: Trainer, task: Task, learning: Learning, epoch: int) -> Record:
     """Loss (cross-entropy without penalty) and accuracies on every split; none where there is nothing to measure."""
-    train, test = trainer.logits(task.train.images), trainer.logits(task.test.images)
+    train, validation, test = (logits(trainer, split) for split in (task.train, task.validation, task.test))
     corrupted, correct = task.train.corrupted, train.argmax(1) == task.train.labels
-    validation = trainer.logits(task.validation.images).argmax(1) if len(task.validation) else None
+    learning.update(epoch, correct)
     return {
         "train_loss": cross_entropy(train, task.train.labels),
         "train_accuracy": share(correct),
         "train_accuracy_corrupted": share(correct[corrupted]),
         "train_accuracy_untouched": share(correct[~corrupted]),
         "train_accuracy_true_labels": share(train.argmax(1) == task.train.true_labels),
-        "validation_accuracy": None if validation is None else share(validation == task.validation.labels),
+        "validation_accuracy": share(validation.argmax(1) == task.validation.labels),
         "test_loss": cross_entropy(test, task.test.true_labels),
         "test_accuracy": share(test.argmax(1) == task.test.true_labels),
         "test_accuracy_corrupted_labels": share(test.argmax(1) == task.test.labels),
     }
+
+
+def logits(trainer: Trainer, examples: Examples) -> NDArray[np.float32]:
+    """(n, num_classes), also of none."""
+    return trainer.logits(examples.images) if len(examples) else np.empty((0, 1), np.float32)
 
 
 def share(correct: NDArray[np.bool_]) -> float | None:
@@ -172,22 +181,25 @@ def share(correct: NDArray[np.bool_]) -> float | None:
 
 
 def cross_entropy(logits: NDArray[np.float32], labels: Labels) -> float | None:
-    """Mean cross-entropy in nats, or none where it is not finite."""
+    """Mean cross-entropy in nats, or none where it is not finite or there are no examples."""
+    if not len(labels):
+        return None
     shifted = logits.astype(np.float64) - logits.max(1, keepdims=True)
     loss = float(np.mean(np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(labels)), labels]))
     return loss if math.isfinite(loss) else None
 
 
-def keep(path: Path, config: Config, trainer: Trainer, history: list[Record]) -> None:
-    """A checkpoint: weights, optimizer state and history in one file, whole or not at all."""
+def keep(path: Path, config: Config, trainer: Trainer, learning: Learning, history: list[Record]) -> None:
+    """A checkpoint: weights, optimizer state, examples and history in one file, whole or not at all."""
     arrays = {f"weights/{name}": array for name, array in trainer.get_weights().items()}
     arrays |= {f"optimizer/{name}": array for name, array in trainer.get_optimizer_state().items()}
+    arrays |= {f"examples/{name}": array for name, array in learning.arrays().items()}
     text = json.dumps({"config": as_dict(config), "history": history})
     write_arrays(path, arrays | {"json": np.frombuffer(text.encode(), np.uint8)})
 
 
-def restore(path: Path, config: Config, trainer: Trainer) -> list[Record]:
-    """The history of a checkpoint that fits the config, its weights and optimizer state set; else an empty one."""
+def restore(path: Path, config: Config, trainer: Trainer, learning: Learning) -> list[Record]:
+    """The history of a checkpoint that fits the config, with all that it holds set; else an empty one."""
     try:
         with np.load(path) as file:
             arrays = dict(file)
@@ -199,24 +211,33 @@ def restore(path: Path, config: Config, trainer: Trainer) -> list[Record]:
         raise ValueError(f"checkpoint must be whole; delete it to start again. Received: {path} ({error})") from error
     if not fits:
         return []
-    parts: dict[str, Arrays] = {"weights": {}, "optimizer": {}}
+    parts: dict[str, Arrays] = {"weights": {}, "optimizer": {}, "examples": {}}
     for key, array in arrays.items():
         part, name = key.split("/", 1)
         parts[part][name] = array
     trainer.set_weights(parts["weights"])
     trainer.set_optimizer_state(parts["optimizer"])
+    learning.restore(parts["examples"])
     history: list[Record] = content["history"]
     return history
 
 
 def finish(
-    config: Config, task: Task, trainer: Trainer, store: Store, history: list[Record], reason: str, started: str
+    config: Config,
+    task: Task,
+    trainer: Trainer,
+    store: Store,
+    learning: Learning,
+    history: list[Record],
+    reason: str,
+    started: str,
 ) -> Record:
     """Write model, history, per-example values and, last, the record."""
     folder, path = store.folder(run_id(config)), store.model_path(config)
     trainer.save(path, metadata(config, task, history[-1]["epoch"]))
     write_lines(folder / "history.jsonl", history)
-    write_arrays(folder / "arrays.npz", example_arrays(trainer, task) | first_layer_filters(trainer), compress=True)
+    arrays = example_arrays(trainer, task, learning) | first_layer_filters(trainer)
+    write_arrays(folder / "arrays.npz", arrays, compress=True)
     record = {
         "schema": SCHEMA,
         "run_id": run_id(config),
@@ -254,15 +275,15 @@ def outcome(config: Config, history: list[Record], reason: str) -> Record:
     }
 
 
-def example_arrays(trainer: Trainer, task: Task) -> Arrays:
+def example_arrays(trainer: Trainer, task: Task, learning: Learning) -> Arrays:
     """Per-example values of the training and the test set, in the order of the data set's own indices."""
-    predicted = {"train": trainer.logits(task.train.images), "test": trainer.logits(task.test.images)}
     arrays: Arrays = {}
     for split, examples in (("train", task.train), ("test", task.test)):
         arrays |= {f"{split}_indices": examples.indices, f"{split}_labels": examples.labels.astype(np.int16)}
         arrays[f"{split}_true_labels"] = examples.true_labels.astype(np.int16)
-        arrays[f"{split}_predictions"] = predicted[split].argmax(1).astype(np.int16)
-    return arrays
+        arrays[f"{split}_predictions"] = logits(trainer, examples).argmax(1).astype(np.int16)
+    names = ("learned_epochs", "times_forgotten")
+    return arrays | {f"train_{name}": getattr(learning, name) for name in names}
 
 
 def first_layer_filters(trainer: Trainer) -> Arrays:
@@ -272,7 +293,7 @@ def first_layer_filters(trainer: Trainer) -> Arrays:
 
 
 def describe(config: Config, task: Task) -> Record:
-    known: list[Examples] = [task.train, task.validation]
+    known: list[Examples] = [task.train] if config.clean_validation else [task.train, task.validation]
     changed = sum(int(examples.corrupted.sum()) for examples in known)
     return {
         "name": config.dataset,

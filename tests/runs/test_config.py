@@ -10,6 +10,7 @@ import tyro
 from common.runs.config import (
     ADDED,
     CHOICES,
+    TORCH_ONLY,
     Config,
     Options,
     as_dict,
@@ -33,7 +34,9 @@ OTHER = {  # another valid value of every field
     "learning_rate": 0.1, "momentum": 0.0, "weight_decay": 1e-4, "schedule": "constant", "decay": 0.5,
     "decay_epochs": (3,), "batch_size": 64, "epochs": 10, "stop_accuracy": 0.999, "stop_loss": 0.01,
     "fit_accuracy": 1.0, "precision": "bfloat16", "labels": "labels.npy", "initial_model": "model.h5", "shuffle": False,
-    "patience": 3, "seed": 1, "data_seed": 1, "recipe": 2,
+    "patience": 3, "seed": 1, "data_seed": 1, "recipe": 2, "balanced": True, "downscale": 2, "clean_validation": True,
+    "unique_labels": True, "width": 16, "padding": "same_stride_2", "input_dropout": 0.2, "input_noise": 0.5,
+    "hidden_noise": 0.1, "adversarial_weight": 0.5, "adversarial_iterations": 3,
 }  # fmt: skip
 WRONG = [
     ({"corruption_fraction": 1.5, "corruption": "uniform"}, "between 0 and 1"),
@@ -69,6 +72,16 @@ WRONG = [
     ({"decay": 1.5}, "above 0 and at most 1"),
     ({"decay_epochs": (3,)}, "given with the schedule steps, and only there"),
     ({"decay_epochs": (), "schedule": "steps"}, "given with the schedule steps, and only there"),
+    ({"input_dropout": 1.0, "framework": "torch"}, "at least 0 and below 1"),
+    ({"input_noise": -0.5, "framework": "torch"}, "finite and 0 or more"),
+    ({"hidden_noise": math.inf, "framework": "torch"}, "finite and 0 or more"),
+    ({"adversarial_weight": 1.5, "framework": "torch"}, "between 0 and 1"),
+    ({"adversarial_iterations": 0}, "positive"),
+    *[({name: 0.5}, "0 in Keras") for name in TORCH_ONLY],
+    ({"width": 0}, "positive"),
+    ({"downscale": 0}, "positive"),
+    ({"clean_validation": True}, "off where none is held out"),
+    ({"unique_labels": True, "validation_size": 5}, "off where examples are held out"),
 ]
 
 
@@ -79,6 +92,8 @@ def base(name):
         "corruption": CORRUPTED,
         "decay_epochs": STEPS,
         "patience": Config(validation_size=5),
+        "clean_validation": Config(validation_size=5),
+        **dict.fromkeys(TORCH_ONLY, Config(framework="torch")),
     }.get(name, Config())
 
 
@@ -154,6 +169,7 @@ def test_the_identity_has_a_slug_that_can_be_read():
     name = run_id(Config(dataset="digits", corruption="other_class", corruption_fraction=0.2, weight_decay=0.1))
     assert name.rsplit("-", 1)[0] == "mlp3-digits-other_class0.2-wd-keras-seed0"
     assert len(name.rsplit("-", 1)[1]) == 8
+    assert run_id(Config(model="mlp2", width=64)).startswith("mlp2-64-cifar10-true-keras-seed0-")
 
 
 @pytest.mark.parametrize(
@@ -163,6 +179,7 @@ def test_the_identity_has_a_slug_that_can_be_read():
         ({"batch_norm": False}, "-nobn"),
         ({"rotation": 25.0}, "-aug"),
         ({"flip": True, "weight_decay": 0.1}, "-aug-wd"),
+        ({"unique_labels": True}, "-unique"),
         ({"batch_norm": False, "random_crop": True, "weight_decay": 0.1}, "-nobn-aug-wd"),
     ],
 )
@@ -172,9 +189,10 @@ def test_the_slug_marks_batch_norm_augmentation_and_weight_decay(changes, marks)
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Config) if "float" in str(field.type)])
 def test_1_and_1_point_0_are_one_config_with_one_identity(name):
-    below_1 = ("momentum", "batch_norm_momentum", "dropout")
+    below_1 = ("momentum", "batch_norm_momentum", "dropout", "input_dropout")
     value = 0 if name in below_1 else 1
-    one, other = (dataclasses.replace(CORRUPTED, **{name: value}) for value in (value, float(value)))
+    config = dataclasses.replace(CORRUPTED, framework="torch")
+    one, other = (dataclasses.replace(config, **{name: value}) for value in (value, float(value)))
     assert one == other and run_id(one) == run_id(other) and type(getattr(one, name)) is float
 
 
@@ -184,7 +202,9 @@ def test_nothing_but_a_config_has_an_identity(other):
         run_id(other)
 
 
-@pytest.mark.parametrize("config", [Config(), CORRUPTED, STEPS, Config(**{**OTHER, "crop": 6, "schedule": "steps"})])
+@pytest.mark.parametrize(
+    "config", [Config(), CORRUPTED, STEPS, Config(**{**OTHER, "crop": 6, "schedule": "steps", "unique_labels": False})]
+)
 def test_a_config_survives_json(config):
     fields = as_dict(config)
     assert list(fields) == FIELDS and json.loads(json.dumps(fields)) == fields
@@ -294,7 +314,8 @@ def test_the_learning_rate_follows_the_schedule(changes, expected):
 
 @pytest.mark.parametrize("validation_size, kept", [(0, 0), (5000, 40), (10, 10)])
 def test_smoke_is_the_same_experiment_on_200_digits(validation_size, kept):
-    config = Config(**{**OTHER, "crop": 6, "validation_size": validation_size, "schedule": "steps", "patience": None})
+    unlike = {"crop": 6, "validation_size": validation_size, "schedule": "steps", "patience": None}
+    config = Config(**{**OTHER, **unlike, "clean_validation": False, "unique_labels": False})
     small = smoke(config)
     expected = {
         "dataset": "digits", "train_size": 200, "test_size": None, "validation_size": kept, "epochs": 2,

@@ -10,7 +10,7 @@ from common.data import datasets
 from common.data.corruption import IMAGE_RULES, LABEL_RULES, corrupt_images, corrupt_labels
 from common.data.preprocessing import channel_statistics
 from common.runs.config import Config
-from common.runs.task import corrupt, prepare, stratified_subset
+from common.runs.task import corrupt, downscale, prepare, stratified_subset, untouched
 
 CONFIG = Config(dataset="digits", train_size=400, validation_size=100, corruption="uniform", corruption_fraction=0.5)
 CLEAN = dataclasses.replace(CONFIG, corruption="none", corruption_fraction=0.0)
@@ -101,8 +101,8 @@ def test_corrupted_images_keep_their_labels_and_test_images_stay_whole(rule):
 def test_a_network_trained_on_shuffled_pixels_is_tested_on_the_same_shuffle():
     config = dataclasses.replace(CONFIG, corruption="shuffled_pixels", corruption_fraction=1.0)
     where = np.tile(np.arange(64, dtype=np.uint8), (2, 1)).reshape(2, 8, 8, 1)
-    labels, indices = np.zeros(2, np.int64), np.arange(2)
-    orders = [corrupt(config, where, labels, indices, 10, split).images[0].ravel() for split in ("", "test ")]
+    examples = untouched(where, np.zeros(2, np.int64), np.arange(2))
+    orders = [corrupt(config, examples, 10, split).images[0].ravel() for split in ("", "test ")]
     np.testing.assert_array_equal(*orders)
     test = prepare(config).test
     np.testing.assert_array_equal(test.images.reshape(360, 64), DIGITS.x_test.reshape(360, 64)[:, orders[0]])
@@ -111,10 +111,10 @@ def test_a_network_trained_on_shuffled_pixels_is_tested_on_the_same_shuffle():
 def test_gaussian_statistics_are_the_configs():
     config = dataclasses.replace(CONFIG, corruption="gaussian", corruption_fraction=1.0)
     x = np.random.default_rng(0).integers([0, 100], [100, 256], (500, 4, 4, 2)).astype(np.uint8)
-    means = {}
+    means, examples = {}, untouched(x, np.zeros(500, np.int64), np.arange(500))
     for statistics in ("channel", "all"):
         changed = dataclasses.replace(config, gaussian_statistics=statistics)
-        means[statistics] = corrupt(changed, x, np.zeros(500, np.int64), np.arange(500), 10, "").images.mean((0, 1, 2))
+        means[statistics] = corrupt(changed, examples, 10, "").images.mean((0, 1, 2))
     np.testing.assert_allclose(means["channel"], x.mean((0, 1, 2)), atol=2)
     np.testing.assert_allclose(means["all"], x.mean(), atol=5)
 
@@ -250,3 +250,43 @@ def test_a_file_of_wrong_labels_is_named_in_one_line(tmp_path, labels, rule):
     with pytest.raises(ValueError, match=f"^labels must be {rule}. Received: .*labels.npy") as caught:
         prepare(dataclasses.replace(CONFIG, labels="labels.npy"), models=tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_balanced_subset_has_as_many_examples_of_each_class_as_the_class_has():
+    kept = stratified_subset(RARE, 100, 0, balanced=True)
+    available = np.bincount(RARE, minlength=4)
+    assert available[3] == 22
+    np.testing.assert_array_equal(np.bincount(RARE[kept], minlength=4), [26, 26, 26, 22])
+    assert set(kept) < set(stratified_subset(RARE, 120, 0, balanced=True))
+    config = dataclasses.replace(CLEAN, balanced=True, train_size=500, test_size=100)
+    task = prepare(config)
+    known = np.concatenate([task.train.true_labels, task.validation.true_labels])
+    assert set(np.bincount(known)) == {50} and set(np.bincount(task.test.true_labels)) == {10}
+
+
+def test_downscaled_pixels_are_means_of_squares_of_pixels():
+    x = np.arange(2 * 4 * 6 * 1, dtype=np.uint8).reshape(2, 4, 6, 1)
+    np.testing.assert_array_equal(downscale(x, 2)[0, ..., 0], [[3.5, 5.5, 7.5], [15.5, 17.5, 19.5]])
+    assert downscale(x, 1) is x
+    task = prepare(dataclasses.replace(CLEAN, downscale=2))
+    assert task.image_shape == (4, 4, 1) and task.train.images.dtype == np.float32
+    np.testing.assert_allclose(task.test.images.mean((1, 2)), DIGITS.x_test.mean((1, 2)), rtol=1e-5)
+    with pytest.raises(ValueError, match=r"downscale must divide .* 8 and 8 pixels\. Received: downscale=3"):
+        prepare(dataclasses.replace(CLEAN, downscale=3))
+
+
+@pytest.mark.parametrize("rule", [*LABEL_RULES, *IMAGE_RULES])
+def test_examples_held_out_clean_are_those_of_the_data_set(rule):
+    config = dataclasses.replace(CONFIG, corruption=rule, corruption_fraction=0.8, clean_validation=True)
+    task, same = prepare(config), prepare(dataclasses.replace(CLEAN))
+    for name in ("images", "labels", "true_labels", "indices", "corrupted"):
+        np.testing.assert_array_equal(getattr(task.validation, name), getattr(same.validation, name))
+    np.testing.assert_array_equal(task.train.indices, same.train.indices)
+    assert 0.6 < task.train.corrupted.mean() < 0.9
+
+
+def test_unique_labels_are_a_class_for_each_example_and_nothing_is_tested():
+    task = prepare(dataclasses.replace(CLEAN, validation_size=0, unique_labels=True))
+    np.testing.assert_array_equal(task.train.labels, np.arange(400))
+    np.testing.assert_array_equal(task.train.true_labels, np.arange(400))
+    assert (task.num_classes, len(task.test), len(task.validation), task.train.corrupted.sum()) == (400, 0, 0, 0)

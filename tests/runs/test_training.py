@@ -16,7 +16,7 @@ from scipy.special import softmax
 from sklearn.metrics import log_loss
 
 from common.analysis.evaluator import load
-from common.data import datasets
+from common.data import datasets, epochs
 from common.data.corruption import corrupt_images, corrupt_labels
 from common.runs import training
 from common.runs.config import ADDED, Config, Options, as_dict, run_id
@@ -178,7 +178,34 @@ def test_losses_and_accuracies_are_those_of_the_saved_model_without_penalty(stor
             np.testing.assert_array_equal(arrays[f"{name}_labels"], examples.labels)
             np.testing.assert_array_equal(arrays[f"{name}_true_labels"], examples.true_labels)
             np.testing.assert_array_equal(arrays[f"{name}_predictions"], guesses[name])
-        assert len(arrays.files) == 8
+        assert len(arrays.files) == 10
+        learned, first = arrays["train_learned_epochs"], store.history(run_id(config))[1]
+        assert np.mean(learned == 1) == first["train_accuracy"] and (learned[right] > 0).all()
+        assert (arrays["train_times_forgotten"][(learned > 0) & ~right] > 0).all()
+
+
+def test_a_run_of_unique_labels_trains_on_as_many_classes_as_examples_and_tests_nothing(store):
+    config = changed(
+        model="mlp2", width=32, framework="torch", unique_labels=True, validation_size=0, train_size=40,
+        corruption="none", corruption_fraction=0.0,
+    )  # fmt: skip
+    record = train(config, options(store))
+    assert load(store.model_path(config)).logits(np.zeros((1, 6, 6, 1))).shape == (1, 40)
+    measured = {name for name, value in record["outcome"].items() if value is not None}
+    assert measured.isdisjoint({"test_loss", "test_accuracy", "test_accuracy_corrupted_labels", "best_test_accuracy"})
+    assert record["data"]["test_n"] == 0 and record["outcome"]["train_accuracy"] is not None
+
+
+@pytest.mark.parametrize("field", ["input_dropout", "input_noise", "hidden_noise"])
+def test_a_disturbance_changes_training_and_is_the_same_again(field):
+    plain = changed(model="mlp2", width=32, framework="torch", validation_size=0)
+    task, weights = prepare(plain), []
+    for config in (plain, *[dataclasses.replace(plain, **{field: 0.3})] * 2):
+        trainer = training.make_trainer(config, task, "cpu")
+        trainer.train_epoch(epochs.draw(0, 0, len(task.train), task.image_shape, 6, False, False), 0.1)
+        weights.append(trainer.get_weights()["fc1/kernel"])
+    assert not np.array_equal(*weights[:2])
+    np.testing.assert_array_equal(*weights[1:])
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
