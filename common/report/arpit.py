@@ -1,0 +1,48 @@
+"""What the reports of Arpit et al. (2017) share: claims, names of networks and of noise, runs by what they have."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from common.report.claims import Finding, judge_seeds, load_targets
+from common.report.tables import Record, finding
+
+NOISE = {"gaussian": "random inputs", "uniform": "random labels", "none": "real data"}
+
+
+def target(name: str) -> dict[str, Any]:
+    """The statement of an id."""
+    return next(target for target in load_targets("arpit_claims") if target["id"] == name)
+
+
+def judged(
+    name: str,
+    subject: str,
+    runs: Sequence[Record] = (),
+    numbers: str | None = None,
+    holds: Sequence[bool | None] = (),
+    n: str | None = None,
+) -> Finding:
+    """A statement with what was measured: confirmed where it holds in every seed; `n` says more than their number."""
+    seeds, verdict = judge_seeds(holds)
+    return finding(target(name), subject, runs, numbers, n or seeds, verdict)
+
+
+def network(record: Record) -> str:
+    """Architecture, its width where it is not the published one, and data set."""
+    config = record["config"]
+    width = f" of width {config['width']}" if config["width"] else ""
+    return f"{config['model']}{width}, {config['dataset'].replace('_', ' ')}"
+
+
+def noise_of(record: Record) -> str:
+    """What is random in the training set, in words."""
+    return NOISE.get(record["config"]["corruption"], record["config"]["corruption"].replace("_", " "))
+
+
+def grouped(records: Iterable[Record], *fields: str) -> dict[tuple[Any, ...], list[Record]]:
+    """Runs by values of fields of their config, in the order of these, each run once."""
+    unique = {record["run_id"]: record for record in records}.values()
+    groups: dict[tuple[Any, ...], list[Record]] = {}
+    for record in unique:
+        groups.setdefault(tuple(record["config"][field] for field in fields), []).append(record)
+    return dict(sorted(groups.items(), key=lambda item: [(value is not None, value) for value in item[0]]))

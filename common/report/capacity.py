@@ -1,0 +1,256 @@
+"""Arpit et al. (2017), Figures 5 and 6: validation accuracy and time to fit, over capacity, noise and examples."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from statistics import linear_regression
+
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from common.report.arpit import grouped, judged, network, noise_of
+from common.report.claims import Finding, epochs_to, estimate, ordered
+from common.report.decoding_figures import Curve, draw
+from common.report.figures import add_legend, new_figure
+from common.report.tables import Line, Number, Record, Table
+
+THRESHOLDS = (0.99, 0.999, 1.0)
+Histories = Mapping[str, Sequence[Line]]
+Measure = Callable[[Record], float | None]
+
+
+def validation_accuracy(record: Record) -> float | None:
+    """At the end of training."""
+    value: float | None = record["outcome"]["validation_accuracy"]
+    return value
+
+
+def best_validation_accuracy(histories: Histories) -> Measure:
+    """Over the epochs."""
+    return lambda record: max(line["validation_accuracy"] or 0 for line in histories[record["run_id"]])
+
+
+def epochs_to_fit(histories: Histories, threshold: float = 1.0) -> Measure:
+    """First epoch with a training accuracy of at least the threshold."""
+    return lambda record: epochs_to(histories[record["run_id"]], "train_accuracy", threshold)
+
+
+def panels(records: Sequence[Record]) -> dict[str, list[Record]]:
+    """Runs by data set and kind of noise, those without noise in each; and those whose noise examples are left out."""
+    found: dict[str, list[Record]] = {}
+    for (dataset,), runs in grouped(records, "dataset").items():
+        full = max(record["data"]["train_n"] for record in runs)
+        real = [record for record in runs if not record["config"]["corruption_fraction"]]
+        whole = [record for record in real if record["data"]["train_n"] == full]
+        for (rule,), noisy in grouped((r for r in runs if r["config"]["corruption_fraction"]), "corruption").items():
+            if rule:
+                found[f"{dataset.replace('_', ' ')}, {noise_of(noisy[0])}"] = [*whole, *noisy]
+        if len(whole) < len(real):
+            found[f"{dataset.replace('_', ' ')}, noise examples removed"] = real
+    return found
+
+
+def noise_share(record: Record, full: int) -> float:
+    """Share of the training set that is noise, or that was left out of it."""
+    removed = 1 - record["data"]["train_n"] / full
+    return round(record["config"]["corruption_fraction"] or removed, 6)
+
+
+def over(records: Iterable[Record], x: Callable[[Record], float], y: Measure) -> Curve:
+    """Values of y of the seeds at each x."""
+    curve: dict[float, list[float | None]] = {}
+    for record in records:
+        curve.setdefault(x(record), []).append(y(record))
+    return curve
+
+
+def width(record: Record) -> float:
+    return float(record["config"]["width"])
+
+
+def examples(record: Record) -> float:
+    return float(record["data"]["train_n"])
+
+
+def by_share(records: Sequence[Record]) -> dict[float, list[Record]]:
+    """Runs by the share of noise."""
+    full = max(record["data"]["train_n"] for record in records)
+    groups: dict[float, list[Record]] = {}
+    for record in records:
+        groups.setdefault(noise_share(record, full), []).append(record)
+    return dict(sorted(groups.items()))
+
+
+def figure(
+    groups: Mapping[str, Mapping[float, Sequence[Record]]],
+    axes_of: Mapping[str, tuple[str, Callable[[Record], float]]],
+    y: Measure,
+    labels: tuple[str, float],
+    title: str,
+) -> Figure:
+    """A panel for each group, its x axis by `axes_of` (label, value); a line for each share of noise, over seeds.
+
+    `labels` are those of the y axis and what y is multiplied by.
+    """
+    columns = min(2, len(groups))
+    rows = math.ceil(len(groups) / columns)
+    whole, shown = new_figure(title, (1 + 3.9 * columns, 1.3 + 3.1 * rows), (rows, columns))
+    shares = sorted({share for group in groups.values() for share in group})
+    colours = {share: colormaps["viridis"](0.9 * place / max(1, len(shares) - 1)) for place, share in enumerate(shares)}
+    for axes, (name, group) in zip(shown, groups.items(), strict=False):
+        label, x = axes_of[name]
+        for share, runs in group.items():
+            draw(axes, over(runs, x, y), labels[1], color=colours[share], marker="o")
+        axes.set(xlabel=label, ylabel=labels[0])
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.set_title(name, fontsize=10)
+    for axes in shown[len(groups) :]:
+        axes.set_visible(False)
+    add_legend(whole, [Line2D([], [], color=colour, marker="o", label=f"{100 * share:g} % noise")
+                       for share, colour in colours.items()])  # fmt: skip
+    return whole
+
+
+def capacity_figure(records: Sequence[Record], title: str) -> Figure:
+    """Figure 5: validation accuracy (%) at the end over units of a hidden layer."""
+    groups = {name: by_share(runs) for name, runs in panels(records).items()}
+    return figure(groups, dict.fromkeys(groups, ("units of a hidden layer", width)), validation_accuracy,
+                  ("validation accuracy (%)", 100), title)  # fmt: skip
+
+
+def capacity_table(records: Sequence[Record], histories: Histories, title: str) -> Table:
+    """A row for each width, share and kind of noise, over seeds."""
+    rows: list[Sequence[object]] = []
+    for name, runs in panels(records).items():
+        for share, group in by_share(runs).items():
+            for (units,), seeds in grouped(group, "width").items():
+                best = best_validation_accuracy(histories)
+                measures: Sequence[Measure] = (validation_accuracy, best, lambda r: r["outcome"]["train_accuracy"])
+                cells = [_mean(map(measure, seeds), "fraction") for measure in measures]
+                rows.append([name, f"{100 * share:g} %", units, seeds[0]["data"]["train_n"], len(seeds), *cells])
+    columns = ["data and noise", "noise", "width", "train_n", "seeds", "validation accuracy at the end, %"]
+    return Table(title, [*columns, "best over epochs, %", "training accuracy, %"], rows, "Means, 95 % t intervals.")
+
+
+def _mean(values: Iterable[float | None], unit: str) -> Number:
+    found = estimate(list(values))
+    return Number(found.mean, unit, found.low, found.high)
+
+
+def best_width(runs: Iterable[Record]) -> float | None:
+    """The width with the best validation accuracy at the end; the smaller one of equals."""
+    measured = [(validation_accuracy(run), -width(run)) for run in runs if validation_accuracy(run) is not None]
+    return -max(measured)[1] if measured else None
+
+
+def capacity_findings(records: Sequence[Record]) -> list[Finding]:
+    """C5: the best width for each share of noise, seed by seed; and without the noise examples."""
+    found, groups = [], panels(records)
+    for name, runs in groups.items():
+        if "random inputs" not in name:  # of random labels the paper claims nothing
+            continue
+        holds, texts = [], []
+        for seed in grouped(runs, "seed").values():
+            best = {share: best_width(group) for share, group in by_share(seed).items()}
+            values = list(best.values())
+            rising = [ordered([[low], [high]]) or low == high for low, high in zip(values, values[1:], strict=False)]
+            holds.append(None if None in values or len(values) < 2 else all(rising))
+            texts.append(", ".join(f"{value:g}" for value in values if value))
+        shares = ", ".join(f"{100 * share:g}" for share in by_share(runs))
+        found.append(judged("arpit-capacity", name, runs, f"best width at {shares} % noise: {'; '.join(texts)}", holds))
+    return [*found, *_removed(groups)]
+
+
+def _removed(groups: Mapping[str, Sequence[Record]]) -> list[Finding]:
+    found = []
+    for name, removed in groups.items():
+        noisy = groups.get(name.replace("noise examples removed", "random inputs"), [])
+        if "removed" not in name or not noisy:
+            continue
+        share = max(set(by_share(removed)) & set(by_share(noisy)))
+        runs, holds, texts = [*by_share(removed)[share], *by_share(noisy)[share]], [], []
+        for seed in grouped(runs, "seed").values():
+            noisy_ones = [run for run in seed if run["config"]["corruption_fraction"]]
+            without, beside = best_width(run for run in seed if run not in noisy_ones), best_width(noisy_ones)
+            holds.append(None if without is None or beside is None else without <= beside)
+            texts.append(f"{without or math.nan:g} without, {beside or math.nan:g} with")
+        found.append(judged("arpit-removed", name, runs, f"best width at {100 * share:g} %: {'; '.join(texts)}", holds))
+    return found
+
+
+def by_fraction(records: Iterable[Record]) -> dict[float, list[Record]]:
+    """Runs by the corrupted fraction of what they were trained on."""
+    return {fraction: runs for (fraction,), runs in grouped(records, "corruption_fraction").items()}
+
+
+def over_capacity(records: Sequence[Record]) -> dict[float, list[Record]]:
+    """Runs on the most examples, by fraction: Figure 6, left."""
+    full = max(map(examples, records))
+    return by_fraction(record for record in records if examples(record) == full)
+
+
+def over_examples(records: Sequence[Record]) -> dict[float, list[Record]]:
+    """Runs of the widest network, by fraction: Figure 6, right."""
+    widest = max(map(width, records))
+    return by_fraction(record for record in records if width(record) == widest)
+
+
+def time_figure(records: Sequence[Record], histories: Histories, title: str) -> Figure:
+    """Figure 6: epochs to 100 % training accuracy over units of a hidden layer, and over training examples."""
+    axes = {"most examples": ("units of a hidden layer", width), "widest network": ("training examples", examples)}
+    groups = dict(zip(axes, (over_capacity(records), over_examples(records)), strict=True))
+    return figure(groups, axes, epochs_to_fit(histories), ("epochs to 100 % training accuracy", 1), title)
+
+
+def time_table(records: Sequence[Record], histories: Histories, title: str) -> Table:
+    """A row for each width, number of examples and fraction, over seeds."""
+    rows: list[Sequence[object]] = []
+    for (units, fraction), group in grouped(records, "width", "corruption_fraction").items():
+        for n in sorted(set(map(examples, group))):
+            seeds = [record for record in group if examples(record) == n]
+            times = [[epochs_to_fit(histories, value)(record) for record in seeds] for value in THRESHOLDS]
+            cells = [_mean(values, "components") if None not in values else None for values in times]
+            rows.append([units, int(n), f"{100 * fraction:g} %", len(seeds), *cells])
+    columns = ["width", "train_n", "noise", "seeds", *(f"epochs to {100 * value:g} %" for value in THRESHOLDS)]
+    return Table(title, columns, rows, "Means, 95 % t intervals; – where a seed does not get there.")
+
+
+def time_findings(records: Sequence[Record], histories: Histories) -> list[Finding]:
+    """C6 at each threshold, for the most noise against real data, seed by seed."""
+    found = []
+    for threshold in THRESHOLDS:
+        time = epochs_to_fit(histories, threshold)
+        for name, groups, x, measure, text in (
+            ("arpit-time-size", over_examples(records), examples, slope, "slope"),
+            ("arpit-time-capacity", over_capacity(records), width, gain, "gain from the largest width"),
+        ):
+            real, noise = groups[min(groups)], groups[max(groups)]
+            values = [
+                [measure({x(r): time(r) for r in runs if r["config"]["seed"] == seed}) for runs in (real, noise)]
+                for (seed,) in grouped(records, "seed")
+            ]
+            holds = [None if a is None or b is None else a < b for a, b in values]
+            texts = "; ".join(f"{_text(a)} on real data, {_text(b)} on noise" for a, b in values)
+            subject = f"{network(noise[0]).split(' of ')[0]}, {100 * max(groups):g} % noise, {100 * threshold:g} %"
+            found.append(judged(name, subject, [*real, *noise], f"{text} {texts}", holds))
+    return found
+
+
+def slope(times: Mapping[float, float | None]) -> float | None:
+    """Of log epochs over log examples, by least squares; null where a time is missing or there is one only."""
+    points = [(math.log(x), math.log(y)) for x, y in times.items() if y]
+    if len(points) < max(2, len(times)):
+        return None
+    x, y = zip(*points, strict=True)
+    return linear_regression(x, y).slope
+
+
+def gain(times: Mapping[float, float | None]) -> float | None:
+    """Log of epochs at the second largest width over those at the largest; null where one is missing."""
+    last = [times[x] for x in sorted(times)[-2:]]
+    return math.log(last[0] / last[1]) if len(last) == 2 and last[0] and last[1] else None
+
+
+def _text(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"

@@ -1,0 +1,161 @@
+"""Arpit et al. (2017), Figures 10 and 11: what regularizers do to learning and what to memorizing."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from matplotlib.figure import Figure
+from scipy import stats
+
+from common.report.arpit import judged, network
+from common.report.claims import Finding, estimate
+from common.report.figures import BLACK, COLOURS, add_legend, new_figure
+from common.report.tables import Line, Number, Record, Table
+
+SINGLE = {
+    "dropout": "dropout",
+    "input_dropout": "input dropout",
+    "input_noise": "input noise",
+    "hidden_noise": "hidden noise",
+    "weight_decay": "weight decay",
+}
+BOTH = "dropout and adversarial training"
+NONE = "none"
+LOST = 0.01  # of validation accuracy, that a regularizer may cost
+Histories = Mapping[str, Sequence[Line]]
+
+
+class Effect(NamedTuple):
+    """A regularizer of one strength and seed: the runs on real data and on random labels, and what they came to.
+
+    `memorized` is the final training accuracy on random labels, `generalized` the best validation accuracy on real
+    data over epochs, as in Figure 10.
+    """
+
+    technique: str
+    strength: str
+    seed: int
+    runs: tuple[Record, Record]
+    memorized: float
+    generalized: float
+
+
+def technique_of(record: Record) -> tuple[str, str]:
+    """Name and strength of a run's regularizer."""
+    config = record["config"]
+    if config["adversarial_weight"]:
+        return BOTH, f"{config['dropout']:g}, weight {config['adversarial_weight']:g}"
+    return next(((text, f"{config[name]:g}") for name, text in SINGLE.items() if config[name]), (NONE, ""))
+
+
+def effects(records: Iterable[Record], histories: Histories) -> list[Effect]:
+    """Of every regularizer, strength and seed that was trained on both real data and random labels."""
+    found: dict[tuple[str, str, int], dict[str, Record]] = {}
+    for record in records:
+        key = (*technique_of(record), record["config"]["seed"])
+        found.setdefault(key, {})[record["config"]["corruption"]] = record
+    return [
+        Effect(
+            *key,
+            (runs["none"], runs["uniform"]),
+            runs["uniform"]["outcome"]["train_accuracy"],
+            max(line["validation_accuracy"] or 0 for line in histories[runs["none"]["run_id"]]),
+        )
+        for key, runs in found.items()
+        if {"none", "uniform"} <= set(runs)
+    ]
+
+
+def by_technique(found: Iterable[Effect]) -> dict[str, list[Effect]]:
+    """Effects of each technique, with that of none first."""
+    groups: dict[str, list[Effect]] = {}
+    for effect in found:
+        groups.setdefault(effect.technique, []).append(effect)
+    return {name: groups[name] for name in (NONE, *SINGLE.values(), BOTH) if name in groups}
+
+
+def hindrance(found: Sequence[Effect], none: Effect) -> tuple[float, Effect]:
+    """Largest fall of training accuracy on random labels at a cost of at most LOST, and whose; none's, 0, without."""
+    allowed = [effect for effect in found if effect.generalized >= none.generalized - LOST]
+    best = min(allowed, key=lambda effect: effect.memorized, default=none)
+    return max(0.0, none.memorized - best.memorized), best
+
+
+def trade_off_figure(found: Sequence[Effect], title: str) -> Figure:
+    """Figure 10: best validation accuracy on real data against final training accuracy on random labels (%)."""
+    figure, (axes,) = new_figure(title, (6.8, 6))
+    handles = []
+    for (name, group), colour in zip(by_technique(found).items(), (BLACK, *COLOURS), strict=False):
+        for seed in sorted({effect.seed for effect in group}):
+            points = sorted((100 * e.memorized, 100 * e.generalized) for e in group if e.seed == seed)
+            lines = axes.plot(*zip(*points, strict=True), color=colour, marker="o", label=name)
+        handles += lines[-1:]
+    axes.set(xlabel="final training accuracy on random labels (%)", ylabel="best validation accuracy on real data (%)")
+    add_legend(figure, handles)
+    return figure
+
+
+def loss_figure(found: Sequence[Effect], histories: Histories, title: str) -> Figure:
+    """Figure 11: training loss over epochs, on random labels and on real data, of each technique's best strength."""
+    figure, panels = new_figure(title, (9.4, 5.2), (1, 2))
+    handles = []
+    for (name, effect), colour in zip(selected(found).items(), (BLACK, *COLOURS), strict=False):
+        for axes, run, data in zip(panels, reversed(effect.runs), ("random labels", "real data"), strict=True):
+            history = histories[run["run_id"]][1:]
+            lines = axes.plot([line["epoch"] for line in history], [line["train_loss"] for line in history],
+                              color=colour, label=f"{name} {effect.strength}".strip())  # fmt: skip
+            axes.set(xlabel="epoch", ylabel="training loss (nats)", title=data)
+            axes.set_yscale("log")
+        handles += lines
+    add_legend(figure, handles)
+    return figure
+
+
+def selected(found: Iterable[Effect]) -> dict[str, Effect]:
+    """Of the first seed, for each technique the strength that `hindrance` names, else the one that costs least."""
+    first = min((effect.seed for effect in found), default=0)
+    groups = by_technique(effect for effect in found if effect.seed == first)
+    none = groups[NONE][0]
+    best = {name: hindrance(group, none)[1] for name, group in groups.items()}
+    return {name: max(groups[name], key=lambda e: e.generalized) if effect is none else effect
+            for name, effect in best.items()}  # fmt: skip
+
+
+def effect_table(found: Sequence[Effect], title: str) -> Table:
+    """A row for each technique and strength, over seeds."""
+    rows: list[Sequence[object]] = []
+    for name, group in by_technique(found).items():
+        for strength in dict.fromkeys(effect.strength for effect in group):
+            seeds = [effect for effect in group if effect.strength == strength]
+            cells = [estimate([getattr(effect, key) for effect in seeds]) for key in ("memorized", "generalized")]
+            numbers = [Number(cell.mean, "fraction", cell.low, cell.high) for cell in cells]
+            rows.append([name, strength or None, len(seeds), *numbers])
+    columns = ["regularizer", "strength", "seeds", "final training accuracy on random labels, %"]
+    return Table(title, [*columns, "best validation accuracy on real data, %"], rows, "Means, 95 % t intervals.")
+
+
+def regularizer_findings(found: Sequence[Effect]) -> list[Finding]:
+    """C11 and C12, seed by seed."""
+    dropout, adversarial, order, texts, taus = [], [], [], [], []
+    for seed in sorted({effect.seed for effect in found}):
+        here = [effect for effect in found if effect.seed == seed]
+        groups = by_technique(here)
+        if NONE not in groups:
+            continue
+        fall = {name: hindrance(group, groups[NONE][0])[0] for name, group in groups.items() if name != NONE}
+        single = [value for name, value in fall.items() if name != BOTH]
+        dropout.append(fall["dropout"] >= max(single) if "dropout" in fall and len(single) > 1 else None)
+        adversarial.append(fall[BOTH] > fall["dropout"] if {BOTH, "dropout"} <= set(fall) else None)
+        texts.append(", ".join(f"{name} {100 * value:.1f}" for name, value in fall.items()))
+        losses = [[run["outcome"]["train_loss"] for run in effect.runs] for effect in selected(here).values()]
+        measured = all(value is not None for pair in losses for value in pair) and len(losses) > 2
+        tau = float(stats.kendalltau(*zip(*losses, strict=True)).statistic) if measured else None
+        order.append(None if tau is None else tau < 1)
+        taus.append("–" if tau is None else f"{tau:.2f}")
+    runs = [run for effect in found for run in effect.runs]
+    subject = network(runs[0]) if runs else "cnn2"
+    falls = f"training accuracy on random labels falls by (points): {'; '.join(texts)}"
+    return [
+        judged("arpit-dropout", subject, runs, falls, dropout),
+        judged("arpit-adversarial", subject, runs, falls, adversarial),
+        judged("arpit-loss-order", subject, runs, f"Kendall's tau {', '.join(taus)}", order),
+    ]

@@ -1,0 +1,68 @@
+"""Does noise call for capacity? Validation accuracy of MLPs over their width, with more and more noise examples.
+
+Claim:     Arpit et al. (2017), Figure 5 and section 3.3.1: on real data a network is about as good at 4,096 units as it
+           gets; the more examples are random inputs, the more units the best one has; with those examples removed fewer
+           suffice. For random labels on CIFAR-10 the paper sees no relation
+Run:       python experiments/capacity_and_noise.py [--preset small] [--widths 64 256] [--seeds 0 1 2]
+Expected:  the best width does not fall as noise grows; no numbers are published
+Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
+Result:    figure, table and verdicts under results/capacity_and_noise/; time_to_convergence.py shares runs with it
+Time:      made for a GPU; --preset small takes half an hour a seed on two cores
+Deviations: the paper's widths and noise levels are unknown; runs end at 100 % training accuracy
+"""
+
+from dataclasses import dataclass
+
+from closer_look_configs import BASE, MODELS, SMALL, fields
+from common.cli import Study
+from common.report.capacity import capacity_figure, capacity_findings, capacity_table
+from common.report.tables import claims_table
+from configs import Seeds
+
+TITLE = "Capacity and noise"
+WIDTHS = {"paper": (256, 512, 1024, 2048, 4096, 8192), "small": (16, 64, 256, 1024)}
+FRACTIONS = {"paper": (0.0, 0.2, 0.4, 0.6, 0.8), "small": (0.0, 0.4, 0.8)}
+TRAIN_SIZE = {"paper": {"mnist": 60_000, "cifar10": 50_000}, "small": dict.fromkeys(("mnist", "cifar10"), 6000)}
+
+
+def run_fields(dataset, preset, width, noise="none", fraction=0.0, share=1.0):
+    """Fields of a run that ends when it has fitted; `share` of the examples that are not held out are kept."""
+    held_out = (SMALL if preset == "small" else MODELS)["mlp2"]["validation_size"]
+    size = held_out + round(share * (TRAIN_SIZE[preset][dataset] - held_out))
+    changes = {"width": width, "train_size": size, "stop_accuracy": 1.0}
+    return fields("mlp2", dataset, preset, noise if fraction else "none", fraction, **changes)
+
+
+@dataclass(frozen=True)
+class Capacities(Seeds):
+    """A run for each combination of these values, and on MNIST one for each without its noise examples."""
+
+    widths: tuple[int, ...] = ()
+    """Units of each hidden layer; none means a list of the preset."""
+    fractions: tuple[float, ...] = ()
+    """Shares of noise; none means a list of the preset."""
+    noises: tuple[str, ...] = ("mnist:gaussian", "cifar10:gaussian", "cifar10:uniform")
+    """Data set and kind of noise."""
+
+    def rows(self, preset):
+        fractions = self.fractions or FRACTIONS[preset]
+        for width in self.widths or WIDTHS[preset]:
+            for dataset, noise in (pair.split(":") for pair in self.noises):
+                yield from (run_fields(dataset, preset, width, noise, fraction) for fraction in fractions)
+            yield from (run_fields("mnist", preset, width, share=1 - fraction) for fraction in fractions if fraction)
+
+
+def report(records, store):
+    """Figure 5, its numbers and the verdicts."""
+    histories = store.histories(records)
+    return {
+        "capacity": capacity_figure(records, TITLE),
+        "validation_accuracy": capacity_table(records, histories, TITLE),
+        "claims": claims_table(capacity_findings(records), TITLE),
+    }
+
+
+STUDY = Study("capacity_and_noise", Capacities(), BASE, report)
+
+if __name__ == "__main__":
+    STUDY.main(__doc__)

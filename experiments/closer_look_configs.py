@@ -1,0 +1,47 @@
+"""The experiments of Arpit et al. (2017) as Config fields: networks, noise, sizes.
+
+The paper leaves open: batch size (128 here), initial weights (Glorot uniform), input scale ([0, 1] for MLPs, each
+channel standardized for the CNN, which noise of standard deviation up to 5 calls for), the CNN's epochs (100) and
+padding (none), momentum of the MLP's SGD (none), whether a random label may be the true one (it may), and the split:
+10,000 training examples are held out and stay clean.
+"""
+
+from common.runs.config import Config
+
+BASE = Config(framework="torch")
+HELD_OUT = {"validation_size": 10_000, "clean_validation": True}
+MODELS = {
+    "mlp2": {
+        "model": "mlp2",
+        "preprocessing": "zero_one",
+        "crop": None,
+        "momentum": 0.0,
+        "schedule": "constant",
+        "epochs": 1000,
+        **HELD_OUT,
+    },
+    "cnn2": {
+        "model": "cnn2",
+        "preprocessing": "per_channel",
+        "schedule": "steps",
+        "decay": 0.5,
+        "decay_epochs": tuple(range(15, 100, 15)),
+        "epochs": 100,
+        **HELD_OUT,
+    },
+}
+SIZES = {"train_size": 6000, "validation_size": 1000, "test_size": 1000}
+SMALL = {
+    "mlp2": {**SIZES, "width": 512, "batch_size": 32, "learning_rate": 0.1, "epochs": 100},
+    "cnn2": {**SIZES, "width": 32, "batch_size": 64, "epochs": 60, "decay_epochs": (15, 30, 45)},
+}
+"""5,000 examples to train on, narrower networks, and for the MLP ten times the rate, so that it fits random labels in
+some 70 epochs and not in many hundreds."""
+DATASETS = {"mlp2": "mnist", "cnn2": "cifar10"}
+
+
+def fields(model, dataset, preset, noise="none", fraction=1.0, **changes):
+    """Fields of a run; `noise` is a corruption rule, which random inputs and labels share."""
+    corruption = {"corruption": noise, "corruption_fraction": fraction if noise != "none" else 0.0}
+    sizes = SMALL[model] if preset == "small" else {}
+    return {**MODELS[model], "dataset": dataset, **sizes, **corruption, **changes}
