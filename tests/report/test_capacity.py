@@ -1,0 +1,160 @@
+"""Figures 5 and 6 of Arpit et al. on curves written out by hand: what is counted, compared and judged."""
+
+import math
+
+import pytest
+from conftest import a_run, collected
+
+from common.report.capacity import (
+    best_width,
+    by_share,
+    capacity_figure,
+    capacity_findings,
+    capacity_table,
+    gain,
+    over_capacity,
+    over_examples,
+    panels,
+    slope,
+    time_figure,
+    time_findings,
+    time_table,
+)
+
+WIDTHS = (16, 64, 256)
+
+
+def run(width, fraction, validation, epochs=10, rule="gaussian", seed=0, train_n=5000, dataset="mnist", final=None):
+    """A network that is at 99 % one epoch before it is at 100 %, and best at the second epoch."""
+    lines = [{"epoch": 0, "train_accuracy": 0.1, "validation_accuracy": 0.1}]
+    for epoch in range(1, epochs + 1):
+        train = 1.0 if epoch == epochs else 0.99 if epoch == epochs - 1 else 0.9
+        lines.append({"epoch": epoch, "train_accuracy": train, "validation_accuracy": validation - 0.01})
+    lines[2]["validation_accuracy"] = validation + 0.02
+    outcome = {"validation_accuracy": validation if final is None else final, "train_accuracy": 1.0}
+    corruption = {"corruption": rule if fraction else "none", "corruption_fraction": fraction}
+    return a_run(lines, outcome, train_n, model="mlp2", width=width, seed=seed, dataset=dataset, **corruption)
+
+
+def grid(best={0.0: 16, 0.8: 256}, seeds=1, **changes):  # noqa: B006
+    """Validation accuracies whose best width is given for each share."""
+    return collected(
+        run(width, fraction, 0.9 - 0.001 * abs(math.log2(width / top)), seed=seed, **changes)
+        for fraction, top in best.items() for width in WIDTHS for seed in range(seeds)
+    )  # fmt: skip
+
+
+def verdicts(findings, name):
+    return [(finding.subject, finding.verdict, finding.n) for finding in findings if name in finding.statement]
+
+
+def test_noise_shares_a_panel_with_real_data_and_removed_noise_has_its_own():
+    records, _ = grid()
+    labels, _ = grid({0.8: 16}, rule="uniform")
+    fewer, _ = grid({0.0: 16}, train_n=1000)
+    found = panels([*records, *labels, *fewer])
+    assert {name: len(runs) for name, runs in found.items()} == {
+        "mnist, random inputs": 6, "mnist, random labels": 6, "mnist, noise examples removed": 6,
+    }  # fmt: skip
+    assert {share: len(runs) for share, runs in by_share(found["mnist, noise examples removed"]).items()} == {
+        0: 3,
+        0.8: 3,
+    }
+
+
+def test_the_best_width_is_that_of_the_best_accuracy_at_the_end_and_the_smaller_of_equals():
+    records, _ = collected([run(16, 0, 0.9), run(64, 0, 0.9), run(256, 0, 0.95, final=0.8)])
+    assert best_width(records) == 16
+    assert best_width([]) is None
+
+
+@pytest.mark.parametrize("best, verdict", [
+    ({0.0: 16, 0.4: 64, 0.8: 256}, "confirmed"),
+    ({0.0: 64, 0.8: 64}, "confirmed"),
+    ({0.0: 64, 0.8: 16}, "not confirmed"),
+])  # fmt: skip
+def test_capacity_is_confirmed_where_the_best_width_does_not_fall_in_any_seed(best, verdict):
+    records, _ = grid(best, seeds=2)
+    ((subject, found, n),) = verdicts(capacity_findings(records), "more noise")
+    assert (subject, found) == ("mnist, random inputs", verdict)
+    assert n == ("2 of 2 seeds" if verdict == "confirmed" else "0 of 2 seeds")
+
+
+def test_of_random_labels_nothing_is_claimed():
+    records, _ = grid(rule="uniform")
+    assert capacity_findings(records) == []
+
+
+@pytest.mark.parametrize("without", [16, 64, 256])
+def test_without_its_noise_examples_a_network_of_at_most_the_same_width_is_best(without):
+    records, _ = grid({0.0: 16, 0.8: 256})
+    fewer, _ = grid({0.0: without}, train_n=1000)
+    ((_, found, _),) = verdicts(capacity_findings([*records, *fewer]), "removed")
+    assert found == "confirmed"
+
+
+def test_without_its_noise_examples_a_wider_one_speaks_against_the_paper():
+    records, _ = grid({0.0: 16, 0.8: 16})
+    fewer, _ = grid({0.0: 64}, train_n=1000)
+    ((_, found, n),) = verdicts(capacity_findings([*records, *fewer]), "removed")
+    assert (found, n) == ("not confirmed", "0 of 1 seeds")
+
+
+def test_the_table_holds_the_end_and_the_best_over_epochs():
+    records, histories = collected([run(64, 0.8, 0.7), run(64, 0.8, 0.72, seed=1)])
+    (row,) = capacity_table(records, histories, "title").rows
+    assert row[:5] == ["mnist, random inputs", "80 %", 64, 5000, 2]
+    assert [cell.value for cell in row[5:]] == pytest.approx([0.71, 0.73, 1.0])
+    axes = capacity_figure(records, "title").axes
+    assert axes[0].get_title() == "mnist, random inputs" and axes[0].lines[0].get_ydata() == pytest.approx([71])
+
+
+TIMES = {(16, 0.0): 10, (64, 0.0): 8, (256, 0.0): 8, (16, 0.8): 80, (64, 0.8): 40, (256, 0.8): 20}
+
+
+def timed(small=(2, 4), seeds=1):
+    """Epochs by width and noise on 5,000 examples, and of the widest network on 1,000, real and noise."""
+    runs = [run(width, f, 0.9, epochs, seed=s) for (width, f), epochs in TIMES.items() for s in range(seeds)]
+    runs += [run(256, f, 0.9, epochs, train_n=1000, seed=s)
+             for f, epochs in zip((0.0, 0.8), small, strict=True) for s in range(seeds)]  # fmt: skip
+    return collected(runs)
+
+
+def test_time_to_fit_is_compared_by_its_growth_with_examples_and_its_gain_from_width():
+    records, histories = timed()
+    found = time_findings(records, histories)
+    assert len(found) == 6 and {finding.verdict for finding in found[4:]} == {"confirmed"}
+    size, capacity = found[4:]
+    real, noise = math.log(8 / 2) / math.log(5), math.log(20 / 4) / math.log(5)
+    assert size.numbers == f"slope {real:.2f} on real data, {noise:.2f} on noise"
+    assert capacity.numbers == f"gain from the largest width 0.00 on real data, {math.log(2):.2f} on noise"
+    assert size.subject == "mlp2, 80 % noise, 100 %" and size.n == "1 of 1 seeds"
+    records, histories = timed(small=(2, 10), seeds=2)
+    assert time_findings(records, histories)[4].n == "0 of 2 seeds"
+
+
+def test_a_time_that_is_not_reached_is_not_measured():
+    records, histories = timed()
+    name = next(r["run_id"] for r in records if r["config"]["corruption_fraction"] and r["config"]["width"] == 256)
+    histories[name] = histories[name][:-1]
+    found = time_findings(records, histories)
+    assert [finding.verdict for finding in found[4:]] == ["not measured"] * 2
+    assert "not measured" not in {finding.verdict for finding in found[:2]}  # 99 % it has reached
+    row = next(row for row in time_table(records, histories, "title").rows if row[:3] == [256, 5000, "80 %"])
+    assert row[4].value == 19 and row[5:] == [None, None]
+
+
+def test_curves_are_over_width_at_the_most_examples_and_over_examples_at_the_largest_width():
+    records, histories = timed()
+    assert {fraction: len(runs) for fraction, runs in over_capacity(records).items()} == {0: 3, 0.8: 3}
+    assert {fraction: len(runs) for fraction, runs in over_examples(records).items()} == {0: 2, 0.8: 2}
+    left, right = time_figure(records, histories, "title").axes[:2]
+    assert [list(line.get_ydata()) for line in left.lines] == [[10, 8, 8], [80, 40, 20]]
+    assert [list(line.get_xdata()) for line in right.lines] == [[1000, 5000]] * 2
+
+
+def test_slope_and_gain_against_closed_forms():
+    assert slope({1000: 3, 2000: 6, 4000: 12}) == pytest.approx(1)
+    assert slope({1000: 3, 2000: None}) is None and slope({1000: 3}) is None
+    assert gain({16: 9, 64: 6, 256: 2}) == pytest.approx(math.log(3))
+    assert gain({16: 9}) is None and gain({16: None, 64: 3}) is None

@@ -1,0 +1,123 @@
+"""Figures 7 to 9 of Arpit et al. on curves written out by hand."""
+
+import pytest
+from conftest import a_run, collected
+
+from common.report.critical import (
+    critical_findings,
+    critical_table,
+    extremes_of,
+    families,
+    noise_figure,
+    ratios,
+    splits_figure,
+)
+
+EPOCHS = (0, 1, 4, 10)
+
+
+def run(rule="none", share=0.0, curve=(0, 50, 80, 90), train=(0, 60, 90, 40), accuracies=(0.9, 0.95, 0.8), seed=0):
+    """A network with counts of critical examples of 100 at EPOCHS; validation accuracies at epochs 1, 2 and 3."""
+    noise = (0.1, 0.3, 1.0)
+    lines = [{"epoch": 0, "train_accuracy": 0.1, "validation_accuracy": 0.1, "train_accuracy_corrupted": 0.1}]
+    lines += [{"epoch": e, "train_accuracy": 0.3 * e, "validation_accuracy": v, "train_accuracy_corrupted": c}
+              for e, (v, c) in enumerate(zip(accuracies, noise, strict=True), 1)]  # fmt: skip
+    record, history = a_run(lines, {"validation_accuracy": accuracies[-1]}, 5000, model="cnn2", width=32, seed=seed,
+                            corruption=rule, corruption_fraction=share)  # fmt: skip
+    critical = [{"split": split, "epoch": epoch, "n": 100, "critical": count}
+                for split, counts in (("validation", curve), ("train", train))
+                for epoch, count in zip(EPOCHS, counts, strict=True)]  # fmt: skip
+    return record, history, critical
+
+
+def study(rule="uniform", seeds=1, **noisy):
+    """Real data and shares of noise, with more critical examples and less accuracy as they grow."""
+    made = [run(curve=(0, 2, 4, 5), accuracies=(0.96, 0.98, 0.97), seed=seed) for seed in range(seeds)]
+    for share in (0.2, 0.4, 1.0):
+        curve, accuracies = (0, 40 * share, 70 * share, 80 * share), (0.9, 0.95 - 0.1 * share, 0.9 - 0.5 * share)
+        made += [run(rule, share, **({"curve": curve, "accuracies": accuracies} | noisy), seed=s) for s in range(seeds)]
+    records, histories = collected([pair[:2] for pair in made])
+    return records, {record["run_id"]: lines for record, _, lines in made}, histories
+
+
+def verdicts(records, lines, histories):
+    """Verdicts by statement, in a few of its words."""
+    words = {
+        "is higher for networks": "noise", "grows with the share": "grows", "stabilizes": "plateau",
+        "training examples rises": "training", "before the noise is fitted": "first", "after the peak": "transition",
+        "best and final": "falls",
+    }  # fmt: skip
+    found = {}
+    for finding in critical_findings(records, lines, histories):
+        name = next(name for text, name in words.items() if text in finding.statement)
+        found.setdefault(name, []).append(finding.verdict)
+    return found
+
+
+def test_every_statement_is_confirmed_on_what_it_describes():
+    found = verdicts(*study(seeds=2))
+    assert {name: set(each) for name, each in found.items()} == dict.fromkeys(found, {"confirmed"})
+    assert {name: len(each) for name, each in found.items()} == {
+        "noise": 1, "plateau": 2, "training": 2, "grows": 1, "falls": 1, "first": 2, "transition": 2,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("noisy, name", [
+    ({"curve": (0, 2, 3, 4)}, "noise"),
+    ({"curve": (0, 2, 3, 4)}, "grows"),
+    ({"curve": (0, 2, 3, 40)}, "plateau"),
+    ({"train": (0, 30, 60, 90)}, "training"),
+    ({"accuracies": (0.5, 0.6, 0.9)}, "first"),
+    ({"curve": (0, 50, 80, 20)}, "transition"),
+    ({"accuracies": (0.9, 0.99, 0.98)}, "falls"),
+])  # fmt: skip
+def test_each_statement_is_refused_on_what_speaks_against_it(noisy, name):
+    assert "not confirmed" in verdicts(*study(**noisy))[name]
+
+
+def test_of_random_inputs_no_transition_is_claimed():
+    assert {"first", "transition"}.isdisjoint(verdicts(*study("gaussian")))
+
+
+def test_a_run_without_lines_is_not_measured():
+    records, lines, histories = study()
+    found = verdicts(records, dict.fromkeys(lines, []), histories)
+    assert {verdict for name in ("noise", "grows", "plateau", "training", "transition") for verdict in found[name]} == {
+        "not measured"
+    }
+
+
+def test_runs_are_put_together_by_network_and_noise_and_real_data_is_in_each():
+    records = study()[0] + study("gaussian")[0]
+    found = families(records)
+    assert {name: list(shares) for name, shares in found.items()} == {
+        "cnn2 of width 32, cifar10, random inputs": [0, 0.2, 0.4, 1],
+        "cnn2 of width 32, cifar10, random labels": [0, 0.2, 0.4, 1],
+    }
+    assert {name: len(runs) for name, runs in extremes_of(study()[0]).items()} == {"real data": 1, "random labels": 1}
+
+
+def test_ratios_are_of_one_split_and_in_the_order_of_epochs():
+    lines = run(curve=(1, 2, 3, 4))[2]
+    assert ratios(reversed(lines)) == {0: 0.01, 1: 0.02, 4: 0.03, 10: 0.04}
+    assert list(ratios(lines, "train").values()) == [0, 0.6, 0.9, 0.4]
+
+
+def test_figures_draw_means_over_seeds_and_the_table_the_end():
+    records, lines, histories = study(seeds=2)
+    ((name, shares),) = families(records).items()
+    left, right = noise_figure(name, shares, lines, histories).axes
+    assert len(left.lines) == 8 and left.lines[1].get_ydata() == pytest.approx([10, 96, 98, 97])
+    assert right.lines[3].get_ydata() == pytest.approx([0, 40, 70, 80])
+    held_out, training = splits_figure(extremes_of(records), lines, "title").axes
+    assert held_out.lines[1].get_ydata() == pytest.approx([0, 40, 70, 80])
+    assert training.lines[0].get_ydata() == pytest.approx([0, 60, 90, 40])
+    rows = critical_table(records, lines, histories, "title").rows
+    assert [row[1:3] for row in rows] == [["0 %", 2], ["20 %", 2], ["40 %", 2], ["100 %", 2]]
+    assert [cell.value for cell in rows[3][3:]] == pytest.approx([0.8, 0.4, 0.4, 0.9])
+
+
+def test_a_ratio_of_one_seed_has_wilsons_interval():
+    records, lines, histories = study()
+    cell = critical_table(records, lines, histories, "title").rows[3][3]
+    assert (cell.value, cell.low, cell.high) == pytest.approx((0.8, 0.711, 0.867), abs=0.001)

@@ -1,0 +1,101 @@
+"""Figure 1 of Arpit et al. on correctness drawn from known distributions."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from conftest import a_run, corruption_of
+
+from common.report.arpit import grouped, judged, network, noise_of, target
+from common.report.difficulty import (
+    by_setting,
+    difficulty,
+    difficulty_figure,
+    difficulty_findings,
+    difficulty_table,
+    image_grid,
+)
+
+EQUAL, SPREAD = np.full(2000, 0.3), np.random.default_rng(0).beta(0.5, 0.5, 2000)
+
+
+def networks(setting, probabilities, count=100):
+    """Records and arrays of networks whose predictions are right with given probabilities."""
+    generator, labels = np.random.default_rng(1), np.arange(2000) % 10
+    fields = {"model": "mlp2", "dataset": "mnist", "width": 256, **corruption_of(setting)}
+    runs = [a_run(seed=seed, **fields)[0] for seed in range(count)]
+    wrong = [generator.random(2000) > probabilities for _ in runs]
+    return runs, [{"train_labels": labels.astype(np.int16), "train_predictions": (labels + w) % 10} for w in wrong]
+
+
+@pytest.fixture(scope="module")
+def found():
+    of = {"true_labels": SPREAD, "gaussian": EQUAL, "random_labels": 0.2 + 0.2 * SPREAD}
+    return {setting: difficulty(*networks(setting, probabilities)) for setting, probabilities in of.items()}
+
+
+def test_a_thousand_examples_as_many_of_each_class_are_followed(found):
+    assert {len(each.wrong) for each in found.values()} == {1000}
+    assert all(len(each.runs) == 100 for each in found.values())
+    assert found["gaussian"].wrong.mean() == pytest.approx(0.7, abs=0.01)
+    assert found["gaussian"].dispersion.mean == pytest.approx(1 - found["gaussian"].wrong.mean())
+
+
+def test_the_three_statements_are_confirmed_on_what_they_describe(found):
+    findings = difficulty_findings(found)
+    assert [finding.verdict for finding in findings] == ["confirmed"] * 3
+    assert {finding.n for finding in findings} == {"100 networks, 1000 examples"}
+    assert {finding.subject for finding in findings} == {"mlp2 of width 256, mnist"}
+    low, high = found["gaussian"].dispersion.band
+    assert f"band of 1: [{low:.2f}, {high:.2f}]" in findings[0].numbers
+
+
+def test_the_three_statements_are_refused_on_what_speaks_against_them(found):
+    crossed = dict(zip(("gaussian", "random_labels", "true_labels"), found.values(), strict=True))
+    crossed["random_labels"], crossed["true_labels"] = found["gaussian"], found["random_labels"]
+    assert [finding.verdict for finding in difficulty_findings(crossed)] == ["not confirmed"] * 3
+    below = dataclasses.replace(found["true_labels"].dispersion, index=9.9)
+    weak = found | {"true_labels": found["true_labels"]._replace(dispersion=below)}
+    assert difficulty_findings(weak)[2].verdict == "not confirmed"
+    assert [finding.verdict for finding in difficulty_findings({})] == ["not measured"] * 3
+
+
+def test_the_figure_draws_the_sorted_shares_beside_the_binomial(found):
+    (axes,) = difficulty_figure(found, "title").axes
+    measured, binomial = axes.lines[:2]
+    np.testing.assert_allclose(measured.get_ydata(), 100 * np.sort(found["true_labels"].wrong))
+    assert np.std(binomial.get_ydata()) < 0.2 * np.std(measured.get_ydata())
+
+
+def test_the_table_has_a_row_for_each_setting(found):
+    rows = difficulty_table(found, "title").rows
+    names = ("true labels", "Gaussian inputs", "random labels")
+    assert [row[:3] for row in rows] == [[name, 100, 1000] for name in names]
+    assert rows[1][4].value == pytest.approx(1, abs=0.1) and rows[1][6].value == pytest.approx(1, abs=0.1)
+    assert rows[0][7].value > 0.3 > rows[1][7].value
+
+
+def test_runs_are_grouped_by_what_they_were_trained_on():
+    runs = [networks(setting, EQUAL, 1)[0][0] for setting in ("gaussian", "true_labels")]
+    assert {name: len(group) for name, group in by_setting(runs).items()} == {"gaussian": 1, "true_labels": 1}
+
+
+def test_images_lie_in_a_grid_in_their_order():
+    images = np.zeros((2, 4, 3, 3, 1), np.uint8)
+    images[1, 2] = 200
+    axes = image_grid(images, "title").axes[0]
+    shown = axes.images[0].get_array()
+    assert shown.shape == (10, 20) and (shown[5:8, 10:13] == 200).all() and (shown[:3, :3] == 0).all()
+    assert (shown == 200).sum() == 9 and [text.get_text() for text in axes.get_xticklabels()] == ["easiest", "hardest"]
+
+
+def test_what_the_reports_share():
+    record = a_run(model="mlp2", dataset="fashion_mnist", width=None)[0]
+    assert network(record) == "mlp2, fashion mnist" and noise_of(record) == "real data"
+    assert noise_of(a_run(corruption="shuffled_pixels")[0]) == "shuffled pixels"
+    one, other = (a_run(seed=seed)[0] for seed in (1, 0))
+    assert grouped([one, other, one], "seed") == {(0,): [other], (1,): [one]}
+    assert judged("arpit-gini", "mlp2").verdict == "not measured"
+    found = judged("arpit-gini", "mlp2", [record], "numbers", [True, False])
+    assert (found.verdict, found.n) == ("not confirmed", "1 of 2 seeds")
+    assert found.statement == target("arpit-gini")["statement"]

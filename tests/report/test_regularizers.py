@@ -1,0 +1,117 @@
+"""Figures 10 and 11 of Arpit et al. on a trade-off written out by hand."""
+
+import pytest
+from conftest import a_run, collected
+
+from common.report.regularizers import (
+    BOTH,
+    by_technique,
+    effect_table,
+    effects,
+    hindrance,
+    loss_figure,
+    regularizer_findings,
+    selected,
+    technique_of,
+    trade_off_figure,
+)
+
+EFFECTS = {  # fields: training accuracy on random labels, validation accuracy on real data, the two training losses
+    (): (1.0, 0.70, 0.01, 0.001),
+    (("dropout", 0.3),): (0.6, 0.71, 1.0, 0.1),
+    (("dropout", 0.9),): (0.1, 0.40, 2.3, 1.5),
+    (("input_dropout", 0.3),): (0.8, 0.70, 0.5, 0.3),
+    (("input_noise", 1.0),): (0.9, 0.69, 0.2, 0.4),
+    (("hidden_noise", 0.1),): (0.95, 0.70, 0.1, 0.02),
+    (("weight_decay", 0.01),): (0.2, 0.50, 2.0, 1.2),
+    (("adversarial_weight", 0.5), ("dropout", 0.3)): (0.4, 0.70, 1.4, 0.2),
+}
+
+
+def runs(changes=None, seeds=1):
+    """Records and histories of those effects, some of them changed."""
+    pairs = []
+    for fields, (memorized, generalized, noise_loss, real_loss) in (EFFECTS | (changes or {})).items():
+        for seed in range(seeds):
+            common = {"model": "cnn2", "seed": seed, **dict(fields)}
+            lines = [{"epoch": e, "train_loss": 2.3 / (e + 1), "validation_accuracy": generalized - 0.1 * (e != 3)}
+                     for e in range(6)]  # fmt: skip
+            noise = {"corruption": "uniform", "corruption_fraction": 1.0}
+            pairs.append(a_run(lines, {"train_accuracy": memorized, "train_loss": noise_loss}, **common, **noise))
+            pairs.append(a_run(lines, {"train_accuracy": 1.0, "train_loss": real_loss}, **common))
+    return collected(pairs)
+
+
+def verdicts(changes=None, seeds=1):
+    return [finding.verdict for finding in regularizer_findings(effects(*runs(changes, seeds)))]
+
+
+def test_an_effect_is_the_end_on_random_labels_and_the_best_epoch_on_real_data():
+    found = effects(*runs())
+    assert len(found) == len(EFFECTS)
+    assert (found[1].memorized, found[1].generalized) == (0.6, 0.71)
+    assert [run["config"]["corruption"] for run in found[1].runs] == ["none", "uniform"]
+
+
+def test_a_regularizer_that_was_trained_on_one_of_the_two_only_has_no_effect():
+    records, histories = runs()
+    assert len(effects(records[1:], histories)) == len(EFFECTS) - 1
+
+
+def test_techniques_go_by_what_the_config_has():
+    assert technique_of(a_run()[0]) == ("none", "")
+    assert technique_of(a_run(weight_decay=0.01)[0]) == ("weight decay", "0.01")
+    assert technique_of(a_run(adversarial_weight=0.5, dropout=0.3)[0]) == (BOTH, "0.3, weight 0.5")
+    assert list(by_technique(effects(*runs()))) == [
+        "none", "dropout", "input dropout", "input noise", "hidden noise", "weight decay", BOTH,
+    ]  # fmt: skip
+
+
+def test_only_strengths_that_cost_at_most_a_point_of_validation_accuracy_count():
+    groups = by_technique(effects(*runs()))
+    none = groups["none"][0]
+    fall = {name: hindrance(group, none) for name, group in groups.items()}
+    assert fall["dropout"][0] == pytest.approx(0.4) and fall["dropout"][1].strength == "0.3"
+    assert fall["weight decay"] == (0.0, none)
+    assert fall["input noise"][0] == pytest.approx(0.1)
+    assert fall[BOTH][0] == pytest.approx(0.6)
+
+
+def test_of_each_technique_the_best_strength_is_shown_or_the_one_that_costs_least():
+    found = selected(effects(*runs(seeds=2)))
+    assert {effect.seed for effect in found.values()} == {0}
+    assert found["dropout"].strength == "0.3" and found["weight decay"].strength == "0.01"
+    assert found["none"].strength == ""
+
+
+def test_the_statements_are_confirmed_where_they_hold_in_every_seed():
+    assert verdicts(seeds=2) == ["confirmed"] * 3
+    better = {(("input_dropout", 0.3),): (0.5, 0.70, 0.5, 0.3)}
+    assert verdicts(better) == ["not confirmed", "confirmed", "confirmed"]
+    worse = {(("adversarial_weight", 0.5), ("dropout", 0.3)): (0.7, 0.70, 1.4, 0.2)}
+    assert verdicts(worse)[1] == "not confirmed"
+    same = {fields: (*values[:2], values[2], values[2]) for fields, values in EFFECTS.items()}
+    assert verdicts(same)[2] == "not confirmed"
+
+
+def test_what_was_not_trained_is_not_measured():
+    records, histories = runs()
+    plain = [record for record in records if not record["config"]["dropout"]]
+    assert [f.verdict for f in regularizer_findings(effects(plain, histories))][:2] == ["not measured"] * 2
+    without = [record for record in records if technique_of(record)[0] != "none"]
+    assert {f.verdict for f in regularizer_findings(effects(without, histories))} == {"not measured"}
+    assert {f.verdict for f in regularizer_findings([])} == {"not measured"}
+
+
+def test_figures_and_table_show_every_technique():
+    records, histories = runs(seeds=2)
+    found = effects(records, histories)
+    (axes,) = trade_off_figure(found, "title").axes
+    assert len(axes.lines) == 2 * 7
+    assert axes.lines[2].get_xdata() == pytest.approx([10, 60]) and axes.lines[2].get_ydata() == pytest.approx([40, 71])
+    panels = loss_figure(found, histories, "title").axes
+    assert [panel.get_title() for panel in panels] == ["random labels", "real data"]
+    assert [len(panel.lines) for panel in panels] == [7, 7] and len(panels[0].lines[0].get_xdata()) == 5
+    rows = effect_table(found, "title").rows
+    assert [row[:3] for row in rows][:2] == [["none", None, 2], ["dropout", "0.3", 2]] and len(rows) == 8
+    assert [cell.value for cell in rows[1][3:]] == pytest.approx([0.6, 0.71])
