@@ -81,8 +81,13 @@ def test_the_benchmark_counts_a_steps_operations(monkeypatch):
     assert floats[4:] == [None, None] and halves[4:] in (["at most 0.3 s", "yes"], ["at most 0.3 s", "no"])
 
 
+ADVERSARIAL = {"adversarial_weight": 0.5, "adversarial_iterations": 2, "preprocessing": "zero_one"}
+
+
 @with_gpu
-@pytest.mark.parametrize("fields", [{}, {"optimizer": "adam"}, {"precision": "bfloat16"}, {"dropout": 0.5}])
+@pytest.mark.parametrize(
+    "fields", [{}, {"optimizer": "adam"}, {"precision": "bfloat16"}, {"dropout": 0.5}, ADVERSARIAL]
+)
 def test_recorded_steps_are_the_steps(fields):
     recorded, stepped = make("cuda", **fields), make("cuda", **fields)
     stepped.set_weights(recorded.get_weights())

@@ -15,17 +15,27 @@ import torch
 
 import torch_models.files
 from common.analysis import evaluator
+from common.analysis.critical_samples import Search, critical_points
 from common.data.epochs import EpochPlan, draw
-from common.data.preprocessing import PREPROCESSING, channel_statistics, crop_and_flip, rotate, standardize
+from common.data.preprocessing import (
+    PREPROCESSING,
+    channel_statistics,
+    crop_and_flip,
+    pixel_scale,
+    rotate,
+    standardize,
+)
 from common.runs import initial_weights, training
 from common.runs.config import Config, as_dict
 from common.runs.task import prepare
+from torch_models.derivatives import Derivatives
 
 both = pytest.mark.parametrize("framework", ["keras", "torch"])
 SUFFIX = {"keras": ".h5", "torch": ".pt"}
 GENERATOR = np.random.default_rng(0)
 IMAGES = GENERATOR.integers(0, 256, (40, 8, 8, 1), np.uint8)
 LABELS = GENERATOR.integers(0, 10, 40)
+SCALE = pixel_scale("per_channel", channel_statistics(IMAGES))
 
 
 def module(framework):
@@ -76,7 +86,8 @@ def test_both_trainers_have_the_same_public_names_and_all_that_the_training_loop
     needed = {name for name in (*vars(training.Trainer), *training.Trainer.__annotations__) if name[0] != "_"}
     assert names[0] > needed > {"train_epoch"}
     assert names[0] < names[1]
-    assert names[1] - names[0] == {"batches", "update", "replay", "record", "unchanged"}  # what Keras does by itself
+    own = {"batches", "update", "in_precision", "replay", "record", "unchanged"}  # what Keras does by itself
+    assert names[1] - names[0] == own
 
 
 @both
@@ -245,6 +256,63 @@ def test_evaluation_is_without_dropout(framework):
             np.testing.assert_array_equal(dropping.features(IMAGES, layer), plain.features(IMAGES, layer))
         dropping.train_epoch(reseeded(shuffled(0), 1), 0.01)
         plain.set_weights(dropping.get_weights())
+
+
+ADVERSARIAL = {"adversarial_weight": 0.4, "adversarial_iterations": 3, "preprocessing": "per_channel", "momentum": 0.0}
+
+
+def adversarial_weights(*seeds, **fields):
+    trainer = untrained("torch", **{**ADVERSARIAL, **fields})
+    for seed in seeds:
+        trainer.train_epoch(reseeded(shuffled(0), seed), 0.01)
+    return trainer.get_weights()
+
+
+def test_adversarial_training_is_the_same_for_the_same_plan_and_other_than_with_another_search_or_weight():
+    first = adversarial_weights(1, 2)
+    assert_same_bits(adversarial_weights(1, 2), first)
+    for seeds, fields in (
+        ((2, 1), {}),
+        ((1, 2), {"adversarial_iterations": 4}),
+        ((1, 2), {"adversarial_weight": 0.5}),
+        ((1, 2), {"adversarial_weight": 0.0}),
+    ):
+        assert not np.array_equal(adversarial_weights(*seeds, **fields)["fc1/kernel"], first["fc1/kernel"])
+
+
+def test_of_no_weight_adversarial_training_is_plain_training_to_the_bit():
+    plain = adversarial_weights(1, 2, adversarial_weight=0.0, adversarial_iterations=10)
+    assert_same_bits(adversarial_weights(2, 1, adversarial_weight=0.0, adversarial_iterations=3), plain)
+
+
+def test_an_adversarial_step_is_of_both_losses_and_moves_statistics_by_the_two_passes_alone():
+    sizes = {"model": "cnn2", "width": 4, "padding": "same_stride_2"}
+    trainer, twin = (untrained("torch", **ADVERSARIAL, **sizes) for _ in range(2))
+    (images, labels), *_ = twin.batches(plan(*range(16)))
+    torch.manual_seed(5)
+    trainer.train_epoch(EpochPlan(np.arange(16), dropout_seed=5), 0.01)
+    twin.model.eval()
+    torch.manual_seed(5)
+    points = critical_points(Derivatives(twin.model), images, Search(iterations=3), torch.from_numpy(SCALE))
+    assert 0 < float((points - images).abs().max()) <= 0.3 * SCALE * 1.01
+    twin.model.train()
+    losses = [torch.nn.functional.cross_entropy(twin.model(x), labels) for x in (images, points)]
+    parameters = list(twin.model.parameters())
+    gradients = torch.autograd.grad(0.6 * losses[0] + 0.4 * losses[1], parameters)
+    with torch.no_grad():
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter -= 0.01 * gradient
+    weights = twin.get_weights()
+    for name, array in trainer.get_weights().items():
+        np.testing.assert_allclose(array, weights[name], rtol=0, atol=1e-7, err_msg=name)
+    assert any(name.endswith("moving_variance") for name in weights)
+
+
+def test_adversarial_training_needs_a_scale_that_all_images_share():
+    with pytest.raises(ValueError) as caught:
+        untrained("torch", adversarial_weight=0.5, preprocessing="per_image")
+    assert str(caught.value).endswith("Received: preprocessing='per_image'") and "\n" not in str(caught.value)
+    untrained("torch", preprocessing="per_image")
 
 
 def masks(framework, steps):

@@ -7,10 +7,12 @@ import numpy as np
 import torch
 from torch.nn.functional import affine_grid, cross_entropy, grid_sample
 
-from common.data.preprocessing import crop_side, minimum_std
+from common.analysis.critical_samples import Search, critical_points
+from common.data.preprocessing import crop_side, minimum_std, pixel_scale
 from common.errors import check_choice
 from common.runs.config import ADAM, model_options
 from torch_models import MODELS, files
+from torch_models.derivatives import Derivatives
 from torch_models.noise import disturbed
 
 EVALUATION_BATCH = 250  # eight times as many on a GPU
@@ -47,8 +49,9 @@ class Trainer:
         self.optimizer = make_optimizer(config, self.model)
         self.correct = torch.zeros((), dtype=torch.int64, device=self.device)
         self.recordings = {}
-        torch.backends.cudnn.deterministic = True  # on a GPU too the same bits again
-        torch.backends.cudnn.allow_tf32 = False  # and float32 that is float32
+        if config.adversarial_weight:
+            self.derivatives, self.search = Derivatives(self.model), Search(iterations=config.adversarial_iterations)
+            self.scale = self._tensor(pixel_scale(config.preprocessing, statistics))
 
     @memory_named
     def put(self, images, labels):
@@ -71,13 +74,22 @@ class Trainer:
     def update(self, images, labels):
         """One step of the optimizer."""
         images = disturbed(images, self.config.input_dropout, self.config.input_noise)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"):
-            logits = self.model(images)
+        if weight := self.config.adversarial_weight:
+            points = critical_points(self.derivatives, images, self.search, self.scale)
+        logits = self.in_precision(images)
+        loss = cross_entropy(logits, labels)
+        if weight:
+            loss = (1 - weight) * loss + weight * cross_entropy(self.in_precision(points), labels)
         self.optimizer.zero_grad()
-        cross_entropy(logits.float(), labels).backward()
+        loss.backward()
         self.optimizer.step()
         if self.config.augmented:
             self.correct += (logits.argmax(1) == labels).sum()
+
+    def in_precision(self, images):
+        """float32 logits in training, from products in the config's precision."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"):
+            return self.model(images).float()
 
     def replay(self, images, labels):
         """The same step as a CUDA graph, recorded once for each batch size: its launches cost nothing."""
@@ -244,8 +256,10 @@ def make_optimizer(config, model):
 
 
 def find_device(name):
-    """The torch device; asking for a GPU where there is none is an error."""
+    """The torch device, its convolutions made exact; asking for a GPU where there is none is an error."""
     check_choice("device", name, ("auto", "cpu", "cuda"))
     if name == "cuda" and not torch.cuda.is_available():
         raise ValueError("device must be cpu or auto: PyTorch finds no GPU here. Received: device='cuda'")
+    torch.backends.cudnn.deterministic = True  # on a GPU too the same bits again
+    torch.backends.cudnn.allow_tf32 = False  # and float32 that is float32
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")

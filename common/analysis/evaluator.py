@@ -96,6 +96,13 @@ class SavedModel:
                 found[layer][start : start + len(part)] = part
         return found
 
+    def derivatives(self, device: str = "auto") -> Any:
+        """The network's `torch_models.derivatives.Derivatives`, on a device; ValueError for a Keras model."""
+        if self.path.suffix != ".pt":
+            raise ValueError(f"a model must be PyTorch's, a .pt, for gradients of inputs. Received: {self.path}")
+        place = importlib.import_module("torch_models.trainer").find_device(device)
+        return importlib.import_module("torch_models.derivatives").Derivatives(self._reader.model.to(place))
+
     def get_weights(self) -> dict[str, NDArray[np.float32]]:
         """Weights by canonical name and in Keras' layout: "fc1/kernel" (in, out), "conv1/kernel" HWIO."""
         weights: dict[str, NDArray[np.float32]] = self._files.get_weights(self._reader.model)

@@ -87,6 +87,33 @@ def model_files(config: Config, options: Options, epochs: Sequence[int] = ()) ->
     return files | {record["outcome"]["epochs"]: store.model_path(config)}
 
 
+def measured_run(
+    config: Config,
+    options: Options,
+    name: str,
+    epochs: Sequence[int],
+    settings: Sequence[Line],
+    measure: Callable[[SavedModel, Task, Line], Iterable[Line]],
+) -> list[Line]:
+    """All lines of the file `name` beside a finished run, once each of its networks was measured in each setting.
+
+    The networks are the last one and those of the named epochs that were kept. A setting is the fields, beside the
+    epoch, that tell which lines are there; `measure` makes those that are missing of a network and the run's task.
+    """
+    store = Store.of(options)
+    path = store.folder(run_id(config)) / name
+    files = model_files(config, options, epochs)
+    lines = kept_lines(path, [store.model_path(config)], options)
+    wanted = [{"epoch": epoch, **setting} for epoch, setting in product(files, settings)]
+    missing = [fields for fields in wanted if not any(fields.items() <= line.items() for line in lines)]
+    if missing:
+        task = prepare(config, options.data_dir, store.models)
+        for fields in missing:
+            lines += [{**fields, **line} for line in measure(load(files[fields["epoch"]]), task, fields)]
+            write_lines(path, lines)
+    return lines
+
+
 def kept_lines(path: Path, models: Iterable[Path], options: Options) -> list[Line]:
     """Lines that were made of these models before: none with `force`, and none that are older than one of them."""
     return [] if outdated(path, models, options) else read_lines(path)

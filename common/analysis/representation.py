@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from common.analysis.evaluator import SavedModel, load
 from common.analysis.linalg import Floats
 from common.analysis.probes import check_features, varies
-from common.analysis.readout import Line, kept_lines, model_files, together
+from common.analysis.readout import Line, kept_lines, measured_run, model_files, together
 from common.analysis.similarity import leading_scores, linear_cka, mean_correlation
 from common.analysis.statistics import statistics
 from common.data import datasets
 from common.data.arrays import Images
 from common.runs.config import Config, Options, run_id
 from common.runs.store import Store, read_lines, write_lines
-from common.runs.task import prepare, stratified_subset
+from common.runs.task import Task, stratified_subset
 
 Layers = Mapping[str, NDArray[np.float32]]  # layer: outputs (n, d)
 Pair = tuple[str, str]  # ids of two runs
@@ -31,11 +31,8 @@ EXAMPLES = 2000
 """Test examples that networks are compared on: four for each unit of a layer of 512, so that SVCCA can tell layers."""
 VARIANCE = 0.99
 """Share of the variance that SVCCA's directions hold (Raghu et al. 2017)."""
+STATISTICS = "statistics.jsonl"
 SWAPPED = {"layer": "other_layer", "directions": "other_directions"}
-
-
-def statistics_path(store: Store, name: str) -> Path:
-    return store.folder(name) / "statistics.jsonl"
 
 
 def similarity_path(store: Store, name: str, other: str) -> Path:
@@ -47,22 +44,16 @@ def statistics_run(config: Config, options: Options, epochs: Sequence[int] = ())
 
     Activations are those on the test inputs of the run's own task. ValueError for a run that is not finished.
     """
-    store = Store.of(options)
-    path = statistics_path(store, run_id(config))
-    files = model_files(config, options, epochs)
-    lines = kept_lines(path, [store.model_path(config)], options)
-    missing = sorted(files.keys() - {line["epoch"] for line in lines})
-    if missing:
-        test = prepare(config, options.data_dir, store.models).test
-        for epoch in missing:
-            lines += [{"epoch": epoch, **line} for line in model_statistics(load(files[epoch]), test.images, config)]
-        write_lines(path, lines)
-    return lines
+
+    def measure(model: SavedModel, task: Task, _: Line) -> Iterator[Line]:
+        return model_statistics(model, task.test.images, config)
+
+    return measured_run(config, options, STATISTICS, epochs, [{}], measure)
 
 
 def kept_statistics(store: Store, name: str) -> list[Line]:
     """What is kept of a run."""
-    path = statistics_path(store, name)
+    path = store.folder(name) / STATISTICS
     return read_lines(path) if path.exists() else []
 
 

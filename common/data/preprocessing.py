@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.data.arrays import Images
+from common.errors import check_choice
 
 PREPROCESSING = ("per_image", "per_channel", "minus_one_one", "zero_one")
 
@@ -79,6 +80,14 @@ def standardize(images: Images, kind: str, statistics: tuple[list[float], list[f
     centered = scaled - scaled.mean(axis=(1, 2, 3), keepdims=True)
     std = np.sqrt(np.mean(centered * centered, axis=(1, 2, 3), keepdims=True))
     return centered / np.maximum(std, minimum_std(images.shape[1:]))
+
+
+def pixel_scale(kind: str, statistics: tuple[list[float], list[float]] | None) -> NDArray[np.float32]:
+    """Units of the input scale per unit of the 0-255 scale, (1,) or (channels,), of a scale that images share."""
+    check_choice("preprocessing", kind, [name for name in PREPROCESSING if name != "per_image"])
+    black = np.zeros((1, 1, 1, len(statistics[0]) if statistics else 1), np.float32)
+    ends = (standardize(images, kind, statistics)[0, 0, 0] for images in (black + 255, black))
+    return np.subtract(*ends) / np.float32(255)
 
 
 def minimum_std(image_shape: tuple[int, ...]) -> np.float32:

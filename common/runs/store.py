@@ -86,6 +86,11 @@ class Store:
         with np.load(self.folder(name) / "arrays.npz") as file:
             return dict(file)
 
+    def add_arrays(self, name: str, arrays: dict[str, NDArray[Any]]) -> None:
+        """Write more per-example values beside those there are, over those of the same names."""
+        with self.lock(name):
+            write_arrays(self.folder(name) / "arrays.npz", self.arrays(name) | arrays, compress=True)
+
     def readout_path(self, name: str, other_labels: tuple[str, float] | None = None) -> Path:
         rule, fraction = other_labels or ("", 0)
         return self.folder(name) / f"readout{f'_{rule}{fraction:g}' if rule else ''}.jsonl"
@@ -119,6 +124,8 @@ def publish(store: Store, name: str) -> None:
         "readout*.jsonl",
         "statistics.jsonl",
         "similarity_*.jsonl",
+        "critical_samples.jsonl",
+        "sharpness.jsonl",
         "arrays.npz",
         "learning_curves.png",
     ):

@@ -289,3 +289,15 @@ def test_torch_is_not_loaded_behind_a_keras_that_came_first(monkeypatch):
     assert evaluator.import_framework("keras").__name__ == "keras_models.files"
     with pytest.raises(ValueError, match="before Keras is imported, or in another process"):
         evaluator.import_framework("torch")
+
+
+def test_derivatives_are_pytorchs_on_the_device_that_is_named_and_in_exact_float32(tmp_path, monkeypatch):
+    for suffix in TRAINERS:
+        save(tmp_path / f"model{suffix}")
+    model = evaluator.load(tmp_path / "model.pt")
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    assert model.derivatives("cpu").put(np.zeros(1)).device.type == "cpu" and not torch.backends.cudnn.allow_tf32
+    monkeypatch.setattr("torch_models.trainer.find_device", {"named": torch.device("meta")}.get)
+    assert model.derivatives("named").put(np.zeros(1)).device.type == "meta"
+    with pytest.raises(ValueError, match="^a model must be PyTorch's, .* Received: .*model.h5$"):
+        evaluator.load(tmp_path / "model.h5").derivatives()

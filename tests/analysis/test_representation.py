@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from common.analysis import representation
+from common.analysis import readout, representation
 from common.analysis.evaluator import load
 from common.analysis.representation import similarities, similarity_run, statistics_run, swapped
 from common.analysis.similarity import linear_cka, svcca
@@ -37,7 +37,8 @@ def options(tmp_path_factory):
 def loaded(monkeypatch):
     """Names of the model files that were opened."""
     names = []
-    monkeypatch.setattr(representation, "load", lambda path: names.append(path.stem) or load(path))
+    for module in (readout, representation):
+        monkeypatch.setattr(module, "load", lambda path: names.append(path.stem) or load(path))
     return names
 
 
@@ -180,9 +181,18 @@ def test_shared_images_are_the_test_set_or_the_same_stratified_2000_of_it(monkey
     assert np.array_equal(found, representation.shared_images("large", tmp_path))
 
 
-def test_publishing_copies_statistics_similarities_and_every_readout(tmp_path, monkeypatch):
+def test_publishing_copies_all_that_was_measured_of_a_run(tmp_path, monkeypatch):
     monkeypatch.setattr(store_module, "PUBLISHED", tmp_path / "published")
-    store, lines = Store(tmp_path), ("readout", "readout_ketha0.4", "statistics", "similarity_b", "similarity_c")
+    lines = (
+        "readout",
+        "readout_ketha0.4",
+        "statistics",
+        "similarity_b",
+        "similarity_c",
+        "critical_samples",
+        "sharpness",
+    )
+    store = Store(tmp_path)
     store.folder("a").mkdir(parents=True)
     for name in (*lines, "other"):
         (store.folder("a") / f"{name}.jsonl").write_text(name)

@@ -11,6 +11,7 @@ from common.data.preprocessing import (
     crop_and_flip,
     crop_side,
     minimum_std,
+    pixel_scale,
     rotate,
     standardize,
 )
@@ -167,3 +168,19 @@ def test_float_images_on_the_same_scale_give_the_same_inputs_and_stay_as_they_ar
     given = x.astype(np.float32)
     np.testing.assert_array_equal(standardize(given, kind, statistics), standardize(x, kind, statistics))
     np.testing.assert_array_equal(given, x)
+
+
+def test_a_step_of_one_pixel_unit_is_the_pixel_scale():
+    x, statistics = images() // 2, channel_statistics(images())
+    for kind in ("per_channel", "minus_one_one", "zero_one"):
+        scale = pixel_scale(kind, statistics)
+        steps = standardize(x + np.uint8(100), kind, statistics) - standardize(x, kind, statistics)
+        np.testing.assert_allclose(steps, np.broadcast_to(100 * scale, x.shape), rtol=1e-4)
+    np.testing.assert_allclose(pixel_scale("per_channel", statistics), 1 / (255 * np.array(statistics[1])), rtol=1e-5)
+    assert pixel_scale("zero_one", None) == np.float32(1 / 255) and pixel_scale("minus_one_one", None).shape == (1,)
+
+
+def test_per_image_has_no_pixel_scale():
+    with pytest.raises(ValueError) as caught:
+        pixel_scale("per_image", None)
+    assert "must be one of per_channel, minus_one_one, zero_one" in str(caught.value) and "\n" not in str(caught.value)

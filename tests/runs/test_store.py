@@ -224,6 +224,18 @@ def test_a_broken_line_is_one_line_that_names_the_file(tmp_path):
     assert str(caught.value).startswith(expected) and "\n" not in str(caught.value)
 
 
+def test_arrays_are_added_beside_and_over_those_that_there_are(store, monkeypatch):
+    write_arrays(store.folder("a") / "arrays.npz", {"x": np.arange(3), "y": np.zeros(2)})
+    store.add_arrays("a", {"y": np.ones(1), "z": np.array([True])})
+    expected = {"x": [0, 1, 2], "y": [1], "z": [True]}
+    assert {key: array.tolist() for key, array in store.arrays("a").items()} == expected
+    assert sorted(os.listdir(store.folder("a"))) == ["arrays.npz", "lock"]  # one writer at a time
+    monkeypatch.setattr(np, "savez_compressed", lambda file, **arrays: file.write(b"half") and 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        store.add_arrays("a", {"z": np.array([False])})
+    assert {key: array.tolist() for key, array in store.arrays("a").items()} == expected
+
+
 @pytest.mark.parametrize("compress", [False, True])
 def test_arrays_survive_the_disk(tmp_path, compress):
     arrays = {"a/b": np.zeros((100, 100)), "json": np.frombuffer(b"{}", np.uint8)}

@@ -321,9 +321,12 @@ RESUMED = [
     [
         *({"framework": name, **changes} for name, changes in itertools.product(FRAMEWORKS, RESUMED)),
         {"framework": "torch", "precision": "bfloat16", **RESUMED[0]},
+        {"framework": "torch", "adversarial_weight": 0.5, "preprocessing": "zero_one", **RESUMED[0]},
         *({"framework": name, "model": "mlp3", "dropout": 0.5, **RESUMED[0]} for name in FRAMEWORKS),
     ],
-    ids=lambda changes: "-".join(str(changes.get(name)) for name in ("framework", "optimizer", "precision", "dropout")),
+    ids=lambda changes: "-".join(
+        str(changes.get(name)) for name in ("framework", "optimizer", "precision", "dropout", "adversarial_weight")
+    ),
 )
 def test_an_interrupted_run_goes_on_to_the_same_bits(tmp_path, monkeypatch, trained_epochs, weights_sha256, changes):
     config = changed(epochs=6, **CORRUPTED, **changes)

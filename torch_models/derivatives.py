@@ -1,0 +1,76 @@
+"""Derivatives of a network in evaluation mode and float32: by its inputs, and second ones by its parameters."""
+
+import contextlib
+
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy
+
+BATCH = 250  # of Hessian products, which keep several times as much as a step of training
+
+
+class Derivatives:
+    """A network as `common.analysis.critical_samples.Model` has it, and products with its loss's Hessian.
+
+    Neither the network's mode nor its moving statistics nor its parameters' gradients change.
+    """
+
+    def __init__(self, model):
+        self.model, self.generator = model, None
+        self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self.sizes = [parameter.numel() for parameter in self.parameters]
+
+    def put(self, array):
+        """The array as a tensor on the network's device."""
+        return torch.from_numpy(array).to(self.parameters[0].device)
+
+    def seed(self, seed):
+        """Noise comes from a generator of its own from now on, no longer from PyTorch's."""
+        self.generator = torch.Generator(self.parameters[0].device).manual_seed(seed)
+
+    def normal(self, x):
+        """Standard normal noise of the shape of x."""
+        return torch.empty_like(x).normal_(generator=self.generator)
+
+    def predictions(self, x):
+        """Class (n,) of each input (n, h, w, c)."""
+        with evaluation(self.model), torch.no_grad():
+            return self.model(x).argmax(1)
+
+    def ascent(self, x, labels=None):
+        """Predictions, and the sign of the gradient of the cross-entropy of labels (n,), or else of the predictions.
+
+        With logits z, and k the label, the cross-entropy is softplus(log sum_{j != k} exp(z_j) - z_k). The gradient of
+        what is inside differs by a positive factor, which in float32 would be 0 where the network is sure.
+        """
+        x = x.detach().requires_grad_()
+        with evaluation(self.model):
+            logits = self.model(x)
+        predictions = logits.argmax(1)
+        chosen = (predictions if labels is None else labels)[:, None]
+        inside = logits.scatter(1, chosen, -torch.inf).logsumexp(1) - logits.gather(1, chosen)[:, 0]
+        return predictions, torch.autograd.grad(inside.sum(), x)[0].sign()
+
+    def hessian_product(self, x, labels, vector):
+        """Hessian of the mean cross-entropy of examples, times a vector (parameters,) in the order of `parameters`."""
+        parts = self.put(vector.astype(np.float32)).split(self.sizes)
+        directions = [part.view_as(parameter) for part, parameter in zip(parts, self.parameters, strict=True)]
+        products = torch.zeros(len(vector), device=x.device)
+        for inputs, targets in zip(x.split(BATCH), labels.split(BATCH), strict=True):
+            with evaluation(self.model):  # softmax in float64: 1 - p of a fitted example is no rounding error
+                loss = cross_entropy(self.model(inputs).double(), targets, reduction="sum")
+            gradients = torch.autograd.grad(loss, self.parameters, create_graph=True)
+            found = torch.autograd.grad(gradients, self.parameters, directions)
+            products += torch.cat([product.flatten() for product in found])
+        return (products / len(x)).cpu().numpy().astype(np.float64)
+
+
+@contextlib.contextmanager
+def evaluation(model):
+    """Evaluation mode, and then the mode that there was."""
+    training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(training)
