@@ -67,6 +67,11 @@ class SavedModel:
         self.metadata: dict[str, Any] = reader.metadata
         self.config: Config | None = from_dict(reader.metadata["config"]) if reader.metadata else None
 
+    @property
+    def network(self) -> Any:
+        """The framework's own model."""
+        return self._reader.model
+
     def logits(self, x: ArrayLike) -> NDArray[np.float32]:
         """Outputs of the last layer (n, num_classes) for (n, height, width, channels) in the model's input scale."""
         return self.features(x, self.layers[-1])
@@ -105,16 +110,16 @@ class SavedModel:
 
     def get_weights(self) -> dict[str, NDArray[np.float32]]:
         """Weights by canonical name and in Keras' layout: "fc1/kernel" (in, out), "conv1/kernel" HWIO."""
-        weights: dict[str, NDArray[np.float32]] = self._files.get_weights(self._reader.model)
+        weights: dict[str, NDArray[np.float32]] = self._files.get_weights(self.network)
         return weights
 
     def set_weights(self, weights: dict[str, NDArray[np.float32]]) -> None:
         """Inverse of `get_weights`."""
-        self._files.set_weights(self._reader.model, weights)
+        self._files.set_weights(self.network, weights)
 
     def save(self, path: Path) -> None:
         """Write the model with its weights as they are now, in its own format, with the metadata it came with."""
-        self._files.save(self._reader.model, path, self.metadata)
+        self._files.save(self.network, path, self.metadata)
 
     def prepare(self, images: Images, config: Config) -> NDArray[np.float32]:
         """Model inputs from images on the 0-255 scale: the config's centre crop and input scale."""

@@ -127,6 +127,7 @@ def publish(store: Store, name: str) -> None:
         "critical_samples.jsonl",
         "sharpness.jsonl",
         "arrays.npz",
+        "loss_sensitivity.npz",
         "learning_curves.png",
     ):
         for source in store.folder(name).glob(part):

@@ -99,14 +99,10 @@ def loop(
         started = {"epoch": 0, "learning_rate": None, "seconds": 0.0}
         history = [started | measure(trainer, task, learning, 0) | {"online_train_accuracy": None}]
         keep_model(config, options, task, trainer, store, epoch=0)
-    side = crop_side(task.image_shape, config.crop)
     with Progress(config, options, store.folder(run_id(config))) as progress:
         while not (reason := stop_reason(config, history)):
             epoch = history[-1]["epoch"]
-            plan = epochs.draw(
-                config.seed, epoch, len(task.train), task.image_shape, side,
-                config.random_crop, config.flip, config.rotation, config.shuffle,
-            )  # fmt: skip
+            plan = draw_plan(config, task, epoch)
             start = time.perf_counter()
             online = trainer.train_epoch(plan, config.learning_rate_at(epoch))
             trained = time.perf_counter()
@@ -118,6 +114,14 @@ def loop(
             if (epoch + 1) % options.checkpoint_every == 0:
                 keep(checkpoint, config, trainer, learning, history)
     return history, reason
+
+
+def draw_plan(config: Config, task: Task, epoch: int) -> epochs.EpochPlan:
+    """What the epoch, counted from 0, does."""
+    return epochs.draw(
+        config.seed, epoch, len(task.train), task.image_shape, crop_side(task.image_shape, config.crop),
+        config.random_crop, config.flip, config.rotation, config.shuffle,
+    )  # fmt: skip
 
 
 def stop_reason(config: Config, history: list[Record]) -> str:

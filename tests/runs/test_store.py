@@ -163,7 +163,14 @@ def test_publishing_copies_what_was_recorded_but_neither_the_model_nor_what_is_t
 ):
     monkeypatch.setattr(module, "PUBLISHED", tmp_path / "published")
     folder = finished.folder(run_id(CONFIG))
-    recorded = {"run.json", "history.jsonl", "readout.jsonl", "arrays.npz", "learning_curves.png"}
+    recorded = {
+        "run.json",
+        "history.jsonl",
+        "readout.jsonl",
+        "arrays.npz",
+        "loss_sensitivity.npz",
+        "learning_curves.png",
+    }
     for name in (recorded - {"run.json"}) | {"checkpoint.npz", "lock"}:
         (folder / name).write_text(f"content of {name}")
     publish(finished, run_id(CONFIG))
