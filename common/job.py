@@ -1,4 +1,4 @@
-"""One run as a process of its own, as sweeps start it: the task is read from standard input as JSON."""
+"""Runs trained as one program, or one run, in a process of its own, as sweeps start it: a task in JSON on stdin."""
 
 import json
 import sys
@@ -6,16 +6,17 @@ import sys
 from common.analysis.readout import decode_run
 from common.runs.config import from_dict
 from common.runs.sweep import decode, die_with
-from common.runs.training import train
+from common.runs.training import train_stacked
 
 
 def main() -> None:
     task = json.load(sys.stdin)
     die_with(task["parent"])
-    config, options = from_dict(task["config"]), decode(task["options"])
-    train(config, options)
+    configs, options = [from_dict(fields) for fields in task["configs"]], decode(task["options"])
+    train_stacked(configs, options)
     if options.decode:
-        decode_run(config, options)
+        for config in configs:
+            decode_run(config, options)
 
 
 if __name__ == "__main__":

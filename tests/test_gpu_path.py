@@ -1,5 +1,6 @@
 """What the PyTorch trainer does on a GPU alone; what can be is tested without one."""
 
+import dataclasses
 import importlib
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import torch
 
 from common.data.epochs import draw
 from common.runs.config import Config
+from common.runs.task import prepare
+from torch_models.stacked import StackedTrainer
 from torch_models.trainer import Trainer, set_learning_rate
 
 SHAPE, N = (8, 8, 3), 70
@@ -107,3 +110,21 @@ def test_the_same_seed_gives_the_same_bits_on_a_gpu():
         trainer.train_epoch(plan(), 0.01)
     for name, array in first.get_weights().items():
         np.testing.assert_array_equal(array, second.get_weights()[name])
+
+
+@with_gpu
+@pytest.mark.parametrize("fields", [{}, {"optimizer": "adam"}, {"precision": "bfloat16"}])
+def test_recorded_steps_of_a_stack_are_the_steps_also_where_runs_drop_out(fields):
+    base = Config(model="mlp2", width=16, dataset="digits", framework="torch", train_size=N, batch_size=32, **fields)
+    runs = [(dataclasses.replace(base, seed=seed), prepare(base)) for seed in range(3)]
+    recorded, stepped = (StackedTrainer(runs, "cuda") for _ in range(2))
+    for run, other in zip(recorded.runs, stepped.runs, strict=True):
+        other.set_weights(run.get_weights())
+    stepped.replay = stepped.update
+    for epoch, chosen in enumerate([(0, 1, 2), (0, 1, 2), (0, 2)]):
+        for trainer in (recorded, stepped):
+            trainer.train_epoch({place: draw(place, epoch, N, (8, 8, 1), 8, False, False) for place in chosen}, 0.01)
+        assert set(recorded.recordings) == {32, N % 32}
+    for run, other in zip(recorded.runs, stepped.runs, strict=True):
+        for name, array in run.get_weights().items():
+            np.testing.assert_allclose(array, other.get_weights()[name], rtol=1e-4, atol=1e-5)

@@ -1,8 +1,5 @@
 """Trains one model in PyTorch; `keras_models/trainer.py` is its twin."""
 
-import contextlib
-import functools
-
 import numpy as np
 import torch
 from torch.nn.functional import affine_grid, cross_entropy, grid_sample
@@ -14,39 +11,22 @@ from common.runs.config import ADAM, model_options
 from torch_models import MODELS, files
 from torch_models.derivatives import Derivatives
 from torch_models.noise import disturbed
+from torch_models.recorded import Recorded, memory_named
 
 EVALUATION_BATCH = 250  # eight times as many on a GPU
 PREPARED_STEPS = 8
 
 
-def memory_named(method):
-    """A GPU that is too small ends in one line that says what to change."""
-
-    @functools.wraps(method)
-    def guarded(self, *arguments):
-        try:
-            return method(self, *arguments)
-        except torch.OutOfMemoryError as error:
-            raise ValueError(
-                "the GPU's memory must hold the training set and a step; try a smaller --batch-size or --precision "
-                f"bfloat16. Received: batch_size={self.config.batch_size}, precision={self.config.precision!r}"
-            ) from error
-
-    return guarded
-
-
-class Trainer:
+class Trainer(Recorded):
     """A model, its optimizer and its training set on one device; see `common.runs.training.Trainer`."""
 
     def __init__(self, config, image_shape, num_classes, statistics=None, device="auto"):
-        check_choice("model", config.model, MODELS)
         self.config, self.num_classes, self.statistics = config, num_classes, statistics
         self.side = crop_side(image_shape, config.crop)
         self.device = find_device(device)
-        model, input_shape = MODELS[config.model], (self.side, self.side, image_shape[2])
-        self.model = model(input_shape, num_classes, **model_options(config, model)).to(self.device)
-        self.reader = files.Reader(self.model, input_shape)
-        self.optimizer = make_optimizer(config, self.model)
+        self.model = make_model(config, image_shape, num_classes, self.device)
+        self.reader = files.Reader(self.model, (self.side, self.side, image_shape[2]))
+        self.optimizer = make_optimizer(config, self.model.parameters())
         self.correct = torch.zeros((), dtype=torch.int64, device=self.device)
         self.recordings = {}
         if config.adversarial_weight:
@@ -66,9 +46,7 @@ class Trainer:
         self.correct.zero_()
         if self.config.noisy:
             torch.manual_seed(plan.dropout_seed)
-        step = self.update if self.device.type == "cpu" else self.replay
-        for images, labels in self.batches(plan):
-            step(images, labels)
+        self.steps(self.batches(plan))
         return self.correct.item() / len(plan.order) if self.config.augmented else None
 
     def update(self, images, labels):
@@ -91,41 +69,9 @@ class Trainer:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"):
             return self.model(images).float()
 
-    def replay(self, images, labels):
-        """The same step as a CUDA graph, recorded once for each batch size: its launches cost nothing."""
-        if len(labels) not in self.recordings:
-            self.recordings[len(labels)] = self.record(images.clone(), labels.clone())
-        graph, *inputs = self.recordings[len(labels)]
-        for place, values in zip(inputs, (images, labels), strict=True):
-            place.copy_(values)
-        graph.replay()
-
-    def record(self, images, labels):
-        """The graph of a step and its inputs; the steps that warm up leave no trace."""
-        graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream()
-        with torch.random.fork_rng([torch.cuda.current_device()]), self.unchanged():
-            stream.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(stream):
-                for _ in range(3):
-                    self.update(images, labels)
-            torch.cuda.current_stream().wait_stream(stream)
-            with torch.cuda.graph(graph):
-                self.update(images, labels)
-        return graph, images, labels
-
-    @contextlib.contextmanager
-    def unchanged(self):
-        """Puts weights, moving statistics, counts and the optimizer's state back in place."""
-
-        def tensors():
-            state = [value for values in self.optimizer.state.values() for value in values.values()]
-            return [*self.model.state_dict().values(), self.correct, *state]
-
-        kept = {tensor.data_ptr(): tensor.clone() for tensor in tensors()}
-        yield
-        with torch.no_grad():
-            for tensor in tensors():  # state that is new began at 0
-                tensor.copy_(kept.get(tensor.data_ptr(), torch.zeros_like(tensor)))
+    def tensors(self):
+        """What a step changes beside the optimizer's state: weights, moving statistics and counts."""
+        return [*self.model.state_dict().values(), self.correct]
 
     def batches(self, plan):
         """Model inputs and labels of each step of an epoch; several steps are prepared at once, in fewer calls."""
@@ -176,9 +122,17 @@ class Trainer:
     @memory_named
     def features(self, images, layer):
         """float32 (n, d) of a named layer, flattened in NHWC order."""
-        size = EVALUATION_BATCH * (1 if self.device.type == "cpu" else 8)
-        batches = (self._tensor(images[start : start + size]) for start in range(0, len(images), size))
-        return np.concatenate([self.reader.features(self.prepare(batch), layer) for batch in batches])
+        return np.concatenate([self.reader.features(x, layer) for x in self.inputs(images)])
+
+    def inputs(self, images):
+        """Model inputs of images on the 0-255 scale, centre crop, in batches for evaluation."""
+        for start in range(0, len(images), self.evaluation_batch):
+            yield self.prepare(self._tensor(images[start : start + self.evaluation_batch]))
+
+    @property
+    def evaluation_batch(self):
+        """Examples that are evaluated at once."""
+        return EVALUATION_BATCH * (1 if self.device.type == "cpu" else 8)
 
     def get_weights(self):
         """Arrays under canonical names."""
@@ -242,10 +196,21 @@ def set_learning_rate(optimizer, learning_rate):
             group["lr"] = learning_rate
 
 
-def make_optimizer(config, model):
-    """SGD with momentum or Adam; the penalty on kernels is part of the gradient, biases have none."""
-    kernels = [parameter for parameter in model.parameters() if parameter.ndim > 1]
-    others = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
+def make_model(config, image_shape, num_classes, device):
+    """The config's network for centre crops of images (h, w, c)."""
+    check_choice("model", config.model, MODELS)
+    build, side = MODELS[config.model], crop_side(image_shape, config.crop)
+    return build((side, side, image_shape[2]), num_classes, **model_options(config, build)).to(device)
+
+
+def make_optimizer(config, parameters, stacked=False):
+    """SGD with momentum or Adam; the penalty on kernels is part of the gradient, biases have none.
+
+    Parameters that are stacked have an axis of runs before their own.
+    """
+    parameters = list(parameters)
+    kernels = [parameter for parameter in parameters if parameter.ndim - stacked > 1]
+    others = [parameter for parameter in parameters if parameter.ndim - stacked <= 1]
     groups = [{"params": kernels, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
     recorded = others[0].device.type == "cuda"
     rate = torch.tensor(config.learning_rate, device=others[0].device) if recorded else config.learning_rate

@@ -44,7 +44,7 @@ def decode(
         model = load(path)
         config = dataclasses.replace(model.config or Config(), **given)
         task = prepare(config, options.data_dir, models)
-    model.metadata.setdefault("channel_statistics", task.channel_statistics())
+    model.metadata.setdefault("channel_statistics", task.channel_statistics)
     return read_out(model, config, task, layers, probes)
 
 

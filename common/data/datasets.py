@@ -60,6 +60,7 @@ class Dataset:
 class Source:
     """Where a data set comes from; checksums read ``algorithm:hex digest``."""
 
+    shape: tuple[int, ...]  # of the training images
     num_classes: int
     read: Callable[[str, Path], Arrays]  # from the data set's name and the data folder
     folder: str = ""  # below the data folder
@@ -263,8 +264,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 DATASETS = {
-    "digits": Source(num_classes=10, read=_read_digits),
+    "digits": Source(shape=(1437, 8, 8, 1), num_classes=10, read=_read_digits),
     "mnist": Source(
+        shape=(60_000, 28, 28, 1),
         num_classes=10,
         read=_read_idx,
         folder="MNIST/raw",
@@ -283,6 +285,7 @@ DATASETS = {
         },
     ),
     "fashion_mnist": Source(
+        shape=(60_000, 28, 28, 1),
         num_classes=10,
         read=_read_idx,
         folder="FashionMNIST/raw",
@@ -301,6 +304,7 @@ DATASETS = {
         },
     ),
     "cifar10": Source(
+        shape=(50_000, 32, 32, 3),
         num_classes=10,
         read=_read_cifar,
         folder="cifar-10-batches-py",
@@ -317,6 +321,7 @@ DATASETS = {
         downloads={"cifar-10-python.tar.gz": "sha256:6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"},
     ),
     "cifar100": Source(
+        shape=(50_000, 32, 32, 3),
         num_classes=100,
         read=_read_cifar,
         folder="cifar-100-python",
@@ -331,6 +336,7 @@ DATASETS = {
         },
     ),
     "tiny_imagenet": Source(
+        shape=(100_000, 64, 64, 3),
         num_classes=200,
         read=_read_tiny_imagenet,
         folder="tiny-imagenet-200",
@@ -342,7 +348,7 @@ DATASETS = {
         downloads={"tiny-imagenet-200.zip": "sha256:6198c8ae015e2b3e007c7841da39ec069199b9aa3bfa943a462022fe5e43c821"},
     ),
 }
-DATASETS["tiny_imagenet_10"] = replace(DATASETS["tiny_imagenet"], num_classes=10)
+DATASETS["tiny_imagenet_10"] = replace(DATASETS["tiny_imagenet"], shape=(5_000, 64, 64, 3), num_classes=10)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -7,7 +7,7 @@ import hashlib
 import inspect
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -42,6 +42,9 @@ CHOICES: dict[str, tuple[str, ...]] = {
 
 MODEL_OPTIONS = {"batch_norm": True, "dropout": 0.0, "hidden_noise": 0.0, "width": None, "padding": "valid"}
 """Fields that a network itself must know, with the value at which they do nothing."""
+
+STACKED = ("seed", "data_seed", "corruption", "corruption_fraction")
+"""Fields in which runs may differ that are trained as one program."""
 
 TORCH_ONLY = ("input_dropout", "input_noise", "hidden_noise", "adversarial_weight")
 
@@ -277,6 +280,21 @@ def from_dict(fields: dict[str, Any]) -> Config:
             f"config must hold every field once. Received: fields that differ={sorted(set(fields) ^ known)}"
         )
     return Config(**{**fields, "decay_epochs": tuple(fields["decay_epochs"])})
+
+
+def alike(config: Config) -> Config:
+    """The config with the fields in which stacked runs may differ at their defaults."""
+    return dataclasses.replace(config, **{name: getattr(Config, name) for name in STACKED})
+
+
+def obstacles(configs: Sequence[Config]) -> list[str]:
+    """What in their configs keeps runs from being trained as one program, as "name=value"."""
+    first = configs[0]
+    names = [field.name for field in dataclasses.fields(Config) if field.name not in STACKED]
+    differ = [name for name in names if any(getattr(config, name) != getattr(first, name) for config in configs)]
+    found = [f"fields that differ={differ}"] if differ else []
+    forbidden = {"framework": first.framework != "torch", "augmented": first.augmented, "noisy": first.noisy}
+    return found + [f"{name}={getattr(first, name)!r}" for name, holds in forbidden.items() if holds]
 
 
 def model_options(config: Config, model: Callable[..., Any]) -> dict[str, Any]:

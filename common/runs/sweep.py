@@ -1,8 +1,13 @@
-"""Many runs: each missing one trained once, in a child process of a dask worker, with the rest untouched."""
+"""Many runs: each missing one trained once, in a child process of a dask worker, with the rest untouched.
+
+Runs that differ in seeds and corruption alone are trained as one program by one child where that is faster.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import importlib
+import itertools
 import json
 import os
 import subprocess
@@ -15,9 +20,10 @@ from typing import Any
 
 from tqdm import tqdm
 
-from common.runs.config import Config, Options, as_dict, run_id
+from common.data.datasets import DATASETS
+from common.runs.config import Config, Options, alike, as_dict, obstacles, run_id
 from common.runs.store import Record, Store
-from common.runs.threads import MEMORY, thread_environment
+from common.runs.threads import MEMORY, limit_threads, thread_environment
 from common.runs.training import train
 
 
@@ -45,39 +51,63 @@ def distribute(configs: Sequence[Config], options: Options) -> list[str]:
     """Train every config on a dask cluster; returns a line for each that failed."""
     from distributed import Client, LocalCluster, as_completed
 
-    workers = min(options.workers or os.cpu_count() or 1, len(configs))
+    workers = options.workers or os.cpu_count() or 1
+    groups = stacks(configs, options, workers)
+    workers = min(workers, len(groups))
     threads = options.threads or max(1, (os.cpu_count() or 1) // workers)
     options = dataclasses.replace(options, threads=threads)
     cluster: Any = options.scheduler or LocalCluster(
         n_workers=workers, threads_per_worker=1, dashboard_address=":0", silence_logs=50
     )
-    failures = []
+    failures, done = [], 0
     with Client(cluster) as client:
         # impure: dask must not reuse the result of an earlier, failed attempt at the same run
-        futures = client.map(child, configs, options=options, pure=False, retries=0)
-        names = {future.key: run_id(config) for future, config in zip(futures, configs, strict=True)}
+        futures = client.map(child, groups, options=options, pure=False, retries=0)
+        names = {future.key: list(map(run_id, group)) for future, group in zip(futures, groups, strict=True)}
         bar = tqdm(total=len(configs), unit="run", disable=not sys.stderr.isatty())
         for future in as_completed(futures):
-            line = f"{names[future.key]}: {future.exception()}" if future.status == "error" else future.result()
-            bar.update()
-            if line:
-                failures.append(line)
-            if bar.disable:
-                done = len(configs) - sum(not other.done() for other in futures)
-                print(
-                    f"{done}/{len(configs)} {names[future.key]} {'failed' if line else 'done'}",
-                    file=sys.stderr,
-                    flush=True,
-                )
+            reason = str(future.exception()) if future.status == "error" else future.result()
+            for name in names[future.key]:
+                bar.update()
+                done += 1
+                if reason:
+                    failures.append(f"{name}: {reason}")
+                if bar.disable:
+                    print(f"{done}/{len(configs)} {name} {'failed' if reason else 'done'}", file=sys.stderr, flush=True)
         bar.close()
     if not options.scheduler:
         cluster.close()
     return failures
 
 
-def child(config: Config, options: Options) -> str:
-    """One run in a child process with pinned threads; "" or a line that says why it failed. Runs on a dask worker."""
-    text = json.dumps({"config": as_dict(config), "options": encode(options), "parent": os.getpid()})
+def stacks(configs: Sequence[Config], options: Options, workers: int) -> list[list[Config]]:
+    """The configs in groups that a child trains as one program, where that is faster, and else each by itself."""
+    groups: dict[Config, list[Config]] = {}
+    for config in configs:
+        groups.setdefault(alike(config), []).append(config)
+    found = []
+    for group in groups.values():
+        number = number_of_stacks(group, options, workers)
+        bounds = [len(group) * place // number for place in range(number + 1)]
+        found += [group[start:end] for start, end in itertools.pairwise(bounds)]
+    return found
+
+
+def number_of_stacks(group: Sequence[Config], options: Options, workers: int) -> int:
+    """In how many programs these runs, which differ in the fields of a stack alone, are trained fastest."""
+    # TensorFlow imported before torch ends in a segmentation fault with the CUDA wheels.
+    unsafe = "tensorflow" in sys.modules and "torch" not in sys.modules
+    if len(group) == 1 or obstacles(group) or unsafe or group[0].dataset not in DATASETS:
+        return len(group)
+    limit_threads(options.threads)
+    source, stacked = DATASETS[group[0].dataset], importlib.import_module("torch_models.stacked")
+    number: int = stacked.number_of_stacks(group, source.shape, source.num_classes, options.device, workers)
+    return number
+
+
+def child(configs: Sequence[Config], options: Options) -> str:
+    """Runs of a stack, or one, in a child process with pinned threads; "" or why it failed. Runs on a dask worker."""
+    text = json.dumps({"configs": list(map(as_dict, configs)), "options": encode(options), "parent": os.getpid()})
     process = subprocess.run(
         [sys.executable, "-m", "common.job"],
         input=text, text=True, capture_output=True, env=child_environment(options.threads),
@@ -85,7 +115,7 @@ def child(config: Config, options: Options) -> str:
     if process.returncode == 0:
         return ""
     reason = process.stderr.strip().splitlines()[-1:] if process.returncode > 0 else []
-    return f"{run_id(config)}: {''.join(reason) or f'ended with status {process.returncode}'}"
+    return "".join(reason) or f"ended with status {process.returncode}"
 
 
 def child_environment(threads: int) -> dict[str, str]:

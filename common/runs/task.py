@@ -2,6 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,7 @@ class Task:
     def image_shape(self) -> tuple[int, ...]:
         return tuple(self.train.images.shape[1:])
 
+    @cached_property
     def channel_statistics(self) -> tuple[list[float], list[float]]:
         return channel_statistics(self.train.images)
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import importlib
 import json
 import math
 import os
 import platform
 import time
+from collections.abc import Callable, Generator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +32,19 @@ from common.runs.threads import limit_threads
 
 Arrays = dict[str, NDArray[Any]]
 SCHEMA = 1
+
+
+class Wanted(NamedTuple):
+    """An epoch that a run wants trained, counted from 0."""
+
+    epoch: int
+    plan: epochs.EpochPlan
+    learning_rate: float
+
+
+Life = Generator[Wanted, tuple[float | None, float], Record]
+TrainEpoch = Callable[[dict[int, epochs.EpochPlan], float], float | None]
+"""Trains the runs at these places by their plans; accuracy on augmented examples, which stacked runs do not have."""
 
 
 class Trainer(Protocol):
@@ -51,11 +67,16 @@ class Trainer(Protocol):
 def make_trainer(config: Config, task: Task, device: str = "auto", models: Path = Path()) -> Trainer:
     """The config's trainer with its initial weights set and the training set on the device."""
     module = importlib.import_module(f"{config.framework}_models.trainer")
-    trainer: Trainer = module.Trainer(config, task.image_shape, task.num_classes, task.channel_statistics(), device)
-    shapes = {name: array.shape for name, array in trainer.get_weights().items()}
-    trainer.set_weights(first_weights(config, shapes, models))
+    trainer: Trainer = module.Trainer(config, task.image_shape, task.num_classes, task.channel_statistics, device)
+    initialize(trainer, config, models)
     trainer.put(task.train.images, task.train.labels)
     return trainer
+
+
+def initialize(trainer: Trainer, config: Config, models: Path) -> None:
+    """Set the config's initial weights."""
+    shapes = {name: array.shape for name, array in trainer.get_weights().items()}
+    trainer.set_weights(first_weights(config, shapes, models))
 
 
 def first_weights(config: Config, shapes: dict[str, tuple[int, ...]], models: Path) -> Arrays:
@@ -73,47 +94,105 @@ def first_weights(config: Config, shapes: dict[str, tuple[int, ...]], models: Pa
 
 def train(config: Config, options: Options) -> Record:
     """The record of the run: read where it is done, else trained, from its last checkpoint if there is one."""
+    return train_stacked([config], options)[0]
+
+
+def train_stacked(configs: Sequence[Config], options: Options) -> list[Record]:
+    """Records of runs that train as one program, but for those that are done; see `torch_models.stacked` for which can.
+
+    Each has its own checkpoint, stop rules, files and record, as if it had been alone.
+    """
     store = Store.of(options)
-    if not options.force and (record := store.done(config, options.keep_epochs)):
-        return record
-    with store.lock(run_id(config)):
-        if not options.force and (record := store.done(config, options.keep_epochs)):
-            return record
-        started = datetime.now(UTC).isoformat(timespec="seconds")
-        limit_threads(options.threads)
-        task = prepare(config, options.data_dir, store.models)
-        store.models.mkdir(parents=True, exist_ok=True)
-        trainer = make_trainer(config, task, options.device, store.models)
-        learning = Learning(len(task.train))
-        history, reason = loop(config, options, task, trainer, store, learning)
-        return finish(config, task, trainer, store, learning, history, reason, started)
+
+    def done(config: Config) -> Record | None:
+        return None if options.force else store.done(config, options.keep_epochs)
+
+    records = {config: done(config) for config in configs}
+    with contextlib.ExitStack() as locks:
+        # All processes lock in the same order, so that no two wait for each other.
+        missing = sorted((config for config, record in records.items() if not record), key=run_id)
+        for config in missing:
+            locks.enter_context(store.lock(run_id(config)))
+        records |= {config: done(config) for config in missing}  # perhaps trained by another process meanwhile
+        if missing := [config for config in missing if not records[config]]:
+            records |= zip(missing, train_missing(missing, options, store), strict=True)
+    return [record for config in configs if (record := records[config])]
 
 
-def loop(
-    config: Config, options: Options, task: Task, trainer: Trainer, store: Store, learning: Learning
-) -> tuple[list[Record], str]:
-    """Train epoch by epoch until a stop rule holds; returns a history line per epoch (0 is the untrained network)."""
+def train_missing(configs: Sequence[Config], options: Options, store: Store) -> list[Record]:
+    """Train runs whose folders are locked; those that differ in seed alone share one task."""
+    limit_threads(options.threads)
+    keys = [dataclasses.replace(config, seed=0) for config in configs]
+    tasks = {key: prepare(key, options.data_dir, store.models) for key in dict.fromkeys(keys)}
+    runs = [(config, tasks[key]) for config, key in zip(configs, keys, strict=True)]
+    store.models.mkdir(parents=True, exist_ok=True)
+    trainers, train_epoch = make_trainers(runs, options.device, store.models)
+    return drive([live(*run, trainer, options) for run, trainer in zip(runs, trainers, strict=True)], train_epoch)
+
+
+def make_trainers(runs: Sequence[tuple[Config, Task]], device: str, models: Path) -> tuple[list[Trainer], TrainEpoch]:
+    """A trainer for each run, and what trains an epoch of some of them: the one there is, or one program for all."""
+    if len(runs) == 1:
+        trainer = make_trainer(*runs[0], device, models)
+        return [trainer], lambda plans, learning_rate: trainer.train_epoch(plans[0], learning_rate)
+    stack = importlib.import_module("torch_models.stacked").StackedTrainer(runs, device)
+    for (config, _), run in zip(runs, stack.runs, strict=True):
+        initialize(run, config, models)
+    return stack.runs, stack.train_epoch
+
+
+def drive(lives: Sequence[Life], train_epoch: TrainEpoch) -> list[Record]:
+    """Records of runs' lives. Of the epochs they want each round trains the earliest, so that late ones catch up."""
+    wanted: dict[int, Wanted] = {}
+    records: dict[int, Record] = {}
+
+    def go_on(place: int, result: tuple[float | None, float] | None = None) -> None:
+        try:
+            wanted[place] = next(lives[place]) if result is None else lives[place].send(result)
+        except StopIteration as end:
+            wanted.pop(place, None)
+            records[place] = end.value
+
+    for place in range(len(lives)):
+        go_on(place)
+    while wanted:
+        first = min(wanted.values(), key=lambda want: want.epoch)
+        plans = {place: want.plan for place, want in wanted.items() if want.epoch == first.epoch}
+        start = time.perf_counter()
+        online = train_epoch(plans, first.learning_rate)
+        seconds = (time.perf_counter() - start) / len(plans)
+        for place in plans:
+            go_on(place, (online, seconds))
+    return [records[place] for place in range(len(lives))]
+
+
+def live(config: Config, task: Task, trainer: Trainer, options: Options) -> Life:
+    """A run from its last checkpoint to its record, until a stop rule holds.
+
+    It yields each epoch that it wants trained, and is sent the accuracy on augmented examples and the seconds.
+    """
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    store, learning = Store.of(options), Learning(len(task.train))
     checkpoint = store.folder(run_id(config)) / "checkpoint.npz"
     history = [] if options.force else restore(checkpoint, config, trainer, learning)
-    if not history:
-        started = {"epoch": 0, "learning_rate": None, "seconds": 0.0}
-        history = [started | measure(trainer, task, learning, 0) | {"online_train_accuracy": None}]
+    if not history:  # a line per epoch; 0 is the untrained network
+        untrained = {"epoch": 0, "learning_rate": None, "seconds": 0.0}
+        history = [untrained | measure(trainer, task, learning, 0) | {"online_train_accuracy": None}]
         keep_model(config, options, task, trainer, store, epoch=0)
     with Progress(config, options, store.folder(run_id(config))) as progress:
         while not (reason := stop_reason(config, history)):
             epoch = history[-1]["epoch"]
             plan = draw_plan(config, task, epoch)
-            start = time.perf_counter()
-            online = trainer.train_epoch(plan, config.learning_rate_at(epoch))
+            online, seconds = yield Wanted(epoch, plan, config.learning_rate_at(epoch))
             trained = time.perf_counter()
-            line = {"epoch": epoch + 1, "learning_rate": config.learning_rate_at(epoch), "seconds": trained - start}
+            line = {"epoch": epoch + 1, "learning_rate": config.learning_rate_at(epoch), "seconds": seconds}
             history.append(line | measure(trainer, task, learning, epoch + 1) | {"online_train_accuracy": online})
             history[-1]["evaluate_seconds"] = time.perf_counter() - trained
             progress.update(history[-1])
             keep_model(config, options, task, trainer, store, epoch + 1)
             if (epoch + 1) % options.checkpoint_every == 0:
                 keep(checkpoint, config, trainer, learning, history)
-    return history, reason
+    return finish(config, task, trainer, store, learning, history, reason, started)
 
 
 def draw_plan(config: Config, task: Task, epoch: int) -> epochs.EpochPlan:
@@ -154,7 +233,7 @@ def keep_model(config: Config, options: Options, task: Task, trainer: Trainer, s
 
 def metadata(config: Config, task: Task, epoch: int) -> Record:
     """What a model file says of itself."""
-    return {"config": as_dict(config), "epoch": epoch, "channel_statistics": task.channel_statistics()}
+    return {"config": as_dict(config), "epoch": epoch, "channel_statistics": task.channel_statistics}
 
 
 def measure(trainer: Trainer, task: Task, learning: Learning, epoch: int) -> Record:
@@ -322,6 +401,7 @@ def environment(config: Config, trainer: Trainer) -> Record:
         "threads": int(os.environ["OMP_NUM_THREADS"]),
         "omp_wait_policy": os.environ["OMP_WAIT_POLICY"],
         "gomp_spincount": os.environ.get("GOMP_SPINCOUNT"),
+        "stacked": 1,
         **trainer.description,
     }
 

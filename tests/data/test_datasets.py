@@ -160,7 +160,7 @@ def test_digits_are_scikit_learns_split_once_class_by_class():
     from sklearn.datasets import load_digits
 
     digits = load("digits", "/nonexistent")
-    assert digits.x_train.shape == (1437, 8, 8, 1) and digits.x_test.shape == (360, 8, 8, 1)
+    assert digits.x_train.shape == DATASETS["digits"].shape == (1437, 8, 8, 1) and digits.x_test.shape == (360, 8, 8, 1)
     assert digits.x_train.dtype == np.uint8 and digits.y_train.dtype == np.int64 and digits.num_classes == 10
     share = np.bincount(digits.y_train) / np.bincount(np.concatenate([digits.y_train, digits.y_test]))
     np.testing.assert_allclose(share, 1437 / 1797, atol=0.01)
@@ -214,7 +214,7 @@ def test_idx_that_is_not_what_it_says_is_refused(content):
 def test_real_data(name, data_dir):
     shape, counts, first_train, first_test, sha256 = REAL[name]
     dataset = load(name, data_dir, download=False)
-    assert dataset.x_train.shape == shape and dataset.x_test.shape == (10000, *shape[1:])
+    assert dataset.x_train.shape == DATASETS[name].shape == shape and dataset.x_test.shape == (10000, *shape[1:])
     assert dataset.x_train.dtype == dataset.x_test.dtype == np.uint8
     assert dataset.y_train.dtype == dataset.y_test.dtype == np.int64
     assert dataset.x_train.flags.c_contiguous and dataset.x_train.flags.writeable
@@ -302,7 +302,8 @@ def test_tiny_imagenet_is_the_first_classes_in_the_order_of_their_names(tiny_ima
 
 
 def test_tiny_imagenet_of_ten_classes_comes_from_the_whole_one():
-    assert DATASETS["tiny_imagenet_10"] == replace(DATASETS["tiny_imagenet"], num_classes=10)
+    ten = {"shape": (5_000, 64, 64, 3), "num_classes": 10}
+    assert DATASETS["tiny_imagenet_10"] == replace(DATASETS["tiny_imagenet"], **ten)
     assert DATASETS["tiny_imagenet"].num_classes == 200
 
 

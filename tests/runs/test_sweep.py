@@ -23,6 +23,8 @@ from common.runs.training import train
 
 BASE = Config(model="mlp1", dataset="digits", framework="torch", train_size=200, crop=6, epochs=2, batch_size=32)
 LONG = dataclasses.replace(BASE, epochs=60, batch_size=1)
+SMALL = dataclasses.replace(BASE, model="mlp2", width=16, corruption="uniform", corruption_fraction=0.5)
+LARGE = dataclasses.replace(BASE, model="mlp2", width=1024)
 
 
 def options(folder, **changes):
@@ -98,10 +100,10 @@ def cluster(monkeypatch):
         def __exit__(self, *_):
             pass
 
-        def map(self, function, configs, options, pure, retries):
+        def map(self, function, stacks, options, pure, retries):
             assert function is child and not pure
-            noted.tasks += [(run_id(config), options) for config in configs]
-            return [future(run_id(config)) for config in configs]
+            noted.tasks += [([run_id(config) for config in stack], options) for stack in stacks]
+            return [future(run_id(stack[0])) for stack in stacks]
 
     def future(name):
         error = noted.failures.get(name)
@@ -132,11 +134,52 @@ def cluster(monkeypatch):
     ],
 )
 def test_workers_share_the_cores(tmp_path, cluster, given, workers, threads):
-    configs = list(grid(BASE, seed=range(4)))
+    configs = list(grid(LARGE, seed=range(4)))
     assert distribute(configs, Options(output_dir=tmp_path, **given)) == []
     assert [(settings["n_workers"], settings["threads_per_worker"]) for settings in cluster.clusters] == [(workers, 1)]
-    assert [name for name, _ in cluster.tasks] == [run_id(config) for config in configs] and cluster.closed
+    assert [names for names, _ in cluster.tasks] == [[run_id(config)] for config in configs] and cluster.closed
     assert {options.threads for _, options in cluster.tasks} == {threads}
+
+
+def test_runs_are_stacked_where_that_is_faster_and_each_worker_has_some(tmp_path, cluster):
+    small = list(grid(SMALL, corruption_fraction=[0.5, 1.0], seed=range(3)))
+    others = [LARGE, dataclasses.replace(LARGE, seed=1), dataclasses.replace(SMALL, epochs=5)]
+    keras = list(grid(SMALL, framework=["keras"], seed=range(2)))
+    noisy = list(grid(dataclasses.replace(SMALL, dropout=0.5), seed=range(2)))
+    unknown = list(grid(SMALL, dataset=["nowhere"], seed=range(2)))
+    distribute([*small[:3], *others, *small[3:], *keras, *noisy, *unknown], options(tmp_path, workers=2))
+    stacked = [[run_id(config) for config in stack] for stack in (small[:3], small[3:])]
+    alone = [[run_id(config)] for config in (*others, *keras, *noisy, *unknown)]
+    assert [names for names, _ in cluster.tasks] == stacked + alone
+    cluster.tasks.clear()
+    distribute(small, options(tmp_path, workers=1))
+    distribute(small, options(tmp_path, workers=4, device="cuda"))
+    assert [names for names, _ in cluster.tasks] == [sum(stacked, [])] * 2
+
+
+def test_nothing_is_stacked_where_torch_would_be_imported_after_tensorflow(tmp_path, cluster, monkeypatch):
+    monkeypatch.delitem(sys.modules, "torch")
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    distribute(list(grid(SMALL, seed=range(3))), options(tmp_path, workers=1))
+    assert [len(names) for names, _ in cluster.tasks] == [1, 1, 1] and "torch" not in sys.modules
+
+
+def test_a_stack_that_failed_names_its_runs_and_progress_counts_runs(tmp_path, cluster, capsys):
+    configs = list(grid(SMALL, seed=range(3)))
+    cluster.failures[run_id(configs[0])] = RuntimeError("worker died 4 times")
+    failures = distribute([*configs, LARGE], options(tmp_path, workers=1))
+    names = [run_id(config) for config in configs]
+    assert failures == [f"{name}: worker died 4 times" for name in names]
+    shown = [f"1/4 {run_id(LARGE)} done", *(f"{place}/4 {name} failed" for place, name in enumerate(names, 2))]
+    assert capsys.readouterr().err.splitlines() == shown
+
+
+def test_a_sweep_trains_stacks(tmp_path):
+    configs = list(grid(SMALL, seed=range(3)))
+    records = sweep.run([*configs, LARGE], options(tmp_path, workers=1, decode=True))
+    assert [record["environment"]["stacked"] for record in records] == [3, 3, 3, 1]
+    assert [record["config"]["seed"] for record in records] == [0, 1, 2, 0]
+    assert all(Store(tmp_path).readout(record["run_id"]) for record in records)
 
 
 def test_a_running_scheduler_is_used_and_not_closed(tmp_path, cluster):
@@ -154,9 +197,9 @@ def test_a_run_that_the_cluster_gave_up_is_a_failure_with_its_id(tmp_path, clust
     "status, stderr, expected",
     [
         (0, "a warning\n", ""),
-        (1, "Traceback\n  line\nValueError: no\n", f"{run_id(BASE)}: ValueError: no"),
-        (1, "", f"{run_id(BASE)}: ended with status 1"),
-        (-9, "epoch 3/60 loss 0.1", f"{run_id(BASE)}: ended with status -9"),
+        (1, "Traceback\n  line\nValueError: no\n", "ValueError: no"),
+        (1, "", "ended with status 1"),
+        (-9, "epoch 3/60 loss 0.1", "ended with status -9"),
     ],
 )
 def test_a_child_gets_its_task_and_its_threads_and_says_why_it_failed(tmp_path, monkeypatch, status, stderr, expected):
@@ -165,7 +208,7 @@ def test_a_child_gets_its_task_and_its_threads_and_says_why_it_failed(tmp_path, 
     def process(command, input, env, **_):
         task = json.loads(input)
         assert command == [sys.executable, "-m", "common.job"] and task["parent"] == os.getpid()
-        assert (from_dict(task["config"]), decode(task["options"])) == (BASE, given)
+        assert list(map(from_dict, task["configs"])) == [BASE, LONG] and decode(task["options"]) == given
         # dask's own, 0, is slow in a training loop
         assert env["MALLOC_TRIM_THRESHOLD_"] == MEMORY["MALLOC_TRIM_THRESHOLD_"] == str(2**32)
         assert env["MALLOC_MMAP_THRESHOLD_"] == MEMORY["MALLOC_MMAP_THRESHOLD_"] == str(2**30) and len(MEMORY) == 2
@@ -176,7 +219,7 @@ def test_a_child_gets_its_task_and_its_threads_and_says_why_it_failed(tmp_path, 
     monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "0")
     monkeypatch.setenv("GOMP_SPINCOUNT", "7")
     monkeypatch.setattr(subprocess, "run", process)
-    assert child(BASE, given) == expected
+    assert child([BASE, LONG], given) == expected
 
 
 ORPHAN = """

@@ -47,7 +47,7 @@ def test_arrays_align_with_the_data_sets_own_indices():
     assert (len(task.train), len(task.validation), len(task.test)) == (300, 100, 360)
     assert task.num_classes == 10 and task.sha256 == DIGITS.sha256 and task.image_shape == (8, 8, 1)
     np.testing.assert_array_equal(task.test.indices, np.arange(360))
-    assert task.channel_statistics() == channel_statistics(task.train.images)
+    assert task.channel_statistics == channel_statistics(task.train.images)
 
 
 def test_held_out_examples_are_part_of_the_subset_and_not_trained_on():

@@ -81,7 +81,7 @@ SCHEMA = {
     "code": {"commit", "dirty"},
     "environment": {
         "python", "framework", "framework_version", "keras_backend", "numpy", "platform", "processor", "device",
-        "threads", "omp_wait_policy", "gomp_spincount",
+        "threads", "omp_wait_policy", "gomp_spincount", "stacked",
     },
     "data": {
         "name", "sha256", "train_n", "validation_n", "test_n", "corruption_rule", "corruption_requested",
@@ -107,6 +107,7 @@ def test_the_record_is_the_designs(store, framework):
     assert (record["schema"], record["run_id"], record["config"]) == (1, run_id(config), as_dict(config))
     environment, data, time = record["environment"], record["data"], record["time"]
     assert environment["framework"] == framework and environment["threads"] == 1 and environment["device"] == "cpu"
+    assert environment["stacked"] == 1
     assert environment["keras_backend"] == {"torch": None, "keras": "tensorflow"}[framework]
     assert environment["numpy"] == np.__version__
     assert data["sha256"] == datasets.load("digits").sha256
@@ -230,7 +231,7 @@ def test_the_model_file_carries_config_epoch_and_statistics(store):
     train(BASE, options(store))
     model = load(store.model_path(BASE))
     assert model.config == BASE and model.metadata["epoch"] == 3
-    assert model.metadata["channel_statistics"] == [list(part) for part in prepare(BASE).channel_statistics()]
+    assert model.metadata["channel_statistics"] == [list(part) for part in prepare(BASE).channel_statistics]
 
 
 KEPT = stratified_subset(datasets.load("digits").y_train, 200, 3)

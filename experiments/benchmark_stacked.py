@@ -1,0 +1,155 @@
+"""What it saves to train many small networks as one program, as ratios measured in one run.
+
+Measured:  an epoch of MLPs 2x256 on 6,000 images of MNIST's shape and an evaluation on these, one network after the
+           other and stacked: seconds, how far the weights are apart afterwards, peak memory. What a sweep stacks
+           (`torch_models.stacked.most_runs`) follows from these ratios
+Run:       python experiments/benchmark_stacked.py [--runs 100] [--width 256] [--examples 6000] [--device cuda]
+Result:    a table on standard output and under results/benchmark_stacked/: medians of repeats that take turns
+Time:      about 3 minutes on two cores; nothing else may run on the machine
+"""
+
+import dataclasses
+import resource
+import statistics
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from common.cli import one_line_errors, parse
+from common.data.epochs import draw
+from common.report.tables import Number, Table
+from common.runs.config import Config, Options
+from common.runs.store import Store
+from common.runs.task import Task, untouched
+from common.runs.threads import limit_threads
+from common.runs.training import make_trainers, processor
+
+SHAPE, CLASSES, LEARNING_RATE = (28, 28, 1), 10, 0.01
+PARTS = ("an epoch", "an evaluation")
+SMOKE = {"runs": 3, "width": 16, "examples": 300, "repeats": 1}
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What is measured."""
+
+    runs: int = 100
+    """Networks."""
+    width: int = 256
+    """Units of each of the two hidden layers."""
+    examples: int = 6_000
+    """Training examples, the same for all networks."""
+    repeats: int = 3
+    """Times each way is measured."""
+
+    def __post_init__(self) -> None:
+        for name, value in dataclasses.asdict(self).items():
+            if value < (least := 2 if name == "runs" else 1):
+                raise ValueError(f"{name} must be at least {least}. Received: {name}={value}")
+
+
+def networks(benchmark):
+    """Configs that differ in their seeds, each with the one task of random images and labels."""
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (benchmark.examples, *SHAPE), dtype=np.uint8)
+    examples = untouched(images, generator.integers(CLASSES, size=len(images)), np.arange(len(images)))
+    nothing = examples.take(examples.indices[:0])
+    task = Task(examples, nothing, nothing, CLASSES, "")
+    base = Config(model="mlp2", framework="torch", width=benchmark.width)
+    return [(dataclasses.replace(base, seed=seed), task) for seed in range(benchmark.runs)]
+
+
+def measure(runs, device):
+    """Seconds of an epoch of these runs, as one program where they are several, and of an evaluation; their weights."""
+    images = runs[0][1].train.images
+    trainers, train_epoch = make_trainers(runs, device, Path())
+    orders = [draw(config.seed, 0, len(images), SHAPE, SHAPE[0], False, False) for config, _ in runs]
+    start = now(device)
+    train_epoch(dict(enumerate(orders)), LEARNING_RATE)
+    trained = now(device)
+    for trainer in trainers:
+        trainer.logits(images)
+    return (trained - start, now(device) - trained), [trainer.get_weights() for trainer in trainers]
+
+
+def now(device):
+    """Seconds, when the device has done its work."""
+    import torch
+
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def peak(device):
+    """Most GB taken so far: of a GPU's memory since it was last asked for, else of the process."""
+    import torch
+
+    if device == "cpu":
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    taken = torch.cuda.max_memory_allocated() / 1e9
+    torch.cuda.reset_peak_memory_stats()
+    return taken
+
+
+def rounds(benchmark, device):
+    """Median seconds of each part and peak memory, alone and stacked, and the largest difference of any weight."""
+    runs = networks(benchmark)
+    measure(runs[:1], device)
+    seconds, memory, apart = {"alone": [], "stacked": []}, {}, 0.0
+    for repeat in range(benchmark.repeats):
+        found = [measure([run], device) for run in runs]
+        seconds["alone"].append(np.sum([part for part, _ in found], axis=0))
+        memory.setdefault("alone", peak(device))
+        parts, weights = measure(runs, device)
+        seconds["stacked"].append(parts)
+        memory.setdefault("stacked", peak(device))
+        for (_, (expected,)), got in zip(found, weights, strict=True):
+            apart = max(apart, *(float(np.abs(array - expected[name]).max()) for name, array in got.items()))
+        print(f"{repeat + 1}/{benchmark.repeats} {sum(parts):.1f} s stacked", file=sys.stderr, flush=True)
+    medians = {way: [statistics.median(part) for part in zip(*taken, strict=True)] for way, taken in seconds.items()}
+    return medians, memory, apart
+
+
+def table(benchmark, device):
+    """A row for each part, and one for both: seconds alone, seconds stacked, their ratio."""
+    seconds, memory, apart = rounds(benchmark, device)
+    alone, stacked = ([*seconds[way], sum(seconds[way])] for way in ("alone", "stacked"))
+    rows = [
+        [name, *(Number(value, "ratio") for value in (one, other, one / other))]
+        for name, one, other in zip((*PARTS, "both"), alone, stacked, strict=True)
+    ]
+    import torch
+
+    name = torch.cuda.get_device_name() if device == "cuda" else f"{processor()}, {torch.get_num_threads()} threads"
+    note = (
+        f"{benchmark.runs} MLPs 2x{benchmark.width}, {benchmark.examples} images, {name}, torch {torch.__version__}, "
+        f"medians of {benchmark.repeats}. Weights differ by {apart:.1e} at most after the epoch. Peak memory: "
+        f"{memory['alone']:.2f} GB one after the other, {memory['stacked']:.2f} GB stacked"
+    )
+    columns = ["what", "seconds one after the other", "seconds stacked", "ratio"]
+    return Table("Many networks as one program", columns, rows, note)
+
+
+def main():
+    arguments = parse(__doc__, benchmark=Benchmark(), options=Options())
+    benchmark, options = arguments.benchmark, arguments.options
+    if options.list:
+        return print("\n".join(PARTS))
+    if options.smoke:
+        benchmark = dataclasses.replace(benchmark, **SMOKE)
+    limit_threads(options.threads)
+    from torch_models.trainer import find_device
+
+    device = find_device(options.device).type
+    made = table(benchmark, device)
+    made.save(Store.of(options).results / "benchmark_stacked" / f"{benchmark.runs}x{benchmark.width}_{device}")
+    print(made.markdown())
+
+
+if __name__ == "__main__":
+    with one_line_errors():
+        main()

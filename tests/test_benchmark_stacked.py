@@ -1,0 +1,44 @@
+"""The benchmark of stacked training at its smallest size: both ways run, agree and are tabulated."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def benchmark(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "experiments"))
+    return importlib.import_module("benchmark_stacked")
+
+
+def test_both_ways_are_compared_in_one_run(benchmark, monkeypatch, tmp_path, capsys):
+    arguments = ["benchmark_stacked.py", "--smoke", "--device", "cpu", "--output-dir", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", arguments)
+    benchmark.main()
+    printed = capsys.readouterr().out
+    assert printed.strip() == (tmp_path / "benchmark_stacked" / "3x16_cpu.md").read_text().strip()
+    assert all(f"| {name} |" in printed for name in ("an epoch", "an evaluation", "both"))
+    assert "3 MLPs 2x16, 300 images" in printed
+
+
+def test_ratios_are_of_medians_and_weights_are_compared(benchmark, monkeypatch):
+    smallest = benchmark.Benchmark(**benchmark.SMOKE | {"repeats": 3})
+    seconds = iter(range(1000))
+    monkeypatch.setattr(benchmark, "now", lambda device: next(seconds) ** 2)
+    medians, memory, apart = benchmark.rounds(smallest, "cpu")
+    # Each measurement takes three moments; a repeat has three networks alone, then all together.
+    alone, stacked = (
+        [3 + 12 * repeat + 3 * place for repeat in range(3) for place in places] for places in (range(3), [3])
+    )
+    parts = [[2 * moment + 1 + 2 * part for moment in alone] for part in range(2)]
+    assert medians["alone"] == [sum(part[3:6]) for part in parts]
+    assert medians["stacked"] == [2 * stacked[1] + 1 + 2 * part for part in range(2)]
+    assert memory["stacked"] >= memory["alone"] > 0.05 and 0 < apart < 1e-6
+
+
+@pytest.mark.parametrize("fields, least", [({"runs": 1}, 2), ({"width": 0}, 1), ({"examples": 0}, 1)])
+def test_sizes_out_of_range_are_refused(benchmark, fields, least):
+    ((name, value),) = fields.items()
+    with pytest.raises(ValueError, match=f"^{name} must be at least {least}. Received: {name}={value}$"):
+        benchmark.Benchmark(**fields)

@@ -1,0 +1,68 @@
+"""Steps of training that a GPU replays as recorded CUDA graphs."""
+
+import contextlib
+import functools
+
+import torch
+
+
+def memory_named(method):
+    """A GPU that is too small ends in one line that says what to change."""
+
+    @functools.wraps(method)
+    def guarded(self, *arguments):
+        try:
+            return method(self, *arguments)
+        except torch.OutOfMemoryError as error:
+            raise ValueError(
+                "the GPU's memory must hold the training set and a step; try a smaller --batch-size or --precision "
+                f"bfloat16. Received: batch_size={self.config.batch_size}, precision={self.config.precision!r}"
+            ) from error
+
+    return guarded
+
+
+class Recorded:
+    """A trainer with `device`, `optimizer`, `recordings`, a step `update(*inputs)` and the `tensors()` it changes."""
+
+    def steps(self, batches):
+        """A step for each batch of inputs, recorded on a GPU."""
+        step = self.update if self.device.type == "cpu" else self.replay
+        for inputs in batches:
+            step(*inputs)
+
+    def replay(self, *inputs):
+        """The same step as a CUDA graph, recorded once for each batch size: its launches cost nothing."""
+        size = inputs[-1].shape[-1]
+        if size not in self.recordings:
+            self.recordings[size] = self.record(*(values.clone() for values in inputs))
+        graph, *places = self.recordings[size]
+        for place, values in zip(places, inputs, strict=True):
+            place.copy_(values)
+        graph.replay()
+
+    def record(self, *inputs):
+        """The graph of a step and its inputs; the steps that warm up leave no trace."""
+        graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream()
+        with torch.random.fork_rng([torch.cuda.current_device()]), self.unchanged():
+            stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(stream):
+                for _ in range(3):
+                    self.update(*inputs)
+            torch.cuda.current_stream().wait_stream(stream)
+            with torch.cuda.graph(graph):
+                self.update(*inputs)
+        return graph, *inputs
+
+    @contextlib.contextmanager
+    def unchanged(self):
+        """Puts what steps change, and the optimizer's state, back in place."""
+
+        def tensors():
+            return [*self.tensors(), *(value for values in self.optimizer.state.values() for value in values.values())]
+
+        kept = {tensor.data_ptr(): tensor.clone() for tensor in tensors()}
+        yield
+        with torch.no_grad():
+            for tensor in tensors():  # state that is new began at 0
+                tensor.copy_(kept.get(tensor.data_ptr(), torch.zeros_like(tensor)))

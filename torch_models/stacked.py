@@ -1,0 +1,200 @@
+"""Many runs trained as one program: weights stacked along a first axis, matrix products batched over the runs."""
+
+import dataclasses
+import hashlib
+import math
+
+import numpy as np
+import torch
+from torch.func import functional_call, stack_module_state, vmap
+from torch.nn.functional import cross_entropy
+
+from common.data.preprocessing import crop_side
+from common.runs.config import STACKED, obstacles
+from torch_models.recorded import Recorded, memory_named
+from torch_models.trainer import Trainer, make_model, make_optimizer, set_learning_rate
+
+MOST_RUNS = {"cuda": 100, "cpu": 32}
+MOST_PARAMETERS = 300_000  # of a network on a CPU, where larger products gain nothing by being batched
+MOST_BYTES = 8 * 2**30
+
+
+class StackedTrainer(Recorded):
+    """Runs of equal networks on examples of equal shape, (config, task) each, that differ in `config.STACKED` alone.
+
+    Each of `runs` is an ordinary trainer whose weights and optimizer state are slices of the stack's.
+    """
+
+    def __init__(self, runs, device="auto"):
+        configs, tasks = zip(*runs, strict=True)
+        check(configs, tasks)
+        self.config, self.recordings, self.stacked = configs[0], {}, []
+        self.runs = [Run(self, config, task, device, len(runs)) for config, task in runs]
+        self.device, self.model = self.runs[0].device, self.runs[0].model
+        self.forward = vmap(lambda weights, x: functional_call(self.model, weights, (x,)))
+        self.put(tasks)
+
+    @memory_named
+    def put(self, tasks):
+        """Place every distinct training set on the device once, as model inputs, and the labels of each run."""
+        known = {id(task): contents(self.config, task) for task in {id(task): task for task in tasks}.values()}
+        places = {content: place for place, content in enumerate(dict.fromkeys(known.values()))}
+        self.sets = torch.tensor([places[known[id(task)]] for task in tasks], device=self.device)
+        self.labels = torch.stack([torch.from_numpy(task.train.labels) for task in tasks]).to(self.device)
+        shape = len(tasks[0].train), *self.runs[0].reader.input_shape
+        self.inputs = torch.empty((len(places), *shape), device=self.device)
+        for place in range(len(places)):
+            run = self.runs[self.sets.tolist().index(place)]
+            torch.cat(list(run.inputs(run.images)), out=self.inputs[place])
+        for run, place in zip(self.runs, self.sets.tolist(), strict=True):
+            run.prepared = self.inputs[place]
+
+    @memory_named
+    def train_epoch(self, plans, learning_rate):
+        """One pass of some runs, by their places among all, over their training sets in their plans' order."""
+        self.stack([self.runs[place] for place in plans])
+        set_learning_rate(self.optimizer, learning_rate)
+        chosen = torch.tensor(list(plans), device=self.device)
+        orders = torch.from_numpy(np.stack([plan.order for plan in plans.values()])).to(self.device)
+        labels = self.labels[chosen].gather(1, orders)
+        places = orders + self.sets[chosen, None] * self.labels.shape[1]
+        size = self.config.batch_size
+        self.model.train()
+        self.steps(zip(places.split(size, 1), labels.split(size, 1), strict=True))
+        self.give_state()
+
+    def update(self, places, labels):
+        """One step of all runs of the stack, from places (runs, n) in all training sets and labels (runs, n)."""
+        images = self.inputs.flatten(0, 1).index_select(0, places.flatten()).unflatten(0, places.shape)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"):
+            logits = self.forward(self.weights, images)
+        self.optimizer.zero_grad()
+        losses = cross_entropy(logits.float().flatten(0, 1), labels.flatten(), reduction="sum")
+        (losses / labels.shape[1]).backward()  # the sum of the runs' means: each run has its own gradient
+        self.optimizer.step()
+
+    def stack(self, runs):
+        """Stack weights and optimizer state of these runs, unless they are; from then on they have slices of them."""
+        if runs == self.stacked:
+            return
+        self.stacked, self.recordings = runs, {}
+        self.weights, _ = stack_module_state([run.model.train() for run in runs])
+        self.optimizer = make_optimizer(self.config, self.weights.values(), stacked=True)
+        states = [run.optimizer.state_dict()["state"] for run in runs]
+        state = {
+            index: {name: stack_values([state[index][name] for state in states]) for name in states[0][index]}
+            for index in states[0]
+        }
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
+        for name, weights in self.weights.items():
+            for run, part in zip(runs, weights.detach(), strict=True):
+                run.model.get_parameter(name).data = part
+        self.give_state()
+
+    def give_state(self):
+        """Give each run of the stack its slice of the optimizer's state."""
+        for place, run in enumerate(self.stacked):
+            for name, weights in self.weights.items():
+                run.optimizer.state[run.model.get_parameter(name)] = {
+                    key: value[place] if value.ndim else value.clone()
+                    for key, value in self.optimizer.state[weights].items()
+                }
+
+    def tensors(self):
+        """What a step changes beside the optimizer's state."""
+        return list(self.weights.values())
+
+
+class Run(Trainer):
+    """One run of a stack, which trains it: files, evaluation and checkpoints are those of any trainer."""
+
+    def __init__(self, stack, config, task, device, count):
+        super().__init__(config, task.image_shape, task.num_classes, task.channel_statistics, device)
+        self.owner, self.images, self.prepared, self.count = stack, task.train.images, None, count
+
+    def inputs(self, images):
+        """As `Trainer.inputs`, but the training set is prepared once."""
+        if images is not self.images or self.prepared is None:
+            return super().inputs(images)
+        return iter(self.prepared.split(self.evaluation_batch))
+
+    def set_optimizer_state(self, arrays):
+        """As `Trainer.set_optimizer_state`; the stack is formed again."""
+        super().set_optimizer_state(arrays)
+        self.owner.stacked = []
+
+    @property
+    def description(self):
+        """What the record says of the framework, and how many runs were stacked."""
+        return {**super().description, "stacked": self.count}
+
+
+def stack_values(values):
+    """State of one tensor of parameters; a count of steps is the same in all runs, which are at the same epoch."""
+    return torch.stack(values) if values[0].ndim else values[0].clone()
+
+
+def contents(config, task):
+    """What says whether two training sets give the same model inputs."""
+    digest = hashlib.sha256(np.ascontiguousarray(task.train.images)).hexdigest()
+    return digest, repr(task.channel_statistics) if config.preprocessing == "per_channel" else ""
+
+
+def check(configs, tasks):
+    """ValueError of one line for runs that one program cannot train; it lists what stands in the way."""
+    found = obstacles(configs)
+    shapes = sorted({(*task.train.images.shape, task.num_classes) for task in tasks})
+    found += [f"examples and classes={shapes}"] if len(shapes) > 1 else []
+    if not found and has_statistics(make_model(configs[0], tasks[0].image_shape, tasks[0].num_classes, "meta")):
+        found = [f"a network with moving statistics, model={configs[0].model!r}"]
+    if found:
+        raise ValueError(
+            "stacked runs must be PyTorch's, without augmentation, random steps and moving statistics, and differ in "
+            f"{', '.join(STACKED)} alone. Received: {', '.join(found)}"
+        )
+
+
+def has_statistics(model):
+    """Whether batch norm keeps moving statistics, which are no weights and are not stacked."""
+    return any(name.endswith("running_mean") for name in model.state_dict())
+
+
+def number_of_stacks(configs, shape, num_classes, device, workers):
+    """In how many programs these runs, which nothing but moving statistics keeps from one, are trained fastest.
+
+    The data set's training images have this shape (n, h, w, c). On a CPU every worker gets a part of the runs.
+    """
+    on_gpu = device == "cuda" or (device == "auto" and torch.cuda.is_available())
+    sets = len({dataclasses.replace(config, seed=0) for config in configs}) / len(configs)
+    try:
+        most = most_runs(configs[0], shape, num_classes, "cuda" if on_gpu else "cpu", sets)
+    except ValueError:  # said where the run is trained
+        most = 1
+    fewest = math.ceil(len(configs) / most)
+    return fewest if on_gpu else max(fewest, min(len(configs), workers))
+
+
+def most_runs(config, shape, num_classes, kind, sets):
+    """Most runs like this one in a program, 1 where that is slower; `sets` training sets for each, at most 1.
+
+    As `experiments/benchmark_stacked.py` measures it on a CPU, where convolutions lose; memory is a rough estimate.
+    """
+    n, height, width, channels = shape
+    n, image_shape = config.train_size or n, (height // config.downscale, width // config.downscale, channels)
+    model = make_model(config, image_shape, n if config.unique_labels else num_classes, "meta")
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    convolutions = any(parameter.ndim == 4 for parameter in model.parameters())
+    if has_statistics(model) or (kind == "cpu" and (convolutions or parameters > MOST_PARAMETERS)):
+        return 1
+    side = crop_side(image_shape, config.crop)
+    values = 5 * parameters + saved_values(model, (config.batch_size, side, side, channels))
+    values += math.ceil(sets * n * side * side * channels)
+    return max(1, min(MOST_RUNS[kind], MOST_BYTES // (4 * values)))
+
+
+def saved_values(model, shape):
+    """How many values a step keeps for its backward pass; the model is on the device "meta"."""
+    counts = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: counts.append(tensor.numel()), lambda _: None):
+        model(torch.empty(shape, device="meta"))
+    return sum(counts)
