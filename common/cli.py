@@ -157,6 +157,8 @@ def run_all(configs: Sequence[Config], options: Options) -> list[Record]:
         for config in configs:
             decode_run(config, dataclasses.replace(options, force=False))
     for record in records:
+        if record["outcome"]["epochs"] < 2:
+            continue  # no curve
         path = store.folder(record["run_id"]) / "learning_curves.png"
         if options.force or not path.exists() or path.stat().st_mtime < (path.parent / "run.json").stat().st_mtime:
             history = {record["run_id"]: store.history(record["run_id"])}

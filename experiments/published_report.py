@@ -6,20 +6,28 @@ Time:      seconds
 """
 
 from dataclasses import replace
-from itertools import product
+from itertools import chain, product
 
 import alexnet_first_layer_filters
 import batch_norm_and_early_stopping
+import capacity_and_noise
+import class_loss_sensitivity
 import convergence_slowdown
+import critical_sample_ratio
+import example_difficulty
+import first_layer_filters
 import generalization_error_growth
 import latent_generalization_dynamics
+import loss_sensitivity
 import masc_decoding
 import masc_relabel_retraining
 import masc_variance_threshold
 import probe_baselines
 import randomization_learning_curves
+import regularized_memorization
 import representation_similarity
 import representation_statistics
+import time_to_convergence
 import velpic_weight_transfer
 from common.cli import PRESETS, one_line_errors, parse, save
 from common.files import write
@@ -63,6 +71,16 @@ DECODING = (
     representation_statistics.STUDY,
     representation_similarity.STUDY,
 )
+ARPIT = (
+    example_difficulty.STUDY,
+    first_layer_filters.STUDY,
+    loss_sensitivity.STUDY,
+    class_loss_sensitivity.STUDY,
+    capacity_and_noise.STUDY,
+    time_to_convergence.STUDY,
+    critical_sample_ratio.STUDY,
+    regularized_memorization.STUDY,
+)
 SEEDS = range(10)
 
 
@@ -83,10 +101,10 @@ def sections(records, store):
 def studies(records, store):
     """Each study at each size, in each framework and precision, where half of its runs of some seed are there."""
     known = {record["run_id"]: record for record in records}
-    kinds = product((*ZHANG, *DECODING), PRESETS, CHOICES["framework"], CHOICES["precision"])
-    for study, preset, framework, precision in kinds:
-        base = replace(study.default, framework=framework, precision=precision)
-        sets = [study.configs(base, replace(study.grid, seeds=(seed,)), preset) for seed in SEEDS]
+    both = product((*ZHANG, *DECODING), PRESETS, CHOICES["framework"], CHOICES["precision"])
+    for study, preset, framework, precision in chain(both, product(ARPIT, PRESETS, ["torch"], CHOICES["precision"])):
+        base, seeds = replace(study.default, framework=framework, precision=precision), {*SEEDS, *study.grid.seeds}
+        sets = [study.configs(base, replace(study.grid, seeds=(seed,)), preset) for seed in sorted(seeds)]
         names = [[run_id(config) for config in configs] for configs in sets]
         found = [[known[name] for name in dict.fromkeys(seed) if name in known] for seed in names]
         runs = [record for seed in found for record in seed]

@@ -141,17 +141,23 @@ def test_a_defect_keeps_its_traceback():
 
 
 def test_a_script_trains_draws_and_says_what_came_out(arguments, folder, capsys, monkeypatch):
-    arguments("--output-dir", folder, "--epochs", 1, "--threads", 1)
+    arguments("--output-dir", folder, "--epochs", 3, "--threads", 1)
     run("doc", BASE)
-    config, store = dataclasses.replace(BASE, epochs=1), Store(folder)
+    config, store = dataclasses.replace(BASE, epochs=3), Store(folder)
     first = capsys.readouterr()
     assert first.out == summary(store.done(config), options(folder)) + "\n"
-    assert first.err.count(" epoch 1/1 ") == 1
+    assert first.err.count(" epoch 3/3 ") == 1
     curves = store.folder(run_id(config)) / "learning_curves.png"
     assert curves.read_bytes()[:4] == b"\x89PNG"
     monkeypatch.setattr(training, "make_trainer", lambda *_: pytest.fail("trained again"))
     run("doc", BASE)
     assert capsys.readouterr() == (first.out, "")
+
+
+def test_one_epoch_has_no_curve(folder):
+    config = dataclasses.replace(BASE, epochs=1)
+    run_all([config], options(folder))
+    assert not (Store(folder).folder(run_id(config)) / "learning_curves.png").exists()
 
 
 def test_curves_are_drawn_again_only_when_the_record_is_newer_or_by_force(folder):

@@ -216,6 +216,47 @@ def test_everything_of_the_decoding_papers_has_a_recipe(script, tmp_path):
     assert script("masc_decoding.py", "--datasets", "cifar100", "--list", "--output-dir", tmp_path)[0] == 2
 
 
+CLOSER_LOOK = {
+    "example_difficulty.py": (
+        ("--seeds", "0", "1"),
+        ("difficulty_digits.png", "images_digits.png", "claims_digits.md"),
+    ),
+    "first_layer_filters.py": ((), ("filters.png", "spectral_centroids.md", "claims.md")),
+    "loss_sensitivity.py": (("--seeds", "0"), ("gini_l1.png", "gini.md", "claims.md")),
+    "class_loss_sensitivity.py": (("--seeds", "0"), ("classes_l1.png", "classes.md", "claims.md")),
+    "capacity_and_noise.py": (("--widths", "16", "32", "--fractions", "0", "0.8"), ("capacity.png", "claims.md")),
+    "time_to_convergence.py": (("--widths", "16", "32", "--fractions", "0", "0.8"), ("time.png", "claims.md")),
+    "critical_sample_ratio.py": (("--fractions", "0.4", "1"), ("splits_cnn2.png", "ratios.md", "claims.md")),
+    "regularized_memorization.py": ((), ("trade_off.png", "training_loss.png", "effects.md", "claims.md")),
+}
+
+
+def test_studies_of_the_closer_look_share_their_runs_and_measure_nothing_twice(script, tmp_path, monkeypatch):
+    common = ["--preset", "small", "--smoke", "--output-dir", tmp_path]
+    monkeypatch.setattr(sweep, "distribute", lambda configs, options: [training.train(c, options) for c in configs][:0])
+    for name, (arguments, made) in CLOSER_LOOK.items():
+        assert script(name, *arguments, *common)[0] == 0
+        assert {path.name for path in (tmp_path / name.removesuffix(".py")).iterdir()} >= set(made)
+    monkeypatch.setattr(training, "make_trainer", None)
+    monkeypatch.setattr(readout, "load", None)
+    for name, (arguments, _) in CLOSER_LOOK.items():
+        assert script(name, *arguments, *common)[0] == 0
+        assert "missing" not in script(name, "--list", *arguments, *common)[1]
+    status, text = script("example_table.py", "--smoke", "--output-dir", tmp_path)
+    assert status == 0 and "| learned epoch | times forgotten |" in text
+    header, *rows = (tmp_path / "example_table" / "examples.csv").read_text().splitlines()
+    assert header == "index,runs,correct,learned_epoch,times_forgotten,loss_sensitivity,critical" and len(rows) >= 200
+    assert (tmp_path / "example_table" / "first_and_last_learned.png").exists()
+    assert "0 runs of digits, corruption ketha" in script("example_table.py", "--smoke", "--corruption", "ketha",
+                                                          "--output-dir", tmp_path)[1]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CLOSER_LOOK)
+def test_a_study_of_the_closer_look_has_two_sizes(script, name, tmp_path):
+    runs = [script(name, "--list", "--preset", preset, "--output-dir", tmp_path)[1] for preset in ("paper", "small")]
+    assert len(set(runs)) == 2 and all("runs, more than 0 minutes" in text for text in runs)
+
+
 def test_demo_makes_one_self_contained_page(script, tmp_path):
     assert script("demo.py", "--smoke", "--output-dir", tmp_path)[0] == 0
     page = (tmp_path / "index.html").read_text()

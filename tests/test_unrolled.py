@@ -45,7 +45,7 @@ def made(name, shape=(3, 3, 1), **options):
 def trained(model, inputs, steps, config=CONFIG):
     """A copy that an optimizer of the trainer has trained, and its states."""
     model = copy.deepcopy(model)
-    optimizer, states = make_optimizer(config, model), [as_vector(model)]
+    optimizer, states = make_optimizer(config, model.parameters()), [as_vector(model)]
     for rate, places in steps:
         set_learning_rate(optimizer, rate)
         optimizer.zero_grad()

@@ -145,7 +145,7 @@ def test_an_unknown_layer_and_an_unknown_run_are_named(capsys, monkeypatch, outp
     "arguments, named",
     [
         ([], "--model names the architecture"),
-        (["--model", "mlp2"], "Did you mean mlp4?"),
+        (["--model", "mlp5"], "Did you mean mlp4?"),
         (["--model", "mlp3"], "Missing key(s) in state_dict"),
         (["--model", "mlp1", "--labels", "none.npy"], "none.npy"),
         (["--model", "mlp1", "--probes", "mask"], "Did you mean masc?"),

@@ -135,7 +135,8 @@ def sensitivity_run(config: Config, options: Options, settings: Sensitivity | No
     The run is trained again from its initial weights, and all its states are held: steps x parameters x 4 bytes.
     Arrays, by NORMS in their first axis: `sensitivity` (3, n) g-bar of the examples with the data set's `indices` (n,);
     `gini` (3, checkpoints) of g-bar up to the checkpoints after `steps`; `classes` (3, classes, classes), absent where
-    each example has a class of its own; `local` (3, n) `local_gradient_norms`; and `settings`, JSON. Gradients are with
+    each example has a class of its own; `local` (3, n) `local_gradient_norms`; and `settings`, JSON. The l1 norm's
+    g-bar is also `train_loss_sensitivity` in the run's arrays. Gradients are with
     the network's inputs in their scale. ValueError for a run that is not finished, or not by plain SGD.
     """
     store, settings = Store.of(options), settings or Sensitivity()
@@ -148,6 +149,7 @@ def sensitivity_run(config: Config, options: Options, settings: Sensitivity | No
     check(config, epochs)
     arrays = unrolled_sensitivity(config, options, load(file), epochs, settings) | {"settings": np.array(text)}
     write_arrays(path, arrays, compress=True)
+    store.add_arrays(run_id(config), {"train_loss_sensitivity": arrays["sensitivity"][NORMS.index("l1")]})
     return arrays
 
 

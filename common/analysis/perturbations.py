@@ -19,11 +19,12 @@ from common.data.arrays import Images
 from common.data.preprocessing import pixel_scale
 from common.errors import check_choice
 from common.runs.config import Config, Options, run_id
-from common.runs.store import Store
+from common.runs.store import Store, read_lines
 from common.runs.task import Examples, Task
 from common.seeds import integer, stream
 
 BATCH = 500
+CRITICAL, SHARPNESS = "critical_samples.jsonl", "sharpness.jsonl"
 SPLITS = ("train", "validation", "test")
 
 
@@ -54,7 +55,13 @@ def critical_run(
         yield {"n": len(found), "critical": int(found.sum())}
 
     settings = [{"split": split, "size": size, **dataclasses.asdict(search)} for split in splits]
-    return measured_run(config, options, "critical_samples.jsonl", epochs, settings, measure)
+    return measured_run(config, options, CRITICAL, epochs, settings, measure)
+
+
+def kept_lines_of(store: Store, name: str, file: str) -> list[Line]:
+    """Lines of CRITICAL or SHARPNESS that are kept of a run."""
+    path = store.folder(name) / file
+    return read_lines(path) if path.exists() else []
 
 
 def critical_examples(
@@ -83,7 +90,7 @@ def sharpness_run(config: Config, options: Options, epochs: Sequence[int] = (), 
         value = largest_eigenvalue(lambda vector: network.hessian_product(x, labels, vector), sum(network.sizes))
         yield {"n": len(examples), "largest_eigenvalue": value}
 
-    return measured_run(config, options, "sharpness.jsonl", epochs, [{"size": size}], measure)
+    return measured_run(config, options, SHARPNESS, epochs, [{"size": size}], measure)
 
 
 def some(examples: Examples, size: int | None, seed: int, name: str) -> Examples:

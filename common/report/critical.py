@@ -94,7 +94,7 @@ def extremes_of(records: Iterable[Record]) -> dict[str, list[Record]]:
     return groups
 
 
-def critical_table(records: Iterable[Record], lines: Lines, histories: Histories, title: str) -> Table:
+def critical_table(records: Iterable[Record], lines: Lines, sharp: Lines, histories: Histories, title: str) -> Table:
     """A row for each network, noise and share of it at the end of training, over seeds."""
     rows: list[Sequence[object]] = []
     for name, shares in families(records).items():
@@ -103,9 +103,12 @@ def critical_table(records: Iterable[Record], lines: Lines, histories: Histories
             best = [max(line["validation_accuracy"] or 0 for line in histories[run["run_id"]]) for run in runs]
             final = [run["outcome"]["validation_accuracy"] for run in runs]
             numbers = [Number((e := estimate(values)).mean, "fraction", e.low, e.high) for values in (final, best)]
+            eigenvalue = estimate([sharpness(sharp[run["run_id"]]) for run in runs])
+            cells.append(Number(eigenvalue.mean, "components", eigenvalue.low, eigenvalue.high))
             rows.append([name, f"{100 * share:g} %", len(runs), *cells, *numbers])
-    columns = ["network and noise", "share", "seeds", "critical, held out, %", "critical, training, %"]
-    note = "Means over seeds with 95 % t intervals; critical sample ratios of one seed with Wilson intervals."
+    columns = ["network and noise", "share", "seeds", "critical, held out, %", "critical, training, %", "sharpness"]
+    note = "Means over seeds with 95 % t intervals; critical sample ratios of one seed with Wilson intervals. "
+    note += "Sharpness: largest eigenvalue of the Hessian of the cross-entropy on training examples."
     return Table(title, [*columns, "validation accuracy at the end, %", "best over epochs, %"], rows, note)
 
 
@@ -116,8 +119,14 @@ def _cell(runs: Sequence[Record], lines: Lines, split: str) -> Number:
     return Number(spread.mean, "fraction", spread.low, spread.high)
 
 
-def critical_findings(records: Sequence[Record], lines: Lines, histories: Histories) -> list[Finding]:
-    """C7 to C10, seed by seed."""
+def sharpness(lines: Sequence[Line]) -> float | None:
+    """Largest eigenvalue of the Hessian of the last network."""
+    last = max(lines, key=lambda line: line["epoch"], default=None)
+    return None if last is None else last["largest_eigenvalue"]
+
+
+def critical_findings(records: Sequence[Record], lines: Lines, sharp: Lines, histories: Histories) -> list[Finding]:
+    """C7 to C10, and the sharpness, seed by seed."""
     found: list[Finding] = []
     for runs in grouped(records, "model", "width", "dataset").values():
         groups = extremes_of(runs)
@@ -127,7 +136,7 @@ def critical_findings(records: Sequence[Record], lines: Lines, histories: Histor
                 found.append(_against_real(subject, groups["real data"], group, lines))
             found += _over_training(subject, group, lines)
     for name, shares in families(records).items():
-        found += _over_shares(name, shares, lines, histories)
+        found += _over_shares(name, shares, lines, sharp, histories)
         for share, runs in shares.items():
             if 0 < share < 1 and "random labels" in name:
                 found += _transition(f"{name}, {100 * share:g} %", runs, lines, histories)
@@ -143,7 +152,7 @@ def _against_real(subject: str, real: Sequence[Record], noise: Sequence[Record],
 
 
 def _over_shares(
-    name: str, shares: Mapping[float, Sequence[Record]], lines: Lines, histories: Histories
+    name: str, shares: Mapping[float, Sequence[Record]], lines: Lines, sharp: Lines, histories: Histories
 ) -> list[Finding]:
     """C7 and C10: what grows with the share of noise."""
     runs = [run for group in shares.values() for run in group]
@@ -151,6 +160,7 @@ def _over_shares(
              for (seed,) in grouped(runs, "seed")]  # fmt: skip
     measures = {
         "arpit-critical-grows": [lambda run: _last(lines, run)],
+        "arpit-sharpness": [lambda run: sharpness(sharp[run["run_id"]])],
         "arpit-validation-falls": [
             lambda run: 1 - run["outcome"]["validation_accuracy"],
             lambda run: 1 - max(line["validation_accuracy"] or 0 for line in histories[run["run_id"]]),

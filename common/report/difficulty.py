@@ -1,14 +1,16 @@
 """Arpit et al. (2017), Figure 1: how difficult single examples are, over many networks."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from scipy import stats
 
 from common.analysis.dispersion import Dispersion, binomial_shares, dispersion
-from common.analysis.examples import Arrays
+from common.analysis.examples import COLUMNS, Arrays
 from common.report.arpit import judged, network, target
 from common.report.claims import Finding
 from common.report.figures import BLACK, BLUE, GREEN, ORANGE, add_legend, new_figure, percent_axis
@@ -124,3 +126,17 @@ def image_grid(images: NDArray[np.uint8], title: str) -> Figure:
     axes.grid(visible=False)
     axes.set_ylabel("class")
     return figure
+
+
+def agreement_table(table: Arrays, title: str) -> Table:
+    """Spearman's rank correlation of every two columns of a table of examples, over those that have both."""
+    rows: list[Sequence[object]] = []
+    for first, second in combinations(COLUMNS, 2):
+        both = np.isfinite(table[first]) & np.isfinite(table[second])
+        values = table[first][both], table[second][both]
+        if all(len(np.unique(column)) > 1 for column in values):
+            rank = Number(float(stats.spearmanr(*values).statistic), "ratio")
+            rows.append([first.replace("_", " "), second.replace("_", " "), int(both.sum()), rank])
+    return Table(
+        title, ["column", "and", "examples", "rank correlation"], rows, "Columns: means over runs, by example."
+    )

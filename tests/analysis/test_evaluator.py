@@ -254,7 +254,7 @@ def change(path, edit):
             "size mismatch for fc1.weight",
         ),
         (lambda content: content["state_dict"].pop("fc1.bias"), "fc1.bias"),
-        (lambda content: content["metadata"]["config"].update(model="mlp2"), "Did you mean mlp"),
+        (lambda content: content["metadata"]["config"].update(model="mlp5"), "Did you mean mlp"),
         (lambda content: content.pop("metadata"), "no metadata"),
         (lambda content: content["metadata"]["config"].pop("seed"), "seed"),
         (lambda content: content.update(metadata=[]), "list indices"),

@@ -37,18 +37,27 @@ def study(rule="uniform", seeds=1, **noisy):
         curve, accuracies = (0, 40 * share, 70 * share, 80 * share), (0.9, 0.95 - 0.1 * share, 0.9 - 0.5 * share)
         made += [run(rule, share, **({"curve": curve, "accuracies": accuracies} | noisy), seed=s) for s in range(seeds)]
     records, histories = collected([pair[:2] for pair in made])
-    return records, {record["run_id"]: lines for record, _, lines in made}, histories
+    lines = {record["run_id"]: lines for record, _, lines in made}
+    sharp = {
+        r["run_id"]: [{"epoch": e, "largest_eigenvalue": v} for e, v in ((1, 500.0), (10, flat(r)))] for r in records
+    }
+    return records, lines, sharp, histories
 
 
-def verdicts(records, lines, histories):
+def flat(record):
+    """A sharpness that grows with the share of noise."""
+    return 10.0 + 5 * record["config"]["corruption_fraction"]
+
+
+def verdicts(records, lines, sharp, histories):
     """Verdicts by statement, in a few of its words."""
     words = {
-        "is higher for networks": "noise", "grows with the share": "grows", "stabilizes": "plateau",
+        "is higher for networks": "noise", "ratio grows with the share": "grows", "stabilizes": "plateau",
         "training examples rises": "training", "before the noise is fitted": "first", "after the peak": "transition",
-        "best and final": "falls",
+        "best and final": "falls", "largest eigenvalue": "sharpness",
     }  # fmt: skip
     found = {}
-    for finding in critical_findings(records, lines, histories):
+    for finding in critical_findings(records, lines, sharp, histories):
         name = next(name for text, name in words.items() if text in finding.statement)
         found.setdefault(name, []).append(finding.verdict)
     return found
@@ -58,7 +67,7 @@ def test_every_statement_is_confirmed_on_what_it_describes():
     found = verdicts(*study(seeds=2))
     assert {name: set(each) for name, each in found.items()} == dict.fromkeys(found, {"confirmed"})
     assert {name: len(each) for name, each in found.items()} == {
-        "noise": 1, "plateau": 2, "training": 2, "grows": 1, "falls": 1, "first": 2, "transition": 2,
+        "noise": 1, "plateau": 2, "training": 2, "grows": 1, "sharpness": 1, "falls": 1, "first": 2, "transition": 2,
     }  # fmt: skip
 
 
@@ -75,16 +84,24 @@ def test_each_statement_is_refused_on_what_speaks_against_it(noisy, name):
     assert "not confirmed" in verdicts(*study(**noisy))[name]
 
 
+def test_a_sharpness_that_falls_with_noise_speaks_against_the_paper():
+    records, lines, sharp, histories = study()
+    reversed_ones = {r["run_id"]: [{"epoch": 10, "largest_eigenvalue": -flat(r)}] for r in records}
+    assert verdicts(records, lines, reversed_ones, histories)["sharpness"] == ["not confirmed"]
+
+
 def test_of_random_inputs_no_transition_is_claimed():
     assert {"first", "transition"}.isdisjoint(verdicts(*study("gaussian")))
 
 
 def test_a_run_without_lines_is_not_measured():
-    records, lines, histories = study()
-    found = verdicts(records, dict.fromkeys(lines, []), histories)
-    assert {verdict for name in ("noise", "grows", "plateau", "training", "transition") for verdict in found[name]} == {
-        "not measured"
-    }
+    records, lines, sharp, histories = study()
+    found = verdicts(records, dict.fromkeys(lines, []), dict.fromkeys(lines, []), histories)
+    assert {
+        verdict
+        for name in ("noise", "grows", "sharpness", "plateau", "training", "transition")
+        for verdict in found[name]
+    } == {"not measured"}
 
 
 def test_runs_are_put_together_by_network_and_noise_and_real_data_is_in_each():
@@ -104,7 +121,7 @@ def test_ratios_are_of_one_split_and_in_the_order_of_epochs():
 
 
 def test_figures_draw_means_over_seeds_and_the_table_the_end():
-    records, lines, histories = study(seeds=2)
+    records, lines, sharp, histories = study(seeds=2)
     ((name, shares),) = families(records).items()
     left, right = noise_figure(name, shares, lines, histories).axes
     assert len(left.lines) == 8 and left.lines[1].get_ydata() == pytest.approx([10, 96, 98, 97])
@@ -112,12 +129,12 @@ def test_figures_draw_means_over_seeds_and_the_table_the_end():
     held_out, training = splits_figure(extremes_of(records), lines, "title").axes
     assert held_out.lines[1].get_ydata() == pytest.approx([0, 40, 70, 80])
     assert training.lines[0].get_ydata() == pytest.approx([0, 60, 90, 40])
-    rows = critical_table(records, lines, histories, "title").rows
+    rows = critical_table(records, lines, sharp, histories, "title").rows
     assert [row[1:3] for row in rows] == [["0 %", 2], ["20 %", 2], ["40 %", 2], ["100 %", 2]]
-    assert [cell.value for cell in rows[3][3:]] == pytest.approx([0.8, 0.4, 0.4, 0.9])
+    assert [cell.value for cell in rows[3][3:]] == pytest.approx([0.8, 0.4, 15, 0.4, 0.9])
 
 
 def test_a_ratio_of_one_seed_has_wilsons_interval():
-    records, lines, histories = study()
-    cell = critical_table(records, lines, histories, "title").rows[3][3]
+    records, lines, sharp, histories = study()
+    cell = critical_table(records, lines, sharp, histories, "title").rows[3][3]
     assert (cell.value, cell.low, cell.high) == pytest.approx((0.8, 0.711, 0.867), abs=0.001)

@@ -8,6 +8,7 @@ from conftest import a_run, corruption_of
 
 from common.report.arpit import grouped, judged, network, noise_of, target
 from common.report.difficulty import (
+    agreement_table,
     by_setting,
     difficulty,
     difficulty_figure,
@@ -87,6 +88,15 @@ def test_images_lie_in_a_grid_in_their_order():
     shown = axes.images[0].get_array()
     assert shown.shape == (10, 20) and (shown[5:8, 10:13] == 200).all() and (shown[:3, :3] == 0).all()
     assert (shown == 200).sum() == 9 and [text.get_text() for text in axes.get_xticklabels()] == ["easiest", "hardest"]
+
+
+def test_columns_agree_by_rank_over_the_examples_that_have_both():
+    table = {name: np.full(5, np.nan) for name in ("correct", "times_forgotten", "loss_sensitivity", "critical")}
+    table |= {"learned_epoch": np.array([1, 2, 3, 4, np.nan]), "loss_sensitivity": np.array([9.0, 4.0, 1.0, 0.0, 5.0])}
+    table["correct"] = np.ones(5)
+    assert [[*row[:3], row[3].value] for row in agreement_table(table, "title").rows] == [
+        ["learned epoch", "loss sensitivity", 4, pytest.approx(-1)]
+    ]
 
 
 def test_what_the_reports_share():

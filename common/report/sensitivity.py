@@ -1,0 +1,152 @@
+"""Arpit et al. (2017), Figures 3 and 4: on how many examples, and on whose, the loss during training depends."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from common.analysis.loss_sensitivity import NORMS, off_diagonal_share
+from common.report.arpit import grouped, judged, network, noise_of
+from common.report.claims import Finding, estimate
+from common.report.decoding_figures import draw
+from common.report.figures import BLUE, GREEN, add_legend, new_figure
+from common.report.tables import Number, Record, Table
+
+COLOURS = {"real data": BLUE, "random inputs": GREEN}
+TASKS = {False: "class labels", True: "a class for each example"}
+Kept = Mapping[str, Mapping[str, NDArray[Any]]]  # of common.analysis.loss_sensitivity, by run id
+
+
+def by_task(records: Iterable[Record]) -> dict[bool, dict[str, list[Record]]]:
+    """Runs by whether each example has a class of its own, and by what they were trained on, real data first."""
+    found = {}
+    for (unique,), runs in grouped(records, "unique_labels").items():
+        groups = {noise_of(group[0]): group for group in grouped(runs, "corruption").values()}
+        found[unique] = {noise: groups[noise] for noise in COLOURS if noise in groups}
+    return found
+
+
+def gini_figure(records: Iterable[Record], kept: Kept, norm: str, title: str) -> Figure:
+    """Figure 3: Gini coefficient of the loss-sensitivity up to each step, a panel for each task, over seeds."""
+    tasks = by_task(records)
+    figure, panels = new_figure(f"{title}, {norm}", (1 + 4.2 * len(tasks), 4.6), (1, len(tasks)))
+    for axes, (unique, groups) in zip(panels, tasks.items(), strict=True):
+        for noise, runs in groups.items():
+            curves = [kept[run["run_id"]]["gini"][NORMS.index(norm)] for run in runs]
+            steps = kept[runs[0]["run_id"]]["steps"].tolist()
+            points = {step: [float(curve[i]) for curve in curves] for i, step in enumerate(steps)}
+            draw(axes, points, 1, color=COLOURS[noise])
+        axes.set(xlabel="steps", ylabel="Gini coefficient", ylim=(0, 1))
+        axes.set_title(TASKS[unique], fontsize=10)
+    add_legend(figure, [Line2D([], [], color=colour, label=noise) for noise, colour in COLOURS.items()])
+    return figure
+
+
+def late_gini(arrays: Mapping[str, NDArray[Any]], norm: str) -> float:
+    """Mean Gini coefficient over the second half of the checkpoints."""
+    curve = arrays["gini"][NORMS.index(norm)]
+    return float(np.mean(curve[len(curve) // 2 :]))
+
+
+def gini_table(records: Iterable[Record], kept: Kept, title: str) -> Table:
+    """A row for each task, data and norm, over seeds."""
+    rows: list[Sequence[object]] = []
+    for unique, groups in by_task(records).items():
+        for noise, runs in groups.items():
+            accuracy = _number([run["outcome"]["train_accuracy"] for run in runs], "fraction")
+            for norm in NORMS:
+                found = [kept[run["run_id"]] for run in runs]
+                last = [float(arrays["gini"][NORMS.index(norm)][-1]) for arrays in found]
+                cells = [_number(values, "ratio") for values in ([late_gini(a, norm) for a in found], last)]
+                rows.append([TASKS[unique], noise, norm, len(runs), int(found[0]["steps"][-1]), *cells, accuracy])
+    columns = ["task", "data", "norm", "seeds", "steps", "Gini coefficient, second half", "at the last step"]
+    return Table(title, [*columns, "training accuracy, %"], rows, "Means over seeds, 95 % t intervals.")
+
+
+def _number(values: Sequence[float | None], unit: str) -> Number:
+    found = estimate(values)
+    return Number(found.mean, unit, found.low, found.high)
+
+
+def gini_findings(records: Iterable[Record], kept: Kept) -> list[Finding]:
+    """C2 for each task and norm, seed by seed."""
+    found = []
+    for unique, groups in by_task(records).items():
+        real, noise = (groups.get(name, []) for name in COLOURS)
+        for norm in NORMS:
+            pairs = [[late_gini(kept[run["run_id"]], norm) for run in pair] for pair in zip(real, noise, strict=False)]
+            means = [np.mean(column) for column in zip(*pairs, strict=True)]
+            numbers = "on average {:.3f} on real data, {:.3f} on random inputs".format(*means) if pairs else None
+            runs = [*real, *noise]
+            subject = f"{network(runs[0])}, {TASKS[unique]}, {norm}"
+            found.append(judged("arpit-gini", subject, runs, numbers, [a > b for a, b in pairs]))
+    return found
+
+
+def class_matrices(records: Iterable[Record], kept: Kept, norm: str) -> dict[str, list[NDArray[Any]]]:
+    """Class-specific loss-sensitivities (classes, classes) of the seeds, by what networks were trained on."""
+    groups = by_task(records).get(False, {})
+    return {
+        noise: [kept[run["run_id"]]["classes"][NORMS.index(norm)] for run in runs] for noise, runs in groups.items()
+    }
+
+
+def class_figure(records: Iterable[Record], kept: Kept, norm: str, title: str) -> Figure:
+    """Figure 4: heat maps of the sensitivity of each class's loss (rows) to each class's examples, logarithmic."""
+    means = {noise: np.mean(found, axis=0) for noise, found in class_matrices(records, kept, norm).items()}
+    figure, panels = new_figure(f"{title}, {norm}", (1 + 4 * len(means), 4.4), (1, len(means)))
+    for axes, (noise, matrix) in zip(panels, means.items(), strict=True):
+        relative = matrix / matrix.max()
+        scale = LogNorm(relative.min(), 1)
+        axes.imshow(relative, norm=scale, cmap="viridis")
+        axes.grid(visible=False)
+        axes.set(xlabel="class of the example", ylabel="class of the loss", title=noise)
+        axes.set_xticks(range(len(matrix)))
+        axes.set_yticks(range(len(matrix)))
+        figure.colorbar(ScalarMappable(scale, "viridis"), ax=axes, shrink=0.7, label="share of the largest")
+    return figure
+
+
+def diagonal_ratio(matrix: NDArray[Any]) -> float:
+    """Mean off the diagonal over mean on it."""
+    classes = len(matrix)
+    share = off_diagonal_share(matrix)
+    return share / (1 - share) / (classes - 1)
+
+
+def class_table(records: Iterable[Record], kept: Kept, title: str) -> Table:
+    """A row for each data and norm, over seeds."""
+    rows: list[Sequence[object]] = []
+    records = list(records)
+    for norm in NORMS:
+        for noise, found in class_matrices(records, kept, norm).items():
+            shares, ratios = ([measure(each) for each in found] for measure in (off_diagonal_share, diagonal_ratio))
+            rows.append([noise, norm, len(found), _number(shares, "fraction"), _number(ratios, "ratio")])
+    columns = ["data", "norm", "seeds", "mass off the diagonal, %", "mean off the diagonal / mean on it"]
+    return Table(title, columns, rows, "Means over seeds, 95 % t intervals.")
+
+
+def class_findings(records: Iterable[Record], kept: Kept) -> list[Finding]:
+    """C3 for each norm, seed by seed: the diagonal in both kinds of data, and how far sensitivity spreads."""
+    records, found = list(records), []
+    groups = by_task(records).get(False, {})
+    for norm in NORMS:
+        ratios = {noise: [diagonal_ratio(matrix) for matrix in matrices]
+                  for noise, matrices in class_matrices(records, kept, norm).items()}  # fmt: skip
+        for noise, values in ratios.items():
+            runs, texts = groups[noise], ", ".join(f"{value:.2f}" for value in values)
+            subject = f"{network(runs[0])}, {noise}, {norm}"
+            holds = [value < 1 for value in values]
+            found.append(judged("arpit-class-diagonal", subject, runs, f"off the diagonal / on it {texts}", holds))
+        pairs = list(zip(*(ratios.get(noise, []) for noise in COLOURS), strict=False))
+        texts = "; ".join(f"{real:.2f} on real data, {noise:.2f} on random inputs" for real, noise in pairs)
+        runs = [run for group in groups.values() for run in group]
+        if runs:
+            subject = f"{network(runs[0])}, {norm}"
+            found.append(judged("arpit-class-spread", subject, runs, texts, [real > noise for real, noise in pairs]))
+    return found

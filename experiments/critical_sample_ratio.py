@@ -1,0 +1,81 @@
+"""How complex is what a network has learned? Shares of examples with a decision boundary nearby, over training.
+
+Claim:     Arpit et al. (2017), section 4, Figures 7 to 9: more held-out examples are critical, with another predicted
+           class within 0.3 of 255 of every pixel, the more of the training set is noise; with random labels validation
+           accuracy peaks before the noise is fitted, then falls while this ratio rises. Krueger et al. (2017): the
+           largest eigenvalue of the Hessian grows with noise
+Run:       python experiments/critical_sample_ratio.py [--preset small] [--models cnn2] [--seeds 0 1 2]
+Expected:  these orders; no numbers are published
+Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
+Result:    figures, table and verdicts under results/critical_sample_ratio/; critical_samples.jsonl and sharpness.jsonl
+           beside each run
+Time:      made for a GPU; --preset small takes half an hour a seed on two cores
+Deviations: held-out examples are clean; the small preset searches 500 of each kind, in 20 steps in place of 100
+"""
+
+from dataclasses import dataclass
+
+from closer_look_configs import BASE, DATASETS, fields
+from common.analysis.critical_samples import Search
+from common.analysis.perturbations import CRITICAL, SHARPNESS, critical_run, kept_lines_of, sharpness_run
+from common.cli import Study
+from common.report.arpit import grouped
+from common.report.critical import critical_findings, critical_table, extremes_of, families, noise_figure, splits_figure
+from common.report.tables import claims_table
+from configs import Seeds
+from decoding_configs import with_progress
+
+TITLE = "Critical sample ratio"
+EPOCHS = (0, 1, 2, 4, 8, 16, 32, 64)
+SMALL_SEARCH, SMALL_SIZE, SMALL_SHARPNESS = Search(iterations=20), 500, 200
+
+
+@dataclass(frozen=True)
+class Noises(Seeds):
+    """A run for each combination of these values, and one on real data."""
+
+    models: tuple[str, ...] = ("mlp2", "cnn2")
+    """Architectures, mlp2 on MNIST and cnn2 on CIFAR-10."""
+    noises: tuple[str, ...] = ("gaussian", "uniform")
+    """Kinds of noise, as corruption rules."""
+    fractions: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8, 1.0)
+    """Shares of noise."""
+
+    def rows(self, preset):
+        for model in self.models:
+            yield fields(model, DATASETS[model], preset)
+            for noise in self.noises:
+                yield from (fields(model, DATASETS[model], preset, noise, fraction) for fraction in self.fractions)
+
+
+def read(configs, options):
+    """The ratio on held-out and on training examples at every epoch that is kept, and the sharpness at the end."""
+    for config in with_progress(configs):
+        small = config.train_size is not None
+        search, size = (SMALL_SEARCH, SMALL_SIZE) if small else (Search(), None)
+        critical_run(config, options, search, EPOCHS, ("validation", "train"), size)
+        sharpness_run(config, options, size=SMALL_SHARPNESS if small else 1000)
+
+
+def report(records, store):
+    """Figure 9 for each network, Figures 7 and 8 for each kind of noise, the numbers and the verdicts."""
+    histories, names = store.histories(records), [record["run_id"] for record in records]
+    lines = {name: kept_lines_of(store, name, CRITICAL) for name in names}
+    sharp = {name: kept_lines_of(store, name, SHARPNESS) for name in names}
+    records = [record for record in records if lines[record["run_id"]]]
+    figures = {}
+    for (model, _), runs in grouped(records, "model", "width").items():
+        figures[f"splits_{model}"] = splits_figure(extremes_of(runs), lines, f"{TITLE}, {model}")
+    for name, shares in families(records).items():
+        figures[name.replace(",", "").replace(" ", "_")] = noise_figure(name, shares, lines, histories)
+    return {
+        **figures,
+        "ratios": critical_table(records, lines, sharp, histories, TITLE),
+        "claims": claims_table(critical_findings(records, lines, sharp, histories), TITLE),
+    }
+
+
+STUDY = Study("critical_sample_ratio", Noises(), BASE, report, keep_epochs=EPOCHS, read=read)
+
+if __name__ == "__main__":
+    STUDY.main(__doc__)

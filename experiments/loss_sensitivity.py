@@ -1,0 +1,84 @@
+"""On how many examples does training depend? Gradients of the loss with each example, through all steps before.
+
+Claim:     Arpit et al. (2017), Figure 3: the loss during training is sensitive to a part of the real examples only, and
+           to nearly all random inputs, so that the Gini coefficient of the sensitivity is higher on real data; also
+           where each example has a class of its own
+Run:       python experiments/loss_sensitivity.py [--preset small] [--seeds 0 1 2 3 4]
+Expected:  that order; no numbers are published
+Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
+Result:    figures, table and verdicts under results/loss_sensitivity/; loss_sensitivity.npz beside each run, which
+           class_loss_sensitivity.py shares
+Time:      --preset small (1,000 steps) takes a minute a run on two cores
+Deviations: learning rate (0.1), batch (50) and number of steps are unknown; the loss that is differentiated is the mean
+           over the training set
+"""
+
+from dataclasses import dataclass
+
+from closer_look_configs import BASE, fields
+from common.analysis.loss_sensitivity import NORMS, Sensitivity, kept_sensitivity, sensitivity_run
+from common.cli import Study
+from common.report.sensitivity import gini_figure, gini_findings, gini_table
+from common.report.tables import claims_table
+from configs import Seeds
+from decoding_configs import with_progress
+
+TITLE = "Loss-sensitivity"
+TINY = {
+    "width": 16,
+    "downscale": 2,
+    "train_size": 1000,
+    "test_size": None,
+    "validation_size": 0,
+    "clean_validation": False,
+    "learning_rate": 0.1,
+    "batch_size": 50,
+}
+"""The 16-16 network on 1,000 digits of 14 x 14 pixels."""
+EPOCHS = {"paper": 250, "small": 50}
+
+
+@dataclass(frozen=True)
+class Sensitivities(Seeds):
+    """Real data and random inputs, with class labels and with a class for each example."""
+
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    """Seeds of weights and order."""
+    unique: tuple[bool, ...] = (False, True)
+    """Whether each example has a class of its own."""
+
+    def rows(self, preset):
+        tiny = TINY | {"epochs": EPOCHS[preset]}
+        return [
+            fields("mlp2", "mnist", preset, noise, **tiny, unique_labels=unique)
+            for unique in self.unique
+            for noise in ("none", "gaussian")
+        ]
+
+
+def read(configs, options):
+    """The sensitivity of every run, at a hundred checkpoints."""
+    for config in with_progress(configs):
+        sensitivity_run(config, options, Sensitivity(every=max(1, config.epochs // 5)))
+
+
+def kept(records, store):
+    """Runs that were measured, and what was."""
+    arrays = {record["run_id"]: kept_sensitivity(store, record["run_id"]) for record in records}
+    return [record for record in records if arrays[record["run_id"]]], arrays
+
+
+def report(records, store):
+    """Figure 3 in three norms, its numbers and the verdicts."""
+    records, arrays = kept(records, store)
+    return {
+        **{f"gini_{norm}": gini_figure(records, arrays, norm, TITLE) for norm in NORMS},
+        "gini": gini_table(records, arrays, TITLE),
+        "claims": claims_table(gini_findings(records, arrays), TITLE),
+    }
+
+
+STUDY = Study("loss_sensitivity", Sensitivities(), BASE, report, read=read)
+
+if __name__ == "__main__":
+    STUDY.main(__doc__)

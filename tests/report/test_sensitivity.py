@@ -1,0 +1,102 @@
+"""Figures 3 and 4 of Arpit et al. on sensitivities written out by hand."""
+
+import numpy as np
+import pytest
+from conftest import a_run
+
+from common.analysis.loss_sensitivity import NORMS
+from common.report.sensitivity import (
+    by_task,
+    class_figure,
+    class_findings,
+    class_matrices,
+    class_table,
+    diagonal_ratio,
+    gini_figure,
+    gini_findings,
+    gini_table,
+    late_gini,
+)
+
+STEPS = np.array([10, 20, 30, 40])
+
+
+def matrix(diagonal, off):
+    """Class-specific sensitivity with one value on the diagonal and one off it."""
+    return np.full((4, 4), off) + (diagonal - off) * np.eye(4)
+
+
+def study(real=(0.6, 4.0, 2.0), noise=(0.3, 4.0, 1.0), seeds=2, unique=(False, True)):
+    """Records and what is kept: late Gini coefficient, diagonal and rest of the class matrix."""
+    records, kept = [], {}
+    for rule, (late, diagonal, off) in (("none", real), ("gaussian", noise)):
+        for seed in range(seeds):
+            for own in unique:
+                fields = {"corruption": rule, "corruption_fraction": float(rule != "none"), "unique_labels": own}
+                record = a_run(model="mlp2", width=16, dataset="mnist", seed=seed, train_n=1000, **fields)[0]
+                curve = np.array([0.9, 0.1, late - 0.05, late + 0.05]) + 0.01 * seed
+                arrays = {"steps": STEPS, "gini": np.array([curve, curve / 2, curve / 3])}
+                records.append(record)
+                kept[record["run_id"]] = arrays | ({} if own else {"classes": np.array([matrix(diagonal, off)] * 3)})
+    return records, kept
+
+
+def verdicts(findings):
+    return [finding.verdict for finding in findings]
+
+
+def test_runs_are_put_together_by_task_and_data():
+    found = by_task(study()[0])
+    assert {unique: {noise: len(runs) for noise, runs in groups.items()} for unique, groups in found.items()} == {
+        False: {"real data": 2, "random inputs": 2}, True: {"real data": 2, "random inputs": 2},
+    }  # fmt: skip
+
+
+def test_the_second_half_of_training_decides_on_the_gini_coefficient():
+    records, kept = study()
+    assert late_gini(kept[records[0]["run_id"]], "l1") == pytest.approx(0.6)
+    found = gini_findings(records, kept)
+    assert verdicts(found) == ["confirmed"] * 6 and {finding.n for finding in found} == {"2 of 2 seeds"}
+    assert found[0].numbers == "on average 0.605 on real data, 0.305 on random inputs"
+    assert [finding.subject.split(", ")[-1] for finding in found] == [*NORMS, *NORMS]
+    assert verdicts(gini_findings(*study(real=(0.2, 1, 1)))) == ["not confirmed"] * 6
+
+
+def test_without_its_counterpart_a_run_says_nothing():
+    records, kept = study()
+    real = [record for record in records if record["config"]["corruption"] == "none"]
+    assert set(verdicts(gini_findings(real, kept))) == {"not measured"}
+    assert set(verdicts(class_findings(real, kept))) == {"confirmed", "not measured"}
+    assert class_findings([record for record in records if record["config"]["unique_labels"]], kept) == []
+
+
+def test_the_ratio_is_of_means_off_and_on_the_diagonal():
+    assert diagonal_ratio(matrix(4.0, 1.0)) == pytest.approx(0.25)
+    assert diagonal_ratio(matrix(1.0, 1.0)) == pytest.approx(1)
+
+
+def test_classes_share_patterns_where_the_rest_of_the_matrix_is_relatively_larger():
+    found = class_findings(*study())
+    assert verdicts(found) == ["confirmed"] * 9
+    assert found[0].numbers == "off the diagonal / on it 0.50, 0.50"
+    assert found[2].numbers == "; ".join(["0.50 on real data, 0.25 on random inputs"] * 2)
+    crossed = class_findings(*study(real=(4.0, 4.0, 0.5)))
+    assert verdicts(crossed[2::3]) == ["not confirmed"] * 3
+    assert verdicts(class_findings(*study(real=(1, 1.0, 2.0)))[::3]) == ["not confirmed"] * 3
+
+
+def test_figures_draw_means_and_the_tables_say_them():
+    records, kept = study()
+    panels = gini_figure(records, kept, "l2", "title").axes
+    assert [panel.get_title() for panel in panels] == ["class labels", "a class for each example"]
+    assert panels[0].lines[0].get_ydata() == pytest.approx(np.array([0.905, 0.105, 0.555, 0.655]) / 2)
+    assert list(panels[0].lines[0].get_xdata()) == STEPS.tolist()
+    rows = gini_table(records, kept, "title").rows
+    assert rows[0][:5] == ["class labels", "real data", "l1", 2, 40] and len(rows) == 12
+    assert [cell.value for cell in rows[0][5:7]] == pytest.approx([0.605, 0.655])
+    maps = class_figure(records, kept, "l1", "title").axes[:2]
+    np.testing.assert_allclose(maps[0].images[0].get_array(), matrix(1.0, 0.5))
+    rows = class_table(records, kept, "title").rows
+    assert rows[0][:3] == ["real data", "l1", 2] and len(rows) == 6
+    assert [cell.value for cell in rows[0][3:]] == pytest.approx([24 / 40, 0.5])
+    assert list(class_matrices(records, kept, "l1")) == ["real data", "random inputs"]
