@@ -17,6 +17,7 @@ import critical_sample_ratio
 import example_difficulty
 import first_layer_filters
 import generalization_error_growth
+import independent_replication
 import latent_generalization_dynamics
 import loss_sensitivity
 import masc_decoding
@@ -80,6 +81,7 @@ ARPIT = (
     time_to_convergence.STUDY,
     critical_sample_ratio.STUDY,
     regularized_memorization.STUDY,
+    independent_replication.STUDY,
 )
 SEEDS = range(10)
 

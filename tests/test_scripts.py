@@ -227,6 +227,7 @@ CLOSER_LOOK = {
     "capacity_and_noise.py": (("--widths", "16", "32", "--fractions", "0", "0.8"), ("capacity.png", "claims.md")),
     "time_to_convergence.py": (("--widths", "16", "32", "--fractions", "0", "0.8"), ("time.png", "claims.md")),
     "critical_sample_ratio.py": (("--fractions", "0.4", "1"), ("splits_cnn2.png", "ratios.md", "claims.md")),
+    "independent_replication.py": ((), ("curves.png", "table.md")),
     "regularized_memorization.py": ((), ("trade_off.png", "training_loss.png", "effects.md", "claims.md")),
 }
 

@@ -1,0 +1,31 @@
+"""An independent replication of Arpit et al.'s experiments with random inputs, and ours, row by row."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from common.report.arpit import NOISE
+from common.report.claims import claim_of, judge
+from common.report.tables import Number, Record, Table, run_on
+
+SAME = ("width", "corruption", "corruption_fraction")
+
+
+def replication_table(targets: Sequence[dict[str, Any]], records: Sequence[Record], title: str) -> Table:
+    """A row for each number of the replication's logs that a run of ours stands beside, over seeds."""
+    rows: list[list[object]] = []
+    for target in targets:
+        runs = [record for record in records if all(record["config"][name] == target[name] for name in SAME)]
+        if not runs:
+            continue
+        values = [record["outcome"][target["quantity"]] for record in runs]
+        test_n = runs[0]["data"]["test_n"]
+        counts = [(round(value * test_n), test_n) if "test" in target["quantity"] else None for value in values]
+        found = judge(claim_of(target), values, counts)
+        described = [target["width"], NOISE[target["corruption"]], f"{100 * target['corruption_fraction']:g} %"]
+        quantity = target["quantity"].replace("_", " ") + ", %"
+        interval = Number(None, "fraction", found.low, found.high)
+        measured = [target["value"], found.mean, interval, found.interval_kind, found.verdict, run_on(runs)]
+        rows.append([*described, quantity, *measured])
+    columns = ["width", "noise", "share", "quantity", "theirs", "ours", "95 % interval", "n", "verdict", "run on"]
+    note = "Theirs: one run each, 1,000 epochs. Test accuracy: best over epochs. Band: 2 points around their number."
+    return Table(title, columns, rows, note)
