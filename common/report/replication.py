@@ -5,9 +5,9 @@ from typing import Any
 
 from common.report.arpit import NOISE
 from common.report.claims import claim_of, judge
-from common.report.tables import Number, Record, Table, run_on
+from common.report.tables import Number, Record, Table, full_size, run_on
 
-SAME = ("width", "corruption", "corruption_fraction")
+SAME = ("dataset", "width", "corruption", "corruption_fraction")
 
 
 def replication_table(targets: Sequence[dict[str, Any]], records: Sequence[Record], title: str) -> Table:
@@ -15,7 +15,7 @@ def replication_table(targets: Sequence[dict[str, Any]], records: Sequence[Recor
     rows: list[list[object]] = []
     for target in targets:
         runs = [record for record in records if all(record["config"][name] == target[name] for name in SAME)]
-        if not runs:
+        if not runs or not all(map(full_size, runs)):
             continue
         values = [record["outcome"][target["quantity"]] for record in runs]
         test_n = runs[0]["data"]["test_n"]
