@@ -245,8 +245,14 @@ def finding(
     verdict: str = NOT_MEASURED,
 ) -> Finding:
     """A statement tested on some runs, which it describes."""
-    kinds = {(r["config"]["framework"], r["config"]["precision"], r["data"]["train_n"]) for r in runs}
-    texts = [f"{FRAMEWORKS[framework]}, {precision}, train_n={size}" for framework, precision, size in sorted(kinds)]
+    sizes: dict[tuple[str, str], set[int]] = {}
+    for run in runs:
+        kind = run["config"]["framework"], run["config"]["precision"]
+        sizes.setdefault(kind, set()).add(run["data"]["train_n"])
+    texts = [
+        f"{FRAMEWORKS[framework]}, {precision}, train_n={', '.join(map(str, sorted(found)))}"
+        for (framework, precision), found in sorted(sizes.items())
+    ]
     described = "; ".join(texts) or None
     return Finding(target["statement"], target["source"], subject, described, numbers, n, verdict)
 

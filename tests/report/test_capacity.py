@@ -128,6 +128,7 @@ def test_time_to_fit_is_compared_by_its_growth_with_examples_and_its_gain_from_w
     real, noise = math.log(8 / 2) / math.log(5), math.log(20 / 4) / math.log(5)
     assert size.numbers == f"slope {real:.2f} on real data, {noise:.2f} on noise"
     assert capacity.numbers == f"gain from the largest width 0.00 on real data, {math.log(2):.2f} on noise"
+    assert size.runs == "PyTorch, float32, train_n=1000, 5000"
     assert size.subject == "mlp2, 80 % noise, 100 %" and size.n == "1 of 1 seeds"
     records, histories = timed(small=(2, 10), seeds=2)
     assert time_findings(records, histories)[4].n == "0 of 2 seeds"
