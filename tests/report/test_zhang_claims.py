@@ -23,6 +23,15 @@ def test_nothing_measured_leaves_every_statement_unmeasured():
     assert {(f.runs, f.numbers, f.n, f.verdict) for f in found} == {(None, None, None, "not measured")}
 
 
+def test_networks_and_data_of_other_papers_decide_nothing(zhang):
+    empty = findings([], {})
+    assert findings(*zhang.figures_1b_1c(seeds=1)) != empty
+    assert findings(*zhang.figures_1b_1c(seeds=1, dataset="mnist")) == empty
+    records, histories = zhang.figures_1b_1c(seeds=1)
+    renamed = [{**record, "config": {**record["config"], "model": "cnn"}} for record in records]
+    assert findings(renamed, histories) == empty
+
+
 def test_order_of_convergence(zhang):
     order, fit = convergence_findings(*zhang.figure_1a())
     assert (order.n, order.verdict, fit.n, fit.verdict) == ("3 of 3 seeds", "confirmed", "3 of 3 seeds", "confirmed")
