@@ -102,7 +102,8 @@ class Study:
 
     `grid`, a dataclass of flags, gives the fields of each run (`grid.runs(preset)`), which the flags' config must not
     contradict; `report` makes figures and tables of the records and what the store holds of them. Where they need more
-    than records, `keep_epochs` of every run are kept and `read` makes what is missing of the read-outs.
+    than records, `keep_epochs` of every run are kept and `read` makes what is missing of the read-outs; `check` raises
+    ValueError before anything is trained that could not be read.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Study:
     report: Report
     keep_epochs: tuple[int, ...] = ()
     read: Callable[[Sequence[Config], Options], None] = lambda configs, options: None
+    check: Callable[[Config], object] = lambda config: None
 
     def configs(self, given: Config, grid: Any, preset: str) -> list[Config]:
         """The runs, over the fields that flags have given."""
@@ -122,6 +124,8 @@ class Study:
             arguments = parse(doc, grid=self.grid, preset=Preset(), config=self.default, options=Options())
             configs = self.configs(arguments.config, arguments.grid, arguments.preset.preset)
             options = arguments.options
+            for config in configs:
+                self.check(config)
             kept = tuple(sorted({*self.keep_epochs, *options.keep_epochs}))
             records = run_all(configs, dataclasses.replace(options, keep_epochs=kept))
             self.read([from_dict(record["config"]) for record in records], options)
@@ -183,8 +187,8 @@ def listing(configs: Sequence[Config], store: Store) -> str:
 
 
 def estimate(config: Config, records: Sequence[Record]) -> float | None:
-    """Seconds, from the median cost per epoch and example of recorded runs with this model, framework and data set."""
-    like = ("model", "framework", "dataset", "precision")
+    """Seconds, from the median cost per epoch and example of recorded runs with this model, its width, framework and data set."""
+    like = ("model", "width", "framework", "dataset", "precision")
     costs = [
         (record["time"]["train_seconds"] + record["time"]["evaluate_seconds"]) / record["outcome"]["epochs"]
         * (config.train_size or record["data"]["train_n"]) / record["data"]["train_n"]

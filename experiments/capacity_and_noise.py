@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 from closer_look_configs import BASE, MODELS, SMALL, fields
 from common.cli import Study
+from common.data.corruption import RULES
+from common.errors import check_choice
 from common.report.capacity import capacity_figure, capacity_findings, capacity_table
 from common.report.tables import claims_table
 from configs import Seeds
@@ -30,7 +32,7 @@ def run_fields(dataset, preset, width, noise="none", fraction=0.0, share=1.0):
     held_out = (SMALL if preset == "small" else MODELS)["mlp2"]["validation_size"]
     size = held_out + round(share * (TRAIN_SIZE[preset][dataset] - held_out))
     changes = {"width": width, "train_size": size, "stop_accuracy": 1.0}
-    return fields("mlp2", dataset, preset, noise if fraction else "none", fraction, **changes)
+    return fields("mlp2", dataset, preset, noise, fraction, **changes)
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,19 @@ class Capacities(Seeds):
     noises: tuple[str, ...] = ("mnist:gaussian", "cifar10:gaussian", "cifar10:uniform")
     """Data set and kind of noise."""
 
+    def __post_init__(self):
+        for pair in self.noises:
+            dataset, _, noise = pair.partition(":")
+            check_choice("data set", dataset, TRAIN_SIZE["paper"])
+            check_choice("noise", noise, RULES[1:])
+
     def rows(self, preset):
         fractions = self.fractions or FRACTIONS[preset]
         for width in self.widths or WIDTHS[preset]:
             for dataset, noise in (pair.split(":") for pair in self.noises):
                 yield from (run_fields(dataset, preset, width, noise, fraction) for fraction in fractions)
-            yield from (run_fields("mnist", preset, width, share=1 - fraction) for fraction in fractions if fraction)
+            if "mnist:gaussian" in self.noises:
+                yield from (run_fields("mnist", preset, width, share=1 - fraction) for fraction in {0.0, *fractions})
 
 
 def report(records, store):

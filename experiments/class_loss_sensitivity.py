@@ -15,6 +15,7 @@ from common.analysis.loss_sensitivity import NORMS
 from common.cli import Study
 from common.report.sensitivity import class_figure, class_findings, class_table
 from common.report.tables import claims_table
+from loss_sensitivity import STUDY as SENSITIVITY
 from loss_sensitivity import Sensitivities, kept, read
 
 TITLE = "Loss-sensitivity of classes"
@@ -30,7 +31,9 @@ def report(records, store):
     }
 
 
-STUDY = Study("class_loss_sensitivity", Sensitivities(unique=(False,)), BASE, report, read=read)
+STUDY = Study(
+    "class_loss_sensitivity", Sensitivities(unique=(False,)), BASE, report, read=read, check=SENSITIVITY.check
+)
 
 if __name__ == "__main__":
     STUDY.main(__doc__)

@@ -37,11 +37,14 @@ SMALL = {
 }
 """5,000 examples to train on, narrower networks, and for the MLP ten times the rate, so that it fits random labels in
 some 70 epochs and not in many hundreds."""
+KEPT = (0, 1, 2, 4, 8, 16, 30, 50, 128, 256, 500)
+"""Epochs whose networks the studies of the CNN share: until the end, and until half of it, of every preset."""
 DATASETS = {"mlp2": "mnist", "cnn2": "cifar10"}
 
 
 def fields(model, dataset, preset, noise="none", fraction=1.0, **changes):
-    """Fields of a run; `noise` is a corruption rule, which random inputs and labels share."""
-    corruption = {"corruption": noise, "corruption_fraction": fraction if noise != "none" else 0.0}
+    """Fields of a run; `noise` is a corruption rule, of random inputs or labels, used where the fraction is above 0."""
+    fraction = fraction if noise != "none" else 0.0
+    corruption = {"corruption": noise if fraction else "none", "corruption_fraction": fraction}
     sizes = SMALL[model] if preset == "small" else {}
     return {**MODELS[model], "dataset": dataset, **sizes, **corruption, **changes}

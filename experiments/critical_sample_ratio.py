@@ -13,12 +13,14 @@ Time:      made for a GPU; --preset small takes half an hour a seed on two cores
 Deviations: held-out examples are clean; the small preset searches 500 of each kind, in 20 steps in place of 100
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from closer_look_configs import BASE, DATASETS, fields
+from closer_look_configs import BASE, DATASETS, HELD_OUT, KEPT, fields
 from common.analysis.critical_samples import Search
 from common.analysis.perturbations import CRITICAL, SHARPNESS, critical_run, kept_lines_of, sharpness_run
 from common.cli import Study
+from common.data.preprocessing import pixel_scale
+from common.errors import check_choice
 from common.report.arpit import grouped
 from common.report.critical import critical_findings, critical_table, extremes_of, families, noise_figure, splits_figure
 from common.report.tables import claims_table
@@ -26,8 +28,8 @@ from configs import Seeds
 from decoding_configs import with_progress
 
 TITLE = "Critical sample ratio"
-EPOCHS = (0, 1, 2, 4, 8, 16, 32, 64)
-SMALL_SEARCH, SMALL_SIZE, SMALL_SHARPNESS = Search(iterations=20), 500, 200
+SEARCHES = {"paper": (Search(), None, 1000), "small": (Search(iterations=20), 500, 200)}
+"""Search, most examples of a split, and examples that the sharpness is of."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Noises(Seeds):
 
     def rows(self, preset):
         for model in self.models:
+            check_choice("model", model, DATASETS)
             yield fields(model, DATASETS[model], preset)
             for noise in self.noises:
                 yield from (fields(model, DATASETS[model], preset, noise, fraction) for fraction in self.fractions)
@@ -51,17 +54,28 @@ class Noises(Seeds):
 def read(configs, options):
     """The ratio on held-out and on training examples at every epoch that is kept, and the sharpness at the end."""
     for config in with_progress(configs):
-        small = config.train_size is not None
-        search, size = (SMALL_SEARCH, SMALL_SIZE) if small else (Search(), None)
-        critical_run(config, options, search, EPOCHS, ("validation", "train"), size)
-        sharpness_run(config, options, size=SMALL_SHARPNESS if small else 1000)
+        search, size, sharp_size = searches(config.validation_size)
+        critical_run(config, options, search, KEPT, ("validation", "train"), size)
+        sharpness_run(config, options, size=sharp_size)
+
+
+def searches(validation_size):
+    """What is measured of a run, by the examples that its preset holds out."""
+    return SEARCHES["paper" if validation_size >= HELD_OUT["validation_size"] else "small"]
+
+
+def kept_lines(record, store):
+    """Lines of a run's critical samples and of its sharpness, those of other settings left out."""
+    search, size, sharp_size = searches(record["config"]["validation_size"])
+    wanted = asdict(search) | {"size": size}
+    lines, sharp = (kept_lines_of(store, record["run_id"], file) for file in (CRITICAL, SHARPNESS))
+    return [line for line in lines if wanted.items() <= line.items()], [s for s in sharp if s["size"] == sharp_size]
 
 
 def report(records, store):
     """Figure 9 for each network, Figures 7 and 8 for each kind of noise, the numbers and the verdicts."""
-    histories, names = store.histories(records), [record["run_id"] for record in records]
-    lines = {name: kept_lines_of(store, name, CRITICAL) for name in names}
-    sharp = {name: kept_lines_of(store, name, SHARPNESS) for name in names}
+    histories, kept = store.histories(records), {record["run_id"]: kept_lines(record, store) for record in records}
+    lines, sharp = ({name: both[place] for name, both in kept.items()} for place in (0, 1))
     records = [record for record in records if lines[record["run_id"]]]
     figures = {}
     for (model, _), runs in grouped(records, "model", "width").items():
@@ -75,7 +89,13 @@ def report(records, store):
     }
 
 
-STUDY = Study("critical_sample_ratio", Noises(), BASE, report, keep_epochs=EPOCHS, read=read)
+def check(config):
+    """Gradients of inputs are PyTorch's, and a radius in pixels needs a scale that images share."""
+    pixel_scale(config.preprocessing, ([0.0], [1.0]))
+    check_choice("framework", config.framework, ("torch",))
+
+
+STUDY = Study("critical_sample_ratio", Noises(), BASE, report, KEPT, read, check)
 
 if __name__ == "__main__":
     STUDY.main(__doc__)

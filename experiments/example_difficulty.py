@@ -35,7 +35,6 @@ from configs import Seeds
 
 TITLE = "Difficulty of examples after one epoch"
 SMALL = {"train_size": 10_000, "validation_size": 0, "clean_validation": False, "width": 256, "learning_rate": 0.01}
-SHOWN = 8  # easiest and hardest images of each class
 
 
 @dataclass(frozen=True)
@@ -59,11 +58,12 @@ def read(configs, options):
     store = Store.of(options)
     for dataset in dict.fromkeys(config.dataset for config in configs):
         real = [run_id(config) for config in configs if (config.dataset, config.corruption) == (dataset, "none")]
-        if real and "extreme_images" not in store.arrays(real[0]):
-            data, table = datasets.load(dataset, options.data_dir), join(map(store.arrays, real))
-            classes = extremes(1 - table["correct"], data.y_train[table["index"]], SHOWN)
-            indices = table["index"][np.array([easy + hard[::-1] for easy, hard in classes.values()])]
-            store.add_arrays(real[0], {"extreme_indices": indices, "extreme_images": data.x_train[indices]})
+        if real:
+            data, arrays = datasets.load(dataset, options.data_dir), [store.arrays(name) for name in real]
+            table = join((each, 1) for each in arrays)
+            indices = extremes(table | {"wrong": 1 - table["correct"]}, data.y_train, "wrong")
+            if not np.array_equal(arrays[0].get("extreme_indices"), indices):
+                store.add_arrays(real[0], {"extreme_indices": indices, "extreme_images": data.x_train[indices]})
 
 
 def report(records, store):
@@ -71,7 +71,11 @@ def report(records, store):
     items = {}
     for (dataset,), runs in grouped(records, "dataset").items():
         groups, title = by_setting(runs), f"{TITLE}, {dataset.replace('_', ' ')}"
-        found = {name: difficulty(group, [store.arrays(r["run_id"]) for r in group]) for name, group in groups.items()}
+        found = {
+            name: difficulty(group, [store.arrays(r["run_id"]) for r in group])
+            for name, group in groups.items()
+            if len(group) > 1
+        }
         items[f"difficulty_{dataset}"] = difficulty_figure(found, title)
         first = store.arrays(groups["true_labels"][0]["run_id"]) if "true_labels" in groups else {}
         if "extreme_images" in first:

@@ -1,6 +1,7 @@
 """What many runs say of each example: correctness, first learned epoch, forgetting, sensitivity, critical or not.
 
-Run:       python experiments/example_table.py [--dataset mnist] [--corruption none] [--records results/published]
+Run:       python experiments/example_table.py [--dataset mnist] [--corruption uniform --corruption-fraction 1]
+           python experiments/example_table.py --records results/published
 Result:    examples.csv, a row for each training example by the data set's own index; how the columns agree; pictures of
            those that are learned first and last in each class; all under results/example_table/
 Time:      seconds; it reads records and trains nothing
@@ -11,8 +12,6 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from common.analysis.examples import extremes, join
 from common.cli import one_line_errors, parse, save
 from common.data import datasets
@@ -20,8 +19,6 @@ from common.files import write
 from common.report.difficulty import agreement_table, image_grid
 from common.runs.config import Options
 from common.runs.store import Store, all_records
-
-SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -32,6 +29,8 @@ class Selection:
     """Data set."""
     corruption: str = "none"
     """What was corrupted in their training set."""
+    corruption_fraction: float = 0.0
+    """And how much of it."""
     records: Path | None = None
     """A folder with runs/; none means those of --output-dir."""
 
@@ -46,30 +45,24 @@ def as_csv(table):
     return text.getvalue()
 
 
-def lateness(table):
-    """First learned epochs, those never learned last; the share of runs that are wrong decides between equals."""
-    epochs = np.where(np.isfinite(table["learned_epoch"]), table["learned_epoch"], np.inf)
-    order = np.lexsort((-table["correct"], epochs))
-    return np.argsort(order)
-
-
 def main():
     arguments = parse(__doc__, selection=Selection(), options=Options())
     options, chosen = arguments.options, arguments.selection
     store = Store(chosen.records) if chosen.records else Store.of(options)
-    wanted = {"dataset": "digits" if options.smoke else chosen.dataset, "corruption": chosen.corruption}
+    wanted = {"dataset": "digits" if options.smoke else chosen.dataset, "unique_labels": False}
+    wanted |= {name: getattr(chosen, name) for name in ("corruption", "corruption_fraction")}
     records = [r for r in all_records(store) if all(r["config"][name] == value for name, value in wanted.items())]
     if options.list or not records:
         print(f"{len(records)} runs of {wanted['dataset']}, corruption {wanted['corruption']}, under {store.results}")
         return
-    table, folder = join(store.arrays(r["run_id"]) for r in records), Store.of(options).results / "example_table"
+    table = join((store.arrays(r["run_id"]), r["outcome"]["epochs"]) for r in records)
+    folder = Store.of(options).results / "example_table"
     write(folder / "examples.csv", as_csv(table))
     title = f"Examples of {wanted['dataset']}, {len(records)} runs"
     save(agreement := agreement_table(table, title), folder / "agreement")
     data = datasets.load(wanted["dataset"], options.data_dir)
-    classes = extremes(lateness(table), data.y_train[table["index"]], SHOWN)
-    places = np.array([easy + hard[::-1] for easy, hard in classes.values()])
-    save(image_grid(data.x_train[table["index"][places]], title), folder / "first_and_last_learned")
+    indices = extremes(table, data.y_train, "learned")
+    save(image_grid(data.x_train[indices], title), folder / "first_and_last_learned")
     print(f"{agreement.markdown()}\n{folder}")
 
 

@@ -12,7 +12,7 @@ Time:      made for a GPU; --preset small takes three minutes a seed on two core
 
 from dataclasses import dataclass
 
-from closer_look_configs import BASE, fields
+from closer_look_configs import BASE, KEPT, fields
 from common.cli import Study
 from common.report.filters import centroid_findings, centroid_table, filters_of
 from common.report.tables import claims_table
@@ -40,7 +40,7 @@ def report(records, store):
     }
 
 
-STUDY = Study("first_layer_filters", Labels(), BASE, report)
+STUDY = Study("first_layer_filters", Labels(), BASE, report, KEPT)
 
 if __name__ == "__main__":
     STUDY.main(__doc__)

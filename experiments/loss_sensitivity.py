@@ -16,7 +16,7 @@ Deviations: learning rate (0.1), batch (50) and number of steps are unknown; the
 from dataclasses import dataclass
 
 from closer_look_configs import BASE, fields
-from common.analysis.loss_sensitivity import NORMS, Sensitivity, kept_sensitivity, sensitivity_run
+from common.analysis.loss_sensitivity import NORMS, Sensitivity, check, kept_sensitivity, sensitivity_run
 from common.cli import Study
 from common.report.sensitivity import gini_figure, gini_findings, gini_table
 from common.report.tables import claims_table
@@ -78,7 +78,9 @@ def report(records, store):
     }
 
 
-STUDY = Study("loss_sensitivity", Sensitivities(), BASE, report, read=read)
+STUDY = Study(
+    "loss_sensitivity", Sensitivities(), BASE, report, read=read, check=lambda config: check(config, config.epochs)
+)
 
 if __name__ == "__main__":
     STUDY.main(__doc__)

@@ -120,7 +120,7 @@ def studies(records, store):
 
 def curves(records, store):
     """Learning curves of each model: one run for each setting and framework, seed 0."""
-    first = [r for r in records if r["config"]["seed"] == 0 and full_size(r)]
+    first = [r for r in records if (r["config"]["seed"], r["config"]["dataset"]) == (0, "cifar10") and full_size(r)]
     for model in sorted({record["config"]["model"] for record in first}):
         runs = {
             f"{setting_of(r['config']).replace('_', ' ')}, {FRAMEWORKS[r['config']['framework']]}": r["run_id"]

@@ -5,7 +5,6 @@ A network is a `Model` and its arrays are numpy's or torch's: nothing here leave
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -41,14 +40,6 @@ class Search:
                 raise ValueError(f"{name} must be finite and 0 or more. Received: {name}={getattr(self, name)!r}")
         if self.iterations < 1:
             raise ValueError(f"iterations must be 1 or more. Received: iterations={self.iterations!r}")
-
-    def one_step(self) -> Search:
-        """The fast gradient sign method (Goodfellow et al. 2015) of the same radius."""
-        return Search(self.radius, step=self.radius, noise=0.0, iterations=1)
-
-    def without_gradient(self) -> Search:
-        """The same walk by noise alone."""
-        return dataclasses.replace(self, step=0.0)
 
 
 def critical(model: Model, x: Array, search: Search, scale: Array) -> Array:

@@ -20,10 +20,11 @@ class Dispersion:
     """Spread of the share of networks that are right on an example, as a ratio to what chance alone gives.
 
     `index` is the variance over examples over p (1 - p) / networks, where p is the mean share: 1 on average if every
-    prediction is right with probability p, independently of all others, and then within `band` with probability 0.95.
-    `within` (Cochran's Q over its degrees of freedom, examples of one class together) asks for less: that a network is
-    right on all examples of a class with one probability, which may differ between networks and classes. `distance`
-    is the largest difference of the distribution functions of the shares and of Binomial(networks, p) / networks.
+    prediction is right with probability p, independently of all others. `within` (Cochran's Q over its degrees of
+    freedom, examples of one class together) asks for less: that a network is right on all examples of a class with one
+    probability, which may differ between networks and classes, as it does where networks prefer some; it is then
+    within `band` with probability 0.95. `distance` is the largest difference of the distribution functions of the
+    shares and of Binomial(networks, p) / networks.
     """
 
     mean: float
@@ -48,17 +49,18 @@ def dispersion(correct: Correct, labels: Labels) -> Dispersion:
     mean = float(shares.mean())
     if mean in (0, 1):
         raise ValueError(f"correct must be neither all right nor all wrong. Received: mean={mean:g}")
+    within, freedom = within_classes(correct, labels)
     tails = (1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2
-    low, high = (float(stats.chi2.ppf(tail, n - 1)) / (n - 1) for tail in tails)
+    low, high = (float(stats.chi2.ppf(tail, freedom)) / freedom for tail in tails)
     index = float(np.var(shares, ddof=1)) / (mean * (1 - mean) / networks)
     counts = np.arange(networks + 1)
     steps = np.searchsorted(np.sort(correct.sum(axis=0)), counts, side="right") / n
     distance = float(np.max(np.abs(steps - stats.binom.cdf(counts, networks, mean))))
-    return Dispersion(mean, index, (low, high), within_classes(correct, labels), distance)
+    return Dispersion(mean, index, (low, high), within, distance)
 
 
-def within_classes(correct: Correct, labels: Labels) -> float:
-    """Cochran's Q (1950) of each class's examples, summed, over the sum of their degrees of freedom; nan without any.
+def within_classes(correct: Correct, labels: Labels) -> tuple[float, int]:
+    """Cochran's Q (1950) of each class's examples, summed, over their degrees of freedom, and these; nan without any.
 
     Networks that are right on all of a class, or on none of it, say nothing.
     """
@@ -70,7 +72,7 @@ def within_classes(correct: Correct, labels: Labels) -> float:
         if informative:
             total += n * (n - 1) * float(np.sum((right.sum(axis=0) - by_network.sum() / n) ** 2)) / informative
             freedom += n - 1
-    return total / freedom if freedom else float("nan")
+    return total / freedom if freedom else float("nan"), freedom
 
 
 def binomial_shares(networks: int, mean: float, n: int) -> NDArray[np.float64]:

@@ -8,22 +8,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from common.data.arrays import Labels
+from common.runs.learning import NEVER
+
 Arrays = Mapping[str, NDArray[Any]]
-COLUMNS = ("correct", "learned_epoch", "times_forgotten", "loss_sensitivity", "critical")
-NEVER = -1
+COLUMNS = ("correct", "learned", "times_forgotten", "loss_sensitivity", "critical")
+SHOWN = 8
+"""Examples of each class that are shown as the most extreme at either end."""
 
 
-def measured(arrays: Arrays) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
-    """What a run's arrays hold of examples of the training set: data set's indices (n,) and values (n,) by column.
+def measured(arrays: Arrays, epochs: int) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
+    """What the arrays of a run of so many epochs hold of examples: data set's indices (n,) and values (n,) by column.
 
-    `correct` after training; `learned_epoch`, the first epoch, of examples that were learned at all; `times_forgotten`;
-    `loss_sensitivity` in units of the run's mean; `critical`, of examples that were searched, trained on or held out.
+    `correct` after training; `learned`, the share of the run's epochs until it was first right, 1 where it never was;
+    `times_forgotten`; `loss_sensitivity` in units of the run's mean; `critical`, of examples that were searched,
+    trained on or held out.
     """
     indices = arrays["train_indices"]
     found = {"correct": (indices, arrays["train_predictions"] == arrays["train_labels"])}
     if "train_learned_epochs" in arrays:
-        epochs = arrays["train_learned_epochs"]
-        found["learned_epoch"] = indices[epochs != NEVER], epochs[epochs != NEVER]
+        first = arrays["train_learned_epochs"]
+        found["learned"] = indices, np.where(first == NEVER, epochs, first - 1) / max(1, epochs)
         found["times_forgotten"] = indices, arrays["train_times_forgotten"]
     if "train_loss_sensitivity" in arrays:
         sensitivity = arrays["train_loss_sensitivity"]
@@ -35,12 +40,14 @@ def measured(arrays: Arrays) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
     return found
 
 
-def join(runs: Iterable[Arrays]) -> dict[str, NDArray[Any]]:
-    """Mean over runs of each column at each `index` that any run knows, sorted; `runs` counts those trained on it.
+def join(runs: Iterable[tuple[Arrays, int]]) -> dict[str, NDArray[Any]]:
+    """Mean over runs, arrays and epochs, of each column at each `index` that any knows, sorted.
+
+    `runs` counts those that were trained on it.
 
     nan where no run has a value. ValueError without runs.
     """
-    columns = [measured(arrays) for arrays in runs]
+    columns = [measured(arrays, epochs) for arrays, epochs in runs]
     if not columns:
         raise ValueError("runs must be at least one. Received: none")
     index = np.unique(np.concatenate([indices for run in columns for indices, _ in run.values()]))
@@ -57,12 +64,17 @@ def join(runs: Iterable[Arrays]) -> dict[str, NDArray[Any]]:
     return table
 
 
-def extremes(difficulty: NDArray[Any], labels: NDArray[Any], count: int) -> dict[int, tuple[list[int], list[int]]]:
-    """Places of the `count` easiest and hardest examples of each class, the most extreme first; ties in order."""
-    found = {}
-    for label in np.unique(labels):
-        places = np.flatnonzero(labels == label)
-        order = places[np.argsort(difficulty[places], kind="stable")]
-        hardest = places[np.argsort(-difficulty[places], kind="stable")]
-        found[int(label)] = order[:count].tolist(), hardest[:count].tolist()
-    return found
+def extremes(table: Arrays, labels: Labels, column: str) -> NDArray[Any]:
+    """Data set's indices (classes, 2 SHOWN) of the lowest and, from the right, highest of each class, ties in order.
+
+    `labels` are those of the whole set; examples without a value have no place, classes with fewer than SHOWN neither.
+    """
+    known = np.isfinite(table[column])
+    index, values = table["index"][known], table[column][known]
+    rows = []
+    for label in np.unique(labels[index]):
+        places = np.flatnonzero(labels[index] == label)
+        if len(places) >= SHOWN:
+            lowest, highest = (places[np.argsort(sign * values[places], kind="stable")][:SHOWN] for sign in (1, -1))
+            rows.append(index[[*lowest, *highest[::-1]]])
+    return np.array(rows)

@@ -190,4 +190,5 @@ def scored(task: Task) -> Iterable[tuple[Examples, str, Labels]]:
     yield task.train, "train_true_labels", task.train.true_labels
     if len(task.validation):
         yield task.validation, "validation_corrupted_labels", task.validation.labels
-    yield task.test, "test", task.test.true_labels
+    if len(task.test):
+        yield task.test, "test", task.test.true_labels

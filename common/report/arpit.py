@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from matplotlib import colormaps
+
 from common.report.claims import Finding, judge_seeds, load_targets
-from common.report.tables import Record, finding
+from common.report.tables import Line, Record, finding
 
 NOISE = {"gaussian": "random inputs", "uniform": "random labels", "none": "real data"}
 
@@ -37,6 +39,27 @@ def network(record: Record) -> str:
 def noise_of(record: Record) -> str:
     """What is random in the training set, in words."""
     return NOISE.get(record["config"]["corruption"], record["config"]["corruption"].replace("_", " "))
+
+
+def best_validation_accuracy(history: Sequence[Line]) -> float:
+    """Best validation accuracy over the epochs."""
+    return max(line["validation_accuracy"] or 0 for line in history)
+
+
+def text(value: float | None) -> str:
+    """Two decimals, or a dash."""
+    return "–" if value is None else f"{value:.2f}"
+
+
+def shades(keys: Sequence[Any]) -> dict[Any, Any]:
+    """A colour for each of these, from dark to light."""
+    return {key: colormaps["viridis"](0.9 * place / max(1, len(keys) - 1)) for place, key in enumerate(keys)}
+
+
+def pairs(first: Iterable[Record], second: Iterable[Record]) -> list[tuple[Record, Record]]:
+    """Runs of the two sides that have the same seed."""
+    by_seed = {record["config"]["seed"]: record for record in second}
+    return [(record, by_seed[seed]) for record in first if (seed := record["config"]["seed"]) in by_seed]
 
 
 def grouped(records: Iterable[Record], *fields: str) -> dict[tuple[Any, ...], list[Record]]:

@@ -4,15 +4,14 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import linear_regression
 
-from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from common.report.arpit import grouped, judged, network, noise_of
-from common.report.claims import Finding, epochs_to, estimate, ordered
+from common.report.arpit import best_validation_accuracy, grouped, judged, network, noise_of, shades, text
+from common.report.claims import Finding, epochs_to
 from common.report.decoding_figures import Curve, draw
 from common.report.figures import add_legend, new_figure
-from common.report.tables import Line, Number, Record, Table
+from common.report.tables import Line, Record, Table, number
 
 THRESHOLDS = (0.99, 0.999, 1.0)
 Histories = Mapping[str, Sequence[Line]]
@@ -23,11 +22,6 @@ def validation_accuracy(record: Record) -> float | None:
     """At the end of training."""
     value: float | None = record["outcome"]["validation_accuracy"]
     return value
-
-
-def best_validation_accuracy(histories: Histories) -> Measure:
-    """Over the epochs."""
-    return lambda record: max(line["validation_accuracy"] or 0 for line in histories[record["run_id"]])
 
 
 def epochs_to_fit(histories: Histories, threshold: float = 1.0) -> Measure:
@@ -42,9 +36,8 @@ def panels(records: Sequence[Record]) -> dict[str, list[Record]]:
         full = max(record["data"]["train_n"] for record in runs)
         real = [record for record in runs if not record["config"]["corruption_fraction"]]
         whole = [record for record in real if record["data"]["train_n"] == full]
-        for (rule,), noisy in grouped((r for r in runs if r["config"]["corruption_fraction"]), "corruption").items():
-            if rule:
-                found[f"{dataset.replace('_', ' ')}, {noise_of(noisy[0])}"] = [*whole, *noisy]
+        for noisy in grouped((r for r in runs if r["config"]["corruption_fraction"]), "corruption").values():
+            found[f"{dataset.replace('_', ' ')}, {noise_of(noisy[0])}"] = [*whole, *noisy]
         if len(whole) < len(real):
             found[f"{dataset.replace('_', ' ')}, noise examples removed"] = real
     return found
@@ -96,7 +89,7 @@ def figure(
     rows = math.ceil(len(groups) / columns)
     whole, shown = new_figure(title, (1 + 3.9 * columns, 1.3 + 3.1 * rows), (rows, columns))
     shares = sorted({share for group in groups.values() for share in group})
-    colours = {share: colormaps["viridis"](0.9 * place / max(1, len(shares) - 1)) for place, share in enumerate(shares)}
+    colours = shades(shares)
     for axes, (name, group) in zip(shown, groups.items(), strict=False):
         label, x = axes_of[name]
         for share, runs in group.items():
@@ -125,17 +118,12 @@ def capacity_table(records: Sequence[Record], histories: Histories, title: str) 
     for name, runs in panels(records).items():
         for share, group in by_share(runs).items():
             for (units,), seeds in grouped(group, "width").items():
-                best = best_validation_accuracy(histories)
-                measures: Sequence[Measure] = (validation_accuracy, best, lambda r: r["outcome"]["train_accuracy"])
-                cells = [_mean(map(measure, seeds), "fraction") for measure in measures]
+                best = (best_validation_accuracy(histories[record["run_id"]]) for record in seeds)
+                train = (record["outcome"]["train_accuracy"] for record in seeds)
+                cells = [number(values) for values in (map(validation_accuracy, seeds), best, train)]
                 rows.append([name, f"{100 * share:g} %", units, seeds[0]["data"]["train_n"], len(seeds), *cells])
     columns = ["data and noise", "noise", "width", "train_n", "seeds", "validation accuracy at the end, %"]
     return Table(title, [*columns, "best over epochs, %", "training accuracy, %"], rows, "Means, 95 % t intervals.")
-
-
-def _mean(values: Iterable[float | None], unit: str) -> Number:
-    found = estimate(list(values))
-    return Number(found.mean, unit, found.low, found.high)
 
 
 def best_width(runs: Iterable[Record]) -> float | None:
@@ -154,8 +142,8 @@ def capacity_findings(records: Sequence[Record]) -> list[Finding]:
         for seed in grouped(runs, "seed").values():
             best = {share: best_width(group) for share, group in by_share(seed).items()}
             values = list(best.values())
-            rising = [ordered([[low], [high]]) or low == high for low, high in zip(values, values[1:], strict=False)]
-            holds.append(None if None in values or len(values) < 2 else all(rising))
+            measured = [value for value in values if value is not None]
+            holds.append(measured == sorted(measured) if len(measured) == len(values) > 1 else None)
             texts.append(", ".join(f"{value:g}" for value in values if value))
         shares = ", ".join(f"{100 * share:g}" for share in by_share(runs))
         found.append(judged("arpit-capacity", name, runs, f"best width at {shares} % noise: {'; '.join(texts)}", holds))
@@ -210,30 +198,32 @@ def time_table(records: Sequence[Record], histories: Histories, title: str) -> T
         for n in sorted(set(map(examples, group))):
             seeds = [record for record in group if examples(record) == n]
             times = [[epochs_to_fit(histories, value)(record) for record in seeds] for value in THRESHOLDS]
-            cells = [_mean(values, "components") if None not in values else None for values in times]
+            cells = [number(values, "components") if None not in values else None for values in times]
             rows.append([units, int(n), f"{100 * fraction:g} %", len(seeds), *cells])
     columns = ["width", "train_n", "noise", "seeds", *(f"epochs to {100 * value:g} %" for value in THRESHOLDS)]
     return Table(title, columns, rows, "Means, 95 % t intervals; – where a seed does not get there.")
 
 
 def time_findings(records: Sequence[Record], histories: Histories) -> list[Finding]:
-    """C6 at each threshold, for the most noise against real data, seed by seed."""
-    found = []
+    """C6 at each threshold, for the most noise against real data, seed by seed; nothing without either."""
+    found: list[Finding] = []
     for threshold in THRESHOLDS:
         time = epochs_to_fit(histories, threshold)
-        for name, groups, x, measure, text in (
+        for name, groups, x, measure, what in (
             ("arpit-time-size", over_examples(records), examples, slope, "slope"),
             ("arpit-time-capacity", over_capacity(records), width, gain, "gain from the largest width"),
         ):
-            real, noise = groups[min(groups)], groups[max(groups)]
+            if min(groups) > 0 or len(groups) < 2:
+                continue
+            real, noise = groups[0.0], groups[max(groups)]
             values = [
                 [measure({x(r): time(r) for r in runs if r["config"]["seed"] == seed}) for runs in (real, noise)]
                 for (seed,) in grouped(records, "seed")
             ]
             holds = [None if a is None or b is None else a < b for a, b in values]
-            texts = "; ".join(f"{_text(a)} on real data, {_text(b)} on noise" for a, b in values)
+            texts = "; ".join(f"{text(a)} on real data, {text(b)} on noise" for a, b in values)
             subject = f"{network(noise[0]).split(' of ')[0]}, {100 * max(groups):g} % noise, {100 * threshold:g} %"
-            found.append(judged(name, subject, [*real, *noise], f"{text} {texts}", holds))
+            found.append(judged(name, subject, [*real, *noise], f"{what} {texts}", holds))
     return found
 
 
@@ -250,7 +240,3 @@ def gain(times: Mapping[float, float | None]) -> float | None:
     """Log of epochs at the second largest width over those at the largest; null where one is missing."""
     last = [times[x] for x in sorted(times)[-2:]]
     return math.log(last[0] / last[1]) if len(last) == 2 and last[0] and last[1] else None
-
-
-def _text(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"

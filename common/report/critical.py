@@ -3,17 +3,27 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from common.report.arpit import grouped, judged, network, noise_of
-from common.report.claims import Finding, estimate, grows, growth
+from common.report.arpit import (
+    best_validation_accuracy,
+    grouped,
+    judged,
+    network,
+    noise_of,
+    pairs,
+    shades,
+    target,
+    text,
+)
+from common.report.claims import Finding, estimate, grows, growth, wilson_interval
 from common.report.decoding_figures import Curve, draw
 from common.report.figures import GREY, add_legend, new_figure, percent_axis
-from common.report.tables import Line, Number, Record, Table
+from common.report.tables import Line, Number, Record, Table, number
 
+HALF = 0.5  # of the corrupted examples
 SPLITS = {"validation": "held-out examples", "train": "training examples"}
 Lines = Mapping[str, Sequence[Line]]  # of critical_samples.jsonl, by run id
 Histories = Mapping[str, Sequence[Line]]
@@ -49,7 +59,7 @@ def _accuracies(histories: Histories, key: str) -> dict[str, dict[int, float | N
 def noise_figure(name: str, shares: Mapping[float, Sequence[Record]], lines: Lines, histories: Histories) -> Figure:
     """Accuracy on training (solid) and clean held-out examples (dotted) and the latter's critical sample ratio (%)."""
     figure, (left, right) = new_figure(name, (9.4, 4.9), (1, 2))
-    colours = {share: colormaps["viridis"](0.9 * place / max(1, len(shares) - 1)) for place, share in enumerate(shares)}
+    colours = shades(list(shares))
     critical = {run: ratios(found) for run, found in lines.items()}
     for share, runs in shares.items():
         for key, style in (("train_accuracy", "-"), ("validation_accuracy", ":")):
@@ -74,7 +84,7 @@ def _ratio_axes(axes: Axes) -> None:
 def splits_figure(groups: Mapping[str, Sequence[Record]], lines: Lines, title: str) -> Figure:
     """Figure 9: critical sample ratio (%) over epochs, of held-out and of training examples, a line for each group."""
     figure, panels = new_figure(title, (9.4, 4.9), (1, 2))
-    colours = {name: colormaps["viridis"](0.8 * place / max(1, len(groups) - 1)) for place, name in enumerate(groups)}
+    colours = shades(list(groups))
     for axes, (split, label) in zip(panels, SPLITS.items(), strict=True):
         values = {run: ratios(found, split) for run, found in lines.items()}
         for name, runs in groups.items():
@@ -100,12 +110,10 @@ def critical_table(records: Iterable[Record], lines: Lines, sharp: Lines, histor
     for name, shares in families(records).items():
         for share, runs in shares.items():
             cells = [_cell(runs, lines, split) for split in SPLITS]
-            best = [max(line["validation_accuracy"] or 0 for line in histories[run["run_id"]]) for run in runs]
-            final = [run["outcome"]["validation_accuracy"] for run in runs]
-            numbers = [Number((e := estimate(values)).mean, "fraction", e.low, e.high) for values in (final, best)]
-            eigenvalue = estimate([sharpness(sharp[run["run_id"]]) for run in runs])
-            cells.append(Number(eigenvalue.mean, "components", eigenvalue.low, eigenvalue.high))
-            rows.append([name, f"{100 * share:g} %", len(runs), *cells, *numbers])
+            eigenvalue = number((sharpness(sharp[run["run_id"]]) for run in runs), "components")
+            final = number(run["outcome"]["validation_accuracy"] for run in runs)
+            best = number(best_validation_accuracy(histories[run["run_id"]]) for run in runs)
+            rows.append([name, f"{100 * share:g} %", len(runs), *cells, eigenvalue, final, best])
     columns = ["network and noise", "share", "seeds", "critical, held out, %", "critical, training, %", "sharpness"]
     note = "Means over seeds with 95 % t intervals; critical sample ratios of one seed with Wilson intervals. "
     note += "Sharpness: largest eigenvalue of the Hessian of the cross-entropy on training examples."
@@ -145,9 +153,9 @@ def critical_findings(records: Sequence[Record], lines: Lines, sharp: Lines, his
 
 def _against_real(subject: str, real: Sequence[Record], noise: Sequence[Record], lines: Lines) -> Finding:
     """C7: ratios at the end of training."""
-    pairs = [(_last(lines, a), _last(lines, b)) for a, b in zip(real, noise, strict=False)]
-    texts = "; ".join(f"{_percent(a)} on real data, {_percent(b)} on noise" for a, b in pairs)
-    holds = [None if a is None or b is None else b > a for a, b in pairs]
+    values = [(_last(lines, a), _last(lines, b)) for a, b in pairs(real, noise)]
+    texts = "; ".join(f"{_percent(a)} on real data, {_percent(b)} on noise" for a, b in values)
+    holds = [None if a is None or b is None else b > a for a, b in values]
     return judged("arpit-critical-noise", subject, [*real, *noise], texts, holds)
 
 
@@ -163,16 +171,16 @@ def _over_shares(
         "arpit-sharpness": [lambda run: sharpness(sharp[run["run_id"]])],
         "arpit-validation-falls": [
             lambda run: 1 - run["outcome"]["validation_accuracy"],
-            lambda run: 1 - max(line["validation_accuracy"] or 0 for line in histories[run["run_id"]]),
+            lambda run: 1 - best_validation_accuracy(histories[run["run_id"]]),
         ],
     }
     found = []
     for claim, values in measures.items():
         points = [[{share: value(run) for share, run in seed.items()} for value in values] for seed in seeds]
-        each = [[grows(curve, 0.9) for curve in curves] for curves in points]
+        each = [[grows(curve, target(claim)["band"][0]) for curve in curves] for curves in points]
         holds = [None if None in seed else all(seed) for seed in each]
-        text = "; ".join(", ".join(_number(growth(curve)) for curve in curves) for curves in points)
-        found.append(judged(claim, name, runs, f"rank correlation {text}", holds))
+        numbers = "; ".join(", ".join(text(growth(curve)) for curve in curves) for curves in points)
+        found.append(judged(claim, name, runs, f"rank correlation {numbers}", holds))
     return found
 
 
@@ -204,7 +212,8 @@ def _transition(subject: str, runs: Sequence[Record], lines: Lines, histories: H
         history = histories[run["run_id"]][1:]
         peak = max(history, key=lambda line: (line["validation_accuracy"] or 0, -line["epoch"]))
         best, last = peak["validation_accuracy"], history[-1]["validation_accuracy"]
-        early.append(peak["train_accuracy_corrupted"] < 0.5 and last < best)
+        n = run["data"]["validation_n"]
+        early.append(peak["train_accuracy_corrupted"] < HALF and last < wilson_interval(round(best * n), n)[0])
         fitted = f"{_percent(peak['train_accuracy_corrupted'])} of the noise fitted"
         texts.append(f"peak {_percent(best)} at epoch {peak['epoch']}, {fitted}; end {_percent(last)}")
         before = [value for epoch, value in ratios(lines[run["run_id"]]).items() if epoch <= peak["epoch"]][-1:]
@@ -224,7 +233,3 @@ def _last(lines: Lines, run: Record) -> float | None:
 
 def _percent(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.1f} %"
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"

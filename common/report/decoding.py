@@ -9,15 +9,14 @@ from typing import Any, NamedTuple, Protocol
 
 from numpy.typing import NDArray
 
-from common.report.claims import Estimate, estimate
 from common.report.tables import (
     FRAMEWORKS,
     Line,
-    Number,
     Record,
     Table,
     best_on_test,
     choose_layer,
+    number,
 )
 
 CHOICES: dict[str, Callable[..., str | None]] = {"held-out examples": choose_layer, "test data": best_on_test}
@@ -150,12 +149,6 @@ def by_setting(runs: Iterable[Decoded]) -> dict[Setting, list[Decoded]]:
     for run in sorted(runs, key=lambda run: (run.setting, run.config["seed"])):
         groups.setdefault(run.setting, []).append(run)
     return groups
-
-
-def number(values: Iterable[float | None], unit: str = "fraction") -> Number | None:
-    """Mean and interval over seeds; null where nothing was measured."""
-    found: Estimate = estimate(list(values))
-    return None if found.mean is None else Number(found.mean, unit, found.low, found.high)
 
 
 def summary_table(runs: Sequence[Decoded], title: str) -> Table:

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from common.analysis.filters import spectral_centroid
 from common.report.arpit import grouped, judged, network, noise_of
-from common.report.claims import Finding, estimate, ordered
-from common.report.tables import Number, Record, Table
+from common.report.claims import Finding, ordered
+from common.report.tables import Record, Table, number
 from common.runs import initial_weights
 from common.runs.store import Store
 
@@ -39,8 +39,7 @@ def centroid_table(filters: Filters, title: str) -> Table:
     """A row for what networks were trained on, over seeds."""
     rows: list[Sequence[object]] = []
     for key, values in centroids(filters).items():
-        found = estimate(values)
-        rows.append([key, found.n, Number(found.mean, "ratio", found.low, found.high)])
+        rows.append([key, len(values), number(values, "ratio")])
     note = "Mean spatial frequency of the filters, weighted by power; means over seeds, 95 % t intervals."
     return Table(title, ["trained on", "seeds", "spectral centroid, cycles per pixel"], rows, note)
 

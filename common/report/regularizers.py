@@ -1,15 +1,16 @@
 """Arpit et al. (2017), Figures 10 and 11: what regularizers do to learning and what to memorizing."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from matplotlib.figure import Figure
 from scipy import stats
 
-from common.report.arpit import judged, network
-from common.report.claims import Finding, estimate
+from common.report.arpit import best_validation_accuracy, judged, network, text
+from common.report.claims import Finding
 from common.report.figures import BLACK, COLOURS, add_legend, new_figure
-from common.report.tables import Line, Number, Record, Table
+from common.report.tables import Line, Record, Table, number
 
 SINGLE = {
     "dropout": "dropout",
@@ -58,7 +59,7 @@ def effects(records: Iterable[Record], histories: Histories) -> list[Effect]:
             *key,
             (runs["none"], runs["uniform"]),
             runs["uniform"]["outcome"]["train_accuracy"],
-            max(line["validation_accuracy"] or 0 for line in histories[runs["none"]["run_id"]]),
+            best_validation_accuracy(histories[runs["none"]["run_id"]]),
         )
         for key, runs in found.items()
         if {"none", "uniform"} <= set(runs)
@@ -111,9 +112,14 @@ def loss_figure(found: Sequence[Effect], histories: Histories, title: str) -> Fi
 
 
 def selected(found: Iterable[Effect]) -> dict[str, Effect]:
-    """Of the first seed, for each technique the strength that `hindrance` names, else the one that costs least."""
+    """Of the first seed, for each technique the strength that `hindrance` names, else the one that costs least.
+
+    Nothing where the network without a regularizer is missing.
+    """
     first = min((effect.seed for effect in found), default=0)
     groups = by_technique(effect for effect in found if effect.seed == first)
+    if NONE not in groups:
+        return {}
     none = groups[NONE][0]
     best = {name: hindrance(group, none)[1] for name, group in groups.items()}
     return {name: max(groups[name], key=lambda e: e.generalized) if effect is none else effect
@@ -126,9 +132,8 @@ def effect_table(found: Sequence[Effect], title: str) -> Table:
     for name, group in by_technique(found).items():
         for strength in dict.fromkeys(effect.strength for effect in group):
             seeds = [effect for effect in group if effect.strength == strength]
-            cells = [estimate([getattr(effect, key) for effect in seeds]) for key in ("memorized", "generalized")]
-            numbers = [Number(cell.mean, "fraction", cell.low, cell.high) for cell in cells]
-            rows.append([name, strength or None, len(seeds), *numbers])
+            cells = [number(getattr(effect, key) for effect in seeds) for key in ("memorized", "generalized")]
+            rows.append([name, strength or None, len(seeds), *cells])
     columns = ["regularizer", "strength", "seeds", "final training accuracy on random labels, %"]
     return Table(title, [*columns, "best validation accuracy on real data, %"], rows, "Means, 95 % t intervals.")
 
@@ -142,15 +147,15 @@ def regularizer_findings(found: Sequence[Effect]) -> list[Finding]:
         if NONE not in groups:
             continue
         fall = {name: hindrance(group, groups[NONE][0])[0] for name, group in groups.items() if name != NONE}
-        single = [value for name, value in fall.items() if name != BOTH]
-        dropout.append(fall["dropout"] >= max(single) if "dropout" in fall and len(single) > 1 else None)
+        others = [value for name, value in fall.items() if name not in ("dropout", BOTH)]
+        dropout.append(fall["dropout"] > max(others) if "dropout" in fall and others else None)
         adversarial.append(fall[BOTH] > fall["dropout"] if {BOTH, "dropout"} <= set(fall) else None)
         texts.append(", ".join(f"{name} {100 * value:.1f}" for name, value in fall.items()))
         losses = [[run["outcome"]["train_loss"] for run in effect.runs] for effect in selected(here).values()]
         measured = all(value is not None for pair in losses for value in pair) and len(losses) > 2
         tau = float(stats.kendalltau(*zip(*losses, strict=True)).statistic) if measured else None
-        order.append(None if tau is None else tau < 1)
-        taus.append("–" if tau is None else f"{tau:.2f}")
+        order.append(None if tau is None or math.isnan(tau) else tau < 1)
+        taus.append(text(tau))
     runs = [run for effect in found for run in effect.runs]
     subject = network(runs[0]) if runs else "cnn2"
     falls = f"training accuracy on random labels falls by (points): {'; '.join(texts)}"

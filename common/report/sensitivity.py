@@ -11,11 +11,11 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from common.analysis.loss_sensitivity import NORMS, off_diagonal_share
-from common.report.arpit import grouped, judged, network, noise_of
-from common.report.claims import Finding, estimate
+from common.report.arpit import grouped, judged, network, noise_of, pairs
+from common.report.claims import Finding
 from common.report.decoding_figures import draw
 from common.report.figures import BLUE, GREEN, add_legend, new_figure
-from common.report.tables import Number, Record, Table
+from common.report.tables import Record, Table, number
 
 COLOURS = {"real data": BLUE, "random inputs": GREEN}
 TASKS = {False: "class labels", True: "a class for each example"}
@@ -58,19 +58,14 @@ def gini_table(records: Iterable[Record], kept: Kept, title: str) -> Table:
     rows: list[Sequence[object]] = []
     for unique, groups in by_task(records).items():
         for noise, runs in groups.items():
-            accuracy = _number([run["outcome"]["train_accuracy"] for run in runs], "fraction")
+            accuracy = number(run["outcome"]["train_accuracy"] for run in runs)
             for norm in NORMS:
                 found = [kept[run["run_id"]] for run in runs]
                 last = [float(arrays["gini"][NORMS.index(norm)][-1]) for arrays in found]
-                cells = [_number(values, "ratio") for values in ([late_gini(a, norm) for a in found], last)]
+                cells = [number(values, "ratio") for values in ([late_gini(a, norm) for a in found], last)]
                 rows.append([TASKS[unique], noise, norm, len(runs), int(found[0]["steps"][-1]), *cells, accuracy])
     columns = ["task", "data", "norm", "seeds", "steps", "Gini coefficient, second half", "at the last step"]
     return Table(title, [*columns, "training accuracy, %"], rows, "Means over seeds, 95 % t intervals.")
-
-
-def _number(values: Sequence[float | None], unit: str) -> Number:
-    found = estimate(values)
-    return Number(found.mean, unit, found.low, found.high)
 
 
 def gini_findings(records: Iterable[Record], kept: Kept) -> list[Finding]:
@@ -79,12 +74,12 @@ def gini_findings(records: Iterable[Record], kept: Kept) -> list[Finding]:
     for unique, groups in by_task(records).items():
         real, noise = (groups.get(name, []) for name in COLOURS)
         for norm in NORMS:
-            pairs = [[late_gini(kept[run["run_id"]], norm) for run in pair] for pair in zip(real, noise, strict=False)]
-            means = [np.mean(column) for column in zip(*pairs, strict=True)]
-            numbers = "on average {:.3f} on real data, {:.3f} on random inputs".format(*means) if pairs else None
+            values = [[late_gini(kept[run["run_id"]], norm) for run in pair] for pair in pairs(real, noise)]
+            means = [np.mean(column) for column in zip(*values, strict=True)]
+            numbers = "on average {:.3f} on real data, {:.3f} on random inputs".format(*means) if values else None
             runs = [*real, *noise]
             subject = f"{network(runs[0])}, {TASKS[unique]}, {norm}"
-            found.append(judged("arpit-gini", subject, runs, numbers, [a > b for a, b in pairs]))
+            found.append(judged("arpit-gini", subject, runs, numbers, [a > b for a, b in values]))
     return found
 
 
@@ -126,7 +121,7 @@ def class_table(records: Iterable[Record], kept: Kept, title: str) -> Table:
     for norm in NORMS:
         for noise, found in class_matrices(records, kept, norm).items():
             shares, ratios = ([measure(each) for each in found] for measure in (off_diagonal_share, diagonal_ratio))
-            rows.append([noise, norm, len(found), _number(shares, "fraction"), _number(ratios, "ratio")])
+            rows.append([noise, norm, len(found), number(shares), number(ratios, "ratio")])
     columns = ["data", "norm", "seeds", "mass off the diagonal, %", "mean off the diagonal / mean on it"]
     return Table(title, columns, rows, "Means over seeds, 95 % t intervals.")
 
@@ -136,17 +131,16 @@ def class_findings(records: Iterable[Record], kept: Kept) -> list[Finding]:
     records, found = list(records), []
     groups = by_task(records).get(False, {})
     for norm in NORMS:
-        ratios = {noise: [diagonal_ratio(matrix) for matrix in matrices]
-                  for noise, matrices in class_matrices(records, kept, norm).items()}  # fmt: skip
-        for noise, values in ratios.items():
-            runs, texts = groups[noise], ", ".join(f"{value:.2f}" for value in values)
-            subject = f"{network(runs[0])}, {noise}, {norm}"
-            holds = [value < 1 for value in values]
-            found.append(judged("arpit-class-diagonal", subject, runs, f"off the diagonal / on it {texts}", holds))
-        pairs = list(zip(*(ratios.get(noise, []) for noise in COLOURS), strict=False))
-        texts = "; ".join(f"{real:.2f} on real data, {noise:.2f} on random inputs" for real, noise in pairs)
-        runs = [run for group in groups.values() for run in group]
+        place, runs = NORMS.index(norm), [run for group in groups.values() for run in group]
+        ratio = {run["run_id"]: diagonal_ratio(kept[run["run_id"]]["classes"][place]) for run in runs}
+        for noise, group in groups.items():
+            values = [ratio[run["run_id"]] for run in group]
+            texts = f"off the diagonal / on it {', '.join(f'{value:.2f}' for value in values)}"
+            subject = f"{network(group[0])}, {noise}, {norm}"
+            found.append(judged("arpit-class-diagonal", subject, group, texts, [value < 1 for value in values]))
         if runs:
-            subject = f"{network(runs[0])}, {norm}"
-            found.append(judged("arpit-class-spread", subject, runs, texts, [real > noise for real, noise in pairs]))
+            both = [[ratio[run["run_id"]] for run in pair] for pair in pairs(*(groups.get(n, []) for n in COLOURS))]
+            texts = "; ".join(f"{real:.2f} on real data, {noise:.2f} on random inputs" for real, noise in both)
+            holds = [real > noise for real, noise in both]
+            found.append(judged("arpit-class-spread", f"{network(runs[0])}, {norm}", runs, texts, holds))
     return found

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from common import files
-from common.report.claims import NOT_MEASURED, Count, Finding, claim_of, judge, wilson_interval
+from common.report.claims import NOT_MEASURED, Count, Finding, claim_of, estimate, judge, wilson_interval
 
 Record = Mapping[str, Any]  # run.json
 Line = Mapping[str, Any]  # of readout.jsonl
@@ -108,6 +108,12 @@ def _html_cell(tag: str, value: object, numeric: bool) -> str:
     name = "number" if numeric else text.replace(" ", "-") if text in VERDICTS else ""
     attribute = f' class="{name}"' if name else ""
     return f"<{tag}{attribute}>{html.escape(text)}</{tag}>"
+
+
+def number(values: Iterable[float | None], unit: str = "fraction") -> Number | None:
+    """Mean and interval over seeds; null where nothing was measured."""
+    found = estimate(list(values))
+    return None if found.mean is None else Number(found.mean, unit, found.low, found.high)
 
 
 def recipe(config: Record, without: Sequence[str] = SEEDS) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from common.errors import check_choice
-from common.report.claims import epochs_to, estimate, load_targets
+from common.report.claims import epochs_to, load_targets
 from common.report.tables import (
     CORRUPTION,
     SEEDS,
@@ -18,6 +18,7 @@ from common.report.tables import (
     by_recipe,
     group_names,
     model_of,
+    number,
     recipe,
     setting_of,
     setting_text,
@@ -101,11 +102,6 @@ def _corruption_row(record: Record, epochs: int | None) -> dict[str, Any]:
     }
 
 
-def _mean(values: Iterable[float | None], unit: str = "ratio") -> Number:
-    found = estimate(list(values))
-    return Number(found.mean, unit, found.low, found.high)
-
-
 def corruption_table(rows: Sequence[Row]) -> Table:
     """Figures 1b and 1c: a row for each model, fraction and recipe, over its seeds."""
     slowdown, error = ({m: dict(p) for m, p in published(f"Figure {f}", "model").items()} for f in ("1b", "1c"))
@@ -116,8 +112,8 @@ def corruption_table(rows: Sequence[Row]) -> Table:
         groups = by_recipe(here)
         for name, group in zip(group_names(groups), groups, strict=True):
             runs = [by_id[record["run_id"]] for record in group]
-            epochs, ratio = (_mean(run[key] for run in runs) for key in ("epochs", "ratio"))
-            corrupted, clean = (_mean((run[key] for run in runs), "fraction") for key in ERRORS)
+            epochs, ratio = (number((run[key] for run in runs), "ratio") for key in ("epochs", "ratio"))
+            corrupted, clean = (number(run[key] for run in runs) for key in ERRORS)
             size = [group[0]["data"]["train_n"], len(group)]
             described = [model.replace("_", " "), f"{100 * fraction:g} %", name, *size]
             relative = [ratio, Number(slowdown.get(model, {}).get(fraction), "ratio")]
@@ -149,7 +145,7 @@ def convergence_table(
         for name, group in zip(group_names(groups), groups, strict=True):
             row: list[object] = [setting_text(setting), name, group[0]["data"]["train_n"], len(group)]
             for threshold in thresholds:
-                row.append(_mean(fit_epochs(record, histories, threshold) for record in group))
+                row.append(number((fit_epochs(record, histories, threshold) for record in group), "ratio"))
                 row.append(epochs_to(line, "train_loss", threshold))
             rows.append(row)
     columns = ["setting", "framework", "train_n", "seeds"]

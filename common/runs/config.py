@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from common.data.corruption import RULES
+from common.data.corruption import LABEL_RULES, RULES
 from common.data.preprocessing import PREPROCESSING
 from common.errors import check_choice
 
@@ -196,6 +196,8 @@ class Config:
             ("downscale", self.downscale > 0, "positive"),
             ("clean_validation", self.validation_size > 0 or not self.clean_validation, "off where none is held out"),
             ("unique_labels", not (self.unique_labels and self.validation_size), "off where examples are held out"),
+            ("unique_labels", not (self.unique_labels and (self.labels or self.corruption in LABEL_RULES)),
+             "off where labels are given or corrupted"),
             ("epochs", self.epochs >= 0, "0 or more"),
             ("batch_size", self.batch_size > 0, "positive"),
             ("learning_rate", 0 < self.learning_rate < math.inf, "positive and finite"),

@@ -9,12 +9,12 @@ NEVER = -1
 class Learning:
     """First epoch, counted from 1, after which each example was right, and how often it went from right to wrong.
 
-    A forgetting event (Toneva et al. 2019) is counted between ends of epochs, not between presentations. int16 (n,).
+    A forgetting event (Toneva et al. 2019) is counted between ends of epochs, not between presentations. int32 (n,).
     """
 
     def __init__(self, n: int):
-        self.learned_epochs = np.full(n, NEVER, np.int16)
-        self.times_forgotten = np.zeros(n, np.int16)
+        self.learned_epochs = np.full(n, NEVER, np.int32)
+        self.times_forgotten = np.zeros(n, np.int32)
         self.correct = np.zeros(n, bool)
 
     def update(self, epoch: int, correct: NDArray[np.bool_]) -> None:

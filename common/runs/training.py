@@ -298,6 +298,8 @@ def restore(path: Path, config: Config, trainer: Trainer, learning: Learning) ->
     for key, array in arrays.items():
         part, name = key.split("/", 1)
         parts[part][name] = array
+    if not parts["examples"]:  # of before they were counted
+        return []
     trainer.set_weights(parts["weights"])
     trainer.set_optimizer_state(parts["optimizer"])
     learning.restore(parts["examples"])
@@ -354,7 +356,7 @@ def outcome(config: Config, history: list[Record], reason: str) -> Record:
         "fit_criterion": f"train_accuracy >= {config.fit_accuracy}",
         **last,
         "best_test_accuracy": best["test_accuracy"],
-        "best_test_epoch": best["epoch"],
+        "best_test_epoch": None if best["test_accuracy"] is None else best["epoch"],
     }
 
 

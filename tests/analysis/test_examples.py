@@ -25,24 +25,34 @@ SECOND = {
 
 
 def test_the_table_holds_means_over_the_runs_that_know_an_example():
-    table = join([FIRST, SECOND])
+    table = join([(FIRST, 8), (SECOND, 8)])
     assert tuple(table) == ("index", "runs", *COLUMNS)
     np.testing.assert_array_equal(table["index"], [3, 5, 7, 9])
     np.testing.assert_array_equal(table["runs"], [1, 2, 1, 1])
     np.testing.assert_array_equal(table["correct"], [1, 0.5, 1, 0])
-    np.testing.assert_array_equal(table["learned_epoch"], [4, 1, np.nan, np.nan])
+    np.testing.assert_array_equal(table["learned"], [3 / 8, 0, np.nan, 1])
     np.testing.assert_array_equal(table["times_forgotten"], [2, 0, np.nan, 0])
     np.testing.assert_array_equal(table["loss_sensitivity"], [0.5, 1, np.nan, 1.5])
     np.testing.assert_array_equal(table["critical"], [np.nan, 0, 1, 1])
 
 
 def test_runs_of_before_a_measure_have_no_column_of_it():
-    assert set(measured(SECOND)) == {"correct"}
-    assert np.isnan(join([SECOND])["learned_epoch"]).all()
+    assert set(measured(SECOND, 8)) == {"correct"}
+    assert np.isnan(join([(SECOND, 8)])["learned"]).all()
     with pytest.raises(ValueError, match="^runs must be at least one. Received: none$"):
         join([])
 
 
-def test_the_easiest_and_hardest_of_each_class_come_most_extreme_first_and_ties_in_order():
-    difficulty, labels = np.array([0.5, 0.1, 0.9, 0.1, 0.2, 0.2]), np.array([0, 0, 0, 0, 1, 1])
-    assert extremes(difficulty, labels, 2) == {0: ([1, 3], [2, 0]), 1: ([4, 5], [4, 5])}
+def test_the_lowest_and_highest_of_each_class_come_most_extreme_first_and_ties_in_order():
+    labels = np.arange(60) % 3
+    table = {"index": np.arange(10, 60), "correct": np.arange(50) // 6 / 10}
+    table["correct"][:9] = np.nan  # without a value
+    found = extremes(table, labels, "correct")
+    known = np.arange(19, 60)
+    for label, row in enumerate(found):
+        members = known[known % 3 == label]
+        np.testing.assert_array_equal(row[:8], members[:8])
+        order = sorted(members, key=lambda i: (-((i - 10) // 6), i))
+        np.testing.assert_array_equal(row[8:], order[:8][::-1])
+    few = {"index": np.arange(30), "correct": np.arange(30.0)}
+    assert extremes(few, np.where(np.arange(30) < 5, 0, 1), "correct").shape == (1, 16)

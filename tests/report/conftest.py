@@ -5,37 +5,12 @@ import random
 from types import SimpleNamespace
 
 import pytest
+from made_up_runs import a_run, collected, corruption_of
 
 from common.report.decoding import Decoded
 from common.report.zhang import in_epochs, published
-from common.runs.config import Config, as_dict
 
 INPUTS = ("shuffled_pixels", "random_pixels", "gaussian")
-
-
-def a_run(history=(), outcome=None, train_n=50_000, **changes):
-    """A record under a run id of its own, and its history."""
-    config = {**as_dict(Config()), "model": "inception", "framework": "torch", **changes}
-    measured = {"train_accuracy": 1.0, "test_accuracy": 0.86, "test_accuracy_corrupted_labels": 0.86}
-    record = {
-        "run_id": repr((sorted(config.items(), key=str), train_n)),
-        "config": config,
-        "code": {"commit": "0123456789abcdef", "dirty": False},
-        "environment": {"device": "cpu", "processor": "Processor", "threads": 1},
-        "data": {"test_n": 10_000, "train_n": train_n},
-        "outcome": {**measured, "best_test_accuracy": 0.865, "epochs_to_fit": None, **(outcome or {})},
-    }
-    return record, list(history)
-
-
-def collected(pairs):
-    """Records, and histories by run id."""
-    return [record for record, _ in pairs], {record["run_id"]: history for record, history in pairs}
-
-
-def corruption_of(setting):
-    rule = {"true_labels": "none", "random_labels": "uniform"}.get(setting, setting)
-    return {"corruption": rule, "corruption_fraction": float(rule != "none")}
 
 
 def losses_to(epochs):

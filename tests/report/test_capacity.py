@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from conftest import a_run, collected
+from made_up_runs import a_run, collected
 
 from common.report.capacity import (
     best_width,

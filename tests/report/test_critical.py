@@ -1,7 +1,7 @@
 """Figures 7 to 9 of Arpit et al. on curves written out by hand."""
 
 import pytest
-from conftest import a_run, collected
+from made_up_runs import a_run, collected
 
 from common.report.critical import (
     critical_findings,

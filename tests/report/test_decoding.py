@@ -18,14 +18,13 @@ from common.report.decoding import (
     in_last_layer,
     layer_table,
     layers_of,
-    number,
     own,
     relabelled,
     relabelling_table,
     summary_table,
     transfer_table,
 )
-from common.report.tables import Number, cell
+from common.report.tables import Number, cell, number
 
 # Shares on held-out examples and on test data: fc2 is chosen on the former, fc1 on the latter, the input never.
 LAYERS = {"input": (0.9, 0.95, 0.99, 0.3), "fc1": (0.3, 0.8, 0.9, 0.4), "fc2": (0.4, 0.7, 1.0, 0.2)}

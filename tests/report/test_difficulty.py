@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from conftest import a_run, corruption_of
+from made_up_runs import a_run, corruption_of
 
 from common.report.arpit import grouped, judged, network, noise_of, target
 from common.report.difficulty import (
@@ -55,7 +55,7 @@ def test_the_three_statements_are_refused_on_what_speaks_against_them(found):
     crossed = dict(zip(("gaussian", "random_labels", "true_labels"), found.values(), strict=True))
     crossed["random_labels"], crossed["true_labels"] = found["gaussian"], found["random_labels"]
     assert [finding.verdict for finding in difficulty_findings(crossed)] == ["not confirmed"] * 3
-    below = dataclasses.replace(found["true_labels"].dispersion, index=9.9)
+    below = dataclasses.replace(found["true_labels"].dispersion, within=9.9)
     weak = found | {"true_labels": found["true_labels"]._replace(dispersion=below)}
     assert difficulty_findings(weak)[2].verdict == "not confirmed"
     assert [finding.verdict for finding in difficulty_findings({})] == ["not measured"] * 3
@@ -72,7 +72,7 @@ def test_the_table_has_a_row_for_each_setting(found):
     rows = difficulty_table(found, "title").rows
     names = ("true labels", "Gaussian inputs", "random labels")
     assert [row[:3] for row in rows] == [[name, 100, 1000] for name in names]
-    assert rows[1][4].value == pytest.approx(1, abs=0.1) and rows[1][6].value == pytest.approx(1, abs=0.1)
+    assert rows[1][4].value == pytest.approx(1, abs=0.1) and rows[1][5].value == pytest.approx(1, abs=0.1)
     assert rows[0][7].value > 0.3 > rows[1][7].value
 
 
@@ -92,10 +92,10 @@ def test_images_lie_in_a_grid_in_their_order():
 
 def test_columns_agree_by_rank_over_the_examples_that_have_both():
     table = {name: np.full(5, np.nan) for name in ("correct", "times_forgotten", "loss_sensitivity", "critical")}
-    table |= {"learned_epoch": np.array([1, 2, 3, 4, np.nan]), "loss_sensitivity": np.array([9.0, 4.0, 1.0, 0.0, 5.0])}
+    table |= {"learned": np.array([1, 2, 3, 4, np.nan]), "loss_sensitivity": np.array([9.0, 4.0, 1.0, 0.0, 5.0])}
     table["correct"] = np.ones(5)
     assert [[*row[:3], row[3].value] for row in agreement_table(table, "title").rows] == [
-        ["learned epoch", "loss sensitivity", 4, pytest.approx(-1)]
+        ["learned", "loss sensitivity", 4, pytest.approx(-1)]
     ]
 
 

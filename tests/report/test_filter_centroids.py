@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import a_run, corruption_of
+from made_up_runs import a_run, corruption_of
 
 from common.report.filters import centroid_findings, centroid_table, centroids, filters_of
 from common.runs import initial_weights

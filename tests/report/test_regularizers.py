@@ -1,7 +1,7 @@
 """Figures 10 and 11 of Arpit et al. on a trade-off written out by hand."""
 
 import pytest
-from conftest import a_run, collected
+from made_up_runs import a_run, collected
 
 from common.report.regularizers import (
     BOTH,

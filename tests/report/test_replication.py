@@ -1,7 +1,7 @@
 """Another group's numbers beside ours."""
 
 import pytest
-from conftest import a_run
+from made_up_runs import a_run
 
 from common.report.claims import load_targets
 from common.report.replication import replication_table

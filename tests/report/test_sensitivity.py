@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import a_run
+from made_up_runs import a_run
 
 from common.analysis.loss_sensitivity import NORMS
 from common.report.sensitivity import (

@@ -82,6 +82,8 @@ WRONG = [
     ({"downscale": 0}, "positive"),
     ({"clean_validation": True}, "off where none is held out"),
     ({"unique_labels": True, "validation_size": 5}, "off where examples are held out"),
+    ({"unique_labels": True, "corruption": "uniform"}, "off where labels are given or corrupted"),
+    ({"unique_labels": True, "labels": "labels.npy"}, "off where labels are given or corrupted"),
 ]
 
 
