@@ -103,7 +103,8 @@ class Study:
     `grid`, a dataclass of flags, gives the fields of each run (`grid.runs(preset)`), which the flags' config must not
     contradict; `report` makes figures and tables of the records and what the store holds of them. Where they need more
     than records, `keep_epochs` of every run are kept and `read` makes what is missing of the read-outs; `check` raises
-    ValueError before anything is trained that could not be read.
+    ValueError before anything is trained that could not be read. Without `stack` each run is trained alone, so that it
+    can be trained again to the same bits.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Study:
     keep_epochs: tuple[int, ...] = ()
     read: Callable[[Sequence[Config], Options], None] = lambda configs, options: None
     check: Callable[[Config], object] = lambda config: None
+    stack: bool = True
 
     def configs(self, given: Config, grid: Any, preset: str) -> list[Config]:
         """The runs, over the fields that flags have given."""
@@ -123,7 +125,7 @@ class Study:
         with one_line_errors():
             arguments = parse(doc, grid=self.grid, preset=Preset(), config=self.default, options=Options())
             configs = self.configs(arguments.config, arguments.grid, arguments.preset.preset)
-            options = arguments.options
+            options = dataclasses.replace(arguments.options, stack=arguments.options.stack and self.stack)
             for config in configs:
                 self.check(config)
             kept = tuple(sorted({*self.keep_epochs, *options.keep_epochs}))
@@ -187,7 +189,7 @@ def listing(configs: Sequence[Config], store: Store) -> str:
 
 
 def estimate(config: Config, records: Sequence[Record]) -> float | None:
-    """Seconds, from the median cost per epoch and example of recorded runs with this model, its width, framework and data set."""
+    """Seconds, from the median cost per epoch and example of recorded runs of this network, framework and data set."""
     like = ("model", "width", "framework", "dataset", "precision")
     costs = [
         (record["time"]["train_seconds"] + record["time"]["evaluate_seconds"]) / record["outcome"]["epochs"]

@@ -10,13 +10,10 @@ Time:      --preset small (1,000 steps) takes a minute a run on two cores
 Deviations: those of loss_sensitivity.py
 """
 
-from closer_look_configs import BASE
 from common.analysis.loss_sensitivity import NORMS
-from common.cli import Study
 from common.report.sensitivity import class_figure, class_findings, class_table
 from common.report.tables import claims_table
-from loss_sensitivity import STUDY as SENSITIVITY
-from loss_sensitivity import Sensitivities, kept, read
+from loss_sensitivity import Sensitivities, kept, study
 
 TITLE = "Loss-sensitivity of classes"
 
@@ -31,9 +28,7 @@ def report(records, store):
     }
 
 
-STUDY = Study(
-    "class_loss_sensitivity", Sensitivities(unique=(False,)), BASE, report, read=read, check=SENSITIVITY.check
-)
+STUDY = study("class_loss_sensitivity", Sensitivities(unique=(False,)), report)
 
 if __name__ == "__main__":
     STUDY.main(__doc__)

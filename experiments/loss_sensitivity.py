@@ -78,9 +78,12 @@ def report(records, store):
     }
 
 
-STUDY = Study(
-    "loss_sensitivity", Sensitivities(), BASE, report, read=read, check=lambda config: check(config, config.epochs)
-)
+def study(name, grid, report):
+    """A study of networks whose training is replayed, which one that was alone allows to the bit."""
+    return Study(name, grid, BASE, report, (), read, lambda config: check(config, config.epochs), stack=False)
+
+
+STUDY = study("loss_sensitivity", Sensitivities(), report)
 
 if __name__ == "__main__":
     STUDY.main(__doc__)

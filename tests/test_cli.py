@@ -224,6 +224,7 @@ def test_the_time_that_is_left_counts_missing_runs_by_the_records_there_are(fold
         ({}, [record(seconds=10.0), record(seconds=90.0), record(seconds=20.0)], 20.0),
         ({"seed": 4, "corruption": "ketha"}, [record()], 30.0),
         ({"model": "mlp3"}, [record()], None),
+        ({"width": 64}, [record()], None),
         ({"framework": "keras"}, [record()], None),
         ({"dataset": "mnist"}, [record()], None),
         ({"precision": "bfloat16"}, [record()], None),

@@ -235,8 +235,14 @@ CLOSER_LOOK = {
 def test_studies_of_the_closer_look_share_their_runs_and_measure_nothing_twice(script, tmp_path, monkeypatch):
     common = ["--preset", "small", "--smoke", "--output-dir", tmp_path]
     monkeypatch.setattr(sweep, "distribute", lambda configs, options: [training.train(c, options) for c in configs][:0])
+    stacked = {}
+    run = sweep.run
+    monkeypatch.setattr(
+        sweep, "run", lambda configs, options: stacked.update({name: options.stack}) or run(configs, options)
+    )
     for name, (arguments, made) in CLOSER_LOOK.items():
         assert script(name, *arguments, *common)[0] == 0
+        assert stacked[name] == ("loss_sensitivity" not in name)  # whose training is replayed to the same bits
         assert {path.name for path in (tmp_path / name.removesuffix(".py")).iterdir()} >= set(made)
     monkeypatch.setattr(training, "make_trainer", None)
     monkeypatch.setattr(readout, "load", None)

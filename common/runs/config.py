@@ -251,6 +251,8 @@ class Options:
     """Training processes side by side in a sweep; 0 means one for each core."""
     scheduler: str | None = None
     """Address of a running dask scheduler, tcp://host:port; none starts a local cluster."""
+    stack: bool = True
+    """Train runs of a sweep that differ in seeds and corruption alone as one program, where that is faster."""
     checkpoint_every: int = 5
     """Epochs between checkpoints."""
     keep_epochs: tuple[int, ...] = ()

@@ -82,6 +82,8 @@ def distribute(configs: Sequence[Config], options: Options) -> list[str]:
 
 def stacks(configs: Sequence[Config], options: Options, workers: int) -> list[list[Config]]:
     """The configs in groups that a child trains as one program, where that is faster, and else each by itself."""
+    if not options.stack:
+        return [[config] for config in configs]
     groups: dict[Config, list[Config]] = {}
     for config in configs:
         groups.setdefault(alike(config), []).append(config)

@@ -155,6 +155,9 @@ def test_runs_are_stacked_where_that_is_faster_and_each_worker_has_some(tmp_path
     distribute(small, options(tmp_path, workers=1))
     distribute(small, options(tmp_path, workers=4, device="cuda"))
     assert [names for names, _ in cluster.tasks] == [sum(stacked, [])] * 2
+    cluster.tasks.clear()
+    distribute(small, options(tmp_path, workers=1, stack=False))
+    assert [names for names, _ in cluster.tasks] == [[run_id(config)] for config in small]
 
 
 def test_nothing_is_stacked_where_torch_would_be_imported_after_tensorflow(tmp_path, cluster, monkeypatch):
