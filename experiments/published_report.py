@@ -110,7 +110,7 @@ def studies(records, store):
         names = [[run_id(config) for config in configs] for configs in sets]
         found = [[known[name] for name in dict.fromkeys(seed) if name in known] for seed in names]
         runs = [record for seed in found for record in seed]
-        if any(2 * len(seed) >= len(names[0]) for seed in found):
+        if any(2 * len(seed) >= len(set(names[0])) for seed in found):
             title = f"{study.name}_{preset}_{framework}_{precision}"
             size = f"{runs[0]['data']['train_n']} training examples, {FRAMEWORKS[framework]}, {precision}"
             made = {f"{title}_{name}": item for name, item in study.report(runs, store).items()}
