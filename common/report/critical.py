@@ -185,17 +185,22 @@ def _over_shares(
 
 
 def _over_training(subject: str, runs: Sequence[Record], lines: Lines) -> list[Finding]:
-    """C8: the ratio over epochs, of held-out and of training examples."""
-    held_out = [list(ratios(lines[run["run_id"]]).items()) for run in runs]
+    """C8: the ratio from the first epoch on, of held-out and of training examples."""
+    held_out = [_trained(lines[run["run_id"]]) for run in runs]
     plateau = [None if len(curve) < 3 else _flattens(curve) for curve in held_out]
     ends = "; ".join(", ".join(f"{epoch}: {_percent(value)}" for epoch, value in curve) for curve in held_out)
-    trained = [list(ratios(lines[run["run_id"]], "train").values()) for run in runs]
+    trained = [[value for _, value in _trained(lines[run["run_id"]], "train")] for run in runs]
     falls = [None if len(curve) < 3 else curve[0] < max(curve[1:-1]) > curve[-1] for curve in trained]
     texts = "; ".join(f"highest {_percent(max(curve))}, last {_percent(curve[-1])}" for curve in trained if curve)
     return [
         judged("arpit-critical-plateau", subject, runs, ends, plateau),
         judged("arpit-critical-training", subject, runs, texts, falls),
     ]
+
+
+def _trained(lines: Iterable[Line], split: str = "validation") -> list[tuple[int, float]]:
+    """Ratios by epoch, without the untrained network's."""
+    return [(epoch, value) for epoch, value in ratios(lines, split).items() if epoch]
 
 
 def _flattens(curve: Sequence[tuple[int, float]]) -> bool:

@@ -103,9 +103,7 @@ def difficulty_findings(found: Mapping[str, Difficulty]) -> list[Finding]:
         runs, wrong, spread = found[setting]
         low, high = spread.band
         holds = {"gaussian": low <= spread.within <= high, "random_labels": spread.within > high}
-        numbers = (
-            f"dispersion {spread.index:.2f}, band of 1: [{low:.2f}, {high:.2f}]; within classes {spread.within:.2f}"
-        )
+        numbers = f"{spread.within:.2f} within classes, band of 1: [{low:.2f}, {high:.2f}]; {spread.index:.2f} over all"
         n = f"{len(runs)} networks, {len(wrong)} examples"
         findings.append(judged(name, network(runs[0]), runs, numbers, [holds.get(setting, spread.within >= least)], n))
     return findings

@@ -90,6 +90,11 @@ def test_a_sharpness_that_falls_with_noise_speaks_against_the_paper():
     assert verdicts(records, lines, reversed_ones, histories)["sharpness"] == ["not confirmed"]
 
 
+def test_the_untrained_network_is_no_part_of_the_rise():
+    found = verdicts(*study(curve=(100, 50, 80, 90), train=(100, 60, 90, 40)))
+    assert found["plateau"] == found["training"] == ["confirmed"] * 2
+
+
 def test_of_random_inputs_no_transition_is_claimed():
     assert {"first", "transition"}.isdisjoint(verdicts(*study("gaussian")))
 
