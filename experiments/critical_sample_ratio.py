@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 
 from closer_look_configs import BASE, DATASETS, HELD_OUT, KEPT, fields
 from common.analysis.critical_samples import Search
-from common.analysis.perturbations import CRITICAL, SHARPNESS, critical_run, kept_lines_of, sharpness_run
+from common.analysis.perturbations import CRITICAL, SHARPNESS, critical_run, sharpness_run
 from common.cli import Study
 from common.data.preprocessing import pixel_scale
 from common.errors import check_choice
@@ -68,7 +68,7 @@ def kept_lines(record, store):
     """Lines of a run's critical samples and of its sharpness, those of other settings left out."""
     search, size, sharp_size = searches(record["config"]["validation_size"])
     wanted = asdict(search) | {"size": size}
-    lines, sharp = (kept_lines_of(store, record["run_id"], file) for file in (CRITICAL, SHARPNESS))
+    lines, sharp = (store.lines(record["run_id"], file) for file in (CRITICAL, SHARPNESS))
     return [line for line in lines if wanted.items() <= line.items()], [s for s in sharp if s["size"] == sharp_size]
 
 

@@ -43,9 +43,7 @@ def measured(arrays: Arrays, epochs: int) -> dict[str, tuple[NDArray[Any], NDArr
 def join(runs: Iterable[tuple[Arrays, int]]) -> dict[str, NDArray[Any]]:
     """Mean over runs, arrays and epochs, of each column at each `index` that any knows, sorted.
 
-    `runs` counts those that were trained on it.
-
-    nan where no run has a value. ValueError without runs.
+    `runs` counts those that were trained on it; nan where no run has a value. ValueError without runs.
     """
     columns = [measured(arrays, epochs) for arrays, epochs in runs]
     if not columns:

@@ -19,7 +19,7 @@ from common.data.arrays import Images
 from common.data.preprocessing import pixel_scale
 from common.errors import check_choice
 from common.runs.config import Config, Options, run_id
-from common.runs.store import Store, read_lines
+from common.runs.store import Store
 from common.runs.task import Examples, Task
 from common.seeds import integer, stream
 
@@ -56,12 +56,6 @@ def critical_run(
 
     settings = [{"split": split, "size": size, **dataclasses.asdict(search)} for split in splits]
     return measured_run(config, options, CRITICAL, epochs, settings, measure)
-
-
-def kept_lines_of(store: Store, name: str, file: str) -> list[Line]:
-    """Lines of CRITICAL or SHARPNESS that are kept of a run."""
-    path = store.folder(name) / file
-    return read_lines(path) if path.exists() else []
 
 
 def critical_examples(

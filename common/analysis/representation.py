@@ -53,8 +53,7 @@ def statistics_run(config: Config, options: Options, epochs: Sequence[int] = ())
 
 def kept_statistics(store: Store, name: str) -> list[Line]:
     """What is kept of a run."""
-    path = store.folder(name) / STATISTICS
-    return read_lines(path) if path.exists() else []
+    return store.lines(name, STATISTICS)
 
 
 def model_statistics(model: SavedModel, images: Images, config: Config) -> Iterator[Line]:

@@ -86,6 +86,11 @@ class Store:
         with np.load(self.folder(name) / "arrays.npz") as file:
             return dict(file)
 
+    def lines(self, name: str, file: str) -> list[Record]:
+        """Lines of a file beside a run, none where there is no file."""
+        path = self.folder(name) / file
+        return read_lines(path) if path.exists() else []
+
     def add_arrays(self, name: str, arrays: dict[str, NDArray[Any]]) -> None:
         """Write more per-example values beside those there are, over those of the same names."""
         with self.lock(name):
@@ -96,8 +101,7 @@ class Store:
         return self.folder(name) / f"readout{f'_{rule}{fraction:g}' if rule else ''}.jsonl"
 
     def readout(self, name: str, other_labels: tuple[str, float] | None = None) -> list[Record]:
-        path = self.readout_path(name, other_labels)
-        return read_lines(path) if path.exists() else []
+        return self.lines(name, self.readout_path(name, other_labels).name)
 
     def other_readouts(self, name: str) -> dict[float, list[Record]]:
         """Read-outs of a network with subspaces of other labels than its own, by the corrupted fraction of those."""
