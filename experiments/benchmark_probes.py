@@ -32,9 +32,9 @@ from common.analysis.probes import BATCH, MASC
 from common.cli import one_line_errors, parse
 from common.report.tables import Number, Table
 from common.runs.config import Options
+from common.runs.record import processor
 from common.runs.store import Store
 from common.runs.threads import thread_environment
-from common.runs.training import processor
 
 VARIANCE, CORRUPTED = 0.99, 0.4
 PUBLISHED_BATCH = 100

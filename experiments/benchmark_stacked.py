@@ -22,10 +22,11 @@ from common.cli import one_line_errors, parse
 from common.data.epochs import draw
 from common.report.tables import Number, Table
 from common.runs.config import Config, Options
+from common.runs.record import processor
 from common.runs.store import Store
 from common.runs.task import Task, untouched
 from common.runs.threads import limit_threads
-from common.runs.training import make_trainers, processor
+from common.runs.training import make_trainers
 
 SHAPE, CLASSES, LEARNING_RATE = (28, 28, 1), 10, 0.01
 PARTS = ("an epoch", "an evaluation")

@@ -32,9 +32,9 @@ from common.data import epochs
 from common.errors import check_choice
 from common.report.tables import Number, Table
 from common.runs.config import Config, Options
+from common.runs.record import processor
 from common.runs.store import Store
 from common.runs.threads import MEMORY, thread_environment
-from common.runs.training import processor
 
 SHAPE, SIDE, CLASSES, BATCH = (32, 32, 3), 28, 10, 128
 WIDTHS = (SIDE * SIDE * 3, 512, 512, 512, CLASSES)

@@ -15,7 +15,7 @@ EVALUATION_BATCH = 250
 
 
 class Trainer:
-    """A model, its optimizer and its training set on one device; see `common.runs.training.Trainer`."""
+    """A model, its optimizer and its training set on one device; see `common.runs.trainers.Trainer`."""
 
     def __init__(self, config, image_shape, num_classes, statistics=None, device="auto"):
         check_choice("model", config.model, MODELS)

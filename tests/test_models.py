@@ -20,8 +20,9 @@ import torch_models.files
 from common.analysis import evaluator
 from common.data.epochs import draw
 from common.runs.config import Config
+from common.runs.run import cross_entropy
 from common.runs.task import prepare
-from common.runs.training import cross_entropy, make_trainer
+from common.runs.trainers import make_trainer
 from keras_models.files import named_variables
 from torch_models.convert import from_canonical, to_canonical
 from torch_models.trainer import Trainer

@@ -17,7 +17,7 @@ from common.data.epochs import EpochPlan, draw
 from common.runs import initial_weights
 from common.runs.config import ADAM, Config
 from common.runs.task import Examples, Task
-from common.runs.training import make_trainer
+from common.runs.trainers import make_trainer
 from keras_models.mlp import mlp
 from keras_models.trainer import Trainer as KerasTrainer
 from torch_models.mlp import MLP

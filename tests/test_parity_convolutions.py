@@ -17,7 +17,7 @@ from common.data.epochs import draw
 from common.runs import initial_weights
 from common.runs.config import Config
 from common.runs.task import Examples, Task
-from common.runs.training import make_trainer
+from common.runs.trainers import make_trainer
 from keras_models import files as keras_files
 from keras_models.files import named_variables
 from keras_models.normalization import LocalResponseNormalization as KerasNormalization

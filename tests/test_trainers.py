@@ -25,9 +25,11 @@ from common.data.preprocessing import (
     rotate,
     standardize,
 )
-from common.runs import initial_weights, training
+from common.runs import initial_weights
 from common.runs.config import Config, as_dict
+from common.runs.run import cross_entropy
 from common.runs.task import prepare
+from common.runs.trainers import Trainer, make_trainer
 from torch_models.derivatives import Derivatives
 
 both = pytest.mark.parametrize("framework", ["keras", "torch"])
@@ -78,12 +80,12 @@ def convolved(x, kernel):
 
 
 def loss(trainer):
-    return training.cross_entropy(trainer.logits(IMAGES), LABELS)
+    return cross_entropy(trainer.logits(IMAGES), LABELS)
 
 
 def test_both_trainers_have_the_same_public_names_and_all_that_the_training_loop_needs():
     names = [{name for name in vars(module(side).Trainer) if name[0] != "_"} for side in ("keras", "torch")]
-    needed = {name for name in (*vars(training.Trainer), *training.Trainer.__annotations__) if name[0] != "_"}
+    needed = {name for name in (*vars(Trainer), *Trainer.__annotations__) if name[0] != "_"}
     assert names[0] > needed > {"train_epoch"}
     assert names[0] < names[1]
     own = {"batches", "inputs", "evaluation_batch", "update", "in_precision", "tensors"}  # what Keras does by itself
@@ -566,8 +568,8 @@ def test_the_same_seed_gives_the_same_bits_in_a_fresh_trainer_and_another_seed_o
     task = prepare(config)
 
     def weights(seed):
-        trainer = training.make_trainer(dataclasses.replace(config, seed=seed), task, "cpu")
-        trainer.train_epoch(training.epochs.draw(seed, 0, 100, (8, 8, 1), 6, True, False), 0.01)
+        trainer = make_trainer(dataclasses.replace(config, seed=seed), task, "cpu")
+        trainer.train_epoch(draw(seed, 0, 100, (8, 8, 1), 6, True, False), 0.01)
         return trainer.get_weights()
 
     first = weights(0)

@@ -18,7 +18,7 @@ PREPARED_STEPS = 8
 
 
 class Trainer(Recorded):
-    """A model, its optimizer and its training set on one device; see `common.runs.training.Trainer`."""
+    """A model, its optimizer and its training set on one device; see `common.runs.trainers.Trainer`."""
 
     def __init__(self, config, image_shape, num_classes, statistics=None, device="auto"):
         self.config, self.num_classes, self.statistics = config, num_classes, statistics

@@ -25,9 +25,10 @@ from common.data.arrays import Labels
 from common.data.epochs import EpochPlan
 from common.errors import check_choice
 from common.runs.config import Config, Options, run_id
+from common.runs.run import draw_plan
 from common.runs.store import Store, write_arrays
 from common.runs.task import prepare
-from common.runs.training import draw_plan, make_trainer
+from common.runs.trainers import make_trainer
 
 Arrays = dict[str, NDArray[Any]]
 NORMS = ("l1", "l2", "linf")

@@ -28,9 +28,11 @@ from common.analysis.loss_sensitivity import (
 )
 from common.data.epochs import EpochPlan
 from common.runs.config import Config, Options, run_id
+from common.runs.run import draw_plan
 from common.runs.store import Store
 from common.runs.task import prepare
-from common.runs.training import draw_plan, make_trainer, train
+from common.runs.trainers import make_trainer
+from common.runs.training import train
 
 unrolled = importlib.import_module("torch_models.unrolled")
 CONFIG = Config(

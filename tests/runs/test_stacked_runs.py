@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from common.analysis.evaluator import load
-from common.runs import training
+from common.runs import trainers, training
 from common.runs.config import Config, Options, run_id
+from common.runs.run import Run, Wanted
 from common.runs.store import Store
 from common.runs.training import drive, train, train_stacked
 
@@ -78,7 +79,7 @@ def test_the_seconds_of_an_epoch_are_divided_among_the_runs(tmp_path, monkeypatc
     seconds = iter([10.0, 13.0])
 
     def life(sent):
-        sent.append((yield training.Wanted(0, None, 0.1)))
+        sent.append((yield Wanted(0, None, 0.1)))
         return "record"
 
     monkeypatch.setattr(training.time, "perf_counter", lambda: next(seconds))
@@ -90,7 +91,7 @@ def test_the_seconds_of_an_epoch_are_divided_among_the_runs(tmp_path, monkeypatc
 def test_each_round_trains_the_runs_that_want_the_earliest_epoch():
     def life(first, last):
         for epoch in range(first, last):
-            yield training.Wanted(epoch, f"plan {epoch}", epoch / 10)
+            yield Wanted(epoch, f"plan {epoch}", epoch / 10)
         return last
 
     rounds = []
@@ -117,7 +118,7 @@ def test_runs_that_reach_their_goal_drop_out_and_the_others_go_on(tmp_path):
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_run_that_diverges_leaves_the_others_alone(tmp_path, monkeypatch):
-    configs, first_weights = runs(), training.first_weights
+    configs, first_weights = runs(), trainers.first_weights
 
     def spoilt(config, shapes, models):
         found = first_weights(config, shapes, models)
@@ -125,7 +126,7 @@ def test_a_run_that_diverges_leaves_the_others_alone(tmp_path, monkeypatch):
 
     for config in configs:
         train(config, options(tmp_path / "alone"))
-    monkeypatch.setattr(training, "first_weights", spoilt)
+    monkeypatch.setattr(trainers, "first_weights", spoilt)
     records = train_stacked(configs, options(tmp_path / "together"))
     reasons = [record["outcome"]["stop_reason"] for record in records]
     assert reasons == ["epochs", "diverged", "epochs", "epochs"]
@@ -135,17 +136,17 @@ def test_a_run_that_diverges_leaves_the_others_alone(tmp_path, monkeypatch):
 @pytest.mark.parametrize("changes", [{}, {"optimizer": "adam", "learning_rate": 1e-3}], ids=["sgd", "adam"])
 def test_a_killed_stack_goes_on_from_checkpoints_of_different_epochs(tmp_path, monkeypatch, changes):
     configs = runs(epochs=5, **changes)
-    killed, keep = tmp_path / "killed", training.keep
+    killed, keep = tmp_path / "killed", Run.keep
 
-    def interrupted(path, config, trainer, learning, history):
-        keep(path, config, trainer, learning, history)
-        if history[-1]["epoch"] == 4:
+    def interrupted(run):
+        keep(run)
+        if run.epoch == 4:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "keep", interrupted)
+    monkeypatch.setattr(Run, "keep", interrupted)
     with pytest.raises(KeyboardInterrupt):  # after the fourth epoch of one run, the second of the others
         train_stacked(configs, options(killed, checkpoint_every=2))
-    monkeypatch.setattr(training, "keep", keep)
+    monkeypatch.setattr(Run, "keep", keep)
     rounds, make_trainers = [], training.make_trainers
 
     def noted(*arguments):

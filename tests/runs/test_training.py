@@ -20,9 +20,13 @@ from common.data import datasets, epochs
 from common.data.corruption import corrupt_images, corrupt_labels
 from common.runs import training
 from common.runs.config import ADDED, Config, Options, as_dict, run_id
+from common.runs.progress import Progress
+from common.runs.record import outcome, processor
+from common.runs.run import Run, cross_entropy, share, stop_reason
 from common.runs.store import Store, file_sha256
 from common.runs.task import prepare, stratified_subset
-from common.runs.training import cross_entropy, outcome, processor, share, stop_reason, train
+from common.runs.trainers import make_trainer
+from common.runs.training import train
 
 BASE = Config(model="mlp1", dataset="digits", framework="torch", train_size=200, crop=6, epochs=3, batch_size=32)
 CORRUPTED = {"corruption": "other_class", "corruption_fraction": 0.4, "validation_size": 40}
@@ -37,13 +41,13 @@ def store(tmp_path):
 @pytest.fixture
 def trained_epochs(monkeypatch):
     """The epochs that were trained so far, as a list that grows."""
-    found, draw = [], training.epochs.draw
+    found, draw = [], epochs.draw
 
     def recorded(seed, epoch, *rest):
         found.append(epoch)
         return draw(seed, epoch, *rest)
 
-    monkeypatch.setattr(training.epochs, "draw", recorded)
+    monkeypatch.setattr(epochs, "draw", recorded)
     return found
 
 
@@ -57,15 +61,15 @@ def options(store, **changes):
 
 def interrupt(monkeypatch, epoch):
     """Let the next training end after that epoch, before its checkpoint, as Ctrl-C does."""
-    update = training.Progress.update
+    update = Progress.update
 
     def interrupted(self, line):
         if line["epoch"] == epoch:
-            monkeypatch.setattr(training.Progress, "update", update)
+            monkeypatch.setattr(Progress, "update", update)
             raise KeyboardInterrupt
         update(self, line)
 
-    monkeypatch.setattr(training.Progress, "update", interrupted)
+    monkeypatch.setattr(Progress, "update", interrupted)
 
 
 def untimed(lines):
@@ -204,7 +208,7 @@ def test_a_disturbance_changes_training_and_is_the_same_again(field):
     plain = changed(model="mlp2", width=32, framework="torch", validation_size=0)
     task, weights = prepare(plain), []
     for config in (plain, *[dataclasses.replace(plain, **{field: 0.3})] * 2):
-        trainer = training.make_trainer(config, task, "cpu")
+        trainer = make_trainer(config, task, "cpu")
         trainer.train_epoch(epochs.draw(0, 0, len(task.train), task.image_shape, 6, False, False), 0.1)
         weights.append(trainer.get_weights()["fc1/kernel"])
     assert not np.array_equal(*weights[:2])
@@ -215,7 +219,7 @@ def test_a_disturbance_changes_training_and_is_the_same_again(field):
 @pytest.mark.parametrize("model, name", [("alexnet", "conv1"), ("inception", "conv1-conv")])
 def test_the_filters_of_the_first_convolution_are_kept(store, framework, model, name):
     config = changed(framework=framework, model=model, epochs=0, train_size=20)
-    trainer = training.make_trainer(config, prepare(config), "cpu")
+    trainer = make_trainer(config, prepare(config), "cpu")
     train(config, options(store))
     filters, expected = store.arrays(run_id(config))["first_layer_filters"], trainer.get_weights()[f"{name}/kernel"]
     np.testing.assert_array_equal(filters, expected)
@@ -585,9 +589,7 @@ def test_labels_come_from_a_file(store, trained_epochs):
 
 def test_training_ends_when_accuracy_on_held_out_examples_has_not_risen_for_a_while(store, monkeypatch):
     accuracies = iter([0.1, 0.2, 0.4, 0.4, 0.3, 0.9])
-    measure = training.measure
-    monkeypatch.setattr(
-        training, "measure", lambda *arguments: measure(*arguments) | {"validation_accuracy": next(accuracies)}
-    )
+    measure = Run.measure
+    monkeypatch.setattr(Run, "measure", lambda *given: measure(*given) | {"validation_accuracy": next(accuracies)})
     outcome = train(changed(epochs=9, patience=2, validation_size=40), options(store))["outcome"]
     assert outcome["stop_reason"] == "validation_accuracy" and outcome["epochs"] == 4

@@ -1,0 +1,75 @@
+"""The parts of a run's record: what came out, on which data, in what environment."""
+
+import os
+import platform
+
+import numpy as np
+
+from common.runs.config import Config
+from common.runs.store import Record
+from common.runs.task import Examples, Task
+from common.runs.trainers import Trainer
+
+
+def outcome(config: Config, history: list[Record], reason: str) -> Record:
+    """The last epoch's measures, the best test epoch, and the first epoch that fitted the training set."""
+    last = {name: value for name, value in history[-1].items() if "accuracy" in name or "loss" in name}
+    fitted = [line["epoch"] for line in history if (line["train_accuracy"] or 0) >= config.fit_accuracy]
+    best = history[best_epoch(history, "test_accuracy")]
+    return {
+        "epochs": history[-1]["epoch"],
+        "stop_reason": reason,
+        "epochs_to_fit": fitted[0] if fitted else None,
+        "fit_criterion": f"train_accuracy >= {config.fit_accuracy}",
+        **last,
+        "best_test_accuracy": best["test_accuracy"],
+        "best_test_epoch": None if best["test_accuracy"] is None else best["epoch"],
+    }
+
+
+def best_epoch(history: list[Record], name: str) -> int:
+    """The first epoch with the highest value of an accuracy."""
+    best: int = max(history, key=lambda line: (line[name] or 0, -line["epoch"]))["epoch"]
+    return best
+
+
+def describe(config: Config, task: Task) -> Record:
+    """Which data, how many, how much of it corrupted."""
+    known: list[Examples] = [task.train] if config.clean_validation else [task.train, task.validation]
+    changed = sum(int(examples.corrupted.sum()) for examples in known)
+    return {
+        "name": config.dataset,
+        "sha256": task.sha256,
+        "train_n": len(task.train),
+        "validation_n": len(task.validation),
+        "test_n": len(task.test),
+        "corruption_rule": config.corruption,
+        "corruption_requested": config.corruption_fraction,
+        "corruption_realised": changed / sum(map(len, known)),
+        "replacement_may_equal_true_label": config.corruption in ("uniform", "ketha"),
+    }
+
+
+def environment(config: Config, trainer: Trainer) -> Record:
+    """Versions, hardware and threads."""
+    return {
+        "python": platform.python_version(),
+        "framework": config.framework,
+        "numpy": np.__version__,
+        "platform": platform.platform(),
+        "processor": processor(),
+        "threads": int(os.environ["OMP_NUM_THREADS"]),
+        "omp_wait_policy": os.environ["OMP_WAIT_POLICY"],
+        "gomp_spincount": os.environ.get("GOMP_SPINCOUNT"),
+        "stacked": 1,
+        **trainer.description,
+    }
+
+
+def processor() -> str:
+    """The processor's name, where the system tells it."""
+    try:
+        with open("/proc/cpuinfo") as file:
+            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor()

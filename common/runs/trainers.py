@@ -1,0 +1,64 @@
+"""What a framework's trainer must provide, and how one gets its initial weights."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.data.arrays import Images, Labels
+from common.data.epochs import EpochPlan
+from common.runs import initial_weights
+from common.runs.config import Config
+from common.runs.store import SUFFIX, Record
+from common.runs.task import Task
+
+Arrays = dict[str, NDArray[Any]]
+
+
+class Trainer(Protocol):
+    """All that a framework must provide. Images are (n, h, w, c) on the 0-255 scale; preprocessing is the trainer's."""
+
+    parameters: int
+    description: Record
+
+    def put(self, images: Images, labels: Labels) -> None: ...
+    def train_epoch(self, plan: EpochPlan, learning_rate: float) -> float | None: ...
+    def logits(self, images: Images) -> NDArray[np.float32]: ...
+    def features(self, images: Images, layer: str) -> NDArray[np.float32]: ...
+    def get_weights(self) -> Arrays: ...
+    def set_weights(self, weights: Arrays) -> None: ...
+    def get_optimizer_state(self) -> Arrays: ...
+    def set_optimizer_state(self, arrays: Arrays) -> None: ...
+    def save(self, path: Path, metadata: Record) -> None: ...
+
+
+def make_trainer(config: Config, task: Task, device: str = "auto", models: Path = Path()) -> Trainer:
+    """The config's trainer with its initial weights set and the training set on the device."""
+    module = importlib.import_module(f"{config.framework}_models.trainer")
+    trainer: Trainer = module.Trainer(config, task.image_shape, task.num_classes, task.channel_statistics, device)
+    initialize(trainer, config, models)
+    trainer.put(task.train.images, task.train.labels)
+    return trainer
+
+
+def initialize(trainer: Trainer, config: Config, models: Path) -> None:
+    """Set the config's initial weights."""
+    shapes = {name: array.shape for name, array in trainer.get_weights().items()}
+    trainer.set_weights(first_weights(config, shapes, models))
+
+
+def first_weights(config: Config, shapes: dict[str, tuple[int, ...]], models: Path) -> Arrays:
+    """Drawn, or those of the config's initial model, which must have the same shapes."""
+    if config.initial_model is None:
+        return initial_weights.draw(shapes, config.initializer, config.seed)
+    path, files = models / config.initial_model, importlib.import_module(f"{config.framework}_models.files")
+    if not path.is_file() or path.suffix != SUFFIX[config.framework]:
+        raise ValueError(f"initial_model must be a {SUFFIX[config.framework]} file under {models}. Received: {path}")
+    weights: Arrays = files.get_weights(files.load(path).model)
+    if {name: array.shape for name, array in weights.items()} != shapes:
+        raise ValueError(f"initial_model must have the layers of {config.model} for this data. Received: {path}")
+    return weights
