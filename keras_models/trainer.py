@@ -9,6 +9,7 @@ from keras import ops
 from common.data.preprocessing import crop_side, minimum_std
 from common.errors import check_choice
 from common.runs.config import ADAM, model_options
+from common.runs.trainers import Online
 from keras_models import MODELS, files
 
 EVALUATION_BATCH = 250
@@ -57,12 +58,14 @@ class Trainer:
             if len(variable.shape) > 1 and self.config.weight_decay:
                 variable.regularizer = keras.regularizers.L2(self.config.weight_decay / 2)
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        metrics = ["accuracy"] if self.config.augmented else None
+        metrics = ["accuracy"] if self.config.augmented else []
+        if self.config.weight_decay:  # the loss has a penalty, which is none of the cross-entropy
+            metrics.append(keras.metrics.SparseCategoricalCrossentropy("cross_entropy", from_logits=True))
         self.step.compile(make_optimizer(self.config), loss, metrics=metrics, jit_compile=False)
         self.step.optimizer.build(self.step.trainable_variables)
 
     def train_epoch(self, plan, learning_rate):
-        """One pass over the training set in the plan's order; accuracy on its augmented examples, if they are."""
+        """One pass over the training set in the plan's order."""
         self._set_learning_rate(learning_rate)
         dropouts = [layer for layer in self.trained.layers if isinstance(layer, keras.layers.Dropout)]
         for index, layer in enumerate(dropouts):  # a state is a seed and a count of steps; torch adds them up
@@ -79,7 +82,8 @@ class Trainer:
                 logs = self.step.train_on_batch(*batch, return_dict=True)
         if self.trained is not self.model:
             self.model.set_weights(self.trained.get_weights())
-        return float(ops.convert_to_numpy(logs["accuracy"])) if self.config.augmented else None
+        logs = {name: float(ops.convert_to_numpy(value)) for name, value in logs.items()}
+        return Online(logs.get("cross_entropy", logs["loss"]), logs.get("accuracy"))
 
     def _set_learning_rate(self, learning_rate):
         """Keras keeps the learning rate inside the momentum; rescaled, it follows PyTorch's rule."""

@@ -178,14 +178,27 @@ def test_the_accuracy_of_an_epoch_is_that_on_its_augmented_examples(framework, f
         labels = np.empty(40, np.int64)
         labels[drawn.order] = np.where(right, guesses, (guesses + 1) % 10)
         trainer.put(IMAGES, labels)
-        online = trainer.train_epoch(drawn, 1e-9)  # so small that the network stays as it is
+        online = trainer.train_epoch(drawn, 1e-9).accuracy  # so small that the network stays as it is
         assert type(online) is float and online == pytest.approx(right.mean(), rel=1e-6)
 
 
 @both
 def test_without_augmentation_an_epoch_has_no_accuracy_of_its_own(framework):
     for fields in ({}, {"dropout": 0.5}, {"weight_decay": 0.1, "crop": 6}):
-        assert untrained(framework, **fields).train_epoch(shuffled(0), 0.01) is None
+        assert untrained(framework, **fields).train_epoch(shuffled(0), 0.01).accuracy is None
+
+
+@both
+@pytest.mark.parametrize("fields", [{}, {"weight_decay": 0.5}, {"optimizer": "adam", "flip": True}], ids=str)
+def test_the_loss_of_an_epoch_is_the_mean_cross_entropy_of_its_examples_without_penalty(framework, fields):
+    trainer, drawn = untrained(framework, **fields), shuffled(0)
+    if fields.get("flip"):
+        drawn = dataclasses.replace(drawn, flips=np.arange(40) < 13)
+    logits = trainer.reader.features(reference(IMAGES, drawn, trainer.config), "logits")
+    expected = cross_entropy(logits, LABELS[drawn.order])
+    for _ in range(2):
+        assert trainer.train_epoch(drawn, 1e-9).loss == pytest.approx(expected, rel=1e-5)
+    assert trainer.train_epoch(drawn, 0.05).loss > trainer.train_epoch(drawn, 0.05).loss
 
 
 @pytest.mark.parametrize("length", [1, 15, 16, 17, 31, 32, 33, 40])
@@ -326,7 +339,8 @@ def masks(framework, steps):
         for name, array in weights.items():  # every unit is on
             weights[name] = np.abs(array) / 100 + (name != "logits/bias") * np.float32(name.endswith("bias"))
         trainer.set_weights(weights)
-        trainer.train_epoch(EpochPlan(np.arange(number), dropout_seed=9), 0.01)
+        if number:
+            trainer.train_epoch(EpochPlan(np.arange(number), dropout_seed=9), 0.01)
         kept.append([trainer.get_weights()[f"{name}/kernel"] for name in ("fc2", "fc3", "logits")])
     return np.array(
         [

@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from common.data.preprocessing import crop_side
 from common.runs.config import STACKED, obstacles
+from common.runs.trainers import Online
 from torch_models.recorded import Recorded, memory_named
 from torch_models.trainer import Trainer, make_model, make_optimizer, set_learning_rate
 
@@ -60,8 +61,11 @@ class StackedTrainer(Recorded):
         places = orders + self.sets[chosen, None] * self.labels.shape[1]
         size = self.config.batch_size
         self.model.train()
+        self.losses.zero_()
         self.steps(zip(places.split(size, 1), labels.split(size, 1), strict=True))
         self.give_state()
+        means = (self.losses / orders.shape[1]).tolist()
+        return {place: Online(loss, None) for place, loss in zip(plans, means, strict=True)}
 
     def update(self, places, labels):
         """One step of all runs of the stack, from places (runs, n) in all training sets and labels (runs, n)."""
@@ -69,8 +73,10 @@ class StackedTrainer(Recorded):
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"):
             logits = self.forward(self.weights, images)
         self.optimizer.zero_grad()
-        losses = cross_entropy(logits.float().flatten(0, 1), labels.flatten(), reduction="sum")
-        (losses / labels.shape[1]).backward()  # the sum of the runs' means: each run has its own gradient
+        each = cross_entropy(logits.float().flatten(0, 1), labels.flatten(), reduction="none")
+        losses = each.view(labels.shape).sum(1)
+        self.losses += losses.detach()
+        (losses.sum() / labels.shape[1]).backward()  # the sum of the runs' means: each run has its own gradient
         self.optimizer.step()
 
     def stack(self, runs):
@@ -78,6 +84,7 @@ class StackedTrainer(Recorded):
         if runs == self.stacked:
             return
         self.stacked, self.recordings = runs, {}
+        self.losses = torch.zeros(len(runs), dtype=torch.float64, device=self.device)
         self.weights, _ = stack_module_state([run.model.train() for run in runs])
         self.optimizer = make_optimizer(self.config, self.weights.values(), stacked=True)
         states = [run.optimizer.state_dict()["state"] for run in runs]
@@ -102,7 +109,7 @@ class StackedTrainer(Recorded):
 
     def tensors(self):
         """What a step changes beside the optimizer's state."""
-        return list(self.weights.values())
+        return [*self.weights.values(), self.losses]
 
 
 class Run(Trainer):

@@ -8,6 +8,7 @@ from common.analysis.critical_samples import Search, critical_points
 from common.data.preprocessing import crop_side, minimum_std, pixel_scale
 from common.errors import check_choice
 from common.runs.config import ADAM, model_options
+from common.runs.trainers import Online
 from torch_models import MODELS, files
 from torch_models.derivatives import Derivatives
 from torch_models.noise import disturbed
@@ -27,7 +28,7 @@ class Trainer(Recorded):
         self.model = make_model(config, image_shape, num_classes, self.device)
         self.reader = files.Reader(self.model, (self.side, self.side, image_shape[2]))
         self.optimizer = make_optimizer(config, self.model.parameters())
-        self.correct = torch.zeros((), dtype=torch.int64, device=self.device)
+        self.loss, self.correct = torch.zeros((2, 1), dtype=torch.float64, device=self.device)
         self.recordings = {}
         if config.adversarial_weight:
             self.derivatives, self.search = Derivatives(self.model), Search(iterations=config.adversarial_iterations)
@@ -40,14 +41,15 @@ class Trainer(Recorded):
 
     @memory_named
     def train_epoch(self, plan, learning_rate):
-        """One pass over the training set in the plan's order; accuracy on its augmented examples, if they are."""
+        """One pass over the training set in the plan's order."""
         set_learning_rate(self.optimizer, learning_rate)
         self.model.train()
-        self.correct.zero_()
+        self.loss.zero_(), self.correct.zero_()
         if self.config.noisy:
             torch.manual_seed(plan.dropout_seed)
         self.steps(self.batches(plan))
-        return self.correct.item() / len(plan.order) if self.config.augmented else None
+        loss, share = (total.item() / len(plan.order) for total in (self.loss, self.correct))
+        return Online(loss, share if self.config.augmented else None)
 
     def update(self, images, labels):
         """One step of the optimizer."""
@@ -56,6 +58,7 @@ class Trainer(Recorded):
             points = critical_points(self.derivatives, images, self.search, self.scale)
         logits = self.in_precision(images)
         loss = cross_entropy(logits, labels)
+        self.loss += loss.detach() * len(labels)
         if weight:
             loss = (1 - weight) * loss + weight * cross_entropy(self.in_precision(points), labels)
         self.optimizer.zero_grad()
@@ -71,7 +74,7 @@ class Trainer(Recorded):
 
     def tensors(self):
         """What a step changes beside the optimizer's state: weights, moving statistics and counts."""
-        return [*self.model.state_dict().values(), self.correct]
+        return [*self.model.state_dict().values(), self.loss, self.correct]
 
     def batches(self, plan):
         """Model inputs and labels of each step of an epoch; several steps are prepared at once, in fewer calls."""

@@ -23,7 +23,7 @@ from common.runs.progress import Progress
 from common.runs.record import best_epoch, describe, environment, outcome
 from common.runs.store import Record, Store, code_version, file_sha256, write_arrays, write_lines
 from common.runs.task import Examples, Task
-from common.runs.trainers import Arrays, Trainer
+from common.runs.trainers import Arrays, Online, Trainer
 
 SCHEMA = 1
 
@@ -36,7 +36,7 @@ class Wanted(NamedTuple):
     learning_rate: float
 
 
-Life = Generator[Wanted, tuple[float | None, float], Record]
+Life = Generator[Wanted, tuple[Online, float], Record]
 
 
 class Run:
@@ -66,12 +66,12 @@ class Run:
     def live(self) -> Life:
         """From the last checkpoint to the record, until a stop rule holds.
 
-        It yields each epoch that it wants trained, and is sent the accuracy on augmented examples and the seconds.
+        It yields each epoch that it wants trained, and is sent what came out on the way and the seconds.
         """
         started = datetime.now(UTC).isoformat(timespec="seconds")
         if self.options.force or not self.restore():
             untrained = {"epoch": 0, "learning_rate": None, "seconds": 0.0}
-            self.history = [untrained | self.measure(0) | {"online_train_accuracy": None}]
+            self.history = [untrained | self.measure(0) | means(None)]
             self.keep_model()
         with Progress(self.config, self.options, self.folder) as progress:
             while not (reason := stop_reason(self.config, self.history)):
@@ -79,7 +79,7 @@ class Run:
                 online, seconds = yield Wanted(self.epoch, draw_plan(self.config, self.task, self.epoch), learning_rate)
                 trained = time.perf_counter()
                 line = {"epoch": self.epoch + 1, "learning_rate": learning_rate, "seconds": seconds}
-                self.history.append(line | self.measure(self.epoch + 1) | {"online_train_accuracy": online})
+                self.history.append(line | self.measure(self.epoch + 1) | means(online))
                 self.history[-1]["evaluate_seconds"] = time.perf_counter() - trained
                 progress.update(self.history[-1])
                 self.keep_model()
@@ -218,6 +218,16 @@ def stop_reason(config: Config, history: list[Record]) -> str:
     return "epochs" if last["epoch"] >= config.epochs else ""
 
 
+def means(online: Online | None) -> Record:
+    """An epoch's own loss, where it is finite, and accuracy; none of the untrained network."""
+    loss, accuracy = online or (None, None)
+    return {"online_train_loss": finite(loss), "online_train_accuracy": accuracy}
+
+
+def finite(loss: float | None) -> float | None:
+    return loss if loss is not None and math.isfinite(loss) else None
+
+
 def share(correct: NDArray[np.bool_]) -> float | None:
     return float(correct.mean()) if len(correct) else None
 
@@ -228,7 +238,7 @@ def cross_entropy(logits: NDArray[np.float32], labels: Labels) -> float | None:
         return None
     shifted = logits.astype(np.float64) - logits.max(1, keepdims=True)
     loss = float(np.mean(np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(labels)), labels]))
-    return loss if math.isfinite(loss) else None
+    return finite(loss)
 
 
 def first_layer_filters(trainer: Trainer) -> Arrays:

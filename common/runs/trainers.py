@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,15 @@ from common.runs.task import Task
 Arrays = dict[str, NDArray[Any]]
 
 
+class Online(NamedTuple):
+    """Means over the examples of an epoch as they were trained on, each before its step changed the network."""
+
+    loss: float
+    """Cross-entropy in nats, without penalty."""
+    accuracy: float | None
+    """Where they are augmented, else none."""
+
+
 class Trainer(Protocol):
     """All that a framework must provide. Images are (n, h, w, c) on the 0-255 scale; preprocessing is the trainer's."""
 
@@ -26,7 +35,7 @@ class Trainer(Protocol):
     description: Record
 
     def put(self, images: Images, labels: Labels) -> None: ...
-    def train_epoch(self, plan: EpochPlan, learning_rate: float) -> float | None: ...
+    def train_epoch(self, plan: EpochPlan, learning_rate: float) -> Online: ...
     def logits(self, images: Images) -> NDArray[np.float32]: ...
     def features(self, images: Images, layer: str) -> NDArray[np.float32]: ...
     def get_weights(self) -> Arrays: ...

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import importlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from common.data.epochs import EpochPlan
@@ -13,10 +13,10 @@ from common.runs.run import Life, Run, Wanted
 from common.runs.store import Record, Store
 from common.runs.task import Task, prepare
 from common.runs.threads import limit_threads
-from common.runs.trainers import Trainer, initialize, make_trainer
+from common.runs.trainers import Online, Trainer, initialize, make_trainer
 
-TrainEpoch = Callable[[dict[int, EpochPlan], float], float | None]
-"""Trains the runs at these places by their plans; accuracy on augmented examples, which stacked runs do not have."""
+TrainEpoch = Callable[[dict[int, EpochPlan], float], Mapping[int, Online]]
+"""Trains the runs at these places by their plans."""
 
 
 def train(config: Config, options: Options) -> Record:
@@ -61,7 +61,7 @@ def make_trainers(runs: Sequence[tuple[Config, Task]], device: str, models: Path
     """A trainer for each run, and what trains an epoch of some of them: the one there is, or one program for all."""
     if len(runs) == 1:
         trainer = make_trainer(*runs[0], device, models)
-        return [trainer], lambda plans, learning_rate: trainer.train_epoch(plans[0], learning_rate)
+        return [trainer], lambda plans, learning_rate: {0: trainer.train_epoch(plans[0], learning_rate)}
     stack = importlib.import_module("torch_models.stacked").StackedTrainer(runs, device)
     for (config, _), run in zip(runs, stack.runs, strict=True):
         initialize(run, config, models)
@@ -73,7 +73,7 @@ def drive(lives: Sequence[Life], train_epoch: TrainEpoch) -> list[Record]:
     wanted: dict[int, Wanted] = {}
     records: dict[int, Record] = {}
 
-    def go_on(place: int, result: tuple[float | None, float] | None = None) -> None:
+    def go_on(place: int, result: tuple[Online, float] | None = None) -> None:
         try:
             wanted[place] = next(lives[place]) if result is None else lives[place].send(result)
         except StopIteration as end:
@@ -89,5 +89,5 @@ def drive(lives: Sequence[Life], train_epoch: TrainEpoch) -> list[Record]:
         online = train_epoch(plans, first.learning_rate)
         seconds = (time.perf_counter() - start) / len(plans)
         for place in plans:
-            go_on(place, (online, seconds))
+            go_on(place, (online[place], seconds))
     return [records[place] for place in range(len(lives))]

@@ -93,7 +93,7 @@ SCHEMA = {
     },
     "outcome": MEASURES | {
         "epochs", "stop_reason", "epochs_to_fit", "fit_criterion", "best_test_accuracy", "best_test_epoch",
-        "online_train_accuracy",
+        "online_train_loss", "online_train_accuracy",
     },
     "model": {"path", "sha256", "parameters"},
     "time": {"start_utc", "train_seconds", "evaluate_seconds"},
@@ -131,12 +131,14 @@ def test_the_history_has_a_line_per_epoch_from_the_untrained_network_on(store, f
     config = changed(framework=framework, schedule="exponential", decay=0.5)
     record = train(config, options(store))
     history = store.history(run_id(config))
-    names = MEASURES | {"epoch", "learning_rate", "seconds", "online_train_accuracy"}
+    names = MEASURES | {"epoch", "learning_rate", "seconds", "online_train_loss", "online_train_accuracy"}
     assert set(history[0]) == names
     assert all(set(line) == names | {"evaluate_seconds"} for line in history[1:])
     assert [line["epoch"] for line in history] == [0, 1, 2, 3]
     assert [line["learning_rate"] for line in history] == [None, 0.01, 0.005, 0.0025]
     assert history[0]["train_loss"] > 2 > history[-1]["train_loss"]
+    losses = [line["online_train_loss"] for line in history]
+    assert losses[0] is None and history[0]["train_loss"] > losses[1] > history[1]["train_loss"]
     assert {name: record["outcome"][name] for name in MEASURES} == {name: history[-1][name] for name in MEASURES}
 
 
@@ -298,6 +300,7 @@ def test_a_diverged_run_ends_at_once_and_is_recorded_with_nulls(store, framework
     assert record["outcome"]["train_loss"] is None and record["outcome"]["test_loss"] is None
     history = store.history(run_id(config))
     assert [line["train_loss"] is None for line in history] == [False] * (len(history) - 1) + [True]
+    assert history[-1]["online_train_loss"] is None
     assert "NaN" not in (store.folder(run_id(config)) / "history.jsonl").read_text()
     assert store.done(config) == record == train(config, options(store))
 
