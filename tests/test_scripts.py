@@ -77,7 +77,7 @@ def test_a_script_of_one_row_trains(script, name, tmp_path):
 def test_flags_that_contradict_a_preset_are_refused(script, tmp_path):
     arguments = ["inception_true_labels.py", "--preset", "small", "--output-dir", tmp_path]
     assert script(*arguments, "--train-size", "5000")[0] == 2
-    assert script(*arguments, "--train-size", "6000", "--list")[0] == 0
+    assert script(*arguments, "--train-size", "12500", "--list")[0] == 0
     assert script("batch_norm_and_early_stopping.py", "--batch-norm-momentum", "0.5", "--list")[0] == 0
     assert script("batch_norm_and_early_stopping.py", "--model", "alexnet", "--list")[0] == 2
     assert script("inception_true_labels.py", "--preset", "large")[0] == 2
