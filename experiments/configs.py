@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from common.cli import Study, run
+from common.errors import check_choice
 from common.report.claims import load_targets
 from common.report.tables import published_table
 from common.runs.config import Config
@@ -69,12 +70,14 @@ WIDE_RESNET_SMALL = {**SMALL, "crop": None, "learning_rate": 0.05, "schedule": "
 
 def fields(model, setting, preset="paper"):
     """What a model in a setting changes."""
+    check_choice("model", model, MODELS)
     decay = {"weight_decay": WEIGHT_DECAY[model]} if "weight_decay" in setting else {}
     return {**MODELS[model], **SETTINGS[setting], **decay, **(small(model) if preset == "small" else {})}
 
 
 def small(model):
     """What the small preset changes."""
+    check_choice("model", model, MODELS)
     return {**SMALL, "learning_rate": MODELS[model].get("learning_rate", BASE.learning_rate) / 2}
 
 

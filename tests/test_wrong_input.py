@@ -80,6 +80,19 @@ def test_wrong_values_name_what_must_hold(capsys, monkeypatch, tmp_path, argumen
     assert not list(tmp_path.rglob("run.json"))
 
 
+@pytest.mark.parametrize(
+    ("script", "model", "named"),
+    [
+        ("convergence_slowdown.py", "alexnett", "Did you mean alexnet?"),
+        ("generalization_error_growth.py", "mlp4", "model must be one of inception, "),
+        ("compare_frameworks.py", "mlp4", "model must be one of inception, "),
+    ],
+)
+def test_a_model_without_an_entry_in_the_paper_is_refused(capsys, monkeypatch, tmp_path, script, model, named):
+    arguments = ["--models", model, "--preset", "small", "--list", "--output-dir", tmp_path]
+    assert named in refused(capsys, monkeypatch, script, *arguments)
+
+
 def test_missing_data_names_folder_download_and_the_way_without(capsys, monkeypatch, tmp_path):
     line = refused(capsys, monkeypatch, SCRIPT, "--data-dir", tmp_path / "none", "--output-dir", tmp_path)
     for part in (str(tmp_path / "none"), "python -m common.data.datasets cifar10", "--dataset digits"):
