@@ -16,7 +16,7 @@ from common.cli import Study
 from common.report.tables import claims_table
 from common.report.zhang_claims import batch_norm_findings, early_stopping_findings
 from common.report.zhang_figures import batch_norm_curves
-from configs import BASE, Seeds, fields
+from configs import BASE, Seeds, fields, shown
 
 TITLE = "Batch norm and early stopping: small Inception"
 
@@ -26,7 +26,8 @@ class Models(Seeds):
     """Figure 2b."""
 
     def rows(self, preset):
-        return [fields(model, "true_labels", preset) for model in ("inception", "inception_without_batch_norm")]
+        models = ("inception", "inception_without_batch_norm")
+        return [{"batch_norm": True, **fields(model, "true_labels", preset)} for model in models]
 
 
 def report(records, store):
@@ -38,7 +39,7 @@ def report(records, store):
     }
 
 
-STUDY = Study("batch_norm_and_early_stopping", Models(), BASE, report)
+STUDY = Study("batch_norm_and_early_stopping", Models(), BASE, report, check=shown(["true_labels"]))
 
 if __name__ == "__main__":
     STUDY.main(__doc__)

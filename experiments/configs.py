@@ -11,8 +11,8 @@ from itertools import product
 from common.cli import Study, run
 from common.errors import check_choice
 from common.report.claims import load_targets
-from common.report.tables import published_table
-from common.runs.config import Config
+from common.report.tables import model_of, published_table, setting_of
+from common.runs.config import Config, as_dict
 
 BASE = Config(framework="torch", epochs=70)
 TARGETS = [target for name in ("zhang_cifar10", "zhang_mlp") for target in load_targets(name)]
@@ -81,6 +81,17 @@ def small(model):
     return {**SMALL, "learning_rate": MODELS[model].get("learning_rate", BASE.learning_rate) / 2}
 
 
+def shown(settings, models=None):
+    """The check of a study's runs before they are trained: its figure or table has a place for them."""
+
+    def check(config):
+        fields = as_dict(config)
+        check_choice("setting", setting_of(fields), settings)
+        check_choice("model", model_of(fields), models or [model_of(fields)])
+
+    return check
+
+
 def row(doc, model, setting):
     """The main of a script that stands for one row of the paper's tables."""
     default = Config(**{"framework": BASE.framework, "epochs": BASE.epochs, **fields(model, setting)})
@@ -112,7 +123,8 @@ def table_study(name, source):
             rows = dict.fromkeys((target["model"], target["setting"]) for target in targets)
             return [fields(*row, preset) for row in rows]
 
-    return Study(name, Rows(), BASE, lambda records, store: {"table": published_table(targets, records)})
+    check = shown(*(list(dict.fromkeys(target[key] for target in targets)) for key in ("setting", "model")))
+    return Study(name, Rows(), BASE, lambda records, store: {"table": published_table(targets, records)}, check=check)
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ Deviations: fitted means a training loss of at most 0.05, which gives the publis
 from common.cli import Study
 from common.report import zhang_figures
 from common.report.tables import claims_table
-from common.report.zhang import corruption_rows, corruption_table
+from common.report.zhang import LABELS, corruption_rows, corruption_table
 from common.report.zhang_claims import slowdown_findings
-from configs import BASE, Fractions
+from configs import BASE, Fractions, shown
 
 TITLE = "Time to fit against label corruption"
 
@@ -31,7 +31,7 @@ def report(records, store):
     }
 
 
-STUDY = Study("convergence_slowdown", Fractions(), BASE, report)
+STUDY = Study("convergence_slowdown", Fractions(), BASE, report, check=shown(LABELS))
 
 if __name__ == "__main__":
     STUDY.main(__doc__)

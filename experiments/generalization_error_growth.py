@@ -13,9 +13,9 @@ Time:      made for a GPU; --preset small takes about 90 minutes on two cores wi
 from common.cli import Study
 from common.report import zhang_figures
 from common.report.tables import claims_table
-from common.report.zhang import corruption_rows, corruption_table
+from common.report.zhang import LABELS, corruption_rows, corruption_table
 from common.report.zhang_claims import error_findings
-from configs import BASE, Fractions
+from configs import BASE, Fractions, shown
 
 TITLE = "Test error against label corruption"
 
@@ -30,7 +30,7 @@ def report(records, store):
     }
 
 
-STUDY = Study("generalization_error_growth", Fractions(), BASE, report)
+STUDY = Study("generalization_error_growth", Fractions(), BASE, report, check=shown(LABELS))
 
 if __name__ == "__main__":
     STUDY.main(__doc__)

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 from common.cli import Study
 from common.report.tables import claims_table
-from common.report.zhang import convergence_table
+from common.report.zhang import SETTINGS, convergence_table
 from common.report.zhang_claims import convergence_findings
 from common.report.zhang_figures import training_losses
-from configs import BASE, INPUTS, Seeds, fields
+from configs import BASE, INPUTS, Seeds, fields, shown
 
 TITLE = "Fitting randomized data: small Inception"
 
@@ -42,7 +42,7 @@ def report(records, store):
     }
 
 
-STUDY = Study("randomization_learning_curves", Settings(), BASE, report)
+STUDY = Study("randomization_learning_curves", Settings(), BASE, report, check=shown(SETTINGS, ["inception"]))
 
 if __name__ == "__main__":
     STUDY.main(__doc__)

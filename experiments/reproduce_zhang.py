@@ -27,6 +27,8 @@ def main():
     for study in STUDIES:
         grid = replace(study.grid, seeds=arguments.repetitions.seeds)
         configs = study.configs(arguments.config, grid, arguments.preset.preset)
+        for config in configs:
+            study.check(config)
         wanted.append([smoke(config) for config in configs] if options.smoke else configs)
     unique = dict.fromkeys(config for configs in wanted for config in configs)
     records = {record["run_id"]: record for record in run_all(list(unique), options)}

@@ -93,6 +93,28 @@ def test_a_model_without_an_entry_in_the_paper_is_refused(capsys, monkeypatch, t
     assert named in refused(capsys, monkeypatch, script, *arguments)
 
 
+@pytest.mark.parametrize(
+    ("script", "arguments", "named"),
+    [
+        ("convergence_slowdown.py", ["--weight-decay", "1e-4"], "setting='weight_decay'"),
+        ("generalization_error_growth.py", ["--random-crop"], "setting='random_crop'"),
+        ("randomization_learning_curves.py", ["--flip"], "setting='flip'"),
+        ("randomization_learning_curves.py", ["--no-batch-norm"], "model='inception_without_batch_norm'"),
+        ("batch_norm_and_early_stopping.py", ["--dropout", "0.5"], "setting='dropout'"),
+        ("batch_norm_and_early_stopping.py", ["--no-batch-norm"], "batch_norm must be True"),
+        ("explicit_regularization.py", ["--flip"], "setting='weight_decay_random_crop_flip'"),
+        ("regularized_random_labels.py", ["--no-batch-norm"], "model='inception_without_batch_norm'"),
+        ("reproduce_zhang.py", ["--rotation", "5"], "setting='rotation_5'"),
+    ],
+)
+def test_runs_that_a_figure_or_table_does_not_show_are_refused_untrained(
+    capsys, monkeypatch, tmp_path, script, arguments, named
+):
+    arguments = [*arguments, "--framework", "torch", "--smoke", "--output-dir", tmp_path]
+    assert named in refused(capsys, monkeypatch, script, *arguments)
+    assert not list(tmp_path.iterdir())
+
+
 def test_missing_data_names_folder_download_and_the_way_without(capsys, monkeypatch, tmp_path):
     line = refused(capsys, monkeypatch, SCRIPT, "--data-dir", tmp_path / "none", "--output-dir", tmp_path)
     for part in (str(tmp_path / "none"), "python -m common.data.datasets cifar10", "--dataset digits"):
