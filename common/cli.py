@@ -8,7 +8,7 @@ import io
 import re
 import statistics
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -47,6 +47,12 @@ def parse(doc: str | None, **defaults: Any) -> Any:
         if ended.code:
             raise ValueError(reason(ended, printed.getvalue())) from None
         raise
+
+
+def given_flags() -> set[str]:
+    """Names of the flags on the command line, as fields."""
+    words = (word.split("=")[0] for word in sys.argv[1:] if word.startswith("--"))
+    return {word[2:].replace("-", "_").removeprefix("no_") for word in words}
 
 
 def reason(ended: BaseException, printed: str) -> str:
@@ -91,7 +97,7 @@ def run(doc: str | None, config: Config, small: Fields | None = None) -> None:
         presets = {"preset": Preset()} if small else {}
         arguments = parse(doc, config=config, options=Options(), **presets)
         reduced = small if small and arguments.preset.preset == "small" else {}
-        chosen = overlay(arguments.config, config, reduced, "--preset small")
+        chosen = overlay(arguments.config, config, reduced, "--preset small", given_flags())
         for record in run_all([chosen], arguments.options):
             print(summary(record, arguments.options))
 
@@ -116,15 +122,15 @@ class Study:
     check: Callable[[Config], object] = lambda config: None
     stack: bool = True
 
-    def configs(self, given: Config, grid: Any, preset: str) -> list[Config]:
+    def configs(self, given: Config, grid: Any, preset: str, flags: Collection[str] = ()) -> list[Config]:
         """The runs, over the fields that flags have given."""
-        return [overlay(given, self.default, fields, f"--preset {preset}") for fields in grid.runs(preset)]
+        return [overlay(given, self.default, fields, f"--preset {preset}", flags) for fields in grid.runs(preset)]
 
     def main(self, doc: str | None) -> None:
         """Train what is missing, save and print what it shows."""
         with one_line_errors():
             arguments = parse(doc, grid=self.grid, preset=Preset(), config=self.default, options=Options())
-            configs = self.configs(arguments.config, arguments.grid, arguments.preset.preset)
+            configs = self.configs(arguments.config, arguments.grid, arguments.preset.preset, given_flags())
             options = dataclasses.replace(arguments.options, stack=arguments.options.stack and self.stack)
             for config in configs:
                 self.check(config)

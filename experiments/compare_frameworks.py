@@ -16,7 +16,7 @@ from typing import Annotated
 
 import tyro
 
-from common.cli import Grid, Preset, one_line_errors, parse, run_all
+from common.cli import Grid, Preset, given_flags, one_line_errors, parse, run_all
 from common.errors import check_choice
 from common.report.comparison import FIELDS, comparison_table
 from common.runs.config import Config, Options, overlay
@@ -52,7 +52,7 @@ def main():
         source = store
         sides = {"precision": list(FIELDS["precision"])} if by == "precision" else {}
         bases = [
-            overlay(config, Config(), model_fields(config.model, arguments.preset.preset), "this model")
+            overlay(config, Config(), model_fields(config.model, arguments.preset.preset), "this model", given_flags())
             for config in arguments.grid.configs(arguments.config)
         ]
         configs = [config for base in bases for config in grid(base, **sides)]

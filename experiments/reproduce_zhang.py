@@ -11,7 +11,7 @@ from dataclasses import replace
 import explicit_regularization
 import published_report
 import regularized_random_labels
-from common.cli import Preset, one_line_errors, parse, run_all
+from common.cli import Preset, given_flags, one_line_errors, parse, run_all
 from common.runs.config import Options, run_id, smoke
 from common.runs.store import Store, publish
 from configs import BASE, Publishing, Seeds
@@ -26,7 +26,7 @@ def main():
     options, store, wanted = arguments.options, Store.of(arguments.options), []
     for study in STUDIES:
         grid = replace(study.grid, seeds=arguments.repetitions.seeds)
-        configs = study.configs(arguments.config, grid, arguments.preset.preset)
+        configs = study.configs(arguments.config, grid, arguments.preset.preset, given_flags())
         for config in configs:
             study.check(config)
         wanted.append([smoke(config) for config in configs] if options.smoke else configs)

@@ -115,6 +115,25 @@ def test_runs_that_a_figure_or_table_does_not_show_are_refused_untrained(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("script", "arguments", "named"),
+    [
+        ("alexnet_true_labels.py", ["--epochs", "70"], "epochs must be 60 with --preset small. Received: epochs=70"),
+        ("alexnet_true_labels.py", ["--epochs=70"], "epochs=70"),
+        ("alexnet_true_labels.py", ["--batch_size", "128"], "batch_size=128"),
+        ("convergence_slowdown.py", ["--model", "mlp3"], "model='mlp3'"),
+        ("batch_norm_and_early_stopping.py", ["--batch-norm"], "batch_norm=True"),
+        ("reproduce_zhang.py", ["--no-random-crop"], "random_crop=False"),
+        ("compare_frameworks.py", ["--learning-rate", "0.01"], "learning_rate=0.01"),
+    ],
+)
+def test_a_flag_that_repeats_the_default_against_a_preset_is_refused(
+    capsys, monkeypatch, tmp_path, script, arguments, named
+):
+    arguments = [*arguments, "--preset", "small", "--list", "--output-dir", tmp_path]
+    assert named in refused(capsys, monkeypatch, script, *arguments)
+
+
 def test_missing_data_names_folder_download_and_the_way_without(capsys, monkeypatch, tmp_path):
     line = refused(capsys, monkeypatch, SCRIPT, "--data-dir", tmp_path / "none", "--output-dir", tmp_path)
     for part in (str(tmp_path / "none"), "python -m common.data.datasets cifar10", "--dataset digits"):

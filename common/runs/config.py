@@ -7,7 +7,7 @@ import hashlib
 import inspect
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -227,11 +227,17 @@ class Config:
         return self.learning_rate
 
 
-def overlay(config: Config, default: Config, fields: Mapping[str, Any], source: str) -> Config:
-    """The config with the fields of a source that knows better; a flag that says otherwise is an error."""
+def overlay(
+    config: Config, default: Config, fields: Mapping[str, Any], source: str, flags: Collection[str] = ()
+) -> Config:
+    """The config with the fields of a source that knows better; a flag that says otherwise is an error.
+
+    `flags` are the fields that the command line names: they count as said even where they repeat the default.
+    """
     for name, value in fields.items():
-        if getattr(config, name) not in (getattr(default, name), value):
-            raise ValueError(f"{name} must be {value} with {source}. Received: {name}={getattr(config, name)!r}")
+        given = getattr(config, name)
+        if given != value and (name in flags or given != getattr(default, name)):
+            raise ValueError(f"{name} must be {value} with {source}. Received: {name}={given!r}")
     return dataclasses.replace(config, **fields)
 
 

@@ -292,6 +292,13 @@ def test_a_flag_may_repeat_what_an_experiment_says():
     assert overlay(given, default, fields, "this experiment") == given
 
 
+def test_a_flag_that_repeats_the_default_is_still_a_contradiction():
+    default, fields = Config(), {"epochs": 70}
+    assert overlay(default, default, fields, "--preset small", {"seed"}).epochs == 70
+    with pytest.raises(ValueError, match="^epochs must be 70 with --preset small. Received: epochs=60$"):
+        overlay(default, default, fields, "--preset small", {"epochs"})
+
+
 @pytest.mark.parametrize("name, value", [("learning_rate", 0.5), ("batch_norm", True), ("train_size", 100)])
 def test_a_flag_that_contradicts_an_experiment_is_refused_in_one_line(name, value):
     default = Config(batch_norm=name != "batch_norm")
