@@ -8,7 +8,7 @@ Expected:  the published curves, drawn dashed, and the order above; with the sma
 Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
 Result:    figure, epochs to fit and verdicts under results/randomization_learning_curves/
 Time:      made for a GPU; --preset small takes about an hour on two cores with bfloat16, two without
-Deviations: random pixels move whole positions (`--corruption random_scalars` would break colours too); the paper states
+Deviations: random pixels move whole positions and leave colours as they are; the paper states
            neither epochs nor initial weights: experiments/configs.py says ours
 """
 
