@@ -100,8 +100,22 @@ def _least(values: Sequence[float | None]) -> float | None:
 
 
 def slowdown_findings(rows: Sequence[Row]) -> list[Finding]:
-    """Figure 1b: epochs to fit grow with corruption, for each model."""
-    return _growth_findings("zhang-slowdown", rows, "epochs")
+    """Figure 1b: epochs to fit grow with corruption, and how many times as many random labels take, for each model."""
+    return [*_growth_findings("zhang-slowdown", rows, "epochs"), *_ratio_findings(rows)]
+
+
+def _ratio_findings(rows: Sequence[Row]) -> list[Finding]:
+    found = []
+    for model in published("Figure 1b", "model"):
+        here = []
+        for line in _by((row for row in rows if row["model"] == model), lambda row: row["line"]).values():
+            ends = [row for row in line if row["corruption_fraction"] in (0, 1)]
+            ratios = [row["ratio"] for row in ends if row["corruption_fraction"]]
+            here += _judged(
+                f"zhang-slowdown-{model}", model, [row["record"] for row in ends], ratios, ("ratio", "times")
+            )
+        found += here or [_finding(f"zhang-slowdown-{model}", model)]
+    return found
 
 
 def error_findings(rows: Sequence[Row]) -> list[Finding]:
@@ -159,12 +173,18 @@ def _less(first: float | None, second: float | None) -> float | None:
     return None if first is None or second is None else first - second
 
 
-def _judged(name: str, model: str, runs: Sequence[Record], values: Sequence[float | None]) -> list[Finding]:
+def _judged(
+    name: str,
+    model: str,
+    runs: Sequence[Record],
+    values: Sequence[float | None],
+    unit: tuple[str, str] = ("fraction", "points"),
+) -> list[Finding]:
     """The verdict on a number, where there is one; reduced runs show theirs and decide nothing."""
     found = judge(claim_of(_target(name)), values)
     if found.mean is None:
         return []
-    numbers = f"{cell(Number(found.mean, 'fraction', found.low, found.high))} points"
+    numbers = f"{cell(Number(found.mean, unit[0], found.low, found.high))} {unit[1]}"
     verdict = found.verdict if all(map(full_size, runs)) else NOT_MEASURED
     return [_finding(name, model, runs, numbers, found.interval_kind, verdict)]
 
