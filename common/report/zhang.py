@@ -4,10 +4,11 @@ Records are `run.json`; histories are the lines of `history.jsonl` by run id.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from common.errors import check_choice
-from common.report.claims import epochs_to, load_targets
+from common.report.claims import NOT_MEASURED, Claim, claim_of, epochs_to, estimate, judge, load_targets
 from common.report.tables import (
     CORRUPTION,
     SEEDS,
@@ -16,6 +17,7 @@ from common.report.tables import (
     Record,
     Table,
     by_recipe,
+    full_size,
     group_names,
     model_of,
     number,
@@ -34,6 +36,8 @@ SETTINGS = ("true_labels", "random_labels", "shuffled_pixels", "random_pixels", 
 LABELS = ("true_labels", "corrupted_labels", "random_labels")  # of Figures 1b and 1c
 ENDING = ("epochs", "stop_accuracy", "stop_loss", "fit_accuracy")  # when a run ends, not how it goes
 ERRORS = ("test_error_corrupted_labels", "test_error")
+NO_CLAIM = Claim("", "", None, None, "")
+NO_BAND = "No band: nothing says how close is close enough."
 REDUCED = "Published: one run on 50,000 training examples; runs on fewer (train_n) say nothing about its numbers."
 
 
@@ -105,6 +109,7 @@ def _corruption_row(record: Record, epochs: int | None) -> dict[str, Any]:
 def corruption_table(rows: Sequence[Row]) -> Table:
     """Figures 1b and 1c: a row for each model, fraction and recipe, over its seeds."""
     slowdown, error = ({m: dict(p) for m, p in published(f"Figure {f}", "model").items()} for f in ("1b", "1c"))
+    claims = corruption_claims()
     by_id = {row["record"]["run_id"]: row for row in rows}
     shown: list[list[object]] = []
     for model, fraction in sorted({(row["model"], row["corruption_fraction"]) for row in rows}):
@@ -113,11 +118,16 @@ def corruption_table(rows: Sequence[Row]) -> Table:
         for name, group in zip(group_names(groups), groups, strict=True):
             runs = [by_id[record["run_id"]] for record in group]
             epochs, ratio = (number((run[key] for run in runs), "ratio") for key in ("epochs", "ratio"))
-            corrupted, clean = (number(run[key] for run in runs) for key in ERRORS)
+            corrupted, clean = (error_of(runs, key) for key in ERRORS)
             size = [group[0]["data"]["train_n"], len(group)]
             described = [model.replace("_", " "), f"{100 * fraction:g} %", name, *size]
-            relative = [ratio, Number(slowdown.get(model, {}).get(fraction), "ratio")]
-            shown.append([*described, epochs, *relative, corrupted, error.get(model, {}).get(fraction), clean])
+            verdicts = [
+                verdict(claims.get((model, fraction, key)), [run[key] for run in runs], group)
+                for key in ("ratio", ERRORS[0])
+            ]
+            relative = [ratio, Number(slowdown.get(model, {}).get(fraction), "ratio"), verdicts[0]]
+            errors = [corrupted, error.get(model, {}).get(fraction), verdicts[1], clean]
+            shown.append([*described, epochs, *relative, *errors])
     columns = [
         "model",
         "corruption",
@@ -127,10 +137,47 @@ def corruption_table(rows: Sequence[Row]) -> Table:
         "epochs to fit",
         "relative",
         "published relative",
+        "verdict, relative",
     ]
-    columns += ["test error, corrupted labels, %", "published, %", "test error, clean labels, %"]
-    note = f"Means over seeds with 95 % t intervals. {REDUCED}"
+    columns += ["test error, corrupted labels, %", "published, %", "verdict, error", "test error, clean labels, %"]
+    note = (
+        f"Means over seeds with 95 % t intervals; errors of one seed with Wilson's, over its test examples. {NO_BAND} "
+    )
+    note += REDUCED
     return Table("Zhang et al. 2017, Figures 1b and 1c: published and measured", columns, shown, note)
+
+
+def corruption_claims() -> dict[tuple[str, float, str], Claim]:
+    """What is claimed of a model at a fraction: its ratio, and by Table 1's bands its test error.
+
+    At 0 and 1 equally corrupted test labels are true, or have nothing to do with the images, as clean ones then have.
+    """
+    ends, found = {"true_labels": 0.0, "random_labels": 1.0}, {}
+    for target in (*load_targets("zhang_cifar10"), *load_targets("zhang_mlp")):
+        if target["setting"] in ends and target["quantity"] == "test_accuracy":
+            claim, (low, high) = claim_of(target), target["band"]
+            error = replace(claim, published=1 - target["value"], band=(1 - high, 1 - low))
+            found[target["model"], ends[target["setting"]], ERRORS[0]] = error
+    for target in load_targets("zhang_claims"):
+        model = target["id"].removeprefix("zhang-slowdown-")
+        if model in published("Figure 1b", "model"):
+            found[model, 1.0, "ratio"] = claim_of(target)
+    return found
+
+
+def verdict(claim: Claim | None, values: Sequence[float | None], group: Sequence[Record]) -> str:
+    """The verdict on full-size runs; reduced ones decide nothing, and without a claim there is no band."""
+    judged = judge(claim or NO_CLAIM, values).verdict
+    return judged if all(map(full_size, group)) else NOT_MEASURED
+
+
+def error_of(runs: Sequence[Row], key: str) -> Number | None:
+    """Mean error and its interval, of one seed over its test examples; null where nothing was measured."""
+    sizes = [run["record"]["data"]["test_n"] for run in runs]
+    values = [run[key] for run in runs]
+    counts = [None if v is None else (round(v * n), n) for v, n in zip(values, sizes, strict=True)]
+    found = estimate(values, counts)
+    return None if found.mean is None else Number(found.mean, "fraction", found.low, found.high)
 
 
 def convergence_table(
@@ -147,8 +194,10 @@ def convergence_table(
             for threshold in thresholds:
                 row.append(number((fit_epochs(record, histories, threshold) for record in group), "ratio"))
                 row.append(epochs_to(line, "train_loss", threshold))
-            rows.append(row)
+            fitted = [fit_epochs(record, histories, max(thresholds)) for record in group]
+            rows.append([*row, verdict(None, fitted, group)])
     columns = ["setting", "framework", "train_n", "seeds"]
     columns += [name for value in thresholds for name in (f"epochs to loss {value:g}", f"published, {value:g}")]
-    note = f"Means over seeds with 95 % t intervals; published in epochs of {STEPS} steps. {REDUCED}"
+    columns.append("verdict")
+    note = f"Means over seeds with 95 % t intervals; published in epochs of {STEPS} steps. {NO_BAND} {REDUCED}"
     return Table("Zhang et al. 2017, Figure 1a: published and measured", columns, rows, note)

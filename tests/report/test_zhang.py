@@ -81,9 +81,31 @@ def test_corruption_table(zhang):
     assert {key: cell(value) for key, value in row.items()} == {
         "model": "inception", "corruption": "20 %", "framework": "PyTorch", "train_n": "50000", "seeds": "3",
         "epochs to fit": "22.00 [19.52, 24.48]", "relative": "2.00 [1.77, 2.23]", "published relative": "1.90",
-        "test error, corrupted labels, %": "41.65 [39.17, 44.13]", "published, %": "40.65",
+        "verdict, relative": "no band",
+        "test error, corrupted labels, %": "41.65 [39.17, 44.13]", "published, %": "40.65", "verdict, error": "no band",
         "test error, clean labels, %": "29.56 [26.46, 32.67]",
     }  # fmt: skip
+
+
+def test_the_ends_of_figures_1b_and_1c_have_bands(zhang):
+    table = corruption_table(corruption_rows(*zhang.figures_1b_1c()))
+    ends = ("confirmed", "confirmed")
+    verdicts = {(r["model"], r["corruption"]): (r["verdict, relative"], r["verdict, error"]) for r in rows_of(table)}
+    assert verdicts["inception", "0 %"] == verdicts["mlp1", "0 %"] == ("no band", "confirmed")
+    assert verdicts["alexnet", "0 %"] == ("no band", "not confirmed")  # 31.11 %, 1 point above Figure 1c
+    assert verdicts["inception", "100 %"] == verdicts["alexnet", "100 %"] == verdicts["mlp1", "100 %"] == ends
+    reduced = corruption_table(corruption_rows(*zhang.figures_1b_1c(seeds=1, train_n=3000, train_size=3000)))
+    assert {(r["verdict, relative"], r["verdict, error"]) for r in rows_of(reduced)} == {("not measured",) * 2}
+
+
+def test_errors_of_one_seed_have_wilson_intervals(zhang):
+    table = corruption_table(corruption_rows(*zhang.figures_1b_1c(seeds=1, fractions=(0.0,), models=("mlp1",))))
+    (row,) = rows_of(table)
+    assert cell(row["test error, corrupted labels, %"]) == "49.51 [48.53, 50.49]"
+    assert cell(row["test error, clean labels, %"]) == "49.51 [48.53, 50.49]"
+    records, _ = zhang.collected([zhang.run(outcome={"test_accuracy_corrupted_labels": None})])
+    (row,) = rows_of(corruption_table(corruption_rows(records, {})))
+    assert row["test error, corrupted labels, %"] is None and row["verdict, error"] == "not measured"
 
 
 def test_corruption_table_says_what_is_reduced_and_what_is_not_published(zhang):
@@ -105,7 +127,7 @@ def test_convergence_table(zhang):
     assert {key: cell(value) for key, value in row.items()} == {
         "setting": "gaussian", "framework": "PyTorch", "train_n": "50000", "seeds": "1",
         "epochs to loss 1": "13.00", "published, 1": "13", "epochs to loss 0.1": "20.00", "published, 0.1": "20",
-        "epochs to loss 0.01": "22.00", "published, 0.01": "22",
+        "epochs to loss 0.01": "22.00", "published, 0.01": "22", "verdict": "no band",
     }  # fmt: skip
     assert [row["setting"] for row in rows_of(table)] == [
         "true labels", "random labels", "shuffled pixels", "random pixels", "gaussian"
