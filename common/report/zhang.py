@@ -71,8 +71,15 @@ def line_of(config: Record) -> str:
 
 
 def fit_epochs(record: Record, histories: Histories, threshold: float = FIT_LOSS) -> int | None:
-    """First epoch whose training loss is at most `threshold` (nats)."""
-    return epochs_to(histories.get(record["run_id"], []), "train_loss", threshold)
+    """First epoch whose training loss, as Figure 1a has it, is at most `threshold` (nats)."""
+    history = histories.get(record["run_id"], [])
+    return epochs_to(history, loss_name([history]), threshold)
+
+
+def loss_name(histories: Iterable[Sequence[Line]]) -> str:
+    """Figure 1a's loss, the mean over an epoch's steps, where all have it; else that of the network after the epoch."""
+    kept = all(any(line.get("online_train_loss") is not None for line in history) for history in histories)
+    return "online_train_loss" if kept else "train_loss"
 
 
 def corruption_rows(

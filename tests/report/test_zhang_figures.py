@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from common.report.figures import GREY, png
-from common.report.zhang import corruption_rows, published
+from common.report.zhang import corruption_rows, fit_epochs, published
 from common.report.zhang_figures import (
     PUBLISHED,
     batch_norm_curves,
@@ -66,6 +66,19 @@ def test_seeds_are_averaged_over_the_epochs_that_all_have(zhang):
     long = zhang.run([{"epoch": e, "train_loss": 2.0 if e < 4 else None} for e in (0, 1, 2, 3, 4)], seed=1)
     (axes,) = training_losses(*zhang.collected([short, long]), "Title").axes
     assert list(curves(axes)["true_labels"].get_ydata()) == [1.5, 1.5]
+
+
+def test_the_loss_is_the_mean_over_an_epochs_steps_where_all_runs_have_kept_it(zhang):
+    def run(**seed):
+        lines = [{"epoch": 1, "train_loss": 0.01, "online_train_loss": 0.5}, {"epoch": 2, "train_loss": 0.01}]
+        return zhang.run([lines[0], lines[1] | {"online_train_loss": 0.04}], **seed)
+
+    old = zhang.run([{"epoch": epoch, "train_loss": 1.0} for epoch in (1, 2)], seed=1)
+    for runs, drawn in (([run()], [0.5, 0.04]), ([run(), old], [0.505, 0.505])):
+        records, histories = zhang.collected(runs)
+        (axes,) = training_losses(records, histories, "Title").axes
+        assert list(curves(axes)["true_labels"].get_ydata()) == pytest.approx(drawn)
+        assert fit_epochs(records[0], histories) == 2
 
 
 def test_convergence_slowdown(zhang):
