@@ -220,7 +220,7 @@ def time_findings(records: Sequence[Record], histories: Histories) -> list[Findi
                 [measure({x(r): time(r) for r in runs if r["config"]["seed"] == seed}) for runs in (real, noise)]
                 for (seed,) in grouped(records, "seed")
             ]
-            holds = [None if a is None or b is None else a < b for a, b in values]
+            holds = [None if a is None or b is None else max(a, 0) < b for a, b in values]
             texts = "; ".join(f"{text(a)} on real data, {text(b)} on noise" for a, b in values)
             subject = f"{network(noise[0]).split(' of ')[0]}, {100 * max(groups):g} % noise, {100 * threshold:g} %"
             found.append(judged(name, subject, [*real, *noise], f"{what} {texts}", holds))

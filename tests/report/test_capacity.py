@@ -134,6 +134,13 @@ def test_time_to_fit_is_compared_by_its_growth_with_examples_and_its_gain_from_w
     assert time_findings(records, histories)[4].n == "0 of 2 seeds"
 
 
+def test_noise_that_more_examples_or_units_do_not_change_speaks_against_the_paper_whatever_real_data_do():
+    records, histories = timed(small=(10, 24))
+    assert time_findings(records, histories)[4].verdict == "not confirmed"
+    runs = [run(width, f, 0.9, epochs) for (width, f), epochs in {**TIMES, (64, 0.0): 6, (256, 0.8): 40}.items()]
+    assert time_findings(*collected(runs))[5].verdict == "not confirmed"
+
+
 def test_a_time_that_is_not_reached_is_not_measured():
     records, histories = timed()
     name = next(r["run_id"] for r in records if r["config"]["corruption_fraction"] and r["config"]["width"] == 256)
