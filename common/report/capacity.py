@@ -161,7 +161,7 @@ def _removed(groups: Mapping[str, Sequence[Record]]) -> list[Finding]:
         for seed in grouped(runs, "seed").values():
             noisy_ones = [run for run in seed if run["config"]["corruption_fraction"]]
             without, beside = best_width(run for run in seed if run not in noisy_ones), best_width(noisy_ones)
-            holds.append(None if without is None or beside is None else without <= beside)
+            holds.append(None if without is None or beside is None else without < beside)
             texts.append(f"{without or math.nan:g} without, {beside or math.nan:g} with")
         found.append(judged("arpit-removed", name, runs, f"best width at {100 * share:g} %: {'; '.join(texts)}", holds))
     return found
