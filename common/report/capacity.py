@@ -180,8 +180,13 @@ def over_capacity(records: Sequence[Record]) -> dict[float, list[Record]]:
 
 def over_examples(records: Sequence[Record]) -> dict[float, list[Record]]:
     """Runs of the widest network, by fraction: Figure 6, right."""
-    widest = max(map(width, records))
-    return by_fraction(record for record in records if width(record) == widest)
+    return by_fraction(widest(records))
+
+
+def widest(records: Sequence[Record]) -> list[Record]:
+    """Runs of the widest network."""
+    most = max(map(width, records))
+    return [record for record in records if width(record) == most]
 
 
 def time_figure(records: Sequence[Record], histories: Histories, title: str) -> Figure:
@@ -212,6 +217,7 @@ def time_findings(records: Sequence[Record], histories: Histories) -> list[Findi
         for name, groups, x, measure, what in (
             ("arpit-time-size", over_examples(records), examples, slope, "slope"),
             ("arpit-time-capacity", over_capacity(records), width, gain, "gain from the largest width"),
+            ("arpit-time-level", over_capacity(widest(records)), width, only, "epochs at the largest width"),
         ):
             if min(groups) > 0 or len(groups) < 2:
                 continue
@@ -234,6 +240,11 @@ def slope(times: Mapping[float, float | None]) -> float | None:
         return None
     x, y = zip(*points, strict=True)
     return linear_regression(x, y).slope
+
+
+def only(times: Mapping[float, float | None]) -> float | None:
+    """Epochs at the one x; null where they are missing."""
+    return next(iter(times.values()), None)
 
 
 def gain(times: Mapping[float, float | None]) -> float | None:

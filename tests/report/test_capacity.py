@@ -124,22 +124,31 @@ def timed(small=(2, 4), seeds=1):
 def test_time_to_fit_is_compared_by_its_growth_with_examples_and_its_gain_from_width():
     records, histories = timed()
     found = time_findings(records, histories)
-    assert len(found) == 6 and {finding.verdict for finding in found[4:]} == {"confirmed"}
-    size, capacity = found[4:]
+    assert len(found) == 9 and {finding.verdict for finding in found[6:]} == {"confirmed"}
+    size, capacity, level = found[6:]
     real, noise = math.log(8 / 2) / math.log(5), math.log(20 / 4) / math.log(5)
     assert size.numbers == f"slope {real:.2f} on real data, {noise:.2f} on noise"
     assert capacity.numbers == f"gain from the largest width 0.00 on real data, {math.log(2):.2f} on noise"
     assert size.runs == "PyTorch, float32, train_n=1000, 5000"
     assert size.subject == "mlp2, 80 % noise, 100 %" and size.n == "1 of 1 seeds"
     records, histories = timed(small=(2, 10), seeds=2)
-    assert time_findings(records, histories)[4].n == "0 of 2 seeds"
+    assert time_findings(records, histories)[6].n == "0 of 2 seeds"
+    assert level.numbers == "epochs at the largest width 8.00 on real data, 20.00 on noise"
 
 
 def test_noise_that_more_examples_or_units_do_not_change_speaks_against_the_paper_whatever_real_data_do():
     records, histories = timed(small=(10, 24))
-    assert time_findings(records, histories)[4].verdict == "not confirmed"
+    assert time_findings(records, histories)[6].verdict == "not confirmed"
     runs = [run(width, f, 0.9, epochs) for (width, f), epochs in {**TIMES, (64, 0.0): 6, (256, 0.8): 40}.items()]
-    assert time_findings(*collected(runs))[5].verdict == "not confirmed"
+    assert time_findings(*collected(runs))[7].verdict == "not confirmed"
+
+
+def test_noise_that_is_fitted_sooner_than_real_data_speaks_against_the_paper():
+    runs = [run(width, f, 0.9, epochs) for (width, f), epochs in {**TIMES, (256, 0.0): 21}.items()]
+    runs.append(run(256, 0.0, 0.9, 8, seed=1))  # with no noise beside it
+    found = time_findings(*collected(runs))[8]
+    assert (found.verdict, found.n) == ("not confirmed", "0 of 1 seeds, 1 not measured")
+    assert found.numbers.startswith("epochs at the largest width 21.00 on real data, 20.00 on noise; 8.00")
 
 
 def test_a_time_that_is_not_reached_is_not_measured():
@@ -147,8 +156,8 @@ def test_a_time_that_is_not_reached_is_not_measured():
     name = next(r["run_id"] for r in records if r["config"]["corruption_fraction"] and r["config"]["width"] == 256)
     histories[name] = histories[name][:-1]
     found = time_findings(records, histories)
-    assert [finding.verdict for finding in found[4:]] == ["not measured"] * 2
-    assert "not measured" not in {finding.verdict for finding in found[:2]}  # 99 % it has reached
+    assert [finding.verdict for finding in found[6:]] == ["not measured"] * 3
+    assert "not measured" not in {finding.verdict for finding in found[:3]}  # 99 % it has reached
     row = next(row for row in time_table(records, histories, "title").rows if row[:3] == [256, 5000, "80 %"])
     assert row[4].value == 19 and row[5:] == [None, None]
 
