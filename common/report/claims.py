@@ -72,10 +72,11 @@ class Verdict(Estimate):
 
 @dataclass(frozen=True)
 class Finding:
-    """A statement about several runs: what it is of, the runs and numbers that tested it, and the verdict."""
+    """A statement about several runs: what confirms it, what it is of, the runs and numbers that tested it, verdict."""
 
     statement: str
     source: str
+    criterion: str
     subject: str
     runs: str | None
     numbers: str | None

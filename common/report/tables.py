@@ -260,13 +260,15 @@ def finding(
         for (framework, precision), found in sorted(sizes.items())
     ]
     described = "; ".join(texts) or None
-    return Finding(target["statement"], target["source"], subject, described, numbers, n, verdict)
+    cited = target["statement"], target["source"], target["band_source"]
+    return Finding(*cited, subject, described, numbers, n, verdict)
 
 
 def claims_table(findings: Sequence[Finding], title: str) -> Table:
     """A row for each statement and set of runs that it was tested on."""
-    rows = [[f.source, f.statement, f.subject, f.runs, f.numbers, f.n, f.verdict] for f in findings]
-    return Table(title, ["source", "statement", "of", "runs", "measured", "n", "verdict"], rows)
+    rows = [[f.source, f.statement, f.criterion, f.subject, f.runs, f.numbers, f.n, f.verdict] for f in findings]
+    columns = ["source", "statement", "counts as confirmed", "of", "runs", "measured", "n", "verdict"]
+    return Table(title, columns, rows)
 
 
 def last_epoch(readout: Sequence[Line]) -> list[Line]:

@@ -206,6 +206,12 @@ def test_curves_are_the_published_ones():
             assert [x for x, _ in points[f"zhang-fig{figure}-{name}"]] == [n / 10 for n in range(11)]
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if name.endswith("_claims")])
+def test_every_statement_says_what_confirms_it(name):
+    for target in load_targets(name):
+        assert all(target[key] for key in ("id", "paper", "source", "statement", "band_source")), target["id"]
+
+
 def test_every_statement_is_cited():
     for target in load_targets("zhang_claims"):
         assert all(target[key] for key in ("id", "paper", "source", "row", "quantity", "statement", "band_source"))
