@@ -1,12 +1,12 @@
 """What the reports of Arpit et al. (2017) share: claims, names of networks and of noise, runs by what they have."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from matplotlib import colormaps
 
 from common.report.claims import Finding, judge_seeds, load_targets
-from common.report.tables import Line, Record, finding
+from common.report.tables import Line, Record, cell, finding, number
 
 NOISE = {"gaussian": "random inputs", "uniform": "random labels", "none": "real data"}
 
@@ -46,9 +46,16 @@ def best_validation_accuracy(history: Sequence[Line]) -> float:
     return max(line["validation_accuracy"] or 0 for line in history)
 
 
-def text(value: float | None) -> str:
-    """Two decimals, or a dash."""
-    return "–" if value is None else f"{value:.2f}"
+def compared(
+    seeds: Iterable[Sequence[Any]],
+    unit: str = "ratio",
+    names: Sequence[str] = ("real data", "noise"),
+    text: Callable[[Sequence[Any]], str] | None = None,
+) -> str:
+    """Two sides over the seeds that have both: 1.00 on real data, 2.00 on noise; `text` describes a side's values."""
+    sides = list(zip(*(pair for pair in seeds if None not in pair), strict=True)) or [(), ()]
+    texts = [text(side) if text else cell(number(side, unit)) for side in sides]
+    return ", ".join(f"{found} on {name}" for found, name in zip(texts, names, strict=True))
 
 
 def shades(keys: Sequence[Any]) -> dict[Any, Any]:

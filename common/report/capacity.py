@@ -7,7 +7,7 @@ from statistics import linear_regression
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from common.report.arpit import best_validation_accuracy, grouped, judged, network, noise_of, shades, text
+from common.report.arpit import best_validation_accuracy, compared, grouped, judged, network, noise_of, shades
 from common.report.claims import Finding, epochs_to
 from common.report.decoding_figures import Curve, draw
 from common.report.figures import add_legend, new_figure
@@ -214,10 +214,10 @@ def time_findings(records: Sequence[Record], histories: Histories) -> list[Findi
     found: list[Finding] = []
     for threshold in THRESHOLDS:
         time = epochs_to_fit(histories, threshold)
-        for name, groups, x, measure, what in (
-            ("arpit-time-size", over_examples(records), examples, slope, "slope"),
-            ("arpit-time-capacity", over_capacity(records), width, gain, "gain from the largest width"),
-            ("arpit-time-level", over_capacity(widest(records)), width, only, "epochs at the largest width"),
+        for name, groups, x, measure, what, unit in (
+            ("arpit-time-size", over_examples(records), examples, slope, "slope", "ratio"),
+            ("arpit-time-capacity", over_capacity(records), width, gain, "gain from the largest width", "ratio"),
+            ("arpit-time-level", over_capacity(widest(records)), width, only, "epochs", "components"),
         ):
             if min(groups) > 0 or len(groups) < 2:
                 continue
@@ -227,9 +227,8 @@ def time_findings(records: Sequence[Record], histories: Histories) -> list[Findi
                 for (seed,) in grouped(records, "seed")
             ]
             holds = [None if a is None or b is None else max(a, 0) < b for a, b in values]
-            texts = "; ".join(f"{text(a)} on real data, {text(b)} on noise" for a, b in values)
             subject = f"{network(noise[0]).split(' of ')[0]}, {100 * max(groups):g} % noise, {100 * threshold:g} %"
-            found.append(judged(name, subject, [*real, *noise], f"{what} {texts}", holds))
+            found.append(judged(name, subject, [*real, *noise], f"{what} {compared(values, unit)}", holds))
     return found
 
 

@@ -16,12 +16,11 @@ from common.report.arpit import (
     pairs,
     shades,
     target,
-    text,
 )
-from common.report.claims import Finding, estimate, grows, growth, wilson_interval
+from common.report.claims import Finding, grows, growth, wilson_interval
 from common.report.decoding_figures import Curve, draw
 from common.report.figures import GREY, add_legend, new_figure, percent_axis
-from common.report.tables import Line, Number, Record, Table, number
+from common.report.tables import Line, Number, Record, Table, cell, number
 
 HALF = 0.5  # of the corrupted examples
 SPLITS = {"validation": "held-out examples", "train": "training examples"}
@@ -120,11 +119,11 @@ def critical_table(records: Iterable[Record], lines: Lines, sharp: Lines, histor
     return Table(title, [*columns, "validation accuracy at the end, %", "best over epochs, %"], rows, note)
 
 
-def _cell(runs: Sequence[Record], lines: Lines, split: str) -> Number:
+def _cell(runs: Sequence[Record], lines: Lines, split: str) -> Number | None:
     found = [[line for line in lines[run["run_id"]] if line["split"] == split] for run in runs]
     last = [max(each, key=lambda line: line["epoch"]) for each in found if each]
-    spread = estimate([line["critical"] / line["n"] for line in last], [(line["critical"], line["n"]) for line in last])
-    return Number(spread.mean, "fraction", spread.low, spread.high)
+    counts = [(line["critical"], line["n"]) for line in last]
+    return number((critical / n for critical, n in counts), counts=counts)
 
 
 def sharpness(lines: Sequence[Line]) -> float | None:
@@ -179,8 +178,8 @@ def _over_shares(
         points = [[{share: value(run) for share, run in seed.items()} for value in values] for seed in seeds]
         each = [[grows(curve, target(claim)["band"][0]) for curve in curves] for curves in points]
         holds = [None if None in seed else all(seed) for seed in each]
-        numbers = "; ".join(", ".join(text(growth(curve)) for curve in curves) for curves in points)
-        found.append(judged(claim, name, runs, f"rank correlation {numbers}", holds))
+        ranks = [cell(number((growth(curve) for curve in curves), "ratio")) for curves in zip(*points, strict=True)]
+        found.append(judged(claim, name, runs, f"rank correlation {', '.join(ranks)}", holds))
     return found
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from common.analysis.filters import spectral_centroid
 from common.report.arpit import grouped, judged, network, noise_of
 from common.report.claims import Finding, ordered
-from common.report.tables import Record, Table, number
+from common.report.tables import Record, Table, cell, number
 from common.runs import initial_weights
 from common.runs.store import Store
 
@@ -47,7 +47,7 @@ def centroid_table(filters: Filters, title: str) -> Table:
 def centroid_findings(filters: Filters, records: Sequence[Record]) -> list[Finding]:
     """C4: the order of the centroids, seed by seed."""
     values = centroids(filters)
-    texts = [f"{key} {', '.join(f'{value:.3f}' for value in found)}" for key, found in values.items()]
+    texts = [f"{key} {cell(number(found, 'three digits'))}" for key, found in values.items()]
     holds = [ordered([[spectral_centroid(seed[key])] if key in seed else [None] for key in ORDER])
              for seed in filters.values()]  # fmt: skip
     return [judged("arpit-filters", network(records[0]), records, "; ".join(texts), holds)]

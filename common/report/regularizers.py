@@ -7,10 +7,10 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 from scipy import stats
 
-from common.report.arpit import best_validation_accuracy, judged, network, text
+from common.report.arpit import best_validation_accuracy, judged, network
 from common.report.claims import Finding
 from common.report.figures import BLACK, COLOURS, add_legend, new_figure
-from common.report.tables import Line, Record, Table, number
+from common.report.tables import Line, Record, Table, cell, number
 
 SINGLE = {
     "dropout": "dropout",
@@ -140,7 +140,7 @@ def effect_table(found: Sequence[Effect], title: str) -> Table:
 
 def regularizer_findings(found: Sequence[Effect]) -> list[Finding]:
     """C11 and C12, seed by seed."""
-    dropout, adversarial, order, texts, taus = [], [], [], [], []
+    dropout, adversarial, order, falls, taus = [], [], [], [], []
     for seed in sorted({effect.seed for effect in found}):
         here = [effect for effect in found if effect.seed == seed]
         groups = by_technique(here)
@@ -150,17 +150,19 @@ def regularizer_findings(found: Sequence[Effect]) -> list[Finding]:
         others = [value for name, value in fall.items() if name not in ("dropout", BOTH)]
         dropout.append(fall["dropout"] > max(others) if "dropout" in fall and others else None)
         adversarial.append(fall[BOTH] > fall["dropout"] if {BOTH, "dropout"} <= set(fall) else None)
-        texts.append(", ".join(f"{name} {100 * value:.1f}" for name, value in fall.items()))
+        falls.append(fall)
         losses = [[run["outcome"]["train_loss"] for run in effect.runs] for effect in selected(here).values()]
         measured = all(value is not None for pair in losses for value in pair) and len(losses) > 2
         tau = float(stats.kendalltau(*zip(*losses, strict=True)).statistic) if measured else None
         order.append(None if tau is None or math.isnan(tau) else tau < 1)
-        taus.append(text(tau))
+        taus.append(tau)
     runs = [run for effect in found for run in effect.runs]
     subject = network(runs[0]) if runs else "cnn2"
-    falls = f"training accuracy on random labels falls by (points): {'; '.join(texts)}"
+    means = {name: cell(number(fall.get(name) for fall in falls)) for fall in falls for name in fall}
+    texts = ", ".join(f"{name} {mean}" for name, mean in means.items())
+    numbers = f"training accuracy on random labels falls by (points): {texts}"
     return [
-        judged("arpit-dropout", subject, runs, falls, dropout),
-        judged("arpit-adversarial", subject, runs, falls, adversarial),
-        judged("arpit-loss-order", subject, runs, f"Kendall's tau {', '.join(taus)}", order),
+        judged("arpit-dropout", subject, runs, numbers, dropout),
+        judged("arpit-adversarial", subject, runs, numbers, adversarial),
+        judged("arpit-loss-order", subject, runs, f"Kendall's tau {cell(number(taus, 'ratio'))}", order),
     ]

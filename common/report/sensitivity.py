@@ -11,11 +11,11 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from common.analysis.loss_sensitivity import NORMS, off_diagonal_share
-from common.report.arpit import grouped, judged, network, noise_of, pairs
+from common.report.arpit import compared, grouped, judged, network, noise_of, pairs
 from common.report.claims import Finding
 from common.report.decoding_figures import draw
 from common.report.figures import BLUE, GREEN, add_legend, new_figure
-from common.report.tables import Record, Table, number
+from common.report.tables import Record, Table, cell, number
 
 COLOURS = {"real data": BLUE, "random inputs": GREEN}
 TASKS = {False: "class labels", True: "a class for each example"}
@@ -75,8 +75,7 @@ def gini_findings(records: Iterable[Record], kept: Kept) -> list[Finding]:
         real, noise = (groups.get(name, []) for name in COLOURS)
         for norm in NORMS:
             values = [[late_gini(kept[run["run_id"]], norm) for run in pair] for pair in pairs(real, noise)]
-            means = [np.mean(column) for column in zip(*values, strict=True)]
-            numbers = "on average {:.3f} on real data, {:.3f} on random inputs".format(*means) if values else None
+            numbers = compared(values, "three digits", tuple(COLOURS))
             runs = [*real, *noise]
             subject = f"{network(runs[0])}, {TASKS[unique]}, {norm}"
             found.append(judged("arpit-gini", subject, runs, numbers, [a > b for a, b in values]))
@@ -135,12 +134,12 @@ def class_findings(records: Iterable[Record], kept: Kept) -> list[Finding]:
         ratio = {run["run_id"]: diagonal_ratio(kept[run["run_id"]]["classes"][place]) for run in runs}
         for noise, group in groups.items():
             values = [ratio[run["run_id"]] for run in group]
-            texts = f"off the diagonal / on it {', '.join(f'{value:.2f}' for value in values)}"
+            texts = f"off the diagonal / on it {cell(number(values, 'ratio'))}"
             subject = f"{network(group[0])}, {noise}, {norm}"
             found.append(judged("arpit-class-diagonal", subject, group, texts, [value < 1 for value in values]))
         if runs:
             both = [[ratio[run["run_id"]] for run in pair] for pair in pairs(*(groups.get(n, []) for n in COLOURS))]
-            texts = "; ".join(f"{real:.2f} on real data, {noise:.2f} on random inputs" for real, noise in both)
+            texts = compared(both, names=tuple(COLOURS))
             holds = [real > noise for real, noise in both]
             found.append(judged("arpit-class-spread", f"{network(runs[0])}, {norm}", runs, texts, holds))
     return found

@@ -16,7 +16,13 @@ from common.report.claims import NOT_MEASURED, Count, Finding, claim_of, estimat
 Record = Mapping[str, Any]  # run.json
 Line = Mapping[str, Any]  # of readout.jsonl
 
-UNITS = {"fraction": (100.0, 2, ", %"), "ratio": (1.0, 2, ""), "components": (1.0, 1, "")}  # factor, decimals, heading
+UNITS = {
+    "fraction": (100.0, ".2f", ", %"),
+    "ratio": (1.0, ".2f", ""),
+    "components": (1.0, ".1f", ""),
+    "three digits": (1.0, "#.3g", ""),
+}
+"""Factor, format and heading."""
 FRAMEWORKS = {"keras": "Keras", "torch": "PyTorch"}
 VERDICTS = ("confirmed", "not confirmed", NOT_MEASURED, "no band")
 FULL_EPOCHS = 60
@@ -42,11 +48,12 @@ def cell(value: object, missing: str = "–") -> str:
         value = Number(value)
     if not isinstance(value, Number):
         return missing if value is None else str(value)
-    factor, decimals, _ = UNITS[value.unit]
-    parts = [] if value.value is None else [f"{factor * value.value:.{decimals}f}"]
-    if value.low is not None and value.high is not None:
-        parts.append(f"[{factor * value.low:.{decimals}f}, {factor * value.high:.{decimals}f}]")
-    return " ".join(parts) or missing
+    factor, form, _ = UNITS[value.unit]
+    found, low, high = (
+        None if end is None else f"{factor * end:{form}}".rstrip(".") for end in (value.value, value.low, value.high)
+    )
+    interval = f"[{low}, {high}]" if low and high else None
+    return " ".join(text for text in (found, interval) if text) or missing
 
 
 @dataclass(frozen=True)
@@ -110,9 +117,11 @@ def _html_cell(tag: str, value: object, numeric: bool) -> str:
     return f"<{tag}{attribute}>{html.escape(text)}</{tag}>"
 
 
-def number(values: Iterable[float | None], unit: str = "fraction") -> Number | None:
-    """Mean and interval over seeds; null where nothing was measured."""
-    found = estimate(list(values))
+def number(
+    values: Iterable[float | None], unit: str = "fraction", counts: Sequence[Count | None] | None = None
+) -> Number | None:
+    """Mean and interval over seeds, of one with its `counts` Wilson's; null where nothing was measured."""
+    found = estimate(list(values), counts)
     return None if found.mean is None else Number(found.mean, unit, found.low, found.high)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made_up_runs import a_run, corruption_of
 
-from common.report.arpit import grouped, judged, network, noise_of, target
+from common.report.arpit import compared, grouped, judged, network, noise_of, target
 from common.report.difficulty import (
     agreement_table,
     by_setting,
@@ -109,3 +109,7 @@ def test_what_the_reports_share():
     found = judged("arpit-gini", "mlp2", [record], "numbers", [True, False])
     assert (found.verdict, found.n) == ("not confirmed", "1 of 2 seeds")
     assert found.statement == target("arpit-gini")["statement"]
+    seeds = [(1.0, 5.0), (2.0, 5.0), (None, 9.0)]
+    assert compared(seeds) == "1.50 [-4.85, 7.85] on real data, 5.00 [5.00, 5.00] on noise"
+    assert compared([(0.2, 0.3)], "fraction", ("a", "b")) == "20.00 on a, 30.00 on b"
+    assert compared([(None, 0.3)]) == "– on real data, – on noise"

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from made_up_runs import a_run, corruption_of
 
+from common.report.claims import mean_interval
 from common.report.filters import centroid_findings, centroid_table, centroids, filters_of
 from common.runs import initial_weights
 
@@ -45,6 +46,8 @@ def test_the_order_of_the_centroids_decides(real, labels, verdict):
     records, filters = runs(real, labels)
     (finding,) = centroid_findings(filters, records)
     assert finding.verdict == verdict and finding.subject == "cnn2, cifar10"
+    mean, low, high = mean_interval(centroids(filters)["real data"])
+    assert finding.numbers.startswith(f"real data {mean:#.3g} [{low:#.3g}, {high:#.3g}]; random labels 0.")
     assert finding.n == ("2 of 2 seeds" if verdict == "confirmed" else "0 of 2 seeds")
 
 

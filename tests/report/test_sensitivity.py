@@ -57,7 +57,7 @@ def test_the_second_half_of_training_decides_on_the_gini_coefficient():
     assert late_gini(kept[records[0]["run_id"]], "l1") == pytest.approx(0.6)
     found = gini_findings(records, kept)
     assert verdicts(found) == ["confirmed"] * 6 and {finding.n for finding in found} == {"2 of 2 seeds"}
-    assert found[0].numbers == "on average 0.605 on real data, 0.305 on random inputs"
+    assert found[0].numbers == "0.605 [0.541, 0.669] on real data, 0.305 [0.241, 0.369] on random inputs"
     assert [finding.subject.split(", ")[-1] for finding in found] == [*NORMS, *NORMS]
     assert verdicts(gini_findings(*study(real=(0.2, 1, 1)))) == ["not confirmed"] * 6
 
@@ -78,8 +78,8 @@ def test_the_ratio_is_of_means_off_and_on_the_diagonal():
 def test_classes_share_patterns_where_the_rest_of_the_matrix_is_relatively_larger():
     found = class_findings(*study())
     assert verdicts(found) == ["confirmed"] * 9
-    assert found[0].numbers == "off the diagonal / on it 0.50, 0.50"
-    assert found[2].numbers == "; ".join(["0.50 on real data, 0.25 on random inputs"] * 2)
+    assert found[0].numbers == "off the diagonal / on it 0.50 [0.50, 0.50]"
+    assert found[2].numbers == "0.50 [0.50, 0.50] on real data, 0.25 [0.25, 0.25] on random inputs"
     crossed = class_findings(*study(real=(4.0, 4.0, 0.5)))
     assert verdicts(crossed[2::3]) == ["not confirmed"] * 3
     assert verdicts(class_findings(*study(real=(1, 1.0, 2.0)))[::3]) == ["not confirmed"] * 3

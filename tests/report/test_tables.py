@@ -62,6 +62,7 @@ def test_cells():
     assert cell(Number(None)) == "–"
     assert cell(Number(1.7857, "ratio")) == "1.79"
     assert cell(Number(136.52, "components")) == "136.5"
+    assert [cell(Number(value, "three digits")) for value in (0.25004, 1.2, 136.52)] == ["0.250", "1.20", "137"]
 
 
 TABLE = Table("A & B", ["layer | name", "accuracy"], [["fc1 <x>", 0.5], ["fc|2", None]], "Made up.")
