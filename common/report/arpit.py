@@ -49,13 +49,13 @@ def best_validation_accuracy(history: Sequence[Line]) -> float:
 def compared(
     seeds: Iterable[Sequence[Any]],
     unit: str = "ratio",
-    names: Sequence[str] = ("real data", "noise"),
+    names: Sequence[str] = ("on real data", "on noise"),
     text: Callable[[Sequence[Any]], str] | None = None,
 ) -> str:
-    """Two sides over the seeds that have both: 1.00 on real data, 2.00 on noise; `text` describes a side's values."""
-    sides = list(zip(*(pair for pair in seeds if None not in pair), strict=True)) or [(), ()]
-    texts = [text(side) if text else cell(number(side, unit)) for side in sides]
-    return ", ".join(f"{found} on {name}" for found, name in zip(texts, names, strict=True))
+    """Named values over the seeds that have all: 1.00 on real data, 2.00 on noise; `text` describes those of a name."""
+    columns = list(zip(*(seed for seed in seeds if None not in seed), strict=True)) or [()] * len(names)
+    texts = [text(column) if text else cell(number(column, unit)) for column in columns]
+    return ", ".join(f"{found} {name}" for found, name in zip(texts, names, strict=True))
 
 
 def shades(keys: Sequence[Any]) -> dict[Any, Any]:

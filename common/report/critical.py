@@ -1,6 +1,6 @@
 """Arpit et al. (2017), Figures 7 to 9: critical sample ratio and accuracy over training, with more and more noise."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 
 from common.report.arpit import (
     best_validation_accuracy,
+    compared,
     grouped,
     judged,
     network,
@@ -17,7 +18,7 @@ from common.report.arpit import (
     shades,
     target,
 )
-from common.report.claims import Finding, grows, growth, wilson_interval
+from common.report.claims import Count, Finding, grows, growth, wilson_interval
 from common.report.decoding_figures import Curve, draw
 from common.report.figures import GREY, add_legend, new_figure, percent_axis
 from common.report.tables import Line, Number, Record, Table, cell, number
@@ -28,10 +29,27 @@ Lines = Mapping[str, Sequence[Line]]  # of critical_samples.jsonl, by run id
 Histories = Mapping[str, Sequence[Line]]
 
 
+def counts(lines: Iterable[Line], split: str = "validation") -> dict[int, Count]:
+    """Critical examples and all, by epoch."""
+    found = {line["epoch"]: (line["critical"], line["n"]) for line in lines if line["split"] == split}
+    return dict(sorted(found.items()))
+
+
 def ratios(lines: Iterable[Line], split: str = "validation") -> dict[int, float]:
     """Critical sample ratio by epoch."""
-    found = {line["epoch"]: line["critical"] / line["n"] for line in lines if line["split"] == split}
-    return dict(sorted(found.items()))
+    return {epoch: share(count) for epoch, count in counts(lines, split).items()}
+
+
+def share(count: Count) -> float:
+    """Of examples."""
+    return count[0] / count[1]
+
+
+def rate(found: Sequence[Count]) -> str:
+    """Share over seeds in per cent with its interval; of one seed k of n too."""
+    mean = number(map(share, found), counts=found)
+    single = f" ({found[0][0]} of {found[0][1]})" if len(found) == 1 else ""
+    return f"{cell(mean)} %{single}" if mean else cell(None)
 
 
 def families(records: Iterable[Record]) -> dict[str, dict[float, list[Record]]]:
@@ -120,10 +138,8 @@ def critical_table(records: Iterable[Record], lines: Lines, sharp: Lines, histor
 
 
 def _cell(runs: Sequence[Record], lines: Lines, split: str) -> Number | None:
-    found = [[line for line in lines[run["run_id"]] if line["split"] == split] for run in runs]
-    last = [max(each, key=lambda line: line["epoch"]) for each in found if each]
-    counts = [(line["critical"], line["n"]) for line in last]
-    return number((critical / n for critical, n in counts), counts=counts)
+    last = [count for run in runs if (count := _last(lines, run, split))]
+    return number(map(share, last), counts=last)
 
 
 def sharpness(lines: Sequence[Line]) -> float | None:
@@ -153,9 +169,8 @@ def critical_findings(records: Sequence[Record], lines: Lines, sharp: Lines, his
 def _against_real(subject: str, real: Sequence[Record], noise: Sequence[Record], lines: Lines) -> Finding:
     """C7: ratios at the end of training."""
     values = [(_last(lines, a), _last(lines, b)) for a, b in pairs(real, noise)]
-    texts = "; ".join(f"{_percent(a)} on real data, {_percent(b)} on noise" for a, b in values)
-    holds = [None if a is None or b is None else b > a for a, b in values]
-    return judged("arpit-critical-noise", subject, [*real, *noise], texts, holds)
+    holds = [None if a is None or b is None else share(b) > share(a) for a, b in values]
+    return judged("arpit-critical-noise", subject, [*real, *noise], compared(values, text=rate), holds)
 
 
 def _over_shares(
@@ -163,77 +178,107 @@ def _over_shares(
 ) -> list[Finding]:
     """C7 and C10: what grows with the share of noise."""
     runs = [run for group in shares.values() for run in group]
-    seeds = [{share: run for share, group in shares.items() for run in group if run["config"]["seed"] == seed}
+    seeds = [{noise: run for noise, group in shares.items() for run in group if run["config"]["seed"] == seed}
              for (seed,) in grouped(runs, "seed")]  # fmt: skip
-    measures = {
-        "arpit-critical-grows": [lambda run: _last(lines, run)],
-        "arpit-sharpness": [lambda run: sharpness(sharp[run["run_id"]])],
-        "arpit-validation-falls": [
-            lambda run: 1 - run["outcome"]["validation_accuracy"],
-            lambda run: 1 - best_validation_accuracy(histories[run["run_id"]]),
-        ],
+    measures: dict[str, dict[str, Callable[[Record], Count | float | None]]] = {
+        "arpit-critical-grows": {"": lambda run: _last(lines, run)},
+        "arpit-sharpness": {"": lambda run: sharpness(sharp[run["run_id"]])},
+        "arpit-validation-falls": {
+            "error at the end: ": lambda run: _errors(run, run["outcome"]["validation_accuracy"]),
+            "least error: ": lambda run: _errors(run, best_validation_accuracy(histories[run["run_id"]])),
+        },
     }
-    found = []
-    for claim, values in measures.items():
-        points = [[{share: value(run) for share, run in seed.items()} for value in values] for seed in seeds]
-        each = [[grows(curve, target(claim)["band"][0]) for curve in curves] for curves in points]
-        holds = [None if None in seed else all(seed) for seed in each]
-        ranks = [cell(number((growth(curve) for curve in curves), "ratio")) for curves in zip(*points, strict=True)]
-        found.append(judged(claim, name, runs, f"rank correlation {', '.join(ranks)}", holds))
-    return found
+    return [_growing(claim, name, runs, seeds, found) for claim, found in measures.items()]
+
+
+def _growing(
+    claim: str,
+    name: str,
+    runs: Sequence[Record],
+    seeds: Sequence[Mapping[float, Record]],
+    measures: Mapping[str, Callable[[Record], Count | float | None]],
+) -> Finding:
+    """Whether all measures grow with the share of noise, their rank correlations and their values at both ends."""
+    texts, holds = [], []
+    for label, measure in measures.items():
+        found = [{noise: measure(run) for noise, run in seed.items()} for seed in seeds]
+        points = [{x: share(y) if isinstance(y, tuple) else y for x, y in seed.items()} for seed in found]
+        holds.append([grows(curve, target(claim)["band"][0]) for curve in points])
+        rank = cell(number((growth(curve) for curve in points), "ratio"))
+        noises = [end(noise for seed in seeds for noise in seed) for end in (min, max)]
+        ends = compared([[seed.get(noise) for noise in noises] for seed in found], "three digits",
+                        [f"at {100 * noise:g} %" for noise in noises],
+                        None if claim == "arpit-sharpness" else rate)  # fmt: skip
+        texts.append(f"{label}rank correlation {rank}, {ends}")
+    every = [None if None in seed else all(seed) for seed in zip(*holds, strict=True)]
+    return judged(claim, name, runs, "; ".join(texts), every)
+
+
+def _errors(run: Record, accuracy: float) -> Count:
+    """Held-out examples that are classified wrongly, and all."""
+    n = run["data"]["validation_n"]
+    return n - round(accuracy * n), n
 
 
 def _over_training(subject: str, runs: Sequence[Record], lines: Lines) -> list[Finding]:
     """C8: the ratio from the first epoch on, of held-out and of training examples."""
-    held_out = [_trained(lines[run["run_id"]]) for run in runs]
+    held_out, training = ([_trained(lines[run["run_id"]], split) for run in runs] for split in SPLITS)
     plateau = [None if len(curve) < 3 else _flattens(curve) for curve in held_out]
-    ends = "; ".join(", ".join(f"{epoch}: {_percent(value)}" for epoch, value in curve) for curve in held_out)
-    trained = [[value for _, value in _trained(lines[run["run_id"]], "train")] for run in runs]
-    falls = [None if len(curve) < 3 else curve[0] < max(curve[1:-1]) > curve[-1] for curve in trained]
-    texts = "; ".join(f"highest {_percent(max(curve))}, last {_percent(curve[-1])}" for curve in trained if curve)
+    stages = [(curve[0][1], _middle(curve), curve[-1][1]) for curve in held_out if curve]
+    rises = [None if len(curve) < 3 else _rises_and_falls([share(count) for _, count in curve]) for curve in training]
+    peaks = [(curve[0][1], max((count for _, count in curve), key=share), curve[-1][1]) for curve in training if curve]
+    names = "at the first epoch", "at half of the epochs", "at the last"
+    highest = "at the first epoch", "at the highest", "at the last"
     return [
-        judged("arpit-critical-plateau", subject, runs, ends, plateau),
-        judged("arpit-critical-training", subject, runs, texts, falls),
+        judged("arpit-critical-plateau", subject, runs, compared(stages, names=names, text=rate), plateau),
+        judged("arpit-critical-training", subject, runs, compared(peaks, names=highest, text=rate), rises),
     ]
 
 
-def _trained(lines: Iterable[Line], split: str = "validation") -> list[tuple[int, float]]:
-    """Ratios by epoch, without the untrained network's."""
-    return [(epoch, value) for epoch, value in ratios(lines, split).items() if epoch]
+def _trained(lines: Iterable[Line], split: str) -> list[tuple[int, Count]]:
+    """Counts by epoch, without the untrained network's."""
+    return [(epoch, count) for epoch, count in counts(lines, split).items() if epoch]
 
 
-def _flattens(curve: Sequence[tuple[int, float]]) -> bool:
+def _middle(curve: Sequence[tuple[int, Count]]) -> Count:
+    """At the last epoch of the first half."""
+    return max((point for point in curve if point[0] <= curve[-1][0] / 2), default=curve[0])[1]
+
+
+def _flattens(curve: Sequence[tuple[int, Count]]) -> bool:
     """Whether it rises by more until half of the epochs than after."""
-    last, end = curve[-1]
-    middle = max((point for point in curve if point[0] <= last / 2), default=curve[0])[1]
-    return curve[0][1] < end and middle - curve[0][1] > abs(end - middle)
+    start, middle, end = share(curve[0][1]), share(_middle(curve)), share(curve[-1][1])
+    return start < end and middle - start > abs(end - middle)
+
+
+def _rises_and_falls(values: Sequence[float]) -> bool:
+    return values[0] < max(values[1:-1]) > values[-1]
 
 
 def _transition(subject: str, runs: Sequence[Record], lines: Lines, histories: Histories) -> list[Finding]:
     """C9: validation accuracy peaks before the noise is fitted; then the ratio rises."""
-    early, rises, texts, more = [], [], [], []
+    early, rises, accuracies, critical, peaks = [], [], [], [], []
     for run in runs:
-        history = histories[run["run_id"]][1:]
+        history, n = histories[run["run_id"]][1:], run["data"]["validation_n"]
         peak = max(history, key=lambda line: (line["validation_accuracy"] or 0, -line["epoch"]))
-        best, last = peak["validation_accuracy"], history[-1]["validation_accuracy"]
-        n = run["data"]["validation_n"]
-        early.append(peak["train_accuracy_corrupted"] < HALF and last < wilson_interval(round(best * n), n)[0])
-        fitted = f"{_percent(peak['train_accuracy_corrupted'])} of the noise fitted"
-        texts.append(f"peak {_percent(best)} at epoch {peak['epoch']}, {fitted}; end {_percent(last)}")
-        before = [value for epoch, value in ratios(lines[run["run_id"]]).items() if epoch <= peak["epoch"]][-1:]
+        best, last = ((round(line["validation_accuracy"] * n), n) for line in (peak, history[-1]))
+        early.append(peak["train_accuracy_corrupted"] < HALF and share(last) < wilson_interval(*best)[0])
+        accuracies.append((best, last))
+        peaks.append(peak)
+        before = [count for epoch, count in counts(lines[run["run_id"]]).items() if epoch <= peak["epoch"]][-1:]
         after = _last(lines, run)
-        rises.append(after > before[0] if before and after is not None else None)
-        more.append(f"{_percent(before[0] if before else None)} to {_percent(after)}")
+        rises.append(share(after) > share(before[0]) if before and after else None)
+        critical.append((before[0] if before else None, after))
+    names = "at the peak", "at the end"
+    epoch = cell(number((peak["epoch"] for peak in peaks), "components"))
+    fitted = cell(number(peak["train_accuracy_corrupted"] for peak in peaks))
+    texts = f"{compared(accuracies, names=names, text=rate)}; peak at epoch {epoch}, {fitted} % of the noise fitted"
     return [
-        judged("arpit-patterns-first", subject, runs, "; ".join(texts), early),
-        judged("arpit-critical-transition", subject, runs, "; ".join(more), rises),
+        judged("arpit-patterns-first", subject, runs, texts, early),
+        judged("arpit-critical-transition", subject, runs, compared(critical, names=names, text=rate), rises),
     ]
 
 
-def _last(lines: Lines, run: Record) -> float | None:
-    values = list(ratios(lines[run["run_id"]]).values())
+def _last(lines: Lines, run: Record, split: str = "validation") -> Count | None:
+    values = list(counts(lines[run["run_id"]], split).values())
     return values[-1] if values else None
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f} %"

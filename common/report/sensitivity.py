@@ -75,7 +75,7 @@ def gini_findings(records: Iterable[Record], kept: Kept) -> list[Finding]:
         real, noise = (groups.get(name, []) for name in COLOURS)
         for norm in NORMS:
             values = [[late_gini(kept[run["run_id"]], norm) for run in pair] for pair in pairs(real, noise)]
-            numbers = compared(values, "three digits", tuple(COLOURS))
+            numbers = compared(values, "three digits", [f"on {name}" for name in COLOURS])
             runs = [*real, *noise]
             subject = f"{network(runs[0])}, {TASKS[unique]}, {norm}"
             found.append(judged("arpit-gini", subject, runs, numbers, [a > b for a, b in values]))
@@ -139,7 +139,7 @@ def class_findings(records: Iterable[Record], kept: Kept) -> list[Finding]:
             found.append(judged("arpit-class-diagonal", subject, group, texts, [value < 1 for value in values]))
         if runs:
             both = [[ratio[run["run_id"]] for run in pair] for pair in pairs(*(groups.get(n, []) for n in COLOURS))]
-            texts = compared(both, names=tuple(COLOURS))
+            texts = compared(both, names=[f"on {name}" for name in COLOURS])
             holds = [real > noise for real, noise in both]
             found.append(judged("arpit-class-spread", f"{network(runs[0])}, {norm}", runs, texts, holds))
     return found

@@ -3,6 +3,7 @@
 import pytest
 from made_up_runs import a_run, collected
 
+from common.report.claims import wilson_interval
 from common.report.critical import (
     critical_findings,
     critical_table,
@@ -34,7 +35,8 @@ def study(rule="uniform", seeds=1, **noisy):
     """Real data and shares of noise, with more critical examples and less accuracy as they grow."""
     made = [run(curve=(0, 2, 4, 5), accuracies=(0.96, 0.98, 0.97), seed=seed) for seed in range(seeds)]
     for share in (0.2, 0.4, 1.0):
-        curve, accuracies = (0, 40 * share, 70 * share, 80 * share), (0.9, 0.95 - 0.1 * share, 0.9 - 0.5 * share)
+        curve = tuple(round(critical * share) for critical in (0, 40, 70, 80))
+        accuracies = (0.9, 0.95 - 0.1 * share, 0.9 - 0.5 * share)
         made += [run(rule, share, **({"curve": curve, "accuracies": accuracies} | noisy), seed=s) for s in range(seeds)]
     records, histories = collected([pair[:2] for pair in made])
     lines = {record["run_id"]: lines for record, _, lines in made}
@@ -49,8 +51,8 @@ def flat(record):
     return 10.0 + 5 * record["config"]["corruption_fraction"]
 
 
-def verdicts(records, lines, sharp, histories):
-    """Verdicts by statement, in a few of its words."""
+def by_name(records, lines, sharp, histories):
+    """Findings by statement, in a few of its words."""
     words = {
         "is higher for networks": "noise", "ratio grows with the share": "grows", "stabilizes": "plateau",
         "training examples rises": "training", "before the noise is fitted": "first", "after the peak": "transition",
@@ -59,8 +61,12 @@ def verdicts(records, lines, sharp, histories):
     found = {}
     for finding in critical_findings(records, lines, sharp, histories):
         name = next(name for text, name in words.items() if text in finding.statement)
-        found.setdefault(name, []).append(finding.verdict)
+        found.setdefault(name, []).append(finding)
     return found
+
+
+def verdicts(*found):
+    return {name: [finding.verdict for finding in findings] for name, findings in by_name(*found).items()}
 
 
 def test_every_statement_is_confirmed_on_what_it_describes():
@@ -82,6 +88,32 @@ def test_every_statement_is_confirmed_on_what_it_describes():
 ])  # fmt: skip
 def test_each_statement_is_refused_on_what_speaks_against_it(noisy, name):
     assert "not confirmed" in verdicts(*study(**noisy))[name]
+
+
+def told(count, n=100):
+    low, high = (100 * end for end in wilson_interval(count, n))
+    return f"{100 * count / n:.2f} [{low:.2f}, {high:.2f}] % ({count} of {n})"
+
+
+def test_numbers_of_one_seed_are_counts_with_wilsons_interval():
+    found = {name: each[0].numbers for name, each in by_name(*study()).items()}
+    assert found["noise"] == f"{told(5)} on real data, {told(80)} on noise"
+    assert found["grows"] == f"rank correlation 1.00, {told(5)} at 0 %, {told(80)} at 100 %"
+    assert found["sharpness"] == "rank correlation 1.00, 10.0 at 0 %, 15.0 at 100 %"
+    final = f"error at the end: rank correlation 1.00, {told(30, 1000)} at 0 %, {told(600, 1000)} at 100 %"
+    least = f"least error: rank correlation 1.00, {told(20, 1000)} at 0 %, {told(100, 1000)} at 100 %"
+    assert found["falls"] == f"{final}; {least}"
+    assert found["plateau"] == f"{told(2)} at the first epoch, {told(4)} at half of the epochs, {told(5)} at the last"
+    assert found["training"] == f"{told(60)} at the first epoch, {told(90)} at the highest, {told(40)} at the last"
+    ends = f"{told(930, 1000)} at the peak, {told(800, 1000)} at the end"
+    assert found["first"] == f"{ends}; peak at epoch 2.0, 30.00 % of the noise fitted"
+    assert found["transition"] == f"{told(8)} at the peak, {told(16)} at the end"
+
+
+def test_numbers_of_several_seeds_have_the_interval_over_them():
+    found = {name: each[0].numbers for name, each in by_name(*study(seeds=2)).items()}
+    assert found["noise"] == "5.00 [5.00, 5.00] % on real data, 80.00 [80.00, 80.00] % on noise"
+    assert found["sharpness"].startswith("rank correlation 1.00 [1.00, 1.00], 10.0 [10.0, 10.0] at 0 %")
 
 
 def test_a_sharpness_that_falls_with_noise_speaks_against_the_paper():
