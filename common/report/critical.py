@@ -167,10 +167,14 @@ def critical_findings(records: Sequence[Record], lines: Lines, sharp: Lines, his
 
 
 def _against_real(subject: str, real: Sequence[Record], noise: Sequence[Record], lines: Lines) -> Finding:
-    """C7: ratios at the end of training."""
-    values = [(_last(lines, a), _last(lines, b)) for a, b in pairs(real, noise)]
-    holds = [None if a is None or b is None else share(b) > share(a) for a, b in values]
-    return judged("arpit-critical-noise", subject, [*real, *noise], compared(values, text=rate), holds)
+    """C7: ratios at every epoch that both have, from the first one on."""
+    curves = [[dict(_trained(lines[run["run_id"]], "validation")) for run in pair] for pair in pairs(real, noise)]
+    both = [[(a[epoch], b[epoch]) for epoch in a if epoch in b] for a, b in curves]
+    holds = [all(share(b) > share(a) for a, b in points) if points else None for points in both]
+    ends = [(*points[0], *points[-1]) for points in both if points]
+    names = [f"on {data} at the {end}" for end in ("first epoch", "last") for data in ("real data", "noise")]
+    texts = compared(ends, names=names, text=rate)
+    return judged("arpit-critical-noise", subject, [*real, *noise], texts, holds)
 
 
 def _over_shares(

@@ -79,6 +79,8 @@ def test_every_statement_is_confirmed_on_what_it_describes():
 
 @pytest.mark.parametrize("noisy, name", [
     ({"curve": (0, 2, 3, 4)}, "noise"),
+    ({"curve": (0, 2, 80, 90)}, "noise"),
+    ({"curve": (0, 50, 4, 90)}, "noise"),
     ({"curve": (0, 2, 3, 4)}, "grows"),
     ({"curve": (0, 2, 3, 40)}, "plateau"),
     ({"train": (0, 30, 60, 90)}, "training"),
@@ -97,7 +99,8 @@ def told(count, n=100):
 
 def test_numbers_of_one_seed_are_counts_with_wilsons_interval():
     found = {name: each[0].numbers for name, each in by_name(*study()).items()}
-    assert found["noise"] == f"{told(5)} on real data, {told(80)} on noise"
+    first = f"{told(2)} on real data at the first epoch, {told(40)} on noise at the first epoch"
+    assert found["noise"] == f"{first}, {told(5)} on real data at the last, {told(80)} on noise at the last"
     assert found["grows"] == f"rank correlation 1.00, {told(5)} at 0 %, {told(80)} at 100 %"
     assert found["sharpness"] == "rank correlation 1.00, 10.0 at 0 %, 15.0 at 100 %"
     final = f"error at the end: rank correlation 1.00, {told(30, 1000)} at 0 %, {told(600, 1000)} at 100 %"
@@ -112,7 +115,9 @@ def test_numbers_of_one_seed_are_counts_with_wilsons_interval():
 
 def test_numbers_of_several_seeds_have_the_interval_over_them():
     found = {name: each[0].numbers for name, each in by_name(*study(seeds=2)).items()}
-    assert found["noise"] == "5.00 [5.00, 5.00] % on real data, 80.00 [80.00, 80.00] % on noise"
+    assert found["noise"].endswith(
+        "5.00 [5.00, 5.00] % on real data at the last, 80.00 [80.00, 80.00] % on noise at the last"
+    )
     assert found["sharpness"].startswith("rank correlation 1.00 [1.00, 1.00], 10.0 [10.0, 10.0] at 0 %")
 
 
@@ -125,6 +130,13 @@ def test_a_sharpness_that_falls_with_noise_speaks_against_the_paper():
 def test_the_untrained_network_is_no_part_of_the_rise():
     found = verdicts(*study(curve=(100, 50, 80, 90), train=(100, 60, 90, 40)))
     assert found["plateau"] == found["training"] == ["confirmed"] * 2
+
+
+def test_epochs_that_one_of_two_runs_was_not_measured_at_are_not_compared():
+    records, lines, sharp, histories = study(curve=(0, 2, 80, 90))
+    noise = [record["run_id"] for record in records if record["config"]["corruption_fraction"] == 1]
+    lines[noise[0]] = [line for line in lines[noise[0]] if line["epoch"] != 1]
+    assert verdicts(records, lines, sharp, histories)["noise"] == ["confirmed"]
 
 
 def test_of_random_inputs_no_transition_is_claimed():
