@@ -260,13 +260,14 @@ def _rises_and_falls(values: Sequence[float]) -> bool:
 
 
 def _transition(subject: str, runs: Sequence[Record], lines: Lines, histories: Histories) -> list[Finding]:
-    """C9: validation accuracy peaks before the noise is fitted; then the ratio rises."""
+    """C9: validation accuracy peaks before the noise is fitted, untouched examples sooner; then the ratio rises."""
     early, rises, accuracies, critical, peaks = [], [], [], [], []
     for run in runs:
         history, n = histories[run["run_id"]][1:], run["data"]["validation_n"]
         peak = max(history, key=lambda line: (line["validation_accuracy"] or 0, -line["epoch"]))
         best, last = ((round(line["validation_accuracy"] * n), n) for line in (peak, history[-1]))
-        early.append(peak["train_accuracy_corrupted"] < HALF and share(last) < wilson_interval(*best)[0])
+        first = peak["train_accuracy_corrupted"] < min(HALF, peak["train_accuracy_untouched"])
+        early.append(first and share(last) < wilson_interval(*best)[0])
         accuracies.append((best, last))
         peaks.append(peak)
         before = [count for epoch, count in counts(lines[run["run_id"]]).items() if epoch <= peak["epoch"]][-1:]
@@ -275,8 +276,11 @@ def _transition(subject: str, runs: Sequence[Record], lines: Lines, histories: H
         critical.append((before[0] if before else None, after))
     names = "at the peak", "at the end"
     epoch = cell(number((peak["epoch"] for peak in peaks), "components"))
-    fitted = cell(number(peak["train_accuracy_corrupted"] for peak in peaks))
-    texts = f"{compared(accuracies, names=names, text=rate)}; peak at epoch {epoch}, {fitted} % of the noise fitted"
+    noise, rest = (
+        cell(number(peak[f"train_accuracy_{part}"] for peak in peaks)) for part in ("corrupted", "untouched")
+    )
+    fitted = f"{noise} % of the corrupted and {rest} % of the untouched examples fitted"
+    texts = f"{compared(accuracies, names=names, text=rate)}; peak at epoch {epoch}, {fitted}"
     return [
         judged("arpit-patterns-first", subject, runs, texts, early),
         judged("arpit-critical-transition", subject, runs, compared(critical, names=names, text=rate), rises),

@@ -17,12 +17,21 @@ from common.report.critical import (
 EPOCHS = (0, 1, 4, 10)
 
 
-def run(rule="none", share=0.0, curve=(0, 50, 80, 90), train=(0, 60, 90, 40), accuracies=(0.9, 0.95, 0.8), seed=0):
+def run(
+    rule="none",
+    share=0.0,
+    curve=(0, 50, 80, 90),
+    train=(0, 60, 90, 40),
+    accuracies=(0.9, 0.95, 0.8),
+    untouched=0.9,
+    seed=0,
+):
     """A network with counts of critical examples of 100 at EPOCHS; validation accuracies at epochs 1, 2 and 3."""
     noise = (0.1, 0.3, 1.0)
     lines = [{"epoch": 0, "train_accuracy": 0.1, "validation_accuracy": 0.1, "train_accuracy_corrupted": 0.1}]
-    lines += [{"epoch": e, "train_accuracy": 0.3 * e, "validation_accuracy": v, "train_accuracy_corrupted": c}
-              for e, (v, c) in enumerate(zip(accuracies, noise, strict=True), 1)]  # fmt: skip
+    for epoch, (validation, corrupted) in enumerate(zip(accuracies, noise, strict=True), 1):
+        split = {"train_accuracy_corrupted": corrupted, "train_accuracy_untouched": untouched}
+        lines.append({"epoch": epoch, "train_accuracy": 0.3 * epoch, "validation_accuracy": validation, **split})
     record, history = a_run(lines, {"validation_accuracy": accuracies[-1]}, 5000, model="cnn2", width=32, seed=seed,
                             corruption=rule, corruption_fraction=share)  # fmt: skip
     critical = [{"split": split, "epoch": epoch, "n": 100, "critical": count}
@@ -85,6 +94,7 @@ def test_every_statement_is_confirmed_on_what_it_describes():
     ({"curve": (0, 2, 3, 40)}, "plateau"),
     ({"train": (0, 30, 60, 90)}, "training"),
     ({"accuracies": (0.5, 0.6, 0.9)}, "first"),
+    ({"untouched": 0.3}, "first"),
     ({"curve": (0, 50, 80, 20)}, "transition"),
     ({"accuracies": (0.9, 0.99, 0.98)}, "falls"),
 ])  # fmt: skip
@@ -109,7 +119,10 @@ def test_numbers_of_one_seed_are_counts_with_wilsons_interval():
     assert found["plateau"] == f"{told(2)} at the first epoch, {told(4)} at half of the epochs, {told(5)} at the last"
     assert found["training"] == f"{told(60)} at the first epoch, {told(90)} at the highest, {told(40)} at the last"
     ends = f"{told(930, 1000)} at the peak, {told(800, 1000)} at the end"
-    assert found["first"] == f"{ends}; peak at epoch 2.0, 30.00 % of the noise fitted"
+    assert (
+        found["first"]
+        == f"{ends}; peak at epoch 2.0, 30.00 % of the corrupted and 90.00 % of the untouched examples fitted"
+    )
     assert found["transition"] == f"{told(8)} at the peak, {told(16)} at the end"
 
 
