@@ -127,13 +127,15 @@ def critical_table(records: Iterable[Record], lines: Lines, sharp: Lines, histor
     for name, shares in families(records).items():
         for share, runs in shares.items():
             cells = [_cell(runs, lines, split) for split in SPLITS]
-            eigenvalue = number((sharpness(sharp[run["run_id"]]) for run in runs), "components")
+            eigenvalue = number((sharpness(sharp[run["run_id"]]) for run in runs), "three digits")
             final = number(run["outcome"]["validation_accuracy"] for run in runs)
             best = number(best_validation_accuracy(histories[run["run_id"]]) for run in runs)
             rows.append([name, f"{100 * share:g} %", len(runs), *cells, eigenvalue, final, best])
     columns = ["network and noise", "share", "seeds", "critical, held out, %", "critical, training, %", "sharpness"]
     note = "Means over seeds with 95 % t intervals; critical sample ratios of one seed with Wilson intervals. "
-    note += "Sharpness: largest eigenvalue of the Hessian of the cross-entropy on training examples."
+    sizes = sorted({line["n"] for found in sharp.values() for line in found})
+    of = f"{' or '.join(map(str, sizes))} training examples" if sizes else "training examples"
+    note += f"Sharpness: largest eigenvalue of the Hessian of the cross-entropy on {of}."
     return Table(title, [*columns, "validation accuracy at the end, %", "best over epochs, %"], rows, note)
 
 

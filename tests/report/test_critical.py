@@ -13,6 +13,7 @@ from common.report.critical import (
     ratios,
     splits_figure,
 )
+from common.report.tables import cell
 
 EPOCHS = (0, 1, 4, 10)
 
@@ -50,7 +51,8 @@ def study(rule="uniform", seeds=1, **noisy):
     records, histories = collected([pair[:2] for pair in made])
     lines = {record["run_id"]: lines for record, _, lines in made}
     sharp = {
-        r["run_id"]: [{"epoch": e, "largest_eigenvalue": v} for e, v in ((1, 500.0), (10, flat(r)))] for r in records
+        r["run_id"]: [{"epoch": e, "n": 200, "largest_eigenvalue": v} for e, v in ((1, 500.0), (10, flat(r)))]
+        for r in records
     }
     return records, lines, sharp, histories
 
@@ -136,7 +138,7 @@ def test_numbers_of_several_seeds_have_the_interval_over_them():
 
 def test_a_sharpness_that_falls_with_noise_speaks_against_the_paper():
     records, lines, sharp, histories = study()
-    reversed_ones = {r["run_id"]: [{"epoch": 10, "largest_eigenvalue": -flat(r)}] for r in records}
+    reversed_ones = {r["run_id"]: [{"epoch": 10, "n": 200, "largest_eigenvalue": -flat(r)}] for r in records}
     assert verdicts(records, lines, reversed_ones, histories)["sharpness"] == ["not confirmed"]
 
 
@@ -191,7 +193,10 @@ def test_figures_draw_means_over_seeds_and_the_table_the_end():
     held_out, training = splits_figure(extremes_of(records), lines, "title").axes
     assert held_out.lines[1].get_ydata() == pytest.approx([0, 40, 70, 80])
     assert training.lines[0].get_ydata() == pytest.approx([0, 60, 90, 40])
-    rows = critical_table(records, lines, sharp, histories, "title").rows
+    table = critical_table(records, lines, sharp, histories, "title")
+    assert "the cross-entropy on 200 training examples." in table.note
+    rows = table.rows
+    assert [cell(row[5]) for row in rows[:2]] == ["10.0 [10.0, 10.0]", "11.0 [11.0, 11.0]"]
     assert [row[1:3] for row in rows] == [["0 %", 2], ["20 %", 2], ["40 %", 2], ["100 %", 2]]
     assert [cell.value for cell in rows[3][3:]] == pytest.approx([0.8, 0.4, 15, 0.4, 0.9])
 
