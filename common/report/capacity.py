@@ -50,11 +50,11 @@ def noise_share(record: Record, full: int) -> float:
 
 
 def over(records: Iterable[Record], x: Callable[[Record], float], y: Measure) -> Curve:
-    """Values of y of the seeds at each x."""
+    """Values of y of the seeds at each x, none where a seed has no value."""
     curve: dict[float, list[float | None]] = {}
     for record in records:
         curve.setdefault(x(record), []).append(y(record))
-    return curve
+    return {place: values for place, values in curve.items() if None not in values}
 
 
 def width(record: Record) -> float:

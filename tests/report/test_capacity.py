@@ -171,6 +171,14 @@ def test_curves_are_over_width_at_the_most_examples_and_over_examples_at_the_lar
     assert [list(line.get_xdata()) for line in right.lines] == [[1000, 5000]] * 2
 
 
+def test_the_figure_has_no_point_where_a_seed_is_missing():
+    records, histories = timed(seeds=2)
+    name = next(r["run_id"] for r in records if r["config"]["corruption_fraction"] and r["config"]["width"] == 64)
+    histories[name] = histories[name][:-1]
+    left = time_figure(records, histories, "title").axes[0]
+    assert [list(line.get_xdata()) for line in left.lines] == [[16, 64, 256], [16, 256]]
+
+
 def test_slope_and_gain_against_closed_forms():
     assert slope({1000: 3, 2000: 6, 4000: 12}) == pytest.approx(1)
     assert slope({1000: 3, 2000: None}) is None and slope({1000: 3}) is None
