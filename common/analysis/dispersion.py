@@ -20,15 +20,17 @@ class Dispersion:
     """Spread of the share of networks that are right on an example, as a ratio to what chance alone gives.
 
     `index` is the variance over examples over p (1 - p) / networks, where p is the mean share: 1 on average if every
-    prediction is right with probability p, independently of all others. `within` (Cochran's Q over its degrees of
-    freedom, examples of one class together) asks for less: that a network is right on all examples of a class with one
-    probability, which may differ between networks and classes, as it does where networks prefer some; it is then
-    within `band` with probability 0.95. `distance` is the largest difference of the distribution functions of the
-    shares and of Binomial(networks, p) / networks.
+    prediction is right with probability p, independently of all others, and then within `index_band` with probability
+    0.95. `within` (Cochran's Q over its degrees of freedom, examples of one class together) asks for less: that a
+    network is right on all examples of a class with one probability, which may differ between networks and classes, as
+    it does where networks prefer some; it is then within `band` with probability 0.95, and it and the band are nan
+    where no network is right on some examples of a class and wrong on others. `distance` is the largest difference of
+    the distribution functions of the shares and of Binomial(networks, p) / networks.
     """
 
     mean: float
     index: float
+    index_band: tuple[float, float]
     band: tuple[float, float]
     within: float
     distance: float
@@ -50,13 +52,19 @@ def dispersion(correct: Correct, labels: Labels) -> Dispersion:
     if mean in (0, 1):
         raise ValueError(f"correct must be neither all right nor all wrong. Received: mean={mean:g}")
     within, freedom = within_classes(correct, labels)
-    tails = (1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2
-    low, high = (float(stats.chi2.ppf(tail, freedom)) / freedom for tail in tails)
     index = float(np.var(shares, ddof=1)) / (mean * (1 - mean) / networks)
     counts = np.arange(networks + 1)
     steps = np.searchsorted(np.sort(correct.sum(axis=0)), counts, side="right") / n
     distance = float(np.max(np.abs(steps - stats.binom.cdf(counts, networks, mean))))
-    return Dispersion(mean, index, (low, high), within, distance)
+    return Dispersion(mean, index, chi_square_band(n - 1), chi_square_band(freedom), within, distance)
+
+
+def chi_square_band(freedom: int) -> tuple[float, float]:
+    """Where chi-square over its degrees of freedom is with probability 0.95; nan without any."""
+    if not freedom:
+        return float("nan"), float("nan")
+    low, high = stats.chi2.ppf([(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], freedom) / freedom
+    return float(low), float(high)
 
 
 def within_classes(correct: Correct, labels: Labels) -> tuple[float, int]:

@@ -1,5 +1,6 @@
 """Arpit et al. (2017), Figure 1: how difficult single examples are, over many networks."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
@@ -92,9 +93,13 @@ def difficulty_table(found: Mapping[str, Difficulty], title: str) -> Table:
 
 
 def difficulty_findings(found: Mapping[str, Difficulty]) -> list[Finding]:
-    """C1: dispersion within classes, in the band for random inputs, above for random labels, far above for digits."""
+    """C1: dispersion in its bands for random inputs, above for random labels, far above for digits.
+
+    Random inputs must also be closer to the binomial distribution than real data. What cannot be compared is null.
+    """
     noise = [each.dispersion.within for setting, each in found.items() if setting != "true_labels"]
-    least = max([target("arpit-real-data")["band"][0], *noise])
+    least = max([target("arpit-real-data")["band"][0], *(value for value in noise if not math.isnan(value))])
+    real = found["true_labels"].dispersion.distance if "true_labels" in found else None
     findings = []
     for setting, name in CLAIMS.items():
         if setting not in found:
@@ -102,10 +107,20 @@ def difficulty_findings(found: Mapping[str, Difficulty]) -> list[Finding]:
             continue
         runs, wrong, spread = found[setting]
         low, high = spread.band
-        holds = {"gaussian": low <= spread.within <= high, "random_labels": spread.within > high}
-        numbers = f"{spread.within:.2f} within classes, band of 1: [{low:.2f}, {high:.2f}]; {spread.index:.2f} over all"
+        lowest, highest = spread.index_band
+        equal = low <= spread.within <= high and lowest <= spread.index <= highest
+        holds = {
+            "gaussian": None if real is None else equal and spread.distance < real,
+            "random_labels": spread.within > high,
+            "true_labels": spread.within >= least,
+        }
+        numbers = (
+            f"{spread.within:.2f} within classes, band of 1: [{low:.2f}, {high:.2f}]; {spread.index:.2f} over all, "
+        )
+        numbers += f"band of 1: [{lowest:.2f}, {highest:.2f}]; distance to the binomial {spread.distance:.2f}"
         n = f"{len(runs)} networks, {len(wrong)} examples"
-        findings.append(judged(name, network(runs[0]), runs, numbers, [holds.get(setting, spread.within >= least)], n))
+        verdict = None if math.isnan(spread.within) else holds[setting]
+        findings.append(judged(name, network(runs[0]), runs, numbers, [verdict], n))
     return findings
 
 

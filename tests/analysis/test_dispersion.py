@@ -26,7 +26,15 @@ def test_independent_predictions_have_an_index_of_1_and_lie_in_the_band_as_often
 
 
 def test_the_band_is_that_of_chi_square():
-    assert dispersion(draw(0.3), LABELS).band == pytest.approx((0.914, 1.090), abs=0.001)
+    found = dispersion(draw(0.3), LABELS)
+    assert found.band == pytest.approx(stats.chi2.ppf([0.025, 0.975], 990) / 990)
+    assert found.index_band == pytest.approx(stats.chi2.ppf([0.025, 0.975], 999) / 999)
+
+
+def test_networks_that_predict_one_class_each_leave_what_is_within_classes_unmeasured():
+    found = dispersion(np.arange(100)[:, None] % 10 == LABELS, LABELS)
+    assert np.isnan([found.within, *found.band]).all()
+    assert found.mean == pytest.approx(0.1) and found.index == pytest.approx(0)
 
 
 def test_the_index_is_the_variance_over_that_of_the_binomial_and_the_distance_kolmogorovs():

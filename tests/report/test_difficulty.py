@@ -61,6 +61,23 @@ def test_the_three_statements_are_refused_on_what_speaks_against_them(found):
     assert [finding.verdict for finding in difficulty_findings({})] == ["not measured"] * 3
 
 
+@pytest.mark.parametrize("changes", [{"index": 1.2}, {"index": 0.8}, {"distance": 0.9}, {"within": 1.2}])
+def test_random_inputs_must_be_close_to_the_binomial_in_every_measure(found, changes):
+    spread = dataclasses.replace(found["gaussian"].dispersion, **changes)
+    other = found | {"gaussian": found["gaussian"]._replace(dispersion=spread)}
+    assert difficulty_findings(other)[0].verdict == "not confirmed"
+
+
+def test_what_cannot_be_compared_is_not_measured(found):
+    alone = {name: each for name, each in found.items() if name != "true_labels"}
+    assert [finding.verdict for finding in difficulty_findings(alone)] == ["not measured", "confirmed", "not measured"]
+    constant = dataclasses.replace(found["gaussian"].dispersion, within=float("nan"), band=(float("nan"),) * 2)
+    other = {"gaussian": found["gaussian"]._replace(dispersion=constant)}
+    assert [finding.verdict for finding in difficulty_findings(found | other)] == [
+        "not measured", "confirmed", "confirmed",
+    ]  # fmt: skip
+
+
 def test_the_figure_draws_the_sorted_shares_beside_the_binomial(found):
     (axes,) = difficulty_figure(found, "title").axes
     measured, binomial = axes.lines[:2]
