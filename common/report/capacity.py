@@ -7,13 +7,14 @@ from statistics import linear_regression
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from common.report.arpit import best_validation_accuracy, compared, grouped, judged, network, noise_of, shades
-from common.report.claims import Finding, epochs_to
+from common.report.arpit import best_validation_accuracy, compared, grouped, judged, network, noise_of, shades, target
+from common.report.claims import Finding, epochs_to, wilson_interval
 from common.report.decoding_figures import Curve, draw
 from common.report.figures import add_legend, new_figure
-from common.report.tables import Line, Record, Table, number
+from common.report.tables import Line, Record, Table, finding, number
 
 THRESHOLDS = (0.99, 0.999, 1.0)
+UNITS = 4096  # of the paper's networks
 Histories = Mapping[str, Sequence[Line]]
 Measure = Callable[[Record], float | None]
 
@@ -133,21 +134,51 @@ def best_width(runs: Iterable[Record]) -> float | None:
 
 
 def capacity_findings(records: Sequence[Record]) -> list[Finding]:
-    """C5: the best width for each share of noise, seed by seed; and without the noise examples."""
+    """C5: the best width for each share of noise, seed by seed; without the noise examples; and on real data."""
     found, groups = [], panels(records)
     for name, runs in groups.items():
-        if "random inputs" not in name:  # of random labels the paper claims nothing
+        if "random inputs" not in name:
             continue
-        holds, texts = [], []
-        for seed in grouped(runs, "seed").values():
-            best = {share: best_width(group) for share, group in by_share(seed).items()}
-            values = list(best.values())
+        holds = []
+        for values in _best_widths(runs):
             measured = [value for value in values if value is not None]
             holds.append(measured == sorted(measured) if len(measured) == len(values) > 1 else None)
-            texts.append(", ".join(f"{value:g}" for value in values if value))
-        shares = ", ".join(f"{100 * share:g}" for share in by_share(runs))
-        found.append(judged("arpit-capacity", name, runs, f"best width at {shares} % noise: {'; '.join(texts)}", holds))
-    return [*found, *_removed(groups)]
+        found.append(judged("arpit-capacity", name, runs, _told(runs), holds))
+    return [*found, *_removed(groups), _of_labels(groups), _maximal(groups)]
+
+
+def _best_widths(runs: Sequence[Record]) -> list[list[float | None]]:
+    """Of each seed, for each share of noise."""
+    return [[best_width(group) for group in by_share(seed).values()] for seed in grouped(runs, "seed").values()]
+
+
+def _told(runs: Sequence[Record]) -> str:
+    shares = ", ".join(f"{100 * share:g}" for share in by_share(runs))
+    texts = (", ".join(f"{value:g}" for value in values if value) for values in _best_widths(runs))
+    return f"best width at {shares} % noise: {'; '.join(texts)}"
+
+
+def _of_labels(groups: Mapping[str, Sequence[Record]]) -> Finding:
+    """Random labels on CIFAR-10, of which the paper claims no order."""
+    cited, name = target("arpit-capacity-labels"), "cifar10, random labels"
+    runs = groups.get(name, [])
+    if not runs:
+        return finding(cited, name)
+    return finding(cited, name, runs, _told(runs), f"{len(grouped(runs, 'seed'))} seeds", "no band")
+
+
+def _maximal(groups: Mapping[str, Sequence[Record]]) -> Finding:
+    """Real digits at 4,096 units beside the best of the widths, some of them larger, seed by seed."""
+    real = [run for name, runs in groups.items() if name.startswith("mnist") for run in by_share(runs).get(0.0, [])]
+    holds, values = [], []
+    for seed in grouped(real, "seed").values():
+        accuracies = {width(run): value for run in seed if (value := validation_accuracy(run)) is not None}
+        if UNITS in accuracies and max(accuracies) > UNITS:
+            at, best, n = accuracies[UNITS], max(accuracies.values()), seed[0]["data"]["validation_n"]
+            holds.append(best <= wilson_interval(round(at * n), n)[1])
+            values.append((at, best))
+    numbers = f"validation accuracy (%): {compared(values, 'fraction', (f'at {UNITS} units', 'at the best width'))}"
+    return judged("arpit-capacity-maximal", "mnist, real data", real, numbers if values else None, holds)
 
 
 def _removed(groups: Mapping[str, Sequence[Record]]) -> list[Finding]:

@@ -80,9 +80,23 @@ def test_capacity_is_confirmed_where_the_best_width_does_not_fall_in_any_seed(be
     assert n == ("2 of 2 seeds" if verdict == "confirmed" else "0 of 2 seeds")
 
 
-def test_of_random_labels_nothing_is_claimed():
+def test_of_random_labels_the_best_widths_are_told_without_a_verdict():
+    records, _ = grid(rule="uniform", dataset="cifar10", seeds=2)
+    labels, maximal = capacity_findings(records)
+    assert (labels.numbers, labels.n) == ("best width at 0, 80 % noise: 16, 256; 16, 256", "2 seeds")
+    assert (labels.subject, labels.verdict, maximal.verdict) == ("cifar10, random labels", "no band", "not measured")
     records, _ = grid(rule="uniform")
-    assert capacity_findings(records) == []
+    assert [finding.verdict for finding in capacity_findings(records)] == ["not measured"] * 2
+
+
+@pytest.mark.parametrize("at, verdict", [(0.98, "confirmed"), (0.96, "not confirmed")])
+def test_4096_units_are_close_to_maximal_where_no_width_is_clearly_better(at, verdict):
+    records, _ = collected([run(256, 0, 0.9), run(4096, 0, at), run(8192, 0, 0.985), run(256, 0.8, 0.9)])
+    found = capacity_findings(records)[-1]
+    assert (found.verdict, found.subject) == (verdict, "mnist, real data")
+    assert found.numbers == f"validation accuracy (%): {100 * at:.2f} at 4096 units, 98.50 at the best width"
+    narrower, _ = collected([run(256, 0, 0.9), run(4096, 0, at), run(256, 0.8, 0.9)])
+    assert (capacity_findings(narrower)[-1].verdict, capacity_findings(narrower)[-1].numbers) == ("not measured", None)
 
 
 @pytest.mark.parametrize("without", [16, 64])
