@@ -33,6 +33,7 @@ import velpic_weight_transfer
 from common.cli import PRESETS, one_line_errors, parse, save
 from common.files import write
 from common.report import figures, html
+from common.report.claims import NOT_MEASURED, load_targets
 from common.report.comparison import comparison_table
 from common.report.tables import (
     FRAMEWORKS,
@@ -90,14 +91,27 @@ def sections(records, store):
     """{heading: {file name: table, figure or text}}."""
     readouts = {record["run_id"]: store.readout(record["run_id"]) for record in records}
     claims = claims_table(findings(records, store.histories(records)), "Zhang et al. (2017), CIFAR-10: statements")
+    shown = dict(studies(records, store))
     return {
-        "Claims": {"zhang_claims": claims},
+        "Claims": {"zhang_claims": claims, "arpit_claims": arpit_statements(shown)},
         "Tables 1 and 4 of Zhang et al. (2017)": {"zhang_tables_1_and_4": published_table(TARGETS, records)},
-        **dict(studies(records, store)),
+        **shown,
         "Learning curves of full-size runs": dict(curves(records, store)),
         "Keras and PyTorch": {"frameworks": comparison_table(records, readouts)},
         "float32 and bfloat16": {"precisions": comparison_table(records, readouts, "precision")},
     }
+
+
+def arpit_statements(shown):
+    """Every statement of Arpit et al. with the verdicts of the studies that are shown; not measured where none is."""
+    tables = [item for made in shown.values() for name, item in made.items() if "_claims" in name]
+    tested = [dict(zip(table.columns, row, strict=True)) for table in tables for row in table.rows]
+    columns, rows = ["source", "statement", "of", "runs", "n", "verdict"], []
+    for target in load_targets("arpit_claims"):
+        cited = [target["source"], target["statement"]]
+        found = [[row[column] for column in columns] for row in tested if [row[c] for c in columns[:2]] == cited]
+        rows += found or [[*cited, None, None, None, NOT_MEASURED]]
+    return Table("Arpit et al. (2017): all statements", columns, rows)
 
 
 def studies(records, store):

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
-from common.report.tables import Table
+from common.report.arpit import judged
+from common.report.claims import load_targets
+from common.report.tables import Table, claims_table
 from common.runs.config import as_dict, from_dict, run_id
 from common.runs.store import PUBLISHED, Store, all_records
 
@@ -61,6 +63,17 @@ def test_the_page_has_every_section_with_its_text_and_figures(items):
     assert page.count("data:image/png;base64,") == len(pictures) > 0
     for made in items.values():
         assert all(html.escape(item) in page for item in made.values() if isinstance(item, str))
+
+
+def test_every_statement_of_arpit_is_there_and_not_measured_without_a_run(report):
+    found = claims_table([judged("arpit-gini", network, holds=[True]) for network in ("mlp2", "cnn2")], "title")
+    rows = report.arpit_statements({"heading": {"loss_sensitivity_claims": found, "note": "text"}}).rows
+    targets = load_targets("arpit_claims")
+    assert list(dict.fromkeys(row[1] for row in rows)) == [target["statement"] for target in targets]
+    assert [row[2:] for row in rows if row[-1] != "not measured"] == [
+        ["mlp2", None, "1 of 1 seeds", "confirmed"], ["cnn2", None, "1 of 1 seeds", "confirmed"],
+    ]  # fmt: skip
+    assert len(rows) == len(targets) + 1
 
 
 def test_the_readme_holds_the_table_of_the_records(report, records):
