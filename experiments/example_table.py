@@ -3,7 +3,7 @@
 Run:       python experiments/example_table.py [--dataset mnist] [--corruption uniform --corruption-fraction 1]
            python experiments/example_table.py --records results/published
 Result:    examples.csv, a row for each training example by the data set's own index; how the columns agree; pictures of
-           those that are learned first and last in each class; all under results/example_table/
+           those that are learned first and last in each class, where runs say when; all under results/example_table/
 Time:      seconds; it reads records and trains nothing
 """
 
@@ -12,7 +12,7 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.analysis.examples import extremes, join
+from common.analysis.examples import SHOWN, extremes, join
 from common.cli import one_line_errors, parse, save
 from common.data import datasets
 from common.files import write
@@ -62,7 +62,10 @@ def main():
     save(agreement := agreement_table(table, title), folder / "agreement")
     data = datasets.load(wanted["dataset"], options.data_dir)
     indices = extremes(table, data.y_train, "learned")
-    save(image_grid(data.x_train[indices], title), folder / "first_and_last_learned")
+    if len(indices):
+        save(image_grid(data.x_train[indices], title), folder / "first_and_last_learned")
+    else:
+        print(f"no pictures: no class has {SHOWN} examples of which a run says when they were learned")
     print(f"{agreement.markdown()}\n{folder}")
 
 

@@ -4,6 +4,7 @@ import runpy
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from common.analysis import readout, representation
@@ -256,6 +257,19 @@ def test_studies_of_the_closer_look_share_their_runs_and_measure_nothing_twice(s
     assert (tmp_path / "example_table" / "first_and_last_learned.png").exists()
     assert "0 runs of digits, corruption ketha" in script("example_table.py", "--smoke", "--corruption", "ketha",
                                                           "--output-dir", tmp_path)[1]  # fmt: skip
+
+
+def test_the_table_of_examples_does_without_pictures_where_no_run_says_when_they_were_learned(script, tmp_path):
+    assert script("mlp1_true_labels.py", "--smoke", "--framework", "torch", "--output-dir", tmp_path)[0] == 0
+    (path,) = tmp_path.glob("runs/*/arrays.npz")
+    with np.load(path) as file:
+        arrays = dict(file)
+    del arrays["train_learned_epochs"], arrays["train_times_forgotten"]
+    np.savez(path, **arrays)
+    status, text = script("example_table.py", "--smoke", "--output-dir", tmp_path)
+    assert status == 0 and text.startswith("no pictures: no class has 8 examples of which a run says when")
+    assert len((tmp_path / "example_table" / "examples.csv").read_text().splitlines()) == 201
+    assert not (tmp_path / "example_table" / "first_and_last_learned.png").exists()
 
 
 @pytest.mark.parametrize("name", CLOSER_LOOK)

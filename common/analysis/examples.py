@@ -75,4 +75,4 @@ def extremes(table: Arrays, labels: Labels, column: str) -> NDArray[Any]:
         if len(places) >= SHOWN:
             lowest, highest = (places[np.argsort(sign * values[places], kind="stable")][:SHOWN] for sign in (1, -1))
             rows.append(index[[*lowest, *highest[::-1]]])
-    return np.array(rows)
+    return np.array(rows, int).reshape(-1, 2 * SHOWN)

@@ -56,3 +56,10 @@ def test_the_lowest_and_highest_of_each_class_come_most_extreme_first_and_ties_i
         np.testing.assert_array_equal(row[8:], order[:8][::-1])
     few = {"index": np.arange(30), "correct": np.arange(30.0)}
     assert extremes(few, np.where(np.arange(30) < 5, 0, 1), "correct").shape == (1, 16)
+
+
+def test_where_no_class_has_enough_examples_with_a_value_there_are_none_to_show():
+    table = {"index": np.arange(30), "correct": np.full(30, np.nan), "learned": np.arange(30.0)}
+    for column, labels in (("correct", np.zeros(30, int)), ("learned", np.arange(30) % 5)):
+        found = extremes(table, labels, column)
+        assert found.shape == (0, 16) and labels[found].shape == (0, 16)
