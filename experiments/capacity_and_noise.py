@@ -37,7 +37,7 @@ def run_fields(dataset, preset, width, noise="none", fraction=0.0, share=1.0):
 
 @dataclass(frozen=True)
 class Capacities(Seeds):
-    """A run for each combination of these values, and on MNIST one for each without its noise examples."""
+    """A run for each combination of these values, and on MNIST one on the examples of each that are not noise."""
 
     widths: tuple[int, ...] = ()
     """Units of each hidden layer; none means a list of the preset."""
@@ -58,7 +58,8 @@ class Capacities(Seeds):
             for dataset, noise in (pair.split(":") for pair in self.noises):
                 yield from (run_fields(dataset, preset, width, noise, fraction) for fraction in fractions)
             if "mnist:gaussian" in self.noises:
-                yield from (run_fields("mnist", preset, width, share=1 - fraction) for fraction in {0.0, *fractions})
+                left = [1 - fraction for fraction in {0.0, *fractions} if fraction != 1]
+                yield from (run_fields("mnist", preset, width, share=share) for share in left)
 
 
 def report(records, store):

@@ -36,6 +36,11 @@ class Times(Seeds):
     shares: tuple[float, ...] = SHARES
     """Shares of the training examples."""
 
+    def __post_init__(self):
+        for share in self.shares:
+            if not 0 < share <= 1:
+                raise ValueError(f"shares must be above 0 and at most 1. Received: {share:g}")
+
     def rows(self, preset):
         widths = self.widths or WIDTHS[preset]
         for fraction in self.fractions or FRACTIONS[preset]:

@@ -278,6 +278,13 @@ def test_a_study_of_the_closer_look_has_two_sizes(script, name, tmp_path):
     assert len(set(runs)) == 2 and all(" minutes of training left" in text for text in runs)
 
 
+def test_where_all_examples_are_noise_none_are_left_to_train_on_without_it(script, tmp_path):
+    arguments = ["--noises", "mnist:gaussian", "--widths", "16", "--preset", "small", "--list"]
+    for fractions, runs in (("0.4", "1"), 4), (("1",), 2):
+        text = script("capacity_and_noise.py", *arguments, "--fractions", *fractions, "--output-dir", tmp_path)[1]
+        assert f"{runs} runs" in text
+
+
 def test_demo_makes_one_self_contained_page(script, tmp_path):
     assert script("demo.py", "--smoke", "--output-dir", tmp_path)[0] == 0
     page = (tmp_path / "index.html").read_text()

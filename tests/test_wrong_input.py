@@ -134,6 +134,18 @@ def test_a_flag_that_repeats_the_default_against_a_preset_is_refused(
     assert named in refused(capsys, monkeypatch, script, *arguments)
 
 
+@pytest.mark.parametrize(
+    ("script", "arguments", "named"),
+    [
+        ("time_to_convergence.py", ["--shares", "0.5", "0"], "shares must be above 0 and at most 1. Received: 0"),
+        ("time_to_convergence.py", ["--shares", "1.5"], "shares must be above 0 and at most 1. Received: 1.5"),
+    ],
+)
+def test_a_study_refuses_wrong_values_before_it_trains(capsys, monkeypatch, tmp_path, script, arguments, named):
+    assert named in refused(capsys, monkeypatch, script, *arguments, "--smoke", "--output-dir", tmp_path)
+    assert not list(tmp_path.rglob("run.json"))
+
+
 def test_missing_data_names_folder_download_and_the_way_without(capsys, monkeypatch, tmp_path):
     line = refused(capsys, monkeypatch, SCRIPT, "--data-dir", tmp_path / "none", "--output-dir", tmp_path)
     for part in (str(tmp_path / "none"), "python -m common.data.datasets cifar10", "--dataset digits"):
