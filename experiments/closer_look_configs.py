@@ -6,6 +6,8 @@ padding (none), momentum of the MLP's SGD (none), whether a random label may be 
 10,000 training examples are held out and stay clean.
 """
 
+from common.data import datasets
+from common.errors import check_choice
 from common.runs.config import Config
 
 BASE = Config(framework="torch")
@@ -44,6 +46,7 @@ DATASETS = {"mlp2": "mnist", "cnn2": "cifar10"}
 
 def fields(model, dataset, preset, noise="none", fraction=1.0, **changes):
     """Fields of a run; `noise` is a corruption rule, of random inputs or labels, used where the fraction is above 0."""
+    check_choice("data set", dataset, datasets.DATASETS)
     fraction = fraction if noise != "none" else 0.0
     corruption = {"corruption": noise if fraction else "none", "corruption_fraction": fraction}
     sizes = SMALL[model] if preset == "small" else {}

@@ -13,6 +13,8 @@ from tqdm import tqdm
 
 from common.analysis.readout import decode_run
 from common.cli import Study
+from common.data import datasets
+from common.errors import check_choice
 from common.report import decoding_figures
 from common.report.claims import load_targets
 from common.report.decoding import decoded, held_out, layer_table
@@ -69,6 +71,7 @@ FRACTIONS = {"paper": (0.0, 0.2, 0.4, 0.6, 0.8, 1.0), "small": (0.0, 0.4, 0.8)}
 
 def fields(model, dataset, fraction, preset="paper"):
     """Fields of a run; labels are corrupted by the papers' own rule, the same ones for every seed."""
+    check_choice("data set", dataset, datasets.DATASETS)
     if preset != "small" and (model, dataset) not in RECIPES:
         raise ValueError(f"datasets must be those the papers train {model} on. Received: {dataset}")
     recipe = SMALL if preset == "small" else {**PAPER, **RECIPES[model, dataset]}

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from common.analysis.representation import kept_statistics, statistics_run
 from common.cli import Study
+from common.data import datasets
 from common.errors import check_choice
 from common.report.representation import by_network, statistics_figure, statistics_table
 from configs import INPUTS, SETTINGS, Seeds
@@ -28,6 +29,7 @@ NOISE = ("random_labels", *INPUTS)
 
 def fields(model, dataset, setting, preset):
     """Fields of a run: the decoding papers' recipe where they train the model on the data set, else Zhang et al.'s."""
+    check_choice("data set", dataset, datasets.DATASETS)
     check_choice("setting", setting, ("true_labels", *NOISE))
     papers = {**PAPER, **RECIPES[model, dataset]} if (model, dataset) in RECIPES else {}
     return {"model": model, "dataset": dataset, **(SMALL if preset == "small" else papers), **SETTINGS[setting]}

@@ -139,6 +139,9 @@ def test_a_flag_that_repeats_the_default_against_a_preset_is_refused(
     [
         ("time_to_convergence.py", ["--shares", "0.5", "0"], "shares must be above 0 and at most 1. Received: 0"),
         ("time_to_convergence.py", ["--shares", "1.5"], "shares must be above 0 and at most 1. Received: 1.5"),
+        ("example_difficulty.py", ["--datasets", "mnsit"], "Did you mean mnist?"),
+        ("masc_decoding.py", ["--datasets", "mnsit", "--preset", "small"], "Did you mean mnist?"),
+        ("representation_statistics.py", ["--datasets", "mnsit"], "Did you mean mnist?"),
     ],
 )
 def test_a_study_refuses_wrong_values_before_it_trains(capsys, monkeypatch, tmp_path, script, arguments, named):
