@@ -188,10 +188,11 @@ class Run:
     def example_arrays(self) -> Arrays:
         """Per-example values of the training and the test set, in the order of the data set's own indices."""
         arrays: Arrays = {}
+        kind = np.int16 if self.task.num_classes <= 2**15 else np.int32
         for split, examples in (("train", self.task.train), ("test", self.task.test)):
-            arrays |= {f"{split}_indices": examples.indices, f"{split}_labels": examples.labels.astype(np.int16)}
-            arrays[f"{split}_true_labels"] = examples.true_labels.astype(np.int16)
-            arrays[f"{split}_predictions"] = self.logits(examples).argmax(1).astype(np.int16)
+            arrays |= {f"{split}_indices": examples.indices, f"{split}_labels": examples.labels.astype(kind)}
+            arrays[f"{split}_true_labels"] = examples.true_labels.astype(kind)
+            arrays[f"{split}_predictions"] = self.logits(examples).argmax(1).astype(kind)
         names = ("learned_epochs", "times_forgotten")
         return arrays | {f"train_{name}": getattr(self.learning, name) for name in names}
 

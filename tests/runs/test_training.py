@@ -9,6 +9,7 @@ import math
 import os
 import platform
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -189,6 +190,18 @@ def test_losses_and_accuracies_are_those_of_the_saved_model_without_penalty(stor
         learned, first = arrays["train_learned_epochs"], store.history(run_id(config))[1]
         assert np.mean(learned == 1) == first["train_accuracy"] and (learned[right] > 0).all()
         assert (arrays["train_times_forgotten"][(learned > 0) & ~right] > 0).all()
+
+
+@pytest.mark.parametrize("classes, kind", [(2**15, np.int16), (2**15 + 1, np.int32)])
+def test_labels_and_predictions_of_very_many_classes_are_kept_whole(store, classes, kind):
+    task, labels = prepare(changed(train_size=2)), np.array([0, classes - 1])
+    train = dataclasses.replace(task.train, labels=labels, true_labels=labels)
+    task = dataclasses.replace(task, train=train, test=task.test.take(labels[:0]), num_classes=classes)
+    trainer = SimpleNamespace(logits=lambda images: (np.arange(classes) == labels[:, None]).astype(np.float32))
+    arrays = Run(BASE, task, trainer, options(store)).example_arrays()
+    for name in ("labels", "true_labels", "predictions"):
+        assert arrays[f"train_{name}"].tolist() == labels.tolist()
+        assert arrays[f"train_{name}"].dtype == arrays[f"test_{name}"].dtype == kind
 
 
 def test_a_run_of_unique_labels_trains_on_as_many_classes_as_examples_and_tests_nothing(store):
