@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -136,9 +137,10 @@ def sensitivity_run(config: Config, options: Options, settings: Sensitivity | No
     The run is trained again from its initial weights, and all its states are held: steps x parameters x 4 bytes.
     Arrays, by NORMS in their first axis: `sensitivity` (3, n) g-bar of the examples with the data set's `indices` (n,);
     `gini` (3, checkpoints) of g-bar up to the checkpoints after `steps`; `classes` (3, classes, classes), absent where
-    each example has a class of its own; `local` (3, n) `local_gradient_norms`; and `settings`, JSON. The l1 norm's
-    g-bar is also `train_loss_sensitivity` in the run's arrays. Gradients are with
-    the network's inputs in their scale. ValueError for a run that is not finished, or not by plain SGD.
+    each example has a class of its own; `local` (3, n) `local_gradient_norms`; `seconds` for each checkpoint, on
+    average, which older files lack; and `settings`, JSON. The l1 norm's g-bar is also `train_loss_sensitivity` in the
+    run's arrays. Gradients are with the network's inputs in their scale. ValueError for a run that is not finished, or
+    not by plain SGD.
     """
     store, settings = Store.of(options), settings or Sensitivity()
     ((epochs, file),) = model_files(config, options).items()
@@ -179,11 +181,14 @@ def unrolled_sensitivity(
     n, classes = len(task.train), 0 if config.unique_labels else task.num_classes
     times = checkpoints(len(training.steps), settings.every)
     batch = settings.loss == "batch"
-    places = [next_batch(plans, config.batch_size, time) if batch else np.arange(n) for time in times]
+    places = [next_batch(plans, config.batch_size, step) if batch else np.arange(n) for step in times]
     weights = loss_weights(task.train.labels, classes, places)
+    started = time.perf_counter()
     norms = unrolled.gradient_norms(training, times, weights, settings.direct)
+    seconds = np.array((time.perf_counter() - started) / len(times))
     local = local_gradient_norms(model, model.prepare(task.train.images, config), task.train.labels)
-    return summary(norms, task.train.labels) | {"indices": task.train.indices, "steps": times, "local": local}
+    arrays = {"indices": task.train.indices, "steps": times, "local": local, "seconds": seconds}
+    return summary(norms, task.train.labels) | arrays
 
 
 def check_replay(weights: Arrays, model: SavedModel) -> None:
@@ -202,9 +207,9 @@ def checkpoints(end: int, every: int) -> Labels:
     return np.append(np.arange(every, end, every), end)
 
 
-def next_batch(plans: Sequence[EpochPlan], batch_size: int, time: int) -> Labels:
+def next_batch(plans: Sequence[EpochPlan], batch_size: int, steps: int) -> Labels:
     """Places in the training set of the batch that these epochs take after so many steps."""
-    epoch, step = divmod(time, math.ceil(len(plans[0].order) / batch_size))
+    epoch, step = divmod(steps, math.ceil(len(plans[0].order) / batch_size))
     return plans[epoch].order[step * batch_size :][:batch_size]
 
 

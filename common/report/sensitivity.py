@@ -15,7 +15,7 @@ from common.report.arpit import compared, grouped, judged, network, noise_of, pa
 from common.report.claims import Finding
 from common.report.decoding_figures import draw
 from common.report.figures import BLUE, GREEN, add_legend, new_figure
-from common.report.tables import Record, Table, cell, number
+from common.report.tables import Number, Record, Table, cell, number
 
 COLOURS = {"real data": BLUE, "random inputs": GREEN}
 TASKS = {False: "class labels", True: "a class for each example"}
@@ -54,8 +54,10 @@ def late_gini(arrays: Mapping[str, NDArray[Any]], norm: str) -> float:
 
 
 def gini_table(records: Iterable[Record], kept: Kept, title: str) -> Table:
-    """A row for each task, data and norm, over seeds."""
+    """A row for each task, data and norm, over seeds; where all runs have it, with what a checkpoint took."""
     rows: list[Sequence[object]] = []
+    records = list(records)
+    timed = all("seconds" in kept[record["run_id"]] for record in records)
     for unique, groups in by_task(records).items():
         for noise, runs in groups.items():
             accuracy = number(run["outcome"]["train_accuracy"] for run in runs)
@@ -63,9 +65,12 @@ def gini_table(records: Iterable[Record], kept: Kept, title: str) -> Table:
                 found = [kept[run["run_id"]] for run in runs]
                 last = [float(arrays["gini"][NORMS.index(norm)][-1]) for arrays in found]
                 cells = [number(values, "ratio") for values in ([late_gini(a, norm) for a in found], last)]
-                rows.append([TASKS[unique], noise, norm, len(runs), int(found[0]["steps"][-1]), *cells, accuracy])
+                taken = [Number(float(np.median([a["seconds"] for a in found])), "ratio")] if timed else []
+                steps = int(found[0]["steps"][-1])
+                rows.append([TASKS[unique], noise, norm, len(runs), steps, *cells, accuracy, *taken])
     columns = ["task", "data", "norm", "seeds", "steps", "Gini coefficient, second half", "at the last step"]
-    return Table(title, [*columns, "training accuracy, %"], rows, "Means over seeds, 95 % t intervals.")
+    columns += ["training accuracy, %", *(["seconds per checkpoint, median"] if timed else [])]
+    return Table(title, columns, rows, "Means over seeds, 95 % t intervals.")
 
 
 def gini_findings(records: Iterable[Record], kept: Kept) -> list[Finding]:

@@ -85,6 +85,18 @@ def test_classes_share_patterns_where_the_rest_of_the_matrix_is_relatively_large
     assert verdicts(class_findings(*study(real=(1, 1.0, 2.0)))[::3]) == ["not confirmed"] * 3
 
 
+def test_the_table_says_what_a_checkpoint_took_where_all_runs_know_it():
+    records, kept = study(seeds=3, unique=(False,))
+    assert "seconds" not in gini_table(records, kept, "title").columns[-1]
+    for place, record in enumerate(records):
+        kept[record["run_id"]]["seconds"] = np.array([0.1, 0.2, 0.9][place % 3])
+    table = gini_table(records, kept, "title")
+    assert table.columns[-1] == "seconds per checkpoint, median"
+    assert [row[-1].value for row in table.rows] == pytest.approx([0.2] * 6)
+    del kept[records[0]["run_id"]]["seconds"]
+    assert len(gini_table(records, kept, "title").columns) == len(table.columns) - 1
+
+
 def test_figures_draw_means_and_the_tables_say_them():
     records, kept = study()
     panels = gini_figure(records, kept, "l2", "title").axes
