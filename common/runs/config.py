@@ -114,9 +114,10 @@ class Config:
     hidden_noise: float = 0.0
     """The same for outputs of hidden fully connected layers."""
     adversarial_weight: float = 0.0
-    """Weight w of the loss on critical samples near the batch: (1 - w) loss + w loss at these; PyTorch only."""
+    """Weight w of the loss where a search for critical samples ends: (1 - w) loss + w loss at these points, at all of
+    them, whether or not they have another class; Arpit et al. leave the formula open; PyTorch only."""
     adversarial_iterations: int = 10
-    """Steps of the search for each batch's critical samples; not in Arpit et al."""
+    """Steps of that search in each batch; the search's authors, and `Search` where it is not told, take 100."""
     initializer: Annotated[str, choice("initializer")] = "glorot_uniform"
     """Initial kernels; biases are 0, except that `torch` draws both as PyTorch does by default."""
     initial_model: str | None = None
