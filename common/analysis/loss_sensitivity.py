@@ -187,7 +187,7 @@ def unrolled_sensitivity(
     norms = unrolled.gradient_norms(training, times, weights, settings.direct)
     seconds = np.array((time.perf_counter() - started) / len(times))
     local = local_gradient_norms(model, model.prepare(task.train.images, config), task.train.labels)
-    arrays = {"indices": task.train.indices, "steps": times, "local": local, "seconds": seconds}
+    arrays: Arrays = {"indices": task.train.indices, "steps": times, "local": local, "seconds": seconds}
     return summary(norms, task.train.labels) | arrays
 
 
