@@ -12,11 +12,12 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.analysis.examples import SHOWN, extremes, join
+from common.analysis.examples import SHOWN, extremes
 from common.cli import one_line_errors, parse, save
 from common.data import datasets
 from common.files import write
 from common.report.difficulty import agreement_table, image_grid
+from common.report.examples import joined, trained_on
 from common.runs.config import Options
 from common.runs.store import Store, all_records
 
@@ -49,18 +50,17 @@ def main():
     arguments = parse(__doc__, selection=Selection(), options=Options())
     options, chosen = arguments.options, arguments.selection
     store = Store(chosen.records) if chosen.records else Store.of(options)
-    wanted = {"dataset": "digits" if options.smoke else chosen.dataset, "unique_labels": False}
-    wanted |= {name: getattr(chosen, name) for name in ("corruption", "corruption_fraction")}
-    records = [r for r in all_records(store) if all(r["config"][name] == value for name, value in wanted.items())]
+    dataset = "digits" if options.smoke else chosen.dataset
+    records = trained_on(all_records(store), dataset, chosen.corruption, chosen.corruption_fraction)
     if options.list or not records:
-        print(f"{len(records)} runs of {wanted['dataset']}, corruption {wanted['corruption']}, under {store.results}")
+        print(f"{len(records)} runs of {dataset}, corruption {chosen.corruption}, under {store.results}")
         return
-    table = join((store.arrays(r["run_id"]), r["outcome"]["epochs"]) for r in records)
+    table = joined(records, store)
     folder = Store.of(options).results / "example_table"
     write(folder / "examples.csv", as_csv(table))
-    title = f"Examples of {wanted['dataset']}, {len(records)} runs"
+    title = f"Examples of {dataset}, {len(records)} runs"
     save(agreement := agreement_table(table, title), folder / "agreement")
-    data = datasets.load(wanted["dataset"], options.data_dir)
+    data = datasets.load(dataset, options.data_dir)
     indices = extremes(table, data.y_train, "learned")
     if len(indices):
         save(image_grid(data.x_train[indices], title), folder / "first_and_last_learned")

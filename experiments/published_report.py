@@ -35,6 +35,8 @@ from common.files import write
 from common.report import figures, html
 from common.report.claims import NOT_MEASURED, load_targets
 from common.report.comparison import comparison_table
+from common.report.difficulty import agreement_table
+from common.report.examples import joined, trained_on
 from common.report.tables import (
     FRAMEWORKS,
     Number,
@@ -96,6 +98,7 @@ def sections(records, store):
         "Claims": {"zhang_claims": claims, "arpit_claims": arpit_statements(shown)},
         "Tables 1 and 4 of Zhang et al. (2017)": {"zhang_tables_1_and_4": published_table(TARGETS, records)},
         **shown,
+        "Real MNIST digits over all runs": digits(trained_on(records, "mnist"), store),
         "Learning curves of full-size runs": dict(curves(records, store)),
         "Keras and PyTorch": {"frameworks": comparison_table(records, readouts)},
         "float32 and bfloat16": {"precisions": comparison_table(records, readouts, "precision")},
@@ -130,6 +133,14 @@ def studies(records, store):
             made = {f"{title}_{name}": item for name, item in study.report(runs, store).items()}
             heading = study.name.replace("_", " ").capitalize()
             yield f"{heading}: {size}", {"note": f"Preset {preset}, {len(runs)} runs: {run_on(runs)}.", **made}
+
+
+def digits(records, store):
+    """How what these runs say of each example agrees."""
+    table = joined(records, store)
+    title = f"Examples of mnist, {len(records)} runs"
+    note = f"{len(records)} runs, {len(table['index'])} training examples: {run_on(records)}."
+    return {"note": note, "examples_mnist_agreement": agreement_table(table, title)}
 
 
 def curves(records, store):

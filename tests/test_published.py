@@ -76,6 +76,14 @@ def test_every_statement_of_arpit_is_there_and_not_measured_without_a_run(report
     assert len(rows) == len(targets) + 1
 
 
+def test_the_page_joins_what_all_runs_say_of_real_digits(items):
+    made = items["Real MNIST digits over all runs"]
+    rows = {tuple(row[:2]): row[2:] for row in made["examples_mnist_agreement"].rows}
+    examples, rank = rows["correct", "learned"]
+    assert f" {examples} training examples: " in made["note"] and examples >= 10_000 and rank.value < -0.5
+    assert {"loss sensitivity", "critical"} <= {name for pair in rows for name in pair}
+
+
 def test_the_readme_holds_the_table_of_the_records(report, records):
     text = (ROOT / "README.md").read_text()
     table = report.readme_table(report.TARGETS, records)
