@@ -56,10 +56,15 @@ class Sensitivities(Seeds):
         ]
 
 
+def every(config):
+    """Steps between a hundred checkpoints."""
+    return max(1, config.epochs // 5)
+
+
 def read(configs, options):
     """The sensitivity of every run, at a hundred checkpoints."""
     for config in with_progress(configs):
-        sensitivity_run(config, options, Sensitivity(every=max(1, config.epochs // 5)))
+        sensitivity_run(config, options, Sensitivity(every=every(config)))
 
 
 def kept(records, store):

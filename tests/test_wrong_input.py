@@ -139,6 +139,9 @@ def test_a_flag_that_repeats_the_default_against_a_preset_is_refused(
     [
         ("time_to_convergence.py", ["--shares", "0.5", "0"], "shares must be above 0 and at most 1. Received: 0"),
         ("time_to_convergence.py", ["--shares", "1.5"], "shares must be above 0 and at most 1. Received: 1.5"),
+        ("open_choices.py", ["--radius", "-1"], "radius must be finite and 0 or more. Received: radius=-1.0"),
+        ("open_choices.py", ["--iterations", "0"], "iterations must be 1 or more. Received: iterations=0"),
+        ("open_choices.py", ["--loss", "trian"], "Did you mean train?"),
         ("example_difficulty.py", ["--datasets", "mnsit"], "Did you mean mnist?"),
         ("masc_decoding.py", ["--datasets", "mnsit", "--preset", "small"], "Did you mean mnist?"),
         ("representation_statistics.py", ["--datasets", "mnsit"], "Did you mean mnist?"),

@@ -35,12 +35,13 @@ def critical_run(
     epochs: Sequence[int] = (),
     splits: Sequence[str] = ("validation",),
     size: int | None = None,
+    flags: bool = True,
 ) -> list[Line]:
     """A line for each split of each of a finished run's networks: how many of `n` examples are `critical`.
 
     Networks are the last one and those of the named epochs that were kept, images those of the run's own task; with
     `size` at most so many of a split, always the same. Of the last network, `{split}_critical` and the data set's own
-    `{split}_critical_indices` in the run's arrays say which, by the search that was made last.
+    `{split}_critical_indices` in the run's arrays say which, by the search that was made last with `flags`.
     """
     store, name = Store.of(options), run_id(config)
     for split in splits:
@@ -50,7 +51,7 @@ def critical_run(
         split = fields["split"]
         examples = some(getattr(task, split), size, config.data_seed, split)
         found = critical_examples(model, examples.images, config, search, options.device)
-        if model.path == store.model_path(config):
+        if flags and model.path == store.model_path(config):
             store.add_arrays(name, {f"{split}_critical_indices": examples.indices, f"{split}_critical": found})
         yield {"n": len(found), "critical": int(found.sum())}
 

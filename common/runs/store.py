@@ -130,6 +130,7 @@ def publish(store: Store, name: str) -> None:
         "similarity_*.jsonl",
         "critical_samples.jsonl",
         "sharpness.jsonl",
+        "sensitivity_choices.jsonl",
         "arrays.npz",
         "loss_sensitivity.npz",
         "learning_curves.png",

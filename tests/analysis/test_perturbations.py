@@ -65,6 +65,9 @@ def test_flags_of_the_last_network_go_into_the_runs_arrays_by_the_data_sets_indi
     before = store.arrays(name)
     (line,) = critical_run(CONFIG, options, SEARCH, size=30)
     arrays = store.arrays(name)
+    critical_run(CONFIG, options, dataclasses.replace(SEARCH, radius=0.0), size=20, flags=False)
+    for key, values in store.arrays(name).items():
+        np.testing.assert_array_equal(values, arrays[key])
     assert set(before) | {"validation_critical", "validation_critical_indices"} <= set(arrays)
     for key in ("train_indices", "test_predictions"):
         np.testing.assert_array_equal(arrays[key], before[key])

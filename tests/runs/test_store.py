@@ -169,6 +169,7 @@ def test_publishing_copies_what_was_recorded_but_neither_the_model_nor_what_is_t
         "readout.jsonl",
         "arrays.npz",
         "loss_sensitivity.npz",
+        "sensitivity_choices.jsonl",
         "learning_curves.png",
     }
     for name in (recorded - {"run.json"}) | {"checkpoint.npz", "lock"}:

@@ -1,0 +1,57 @@
+"""What Arpit et al. (2017) leave open in what they measure, and what it changes: a row for each choice.
+
+Lines are by run id, as `critical_run` and `experiments/open_choices.py` keep them beside runs.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from common.report.claims import estimate
+from common.report.critical import extremes_of
+from common.report.tables import Line, Number, Record, Table, number
+
+Lines = Mapping[str, Sequence[Line]]
+SEARCH = ("radius", "iterations", "noise")
+UNROLLED = ("loss", "direct")
+SEEDS = "Over seeds with 95 % t intervals"
+
+
+def by_choice(runs: Sequence[Record], lines: Lines, choice: Sequence[str]) -> dict[tuple[Any, ...], list[Line]]:
+    """Lines of runs by the values of these fields."""
+    found: dict[tuple[Any, ...], list[Line]] = {}
+    for line in (line for run in runs for line in lines[run["run_id"]]):
+        found.setdefault(tuple(line[name] for name in choice), []).append(line)
+    return found
+
+
+def search_table(records: Sequence[Record], lines: Lines, title: str) -> Table:
+    """Critical sample ratios by radius, iterations and noise of the search."""
+    groups = {name: by_choice(runs, lines, SEARCH) for name, runs in extremes_of(records).items()}
+    choices = sorted({choice for group in groups.values() for choice in group})
+    rows = [[*choice, *(ratio(group.get(choice, [])) for group in groups.values())] for choice in choices]
+    columns = ["radius", "iterations", "noise of the search", *(f"critical, {name}, %" for name in groups)]
+    note = f"Held-out examples, the last network. {SEEDS}; one seed with a Wilson interval."
+    return Table(title, columns, rows, note)
+
+
+def ratio(lines: Sequence[Line]) -> Number | None:
+    """Critical sample ratio over seeds."""
+    found = estimate(
+        [each["critical"] / each["n"] for each in lines], [(each["critical"], each["n"]) for each in lines]
+    )
+    return None if found.mean is None else Number(found.mean, "fraction", found.low, found.high)
+
+
+def unrolled_table(records: Sequence[Record], lines: Lines, title: str) -> Table:
+    """Gini coefficient and mean of the loss-sensitivity by the loss that is differentiated, and how."""
+    groups = {name: by_choice(runs, lines, UNROLLED) for name, runs in extremes_of(records).items()}
+    choices = sorted({choice for group in groups.values() for choice in group})
+    rows: list[Sequence[object]] = []
+    for loss, direct in choices:
+        found = [group.get((loss, direct), []) for group in groups.values()]
+        cells = [number((each["gini"] for each in part), "ratio") for part in found]
+        cells += [number((each["mean"] * each["n"] for each in part), "ratio") for part in found]
+        rows.append([loss, "yes" if direct else "no", *cells])
+    columns = ["loss", "direct term", *(f"Gini coefficient, {name}" for name in groups)]
+    note = f"l1 norm; Gini coefficients of the second half of training. Means of g-bar, times the examples. {SEEDS}."
+    return Table(title, [*columns, *(f"mean, {name}" for name in groups)], rows, note)
