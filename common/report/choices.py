@@ -28,7 +28,10 @@ def search_table(records: Sequence[Record], lines: Lines, title: str) -> Table:
     """Critical sample ratios by radius, iterations and noise of the search."""
     groups = {name: by_choice(runs, lines, SEARCH) for name, runs in extremes_of(records).items()}
     choices = sorted({choice for group in groups.values() for choice in group})
-    rows = [[*choice, *(ratio(group.get(choice, [])) for group in groups.values())] for choice in choices]
+    rows = [
+        [*(f"{value:g}" for value in choice), *(ratio(group.get(choice, [])) for group in groups.values())]
+        for choice in choices
+    ]
     columns = ["radius", "iterations", "noise of the search", *(f"critical, {name}, %" for name in groups)]
     note = f"Held-out examples, the last network. {SEEDS}; one seed with a Wilson interval."
     return Table(title, columns, rows, note)

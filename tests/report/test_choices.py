@@ -31,7 +31,7 @@ def searched(place, seed):
 def test_ratios_have_a_row_for_each_search_and_a_column_for_each_kind_of_data():
     table = search_table(*runs_and_lines(RULES, searched), "title")
     assert table.columns[3:] == [f"critical, {name}, %" for name in RULES.values()]
-    assert [row[:3] for row in table.rows] == [[0.3, 10, 0.2], [0.3, 100, 0.2]]
+    assert [row[:3] for row in table.rows] == [["0.3", "10", "0.2"], ["0.3", "100", "0.2"]]
     assert [cell.value for cell in table.rows[0][3:]] == pytest.approx([0.015, 0.115, 0.215])
     assert [cell and cell.value for cell in table.rows[1][3:]] == [pytest.approx(0.105), pytest.approx(0.205), None]
 
