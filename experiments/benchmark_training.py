@@ -60,9 +60,9 @@ def data(examples):
 
 
 def trainer_epoch(framework, model, examples, **fields):
-    """The suite's own epoch, as a function."""
+    """The suite's own epoch on the CPU, as a function."""
     config = Config(framework=framework, model=model, **fields)
-    trainer = importlib.import_module(f"{framework}_models.trainer").Trainer(config, SHAPE, CLASSES)
+    trainer = importlib.import_module(f"{framework}_models.trainer").Trainer(config, SHAPE, CLASSES, device="cpu")
     trainer.put(*data(examples))
     return lambda: trainer.train_epoch(plan(config, examples), 0.01)
 
@@ -111,7 +111,7 @@ def torch_parts(model, examples):
     if model != "mlp3":
         return epochs_of
     augmented = Config(framework="torch", random_crop=True, flip=True)
-    trainer = importlib.import_module("torch_models.trainer").Trainer(augmented, SHAPE, CLASSES)
+    trainer = importlib.import_module("torch_models.trainer").Trainer(augmented, SHAPE, CLASSES, device="cpu")
     trainer.put(*data(examples))
     # PyTorch keeps weights as (out, in): x W is a product with a transposed view, as in torch.nn.functional.linear.
     pairs = products(torch.randn, torch.t)
