@@ -21,8 +21,11 @@ from common.report import figures
 from common.report.tables import Table
 from common.runs import sweep
 from common.runs.config import Config, Options, from_dict, overlay, run_id, smoke
+from common.runs.record import processor_flags
 from common.runs.store import PUBLISHED, Record, Store, read_record
 
+BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
+GPU = Path("/dev/nvidiactl")
 PRESETS = ("paper", "small")
 Fields = Mapping[str, Any]
 Report = Callable[[Sequence[Record], Store], Mapping[str, Table | Figure]]
@@ -164,6 +167,10 @@ def run_all(configs: Sequence[Config], options: Options) -> list[Record]:
     if options.list:
         print(listing(configs, store))
         sys.exit()
+    missing = [c for c in configs if options.force or not store.done(c, options.keep_epochs)]
+    if len(missing) > 1:
+        print(listing(missing, store).splitlines()[-1], file=sys.stderr)
+    warn_of_slow_bfloat16(missing, options)
     records = sweep.run(configs, options)
     if options.decode:
         for config in configs:
@@ -176,6 +183,18 @@ def run_all(configs: Sequence[Config], options: Options) -> list[Record]:
             history = {record["run_id"]: store.history(record["run_id"])}
             figures.save(figures.learning_curves(history, record["run_id"]), path)
     return records
+
+
+def warn_of_slow_bfloat16(configs: Sequence[Config], options: Options) -> None:
+    """Say in one line that a processor without instructions for bfloat16 is to train in it."""
+    on_gpu = options.device == "cuda" or (options.device == "auto" and GPU.exists())
+    flags = processor_flags()
+    if any(c.precision == "bfloat16" for c in configs) and not on_gpu and flags and not flags & BFLOAT16:
+        print(
+            "warning: bfloat16 is slow on this processor, which has no instructions for it "
+            f"({', '.join(sorted(BFLOAT16))})",
+            file=sys.stderr,
+        )
 
 
 def listing(configs: Sequence[Config], store: Store) -> str:

@@ -10,6 +10,7 @@ from common import cli
 from common.cli import Grid, estimate, listing, one_line_errors, parse, percent, run, run_all, summary
 from common.runs import training
 from common.runs.config import Config, Options, run_id, smoke
+from common.runs.record import processor_flags
 from common.runs.store import Store
 from common.runs.sweep import RunsFailed
 from common.runs.training import train
@@ -152,6 +153,40 @@ def test_a_script_trains_draws_and_says_what_came_out(arguments, folder, capsys,
     monkeypatch.setattr(training, "make_trainer", lambda *_: pytest.fail("trained again"))
     run("doc", BASE)
     assert capsys.readouterr() == (first.out, "")
+
+
+def test_a_sweep_begins_with_the_time_it_takes(folder, capsys, monkeypatch):
+    monkeypatch.setattr(cli.sweep, "run", lambda configs, options: [])
+    configs = [BASE, dataclasses.replace(BASE, seed=1)]
+    run_all(configs, options(folder))
+    assert capsys.readouterr().err == listing(configs, Store(folder)).splitlines()[-1] + "\n"
+
+
+@pytest.mark.parametrize(
+    "precision, flags, gpu, device, warned",
+    [
+        ("bfloat16", {"avx2"}, False, "auto", True),
+        ("bfloat16", {"avx2"}, True, "cpu", True),
+        ("bfloat16", {"avx2"}, True, "auto", False),
+        ("bfloat16", {"avx2"}, False, "cuda", False),
+        ("bfloat16", {"avx2", "amx_bf16"}, False, "auto", False),
+        ("bfloat16", set(), False, "auto", False),
+        ("float32", {"avx2"}, False, "auto", False),
+    ],
+)
+def test_bfloat16_without_instructions_for_it_is_warned_of(
+    folder, capsys, monkeypatch, precision, flags, gpu, device, warned
+):
+    monkeypatch.setattr(cli, "processor_flags", lambda: flags)
+    monkeypatch.setattr(cli, "GPU", Path("/" if gpu else "/none"))
+    monkeypatch.setattr(cli.sweep, "run", lambda configs, options: [])
+    run_all([dataclasses.replace(BASE, precision=precision)], options(folder, device=device))
+    error = capsys.readouterr().err
+    assert error.count("\n") == warned and error.startswith("warning: bfloat16 is slow" if warned else "")
+
+
+def test_the_processor_tells_its_flags():
+    assert processor_flags() == set() or len(processor_flags()) > 3
 
 
 def test_one_epoch_has_no_curve(folder):

@@ -73,3 +73,12 @@ def processor() -> str:
             return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor()
+
+
+def processor_flags() -> set[str]:
+    """The instruction sets that the processor has; empty where the system does not tell."""
+    try:
+        with open("/proc/cpuinfo") as file:
+            return next(set(line.split(":", 1)[1].split()) for line in file if line.startswith(("flags", "Features")))
+    except (OSError, StopIteration):
+        return set()

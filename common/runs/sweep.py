@@ -59,7 +59,7 @@ def distribute(configs: Sequence[Config], options: Options) -> list[str]:
     cluster: Any = options.scheduler or LocalCluster(
         n_workers=workers, threads_per_worker=1, dashboard_address=":0", silence_logs=50
     )
-    failures, done = [], 0
+    failures, done, start = [], 0, time.monotonic()
     with Client(cluster) as client:
         # impure: dask must not reuse the result of an earlier, failed attempt at the same run
         futures = client.map(child, groups, options=options, pure=False, retries=0)
@@ -73,7 +73,9 @@ def distribute(configs: Sequence[Config], options: Options) -> list[str]:
                 if reason:
                     failures.append(f"{name}: {reason}")
                 if bar.disable:
-                    print(f"{done}/{len(configs)} {name} {'failed' if reason else 'done'}", file=sys.stderr, flush=True)
+                    left = (time.monotonic() - start) / done * (len(configs) - done) / 60
+                    ended = f"{'failed' if reason else 'done'}, about {left:.0f} minutes left"
+                    print(f"{done}/{len(configs)} {name} {ended}", file=sys.stderr, flush=True)
         bar.close()
     if not options.scheduler:
         cluster.close()

@@ -69,8 +69,9 @@ def test_a_sweep_survives_the_death_of_a_worker_and_leaves_no_process(tmp_path, 
         assert record == store.done(config)
         assert [line["epoch"] for line in store.history(name)] == list(range(config.epochs + 1))
         assert not (store.folder(name) / "checkpoint.npz").exists()
-    shown = [line.split() for line in capfd.readouterr().err.splitlines() if line.endswith(" done")]
-    assert sorted(line[1] for line in shown) == sorted(names) and shown[-1][0] == "4/4"
+    shown = [line.split() for line in capfd.readouterr().err.splitlines() if " done, about " in line]
+    assert sorted(line[1] for line in shown) == sorted(names)
+    assert shown[-1][0] == "4/4" and " ".join(shown[-1][2:]) == "done, about 0 minutes left"
 
 
 def test_a_run_that_fails_is_reported_with_its_reason_and_the_others_complete(tmp_path):
