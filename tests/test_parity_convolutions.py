@@ -197,7 +197,7 @@ def test_the_statistics_of_inception_move_alike():
 
 @pytest.fixture
 def few_channels(monkeypatch):
-    """Small Inception with 4 channels in each convolution of a module; at full width rounding alone parts 20 steps by 0.005 to 1."""
+    """Small Inception with 4 channels in each convolution of a module: at full width rounding parts the twins."""
     for side in ("keras", "torch"):
         module = importlib.import_module(f"{side}_models.inception")
         monkeypatch.setattr(
