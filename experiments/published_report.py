@@ -5,6 +5,7 @@ Result:    results/published/tables/, figures/ and index.html, and the table in 
 Time:      seconds
 """
 
+import re
 from dataclasses import replace
 from itertools import chain, product
 
@@ -104,6 +105,10 @@ def sections(records, store):
         "Learning curves of full-size runs": dict(curves(records, store)),
         "Keras and PyTorch": {"frameworks": comparison_table(records, readouts)},
         "float32 and bfloat16": {"precisions": comparison_table(records, readouts, "precision")},
+        "What an epoch costs": {
+            f"benchmark_training_{path.stem}": from_markdown(path.read_text())
+            for path in sorted((store.results / "benchmark_training").glob("*.md"))
+        },
     }
 
 
@@ -117,6 +122,20 @@ def arpit_statements(shown):
         found = [[row[column] for column in columns] for row in tested if [row[c] for c in columns[:2]] == cited]
         rows += found or [[*cited, None, None, None, NOT_MEASURED]]
     return Table("Arpit et al. (2017): all statements", columns, rows)
+
+
+def from_markdown(text):
+    """A saved table, its numbers as numbers."""
+    title, _, *lines = text.strip().splitlines()
+    rows = [[cell_of(word.strip()) for word in line.split("|")[1:-1]] for line in lines if line.startswith("|")]
+    return Table(title.strip("*"), rows[0], rows[2:], "" if lines[-1].startswith("|") else lines[-1])
+
+
+def cell_of(text):
+    """A cell from its text: a number with two decimals, nothing, or the text itself."""
+    if text == "–":
+        return None
+    return Number(float(text), "ratio") if re.fullmatch(r"-?\d+\.\d\d", text) else text
 
 
 def studies(records, store):
@@ -169,24 +188,32 @@ def command(model, setting):
 
 def readme_table(targets, records):
     """The measured ones of the published numbers: source, command, published, measured in each framework."""
-    rows, whole = [], [record for record in records if full_size(record)]
+    rows, machines, whole = [], set(), [record for record in records if full_size(record)]
     for target in targets:
         table = published_table([target], whole)
-        found = {row[5]: dict(zip(table.columns, row, strict=True)) for row in table.rows}
-        measured = []
-        for name in FRAMEWORKS.values():
-            row = found.get(name)
-            mean = row and Number(
-                row["measured"].value, target["unit"], row["95 % interval"].low, row["95 % interval"].high
-            )
-            measured.append(f"{cell(mean)} ({row['n']}): {row['verdict']}" if row else "not measured")
-        if set(measured) == {"not measured"}:
+        found = [dict(zip(table.columns, row, strict=True)) for row in table.rows if row[5]]
+        if not found:
             continue
+        machines |= {row["run on"].split("; ")[0] for row in found}
+        measured = [measured_in(name, found, target["unit"]) for name in FRAMEWORKS.values()]
         published = target.get("statement") or target["value"]
         script = command(target["model"], target["setting"])
         rows.append([f"Z {target['source']}", script, target["quantity"].replace("_", " "), published, *measured])
     columns = ["paper", "command", "quantity, %", "published", *FRAMEWORKS.values()]
-    return Table("Z: Zhang et al. (2017), CIFAR-10", columns, rows, table.note)
+    left = f"{len(targets) - len(rows)} of the {len(targets)} published numbers are not measured at full size yet"
+    where = f"; the others were measured on {' and '.join(sorted(machines))}" if machines else ""
+    return Table("Z: Zhang et al. (2017), CIFAR-10", columns, rows, f"{table.note} {left}{where}.")
+
+
+def measured_in(framework, rows, unit):
+    """What the rows of a published table give in a framework, with their recipes where there are several."""
+    found = []
+    for row in rows:
+        if row["framework"].startswith(framework):
+            mean = Number(row["measured"].value, unit, row["95 % interval"].low, row["95 % interval"].high)
+            of = row["framework"].removeprefix(framework)
+            found.append(f"{cell(mean)} ({row['n']}): {row['verdict']}{of}")
+    return "; ".join(found) or "not measured"
 
 
 def fill_readme(text, table):

@@ -88,3 +88,36 @@ def test_the_readme_holds_the_table_of_the_records(report, records):
     text = (ROOT / "README.md").read_text()
     table = report.readme_table(report.TARGETS, records)
     assert report.fill_readme(text, table.markdown()) == text and table.markdown() in text
+
+
+def test_the_readme_counts_what_is_not_measured_and_names_the_hardware(report, records):
+    shown = report.readme_table(report.TARGETS, records)
+    left, total = len(report.TARGETS) - len(shown.rows), len(report.TARGETS)
+    sentence = f"{left} of the {total} published numbers are not measured at full size yet"
+    assert sentence in shown.note and "measured on " in shown.note
+    assert report.readme_table(report.TARGETS, []).note.endswith(
+        f"{total} of the {total}{sentence.split(str(total))[1]}."
+    )
+
+
+def test_two_full_size_recipes_of_one_framework_are_both_in_the_readme(report, records):
+    (first, *_), config = [r for r in records if "mlp1-cifar10-true-torch" in r["run_id"] and report.full_size(r)], {}
+    config = first["config"] | {"precision": "bfloat16"}
+    again = {**first, "run_id": "another", "config": config}
+    targets = [t for t in report.TARGETS if (t["model"], t["setting"]) == ("mlp1", "true_labels")]
+    for row in report.readme_table(targets, [first, again]).rows:
+        assert row[-1].count("confirmed (precision=") == 2 and row[-2] == "not measured"
+
+
+def test_commands_of_the_readme_are_scripts(report):
+    for target in report.TARGETS:
+        name = report.command(target["model"], target["setting"]).strip("`")
+        assert (ROOT / "experiments" / name).exists()
+
+
+def test_benchmarks_are_read_as_they_were_saved(report):
+    paths = sorted((PUBLISHED / "benchmark_training").glob("*.md"))
+    assert paths
+    for path in paths:
+        table = report.from_markdown(path.read_text())
+        assert table.markdown() == path.read_text() and table.csv() == path.with_suffix(".csv").read_text()
