@@ -146,6 +146,12 @@ def test_sweep_and_comparison_share_their_runs_and_write_tables(script, tmp_path
     assert (tmp_path / "decoding" / model.stem / "layers.png").exists()
 
 
+def test_the_comparison_of_convolutions_trains_the_runs_of_the_figures(script, tmp_path):
+    arguments = ["--list", "--models", "alexnet", "--fractions", "1", "--output-dir", tmp_path]
+    compared = script("compare_frameworks.py", *arguments, "--frameworks", "torch", "--seeds", "0")[1]
+    assert compared == script("convergence_slowdown.py", *arguments)[1]
+
+
 DECODING = {
     "masc_decoding.py": ("layers_mlp4_torch.png", "summary.md", "claims.md", "layers.csv", "clean_networks.md"),
     "masc_variance_threshold.py": ("probes.png", "claims.md", "layers.md"),
@@ -307,6 +313,23 @@ def test_benchmark_of_convolutions_compares_with_the_usual_loop(script, tmp_path
     status, text = script("benchmark_training.py", *arguments)
     assert status == 0 and text.count("at least") == 2 and (tmp_path / "benchmark_training").exists()
     assert script("benchmark_training.py", "--model", "mlp9", "--output-dir", tmp_path)[0] == 2
+
+
+def test_the_cpu_benchmark_stays_on_the_cpu_where_there_is_a_gpu(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "experiments"))
+    import benchmark_training
+    import torch_models.trainer
+
+    devices = []
+
+    class Trainer(torch_models.trainer.Trainer):
+        def __init__(self, *arguments, device="auto"):
+            devices.append(device)
+            super().__init__(*arguments, device="cpu")
+
+    monkeypatch.setattr(torch_models.trainer, "Trainer", Trainer)
+    benchmark_training.torch_parts("mlp3", 4)
+    assert devices == ["cpu"] * 3
 
 
 def test_benchmark_prints_every_ratio(script, tmp_path):

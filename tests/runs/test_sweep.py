@@ -142,6 +142,14 @@ def test_workers_share_the_cores(tmp_path, cluster, given, workers, threads):
     assert {options.threads for _, options in cluster.tasks} == {threads}
 
 
+def test_each_finished_run_says_what_is_left(tmp_path, cluster, capsys, monkeypatch):
+    seconds = iter(range(0, 600, 60))
+    monkeypatch.setattr(sweep, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    distribute(list(grid(LARGE, seed=range(4))), options(tmp_path, workers=2))
+    found = [(line.split()[0], line.split(" ", 2)[2]) for line in capsys.readouterr().err.splitlines()]
+    assert found == [(f"{n}/4", f"done, about {4 - n} minutes left") for n in range(1, 5)]
+
+
 def test_runs_are_stacked_where_that_is_faster_and_each_worker_has_some(tmp_path, cluster):
     small = list(grid(SMALL, corruption_fraction=[0.5, 1.0], seed=range(3)))
     others = [LARGE, dataclasses.replace(LARGE, seed=1), dataclasses.replace(SMALL, epochs=5)]
