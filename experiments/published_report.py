@@ -6,6 +6,7 @@ Time:      seconds
 """
 
 import re
+from collections import Counter
 from dataclasses import replace
 from itertools import chain, product
 
@@ -113,15 +114,25 @@ def sections(records, store):
 
 
 def arpit_statements(shown):
-    """Every statement of Arpit et al. with the verdicts of the studies that are shown; not measured where none is."""
+    """Every statement of Arpit et al. and how often it has each verdict in the studies that are shown."""
     tables = [item for made in shown.values() for name, item in made.items() if "_claims" in name]
     tested = [dict(zip(table.columns, row, strict=True)) for table in tables for row in table.rows]
-    columns, rows = ["source", "statement", "of", "runs", "n", "verdict"], []
+    rows = []
     for target in load_targets("arpit_claims"):
-        cited = [target["source"], target["statement"]]
-        found = [[row[column] for column in columns] for row in tested if [row[c] for c in columns[:2]] == cited]
-        rows += found or [[*cited, None, None, None, NOT_MEASURED]]
-    return Table("Arpit et al. (2017): all statements", columns, rows)
+        cited = target["source"], target["statement"]
+        found = Counter(row["verdict"] for row in tested if (row["source"], row["statement"]) == cited)
+        rows.append([*cited, target["band_source"], ", ".join(verdicts_of(found)) or NOT_MEASURED])
+    note = (
+        "Times are networks, kinds of noise, norms or thresholds: each has its row, with n, in the study's own section"
+    )
+    return Table(
+        "Arpit et al. (2017): all statements", ["source", "statement", "counts as confirmed", "verdict"], rows, note
+    )
+
+
+def verdicts_of(found):
+    """A verdict alone as it is, several with how many times each."""
+    return list(found) if len(found) == 1 else [f"{verdict} {count} times" for verdict, count in found.items()]
 
 
 def from_markdown(text):

@@ -169,11 +169,12 @@ def critical_findings(records: Sequence[Record], lines: Lines, sharp: Lines, his
 
 
 def _against_real(subject: str, real: Sequence[Record], noise: Sequence[Record], lines: Lines) -> Finding:
-    """C7: ratios at every epoch that both have, from the first one on."""
+    """C7: ratios at every epoch that both have, from a quarter of the training on."""
     curves = [[dict(_trained(lines[run["run_id"]], "validation")) for run in pair] for pair in pairs(real, noise)]
-    both = [[(a[epoch], b[epoch]) for epoch in a if epoch in b] for a, b in curves]
-    holds = [all(share(b) > share(a) for a, b in points) if points else None for points in both]
-    ends = [(*points[0], *points[-1]) for points in both if points]
+    both = [{epoch: (a[epoch], b[epoch]) for epoch in a if epoch in b} for a, b in curves]
+    late = [{epoch: pair for epoch, pair in points.items() if 4 * epoch >= max(points)} for points in both]
+    holds = [all(share(b) > share(a) for a, b in points.values()) if points else None for points in late]
+    ends = [(*points[min(points)], *points[max(points)]) for points in both if points]
     names = [f"on {data} at the {end}" for end in ("first epoch", "last") for data in ("real data", "noise")]
     texts = compared(ends, names=names, text=rate)
     return judged("arpit-critical-noise", subject, [*real, *noise], texts, holds)

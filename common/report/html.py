@@ -34,6 +34,7 @@ th, td { padding: .35rem .55rem; text-align: left; white-space: nowrap;
 tbody tr:last-child td { border-bottom: 0; }
 th { background: var(--head); }
 th.number, td.number { text-align: right; }
+td.long { white-space: normal; min-width: 16rem; }
 td.confirmed { color: var(--good); font-weight: 600; }
 td.not-confirmed { color: var(--bad); font-weight: 600; }
 td.not-measured, td.no-band { color: var(--soft); }

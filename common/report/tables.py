@@ -16,6 +16,7 @@ from common.report.claims import NOT_MEASURED, Count, Finding, claim_of, estimat
 Record = Mapping[str, Any]  # run.json
 Line = Mapping[str, Any]  # of readout.jsonl
 
+LONG = 40  # characters of a cell that the page breaks into lines
 UNITS = {
     "fraction": (100.0, ".2f", ", %"),
     "ratio": (1.0, ".2f", ""),
@@ -112,7 +113,7 @@ class Table:
 
 def _html_cell(tag: str, value: object, numeric: bool) -> str:
     text = cell(value)
-    name = "number" if numeric else text.replace(" ", "-") if text in VERDICTS else ""
+    name = "number" if numeric else text.replace(" ", "-") if text in VERDICTS else "long" if len(text) > LONG else ""
     attribute = f' class="{name}"' if name else ""
     return f"<{tag}{attribute}>{html.escape(text)}</{tag}>"
 

@@ -26,7 +26,7 @@ class Checker(HTMLParser):
 
 
 def checked():
-    table = Table("Table <1>", ["verdict", "x"], [["confirmed", 0.5], ["not measured", None]])
+    table = Table("Table <1>", ["verdict", "x"], [["confirmed", 0.5], ["not measured", None], ["word " * 20, 1.0]])
     blocks = ["a < b & <script>alert(1)</script>", table, Picture(b"\x89PNG", 'curves of "x"', "Caption")]
     text = page("Title & more", "Lead <lead>", [Section("One <two>", blocks)])
     checker = Checker()
@@ -43,6 +43,7 @@ def test_page_parses_and_escapes():
     for expected in ("Title & more", "Lead <lead>", "One <two>", "Table <1>", "50.00", "–", "Caption"):
         assert expected in checker.texts
     assert ("td", {"class": "confirmed"}) in checker.tags and ("td", {"class": "not-measured"}) in checker.tags
+    assert ("td", {"class": "long"}) in checker.tags and "td.long { white-space: normal" in text
 
 
 def test_page_asks_nothing_of_the_network():
