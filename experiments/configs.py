@@ -12,6 +12,7 @@ from common.cli import Study, run
 from common.errors import check_choice
 from common.report.claims import load_targets
 from common.report.tables import model_of, published_table, setting_of
+from common.report.zhang import READINGS
 from common.runs.config import Config, as_dict
 
 BASE = Config(framework="torch", epochs=70)
@@ -32,7 +33,7 @@ LONG = {"decay": 0.999, "epochs": 300}  # appendix E: another factor, more epoch
 SETTINGS = {
     "true_labels": {},
     "random_labels": RANDOM_LABELS,
-    **{name: {"corruption": name, "corruption_fraction": 1.0} for name in INPUTS},
+    **{name: {"corruption": name, "corruption_fraction": 1.0} for name in (*INPUTS, *READINGS)},
     "random_crop": {"random_crop": True},
     "weight_decay": {},
     "weight_decay_random_crop": {"random_crop": True},

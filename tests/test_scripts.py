@@ -85,7 +85,7 @@ def test_flags_that_contradict_a_preset_are_refused(script, tmp_path):
 
 
 STUDIES = {
-    "randomization_learning_curves.py": (5, ("training_loss.png", "epochs_to_fit.md", "claims.md")),
+    "randomization_learning_curves.py": (6, ("training_loss.png", "epochs_to_fit.md", "claims.md")),
     "batch_norm_and_early_stopping.py": (2, ("accuracy.png", "claims.md")),
     "alexnet_first_layer_filters.py": (2, ("filters.png",)),
     "regularized_random_labels.py": (6, ("table.md",)),

@@ -33,6 +33,8 @@ STEPS = 391  # an epoch of 50,000 examples in batches of 128
 FIT_LOSS = 0.05  # the criterion that gives Figure 1b's ratios on Figure 1a's curves
 THRESHOLDS = (1.0, 0.1, 0.01)
 SETTINGS = ("true_labels", "random_labels", "shuffled_pixels", "random_pixels", "gaussian")  # of Figure 1a
+READINGS = {"random_scalars": "random_pixels"}
+"""Settings that read another of Figure 1a's differently: all values of an image move, and not whole pixels."""
 LABELS = ("true_labels", "corrupted_labels", "random_labels")  # of Figures 1b and 1c
 ENDING = ("epochs", "stop_accuracy", "stop_loss", "fit_accuracy")  # when a run ends, not how it goes
 ERRORS = ("test_error_corrupted_labels", "test_error")
@@ -193,8 +195,9 @@ def convergence_table(
     """Figure 1a: epochs until the training loss (nats) is at most each threshold, measured and published."""
     curves = published("Figure 1a", "setting")
     records, rows = list(records), []
-    for setting in SETTINGS:
-        line = [{"epoch": round(epoch), "train_loss": loss} for epoch, loss in in_epochs(curves[setting])]
+    for setting in (*SETTINGS, *READINGS):
+        points = in_epochs(curves[READINGS.get(setting, setting)])
+        line = [{"epoch": round(epoch), "train_loss": loss} for epoch, loss in points]
         groups = by_recipe(with_setting(records, [setting], "inception"))
         for name, group in zip(group_names(groups), groups, strict=True):
             row: list[object] = [setting_text(setting), name, group[0]["data"]["train_n"], len(group)]

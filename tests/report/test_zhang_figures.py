@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from common.report.figures import GREY, png
-from common.report.zhang import corruption_rows, fit_epochs, published
+from common.report.zhang import convergence_table, corruption_rows, fit_epochs, published
 from common.report.zhang_figures import (
     PUBLISHED,
     batch_norm_curves,
@@ -59,6 +59,20 @@ def test_reduced_runs_are_drawn_over_epochs_and_so_are_the_published_ones(zhang)
     assert list(line.get_xdata()) == list(range(1, 61))
     assert dashed(axes)[line.get_color()].get_xdata()[9] == pytest.approx(10, abs=0.01)
     assert axes.get_xlabel() == "epoch (of 3,000 examples; published: 391 steps)"
+
+
+def test_another_reading_of_a_setting_is_dotted_beside_it(zhang):
+    records, histories = zhang.figure_1a(seeds=1)
+    other = zhang.run([{"epoch": epoch, "train_loss": 1 / epoch} for epoch in (1, 2, 20)],
+                      corruption="random_scalars", corruption_fraction=1.0)  # fmt: skip
+    more, lines = zhang.collected([other])
+    figure = training_losses([*records, *more], histories | lines, "Title")
+    (axes,) = figure.axes
+    drawn = curves(axes)
+    assert drawn["random_scalars"].get_color() == drawn["random_pixels"].get_color()
+    assert drawn["random_scalars"].get_linestyle() == ":" and "random scalars" in legend(figure)
+    (row,) = [row for row in convergence_table(more, lines).rows if row[0] == "random scalars"]
+    assert (row[6].value, row[7]) == (20, 21)  # epochs to a loss of 0.1, and published for random pixels
 
 
 def test_seeds_are_averaged_over_the_epochs_that_all_have(zhang):
