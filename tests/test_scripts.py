@@ -112,7 +112,7 @@ def test_two_studies_share_their_runs(script, tmp_path, monkeypatch):
 
 def test_everything_of_zhang_is_reproduced_by_one_command(script, tmp_path):
     text = script("reproduce_zhang.py", "--list", "--output-dir", tmp_path)[1]
-    assert text.count("missing") == len(set(text.splitlines())) - 1 == 58
+    assert text.count("missing") == len(set(text.splitlines())) - 1 == 59
     rest = ("wide_resnet", "inception_without_batch_norm", "inception_without_batch_norm_weight_decay")
     for name, setting in zip(rest, ("random_labels", "random_crop", "random_crop"), strict=True):
         listed = script(f"{name}_{setting}.py", "--list", "--output-dir", tmp_path)[1]
