@@ -169,7 +169,7 @@ def run_all(configs: Sequence[Config], options: Options) -> list[Record]:
         sys.exit()
     missing = [c for c in configs if options.force or not store.done(c, options.keep_epochs)]
     if len(missing) > 1:
-        print(listing(missing, store).splitlines()[-1], file=sys.stderr)
+        print(f"{len(missing)} runs, {time_left(missing, known_records(store))}", file=sys.stderr)
     warn_of_slow_bfloat16(missing, options)
     records = sweep.run(configs, options)
     if options.decode:
@@ -187,9 +187,9 @@ def run_all(configs: Sequence[Config], options: Options) -> list[Record]:
 
 def warn_of_slow_bfloat16(configs: Sequence[Config], options: Options) -> None:
     """Say in one line that a processor without instructions for bfloat16 is to train in it."""
-    on_gpu = options.device == "cuda" or (options.device == "auto" and GPU.exists())
+    elsewhere = options.scheduler or options.device == "cuda" or (options.device == "auto" and GPU.exists())
     flags = processor_flags()
-    if any(c.precision == "bfloat16" for c in configs) and not on_gpu and flags and not flags & BFLOAT16:
+    if any(c.precision == "bfloat16" for c in configs) and not elsewhere and flags and not flags & BFLOAT16:
         print(
             "warning: bfloat16 is slow on this processor, which has no instructions for it "
             f"({', '.join(sorted(BFLOAT16))})",
@@ -199,18 +199,24 @@ def warn_of_slow_bfloat16(configs: Sequence[Config], options: Options) -> None:
 
 def listing(configs: Sequence[Config], store: Store) -> str:
     """A line per run: done or missing, and how long it takes by the records of like runs there are."""
-    known = [read_record(path) for root in (store.results, PUBLISHED) for path in root.glob("runs/*/run.json")]
-    lines, left, about = [], 0.0, "about"
+    known, missing = known_records(store), [config for config in configs if not store.done(config)]
+    lines = []
     for config in configs:
-        seconds = estimate(config, known)
-        state = "done" if store.done(config) else "missing"
-        if state == "missing":
-            left += seconds or 0.0
-            about = "more than" if seconds is None else about
+        state, seconds = "missing" if config in missing else "done", estimate(config, known)
         lines.append(f"{state:8}{'no estimate' if seconds is None else f'{seconds:8.0f} s':>12}  {run_id(config)}")
-    return "\n".join(
-        [*lines, f"{len(configs)} runs, {about} {left / 60:.0f} minutes of training left, one after the other"]
-    )
+    return "\n".join([*lines, f"{len(configs)} runs, {time_left(missing, known)}"])
+
+
+def known_records(store: Store) -> list[Record]:
+    """Records that say how long runs take: the user's own and the published ones."""
+    return [read_record(path) for root in (store.results, PUBLISHED) for path in root.glob("runs/*/run.json")]
+
+
+def time_left(missing: Sequence[Config], known: Sequence[Record]) -> str:
+    """How long runs take by the records of like runs."""
+    seconds = [estimate(config, known) for config in missing]
+    about = "more than" if None in seconds else "about"
+    return f"{about} {sum(filter(None, seconds)) / 60:.0f} minutes of training left, one after the other"
 
 
 def estimate(config: Config, records: Sequence[Record]) -> float | None:

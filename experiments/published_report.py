@@ -237,7 +237,12 @@ def report():
     """Make everything anew from the records under results/published."""
     store = Store(PUBLISHED)
     records, shown = all_records(store), []
-    for heading, items in sections(records, store).items():
+    made = sections(records, store)
+    names = set(chain(*made.values()))
+    for path in (*PUBLISHED.glob("tables/*"), *PUBLISHED.glob("figures/*")):
+        if path.stem not in names:  # of runs or studies that are no more
+            path.unlink()
+    for heading, items in made.items():
         blocks = []
         for name, item in items.items():
             if isinstance(item, str):

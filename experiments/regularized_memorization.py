@@ -45,10 +45,12 @@ STRENGTHS = {
 
 
 def strengths(technique, preset):
-    """Fields of each strength of a technique; the small preset takes every other one, and a shorter search."""
+    """Fields of each strength of a technique; the small preset takes two or three, and a shorter search."""
     check_choice("technique", technique, STRENGTHS)
     if preset == "small" and technique == "adversarial":
         return [changes | {"adversarial_iterations": 2} for changes in STRENGTHS[technique][2:4]]
+    if preset == "small" and technique == "dropout":  # those that adversarial training has too
+        return STRENGTHS[technique][1:4]
     return STRENGTHS[technique][1::2] if preset == "small" and technique != "none" else STRENGTHS[technique]
 
 

@@ -160,6 +160,10 @@ def test_a_sweep_begins_with_the_time_it_takes(folder, capsys, monkeypatch):
     configs = [BASE, dataclasses.replace(BASE, seed=1)]
     run_all(configs, options(folder))
     assert capsys.readouterr().err == listing(configs, Store(folder)).splitlines()[-1] + "\n"
+    monkeypatch.setattr(cli, "estimate", lambda config, known: 90.0)
+    monkeypatch.setattr(Store, "done", lambda *arguments: pytest.fail("asked what is done"))
+    run_all(configs, options(folder, force=True))
+    assert capsys.readouterr().err.startswith("2 runs, about 3 minutes of training left")
 
 
 @pytest.mark.parametrize(

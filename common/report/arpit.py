@@ -51,9 +51,11 @@ def compared(
     unit: str = "ratio",
     names: Sequence[str] = ("on real data", "on noise"),
     text: Callable[[Sequence[Any]], str] | None = None,
-) -> str:
+) -> str | None:
     """Named values over the seeds that have all: 1.00 on real data, 2.00 on noise; `text` describes those of a name."""
-    columns = list(zip(*(seed for seed in seeds if None not in seed), strict=True)) or [()] * len(names)
+    columns = list(zip(*(seed for seed in seeds if None not in seed), strict=True))
+    if not columns:
+        return None
     texts = [text(column) if text else cell(number(column, unit)) for column in columns]
     return ", ".join(f"{found} {name}" for found, name in zip(texts, names, strict=True))
 

@@ -1,6 +1,7 @@
 """Arpit et al. (2017), Figures 5 and 6: validation accuracy and time to fit, over capacity, noise and examples."""
 
 import math
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import linear_regression
 
@@ -8,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from common.report.arpit import best_validation_accuracy, compared, grouped, judged, network, noise_of, shades, target
-from common.report.claims import Finding, epochs_to, wilson_interval
+from common.report.claims import Finding, epochs_to
 from common.report.decoding_figures import Curve, draw
 from common.report.figures import add_legend, new_figure
 from common.report.tables import Line, Record, Table, finding, number
@@ -174,8 +175,8 @@ def _maximal(groups: Mapping[str, Sequence[Record]]) -> Finding:
     for seed in grouped(real, "seed").values():
         accuracies = {width(run): value for run in seed if (value := validation_accuracy(run)) is not None}
         if UNITS in accuracies and max(accuracies) > UNITS:
-            at, best, n = accuracies[UNITS], max(accuracies.values()), seed[0]["data"]["validation_n"]
-            holds.append(best <= wilson_interval(round(at * n), n)[1])
+            at, best = accuracies[UNITS], max(accuracies.values())
+            holds.append(best - at <= target("arpit-capacity-maximal")["band"][1])
             values.append((at, best))
     numbers = f"validation accuracy (%): {compared(values, 'fraction', (f'at {UNITS} units', 'at the best width'))}"
     return judged("arpit-capacity-maximal", "mnist, real data", real, numbers if values else None, holds)
@@ -245,10 +246,10 @@ def time_findings(records: Sequence[Record], histories: Histories) -> list[Findi
     found: list[Finding] = []
     for threshold in THRESHOLDS:
         time = epochs_to_fit(histories, threshold)
-        for name, groups, x, measure, what, unit in (
-            ("arpit-time-size", over_examples(records), examples, slope, "slope", "ratio"),
-            ("arpit-time-capacity", over_capacity(records), width, gain, "gain from the largest width", "ratio"),
-            ("arpit-time-level", over_capacity(widest(records)), width, only, "epochs", "components"),
+        for name, groups, x, measure, holds, what, unit in (
+            ("arpit-time-size", over_examples(records), examples, slope, rises, "slope", "ratio"),
+            ("arpit-time-capacity", over_capacity(records), width, gain, rises, "gain from the largest width", "ratio"),
+            ("arpit-time-level", over_capacity(widest(records)), width, only, operator.gt, "epochs", "components"),
         ):
             if min(groups) > 0 or len(groups) < 2:
                 continue
@@ -257,10 +258,16 @@ def time_findings(records: Sequence[Record], histories: Histories) -> list[Findi
                 [measure({x(r): time(r) for r in runs if r["config"]["seed"] == seed}) for runs in (real, noise)]
                 for (seed,) in grouped(records, "seed")
             ]
-            holds = [None if a is None or b is None else max(a, 0) < b for a, b in values]
+            each = [None if a is None or b is None else holds(a, b) for a, b in values]
             subject = f"{network(noise[0]).split(' of ')[0]}, {100 * max(groups):g} % noise, {100 * threshold:g} %"
-            found.append(judged(name, subject, [*real, *noise], f"{what} {compared(values, unit)}", holds))
+            told = compared(values, unit)
+            found.append(judged(name, subject, [*real, *noise], f"{what} {told}" if told else None, each))
     return found
+
+
+def rises(real: float, noise: float) -> bool:
+    """Whether what noise costs, or units gain, is there and more than on real data."""
+    return max(real, 0) < noise
 
 
 def slope(times: Mapping[float, float | None]) -> float | None:

@@ -6,7 +6,6 @@ Lines are by run id, as `critical_run` and `experiments/open_choices.py` keep th
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from common.report.claims import estimate
 from common.report.critical import extremes_of
 from common.report.tables import Line, Number, Record, Table, number
 
@@ -39,10 +38,7 @@ def search_table(records: Sequence[Record], lines: Lines, title: str) -> Table:
 
 def ratio(lines: Sequence[Line]) -> Number | None:
     """Critical sample ratio over seeds."""
-    found = estimate(
-        [each["critical"] / each["n"] for each in lines], [(each["critical"], each["n"]) for each in lines]
-    )
-    return None if found.mean is None else Number(found.mean, "fraction", found.low, found.high)
+    return number((each["critical"] / each["n"] for each in lines), counts=[(e["critical"], e["n"]) for e in lines])
 
 
 def unrolled_table(records: Sequence[Record], lines: Lines, title: str) -> Table:

@@ -216,7 +216,7 @@ def _growing(
         ends = compared([[seed.get(noise) for noise in noises] for seed in found], "three digits",
                         [f"at {100 * noise:g} %" for noise in noises],
                         None if claim == "arpit-sharpness" else rate)  # fmt: skip
-        texts.append(f"{label}rank correlation {rank}, {ends}")
+        texts.append(", ".join([f"{label}rank correlation {rank}", *([ends] if ends else [])]))
     every = [None if None in seed else all(seed) for seed in zip(*holds, strict=True)]
     return judged(claim, name, runs, "; ".join(texts), every)
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 from scipy import stats
 
-from common.report.arpit import best_validation_accuracy, judged, network
+from common.report.arpit import best_validation_accuracy, compared, judged, network
 from common.report.claims import Finding
 from common.report.figures import BLACK, COLOURS, add_legend, new_figure
 from common.report.tables import Line, Record, Table, cell, number
@@ -38,6 +38,16 @@ class Effect(NamedTuple):
     runs: tuple[Record, Record]
     memorized: float
     generalized: float
+
+    @property
+    def dropout(self) -> float:
+        """Dropout rate of the runs."""
+        rate: float = self.runs[0]["config"]["dropout"]
+        return rate
+
+    def hinders_more(self, other: "Effect") -> bool:
+        """Whether it hinders memorization more than another regularizer, at a cost of at most LOST."""
+        return self.memorized < other.memorized and self.generalized >= other.generalized - LOST
 
 
 def technique_of(record: Record) -> tuple[str, str]:
@@ -141,6 +151,7 @@ def effect_table(found: Sequence[Effect], title: str) -> Table:
 def regularizer_findings(found: Sequence[Effect]) -> list[Finding]:
     """C11 and C12, seed by seed."""
     dropout, adversarial, order, falls, taus = [], [], [], [], []
+    equal: dict[float, list[tuple[float, float]]] = {}
     for seed in sorted({effect.seed for effect in found}):
         here = [effect for effect in found if effect.seed == seed]
         groups = by_technique(here)
@@ -149,7 +160,11 @@ def regularizer_findings(found: Sequence[Effect]) -> list[Finding]:
         fall = {name: hindrance(group, groups[NONE][0])[0] for name, group in groups.items() if name != NONE}
         others = [value for name, value in fall.items() if name not in ("dropout", BOTH)]
         dropout.append(fall["dropout"] > max(others) if "dropout" in fall and others else None)
-        adversarial.append(fall[BOTH] > fall["dropout"] if {BOTH, "dropout"} <= set(fall) else None)
+        pairs = [(both, alone) for both in groups.get(BOTH, []) for alone in groups.get("dropout", [])
+                 if both.dropout == alone.dropout]  # fmt: skip
+        adversarial.append(all(both.hinders_more(alone) for both, alone in pairs) if pairs else None)
+        for both, alone in pairs:
+            equal.setdefault(both.dropout, []).append((both.memorized, alone.memorized))
         falls.append(fall)
         losses = [[run["outcome"]["train_loss"] for run in effect.runs] for effect in selected(here).values()]
         measured = all(value is not None for pair in losses for value in pair) and len(losses) > 2
@@ -161,8 +176,10 @@ def regularizer_findings(found: Sequence[Effect]) -> list[Finding]:
     means = {name: cell(number(fall.get(name) for fall in falls)) for fall in falls for name in fall}
     texts = ", ".join(f"{name} {mean}" for name, mean in means.items())
     numbers = f"training accuracy on random labels falls by (points): {texts}"
+    label = "training accuracy on random labels (%) with adversarial training and without, by dropout rate"
+    rates = [f"{rate:g}: {compared(pairs, 'fraction', ('with', 'without'))}" for rate, pairs in equal.items()]
     return [
         judged("arpit-dropout", subject, runs, numbers, dropout),
-        judged("arpit-adversarial", subject, runs, numbers, adversarial),
+        judged("arpit-adversarial", subject, runs, f"{label}: {'; '.join(rates)}" if rates else None, adversarial),
         judged("arpit-loss-order", subject, runs, f"Kendall's tau {cell(number(taus, 'ratio'))}", order),
     ]

@@ -144,7 +144,7 @@ def class_findings(records: Iterable[Record], kept: Kept) -> list[Finding]:
             found.append(judged("arpit-class-diagonal", subject, group, texts, [value < 1 for value in values]))
         if runs:
             both = [[ratio[run["run_id"]] for run in pair] for pair in pairs(*(groups.get(n, []) for n in COLOURS))]
-            texts = compared(both, names=[f"on {name}" for name in COLOURS])
+            spread = compared(both, names=[f"on {name}" for name in COLOURS])
             holds = [real > noise for real, noise in both]
-            found.append(judged("arpit-class-spread", f"{network(runs[0])}, {norm}", runs, texts, holds))
+            found.append(judged("arpit-class-spread", f"{network(runs[0])}, {norm}", runs, spread, holds))
     return found

@@ -41,6 +41,7 @@ from common.report.zhang import (
     fit_epochs,
     line_of,
     published,
+    published_loss,
     with_setting,
 )
 
@@ -64,6 +65,7 @@ def findings(records: Iterable[Record], histories: Histories, threshold: float =
 def convergence_findings(records: Iterable[Record], histories: Histories, threshold: float = FIT_LOSS) -> list[Finding]:
     """Figure 1a: the order in which five settings reach a training loss of `threshold`, and that all are fitted."""
     records = with_setting(records, SETTINGS, "inception")
+    histories = published_loss(records, histories)
     lines = [
         runs
         for runs in _by(records, lambda r: line_of(r["config"])).values()
@@ -111,9 +113,14 @@ def _ratio_findings(rows: Sequence[Row]) -> list[Finding]:
         for line in _by((row for row in rows if row["model"] == model), lambda row: row["line"]).values():
             ends = [row for row in line if row["corruption_fraction"] in (0, 1)]
             ratios = [row["ratio"] for row in ends if row["corruption_fraction"]]
-            here += _judged(
-                f"zhang-slowdown-{model}", model, [row["record"] for row in ends], ratios, ("ratio", "times")
-            )
+            name, runs = f"zhang-slowdown-{model}", [row["record"] for row in ends]
+            if None in ratios:
+                fitted = (
+                    f"{sum(ratio is not None for ratio in ratios)} of {len(ratios)} seeds reach a loss of {FIT_LOSS:g}"
+                )
+                here.append(_finding(name, model, runs, fitted))
+            else:
+                here += _judged(name, model, runs, ratios, ("ratio", "times"))
         found += here or [_finding(f"zhang-slowdown-{model}", model)]
     return found
 

@@ -26,7 +26,17 @@ from common.report.figures import (
     percent_axis,
 )
 from common.report.tables import Line, Record, by_recipe, model_of, setting_text
-from common.report.zhang import READINGS, SETTINGS, STEPS, Histories, Row, in_epochs, loss_name, published, with_setting
+from common.report.zhang import (
+    READINGS,
+    SETTINGS,
+    STEPS,
+    Histories,
+    Row,
+    in_epochs,
+    published,
+    published_loss,
+    with_setting,
+)
 
 PUBLISHED: dict[str, Any] = {"linestyle": (0, (4, 2)), "linewidth": 1.3, "alpha": 0.7, "zorder": 1.5}
 MEASURED: dict[str, Any] = {"linewidth": 1.8, "zorder": 3}
@@ -51,18 +61,18 @@ def training_losses(records: Iterable[Record], histories: Histories, title: str)
     Over thousands of steps, or where an epoch has not the published 391 of them, over epochs, the published ones too.
     """
     records = with_setting(records, (*SETTINGS, *READINGS), "inception")
-    thousands, loss = _thousands(records), loss_name(histories.get(record["run_id"], []) for record in records)
+    thousands, histories = _thousands(records), published_loss(records, histories)
     figure, (axes,) = new_figure(title, (6.6, 5.6))
     for setting, points in published("Figure 1a", "setting").items():
         group = _one_recipe(with_setting(records, [setting]), setting)
         colour = SETTING_COLOURS[setting]
         _draw_published(axes, points if thousands else in_epochs(points), colour)
-        _draw(axes, _over_epochs(group, histories, loss), (thousands or 1, 1), setting, color=colour)
+        _draw(axes, _over_epochs(group, histories, "train_loss"), (thousands or 1, 1), setting, color=colour)
     handles = [Line2D([], [], color=SETTING_COLOURS[name], label=setting_text(name)) for name in SETTINGS]
     for setting, read in READINGS.items():
         if group := _one_recipe(with_setting(records, [setting]), setting):
             style: dict[str, Any] = {"color": SETTING_COLOURS[read], "linestyle": ":"}
-            _draw(axes, _over_epochs(group, histories, loss), (thousands or 1, 1), setting, **style)
+            _draw(axes, _over_epochs(group, histories, "train_loss"), (thousands or 1, 1), setting, **style)
             handles.append(Line2D([], [], label=setting_text(setting), **style))
     axes.set(xlabel=_epoch_label(thousands, records), ylim=(0, 2.5), ylabel="training loss (nats)")
     axes.set_xlim(left=0)

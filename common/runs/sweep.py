@@ -67,15 +67,16 @@ def distribute(configs: Sequence[Config], options: Options) -> list[str]:
         bar = tqdm(total=len(configs), unit="run", disable=not sys.stderr.isatty())
         for future in as_completed(futures):
             reason = str(future.exception()) if future.status == "error" else future.result()
+            ended = done + len(names[future.key])
+            left = (time.monotonic() - start) / ended * (len(configs) - ended) / 60
             for name in names[future.key]:
                 bar.update()
                 done += 1
                 if reason:
                     failures.append(f"{name}: {reason}")
                 if bar.disable:
-                    left = (time.monotonic() - start) / done * (len(configs) - done) / 60
-                    ended = f"{'failed' if reason else 'done'}, about {left:.0f} minutes left"
-                    print(f"{done}/{len(configs)} {name} {ended}", file=sys.stderr, flush=True)
+                    state = f"{'failed' if reason else 'done'}, about {left:.0f} minutes left"
+                    print(f"{done}/{len(configs)} {name} {state}", file=sys.stderr, flush=True)
         bar.close()
     if not options.scheduler:
         cluster.close()

@@ -89,7 +89,7 @@ def test_of_random_labels_the_best_widths_are_told_without_a_verdict():
     assert [finding.verdict for finding in capacity_findings(records)] == ["not measured"] * 2
 
 
-@pytest.mark.parametrize("at, verdict", [(0.98, "confirmed"), (0.96, "not confirmed")])
+@pytest.mark.parametrize("at, verdict", [(0.981, "confirmed"), (0.979, "not confirmed")])
 def test_4096_units_are_close_to_maximal_where_no_width_is_clearly_better(at, verdict):
     records, _ = collected([run(256, 0, 0.9), run(4096, 0, at), run(8192, 0, 0.985), run(256, 0.8, 0.9)])
     found = capacity_findings(records)[-1]
@@ -138,7 +138,7 @@ def timed(small=(2, 4), seeds=1):
 def test_time_to_fit_is_compared_by_its_growth_with_examples_and_its_gain_from_width():
     records, histories = timed()
     found = time_findings(records, histories)
-    assert len(found) == 9 and {finding.verdict for finding in found[6:]} == {"confirmed"}
+    assert len(found) == 9 and {finding.verdict for finding in found[6:8]} == {"confirmed"}
     size, capacity, level = found[6:]
     real, noise = math.log(8 / 2) / math.log(5), math.log(20 / 4) / math.log(5)
     assert size.numbers == f"slope {real:.2f} on real data, {noise:.2f} on noise"
@@ -147,7 +147,7 @@ def test_time_to_fit_is_compared_by_its_growth_with_examples_and_its_gain_from_w
     assert size.subject == "mlp2, 80 % noise, 100 %" and size.n == "1 of 1 seeds"
     records, histories = timed(small=(2, 10), seeds=2)
     assert time_findings(records, histories)[6].n == "0 of 2 seeds"
-    assert level.numbers == "epochs 8.0 on real data, 20.0 on noise"
+    assert (level.numbers, level.verdict) == ("epochs 8.0 on real data, 20.0 on noise", "not confirmed")
 
 
 def test_noise_that_more_examples_or_units_do_not_change_speaks_against_the_paper_whatever_real_data_do():
@@ -157,11 +157,11 @@ def test_noise_that_more_examples_or_units_do_not_change_speaks_against_the_pape
     assert time_findings(*collected(runs))[7].verdict == "not confirmed"
 
 
-def test_noise_that_is_fitted_sooner_than_real_data_speaks_against_the_paper():
+def test_noise_may_be_fitted_sooner_than_real_data():
     runs = [run(width, f, 0.9, epochs) for (width, f), epochs in {**TIMES, (256, 0.0): 21}.items()]
     runs.append(run(256, 0.0, 0.9, 8, seed=1))  # with no noise beside it
     found = time_findings(*collected(runs))[8]
-    assert (found.verdict, found.n) == ("not confirmed", "0 of 1 seeds, 1 not measured")
+    assert (found.verdict, found.n) == ("confirmed", "1 of 1 seeds, 1 not measured")
     assert found.numbers == "epochs 21.0 on real data, 20.0 on noise"
 
 

@@ -90,12 +90,17 @@ def test_the_statements_are_confirmed_where_they_hold_in_every_seed():
     assert verdicts(better) == ["not confirmed", "confirmed", "confirmed"]
     worse = {(("adversarial_weight", 0.5), ("dropout", 0.3)): (0.7, 0.70, 1.4, 0.2)}
     assert verdicts(worse)[1] == "not confirmed"
+    dear = {(("adversarial_weight", 0.5), ("dropout", 0.3)): (0.4, 0.69, 1.4, 0.2)}
+    assert verdicts(dear)[1] == "not confirmed"
+    unequal = {(("dropout", 0.9),): (0.1, 0.71, 2.3, 1.5)}  # of another rate, with which nothing is compared
+    assert verdicts(unequal)[1] == "confirmed"
     same = {fields: (*values[:2], values[2], values[2]) for fields, values in EFFECTS.items()}
     assert verdicts(same)[2] == "not confirmed"
 
 
 def test_falls_and_correlations_are_means_over_seeds_with_their_intervals():
-    dropout, _, order = regularizer_findings(effects(*runs(seeds=2)))
+    dropout, adversarial, order = regularizer_findings(effects(*runs(seeds=2)))
+    assert adversarial.numbers.endswith("by dropout rate: 0.3: 40.00 [40.00, 40.00] with, 60.00 [60.00, 60.00] without")
     assert dropout.numbers.startswith("training accuracy on random labels falls by (points): dropout 40.00 [40.00, ")
     assert dropout.numbers.endswith(
         "weight decay 0.00 [0.00, 0.00], dropout and adversarial training 60.00 [60.00, 60.00]"

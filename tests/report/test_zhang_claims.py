@@ -111,6 +111,7 @@ def test_slowdown_of_random_labels_over_true_ones(zhang):
         row["ratio"] = None if row["model"] == "mlp1" else row["ratio"] and 1.1 * row["ratio"]
     found = slowdown_findings(rows)[3:]
     assert [f.verdict for f in found] == ["not confirmed", "confirmed", "not measured"]
+    assert found[2].numbers == "0 of 3 seeds reach a loss of 0.05"
 
 
 def test_slowdown_of_reduced_runs_decides_nothing(zhang):

@@ -176,14 +176,19 @@ def test_nothing_is_stacked_where_torch_would_be_imported_after_tensorflow(tmp_p
     assert [len(names) for names, _ in cluster.tasks] == [1, 1, 1] and "torch" not in sys.modules
 
 
-def test_a_stack_that_failed_names_its_runs_and_progress_counts_runs(tmp_path, cluster, capsys):
+def test_a_stack_that_failed_names_its_runs_and_progress_counts_runs(tmp_path, cluster, capsys, monkeypatch):
+    seconds = iter([0.0, 600.0, 1200.0])
+    monkeypatch.setattr(sweep, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
     configs = list(grid(SMALL, seed=range(3)))
     cluster.failures[run_id(configs[0])] = RuntimeError("worker died 4 times")
     failures = distribute([*configs, LARGE], options(tmp_path, workers=1))
     names = [run_id(config) for config in configs]
     assert failures == [f"{name}: worker died 4 times" for name in names]
     shown = [f"1/4 {run_id(LARGE)} done", *(f"{place}/4 {name} failed" for place, name in enumerate(names, 2))]
-    assert [line.partition(", about ")[0] for line in capsys.readouterr().err.splitlines()] == shown
+    left = [30, 0, 0, 0]
+    assert capsys.readouterr().err.splitlines() == [
+        f"{line}, about {minutes} minutes left" for line, minutes in zip(shown, left, strict=True)
+    ]
 
 
 def test_a_sweep_trains_stacks(tmp_path):
