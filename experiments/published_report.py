@@ -25,6 +25,7 @@ import loss_sensitivity
 import masc_decoding
 import masc_relabel_retraining
 import masc_variance_threshold
+import open_choices
 import probe_baselines
 import randomization_learning_curves
 import regularized_memorization
@@ -87,6 +88,7 @@ ARPIT = (
     critical_sample_ratio.STUDY,
     regularized_memorization.STUDY,
     independent_replication.STUDY,
+    open_choices.STUDY,
 )
 SEEDS = range(10)
 
