@@ -7,7 +7,7 @@ Expected:  the published ratios, drawn dashed; time to fit grows with corruption
 Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
 Result:    figure, table and verdicts under results/convergence_slowdown/; the runs are those of
            generalization_error_growth.py
-Time:      made for a GPU; --preset small takes about 90 minutes on two cores with bfloat16
+Time:      made for a GPU; --preset small takes about an hour on two cores with bfloat16
 Deviations: fitted means a training loss of at most 0.05, which gives the published ratios on the published curves
 """
 

@@ -7,7 +7,7 @@ Expected:  the published errors, drawn dashed: against test labels corrupted lik
 Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
 Result:    figure, table and verdicts under results/generalization_error_growth/; the runs are those of
            convergence_slowdown.py
-Time:      made for a GPU; --preset small takes about 90 minutes on two cores with bfloat16
+Time:      made for a GPU; --preset small takes about an hour on two cores with bfloat16
 """
 
 from common.cli import Study
