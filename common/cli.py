@@ -167,11 +167,13 @@ def run_all(configs: Sequence[Config], options: Options) -> list[Record]:
     if options.list:
         print(listing(configs, store))
         sys.exit()
-    missing = [c for c in configs if options.force or not store.done(c, options.keep_epochs)]
-    if len(missing) > 1:
-        print(f"{len(missing)} runs, {time_left(missing, known_records(store))}", file=sys.stderr)
-    warn_of_slow_bfloat16(missing, options)
-    records = sweep.run(configs, options)
+
+    def begin(missing: Sequence[Config]) -> None:
+        if len(missing) > 1:
+            print(f"{len(missing)} runs, {time_left(missing, known_records(store))}", file=sys.stderr)
+        warn_of_slow_bfloat16(missing, options)
+
+    records = sweep.run(configs, options, begin)
     if options.decode:
         for config in configs:
             decode_run(config, dataclasses.replace(options, force=False))

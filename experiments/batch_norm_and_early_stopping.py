@@ -27,9 +27,8 @@ class Models(Seeds):
 
     def rows(self, preset):
         models = ("inception", "inception_without_batch_norm")
-        whole = (
-            {"epochs": 30, "stop_loss": None} if preset == "small" else {}
-        )  # past the epoch of the best test accuracy
+        # past the epoch of the best test accuracy
+        whole = {"epochs": 30, "stop_loss": None} if preset == "small" else {}
         return [{"batch_norm": True, **fields(model, "true_labels", preset), **whole} for model in models]
 
 

@@ -88,7 +88,8 @@ def shown(settings, models=None):
     def check(config):
         fields = as_dict(config)
         check_choice("setting", setting_of(fields), settings)
-        check_choice("model", model_of(fields), models or [model_of(fields)])
+        if models:
+            check_choice("model", model_of(fields), models)
 
     return check
 

@@ -156,7 +156,7 @@ def test_a_script_trains_draws_and_says_what_came_out(arguments, folder, capsys,
 
 
 def test_a_sweep_begins_with_the_time_it_takes(folder, capsys, monkeypatch):
-    monkeypatch.setattr(cli.sweep, "run", lambda configs, options: [])
+    monkeypatch.setattr(cli.sweep, "run", lambda configs, options, begin: begin(configs) or [])
     configs = [BASE, dataclasses.replace(BASE, seed=1)]
     run_all(configs, options(folder))
     assert capsys.readouterr().err == listing(configs, Store(folder)).splitlines()[-1] + "\n"
@@ -183,7 +183,7 @@ def test_bfloat16_without_instructions_for_it_is_warned_of(
 ):
     monkeypatch.setattr(cli, "processor_flags", lambda: flags)
     monkeypatch.setattr(cli, "GPU", Path("/" if gpu else "/none"))
-    monkeypatch.setattr(cli.sweep, "run", lambda configs, options: [])
+    monkeypatch.setattr(cli.sweep, "run", lambda configs, options, begin: begin(configs) or [])
     run_all([dataclasses.replace(BASE, precision=precision)], options(folder, device=device))
     error = capsys.readouterr().err
     assert error.count("\n") == warned and error.startswith("warning: bfloat16 is slow" if warned else "")

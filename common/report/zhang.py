@@ -3,7 +3,7 @@
 Records are `run.json`; histories are the lines of `history.jsonl` by run id.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -82,20 +82,24 @@ def published_loss(records: Iterable[Record], histories: Histories) -> Histories
 
     Elsewhere it stays that of the network after the epoch: what is compared is one or the other.
     """
-    lines: dict[str, list[str]] = {}
-    for record in records:
-        lines.setdefault(line_of(record["config"]), []).append(record["run_id"])
     found = dict(histories)
-    for names in lines.values():
-        trained = [line for name in names for line in histories.get(name, []) if line["epoch"]]
-        if all("online_train_loss" in line for line in trained):
-            for name in names:
-                found[name] = [
-                    {**line, "train_loss": line["online_train_loss"]}
-                    for line in histories.get(name, [])
-                    if line["epoch"]
-                ]
+    for runs in grouped(records, lambda record: line_of(record["config"])).values():
+        trained = {
+            name: [line for line in histories.get(name, []) if line["epoch"]]
+            for name in (record["run_id"] for record in runs)
+        }
+        if all("online_train_loss" in line for lines in trained.values() for line in lines):
+            for name, lines in trained.items():
+                found[name] = [{**line, "train_loss": line["online_train_loss"]} for line in lines]
     return found
+
+
+def grouped(items: Iterable[Any], key: Callable[[Any], Any]) -> dict[Any, list[Any]]:
+    """Items by their key, in the order in which they come."""
+    groups: dict[Any, list[Any]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups
 
 
 def corruption_rows(

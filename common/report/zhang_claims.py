@@ -3,8 +3,7 @@
 Orders and growth are judged per seed, on runs of any size, which is stated; numbers on full-size runs alone.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from common.report.claims import (
@@ -39,6 +38,7 @@ from common.report.zhang import (
     Row,
     corruption_rows,
     fit_epochs,
+    grouped,
     line_of,
     published,
     published_loss,
@@ -68,7 +68,7 @@ def convergence_findings(records: Iterable[Record], histories: Histories, thresh
     histories = published_loss(records, histories)
     lines = [
         runs
-        for runs in _by(records, lambda r: line_of(r["config"])).values()
+        for runs in grouped(records, lambda r: line_of(r["config"])).values()
         if {setting_of(r["config"]) for r in runs} == set(SETTINGS)
     ]
     orders = [_order_finding(runs, histories, threshold) for runs in lines]
@@ -110,7 +110,7 @@ def _ratio_findings(rows: Sequence[Row]) -> list[Finding]:
     found = []
     for model in published("Figure 1b", "model"):
         here = []
-        for line in _by((row for row in rows if row["model"] == model), lambda row: row["line"]).values():
+        for line in grouped((row for row in rows if row["model"] == model), lambda row: row["line"]).values():
             ends = [row for row in line if row["corruption_fraction"] in (0, 1)]
             ratios = [row["ratio"] for row in ends if row["corruption_fraction"]]
             name, runs = f"zhang-slowdown-{model}", [row["record"] for row in ends]
@@ -131,7 +131,7 @@ def error_findings(rows: Sequence[Row]) -> list[Finding]:
 
 
 def _growth_findings(name: str, rows: Sequence[Row], key: str) -> list[Finding]:
-    lines = _by(rows, lambda row: row["line"]).values()
+    lines = grouped(rows, lambda row: row["line"]).values()
     several = [line for line in lines if len({row["corruption_fraction"] for row in line}) > 2]
     models = dict.fromkeys([*published("Figure 1b", "model"), *(line[0]["model"] for line in several)])
     found = []
@@ -156,7 +156,7 @@ def batch_norm_findings(records: Iterable[Record]) -> list[Finding]:
     """Section 3.1: test accuracy of small Inception with batch norm less without, same seeds and all else the same."""
     runs = [r for r in with_setting(records, ["true_labels"]) if model_of(r["config"]) in MODELS]
     found = []
-    for group in _by(runs, lambda r: recipe(r["config"], (*SEEDS, "batch_norm"))).values():
+    for group in grouped(runs, lambda r: recipe(r["config"], (*SEEDS, "batch_norm"))).values():
         seeds = _by_seed((r, model_of(r["config"]), r["outcome"]["test_accuracy"]) for r in group)
         gains = [_less(*(seed.get(model) for model in MODELS)) for seed in seeds]
         found += _judged("zhang-batch-norm", "inception", group, gains)
@@ -208,15 +208,8 @@ def _text(value: float | None, decimals: int) -> str:
     return "–" if value is None else f"{value:.{decimals}f}"
 
 
-def _by(items: Iterable[Any], key: Callable[[Any], Any]) -> dict[Any, list[Any]]:
-    groups: dict[Any, list[Any]] = defaultdict(list)
-    for item in items:
-        groups[key(item)].append(item)
-    return groups
-
-
 def _by_seed(runs: Iterable[tuple[Record, Any, Any]]) -> list[dict[Any, Any]]:
     """{key: value} of each seed from (run, key, value); of two runs with one key, that of the more epochs."""
     ordered_runs = sorted(runs, key=lambda run: run[0]["config"]["epochs"])
-    seeds = _by(ordered_runs, lambda run: tuple(run[0]["config"][name] for name in SEEDS))
+    seeds = grouped(ordered_runs, lambda run: tuple(run[0]["config"][name] for name in SEEDS))
     return [{key: value for _, key, value in seed} for _, seed in sorted(seeds.items())]

@@ -68,17 +68,19 @@ def environment(config: Config, trainer: Trainer) -> Record:
 
 def processor() -> str:
     """The processor's name, where the system tells it."""
-    try:
-        with open("/proc/cpuinfo") as file:
-            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor()
+    name = processor_line("model name")
+    return platform.processor() if name is None else name
 
 
 def processor_flags() -> set[str]:
     """The instruction sets that the processor has; empty where the system does not tell."""
+    return set((processor_line("flags", "Features") or "").split())
+
+
+def processor_line(*names: str) -> str | None:
+    """What the system says first of the processor under one of these names; null where it does not tell."""
     try:
         with open("/proc/cpuinfo") as file:
-            return next(set(line.split(":", 1)[1].split()) for line in file if line.startswith(("flags", "Features")))
+            return next(line.split(":", 1)[1].strip() for line in file if line.startswith(names))
     except (OSError, StopIteration):
-        return set()
+        return None

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +31,19 @@ class RunsFailed(Exception):
     """Some runs of a sweep failed; the message has a line for each."""
 
 
-def run(configs: Sequence[Config], options: Options) -> list[Record]:
-    """Records of all configs, in their order; a single missing run trains in this process, more in a sweep."""
+def run(
+    configs: Sequence[Config], options: Options, begin: Callable[[Sequence[Config]], None] = lambda missing: None
+) -> list[Record]:
+    """Records of all configs, in their order; a single missing run trains in this process, more in a sweep.
+
+    `begin` is told the missing ones before they are trained.
+    """
     missing = [
         config
         for config in dict.fromkeys(configs)
         if options.force or not Store.of(options).done(config, options.keep_epochs)
     ]
+    begin(missing)
     if len(missing) == 1 and options.scheduler is None:
         train(missing[0], options)
     elif missing:
