@@ -249,9 +249,7 @@ def test_studies_of_the_closer_look_share_their_runs_and_measure_nothing_twice(s
     monkeypatch.setattr(sweep, "distribute", lambda configs, options: [training.train(c, options) for c in configs][:0])
     stacked = {}
     run = sweep.run
-    monkeypatch.setattr(
-        sweep, "run", lambda configs, options: stacked.update({name: options.stack}) or run(configs, options)
-    )
+    monkeypatch.setattr(sweep, "run", lambda *what: stacked.update({name: what[1].stack}) or run(*what))
     for name, (arguments, made) in CLOSER_LOOK.items():
         assert script(name, *arguments, *common)[0] == 0
         replayed = name == "open_choices.py" or "loss_sensitivity" in name  # to the same bits
