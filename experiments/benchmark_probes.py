@@ -3,10 +3,11 @@
 Targets:   60,000 x 2,048 rectified features of ten classes, 10,000 test rows: fit and predict take at most 1.5 times as
            long as their matrix products and eigendecompositions alone; the published form takes at least 3 times as
            long, for the same predictions; peak memory is at most that of the features and 1 GB
-Measured:  results/published/benchmark_probes/*.md, with processor and threads
+Measured:  results/published/index.html, from the records under results/published/benchmark_probes/
 Run:       python experiments/benchmark_probes.py [--repeats 5] [--threads 2], or, at a size where nothing else is
            worth waiting for, --masc-only --rows 100000 --dimensions 4096 --classes 200
-Result:    a table on standard output and under results/benchmark_probes/: medians of repeats that take turns
+Result:    a table on standard output, with its record under results/benchmark_probes/: medians of repeats that take
+           turns
 Time:      about 4 minutes on two cores; nothing else may run on the machine
 """
 
@@ -30,10 +31,10 @@ from scipy.linalg.blas import dsyrk
 from common.analysis.linalg import decompose
 from common.analysis.probes import BATCH, MASC
 from common.cli import one_line_errors, parse
-from common.report.tables import Number, Table
+from common.report.benchmarks import median, record, run_on, save, verdict
+from common.report.tables import Record, Table
 from common.runs.config import Options
 from common.runs.record import processor
-from common.runs.store import Store
 from common.runs.threads import thread_environment
 
 VARIANCE, CORRUPTED = 0.99, 0.4
@@ -186,8 +187,8 @@ def child(part, benchmark, sizes, path, threads):
     return json.loads(done.stdout)
 
 
-def rounds(benchmark, threads):
-    """Medians of what was measured, for each part, and the number of predictions that differ."""
+def rounds(benchmark, threads) -> Record:
+    """What was measured of each part, the mean number of components, and how many predictions differ."""
     measured = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:
         files = {part: Path(folder) / f"{part}.npy" for part in PARTS}
@@ -197,52 +198,49 @@ def rounds(benchmark, threads):
                 measured[part].append(child(part, benchmark, sizes, files[part], threads))
                 taken = measured[part][-1]["seconds"]
                 print(f"{repeat + 1}/{benchmark.repeats} {part} {taken:.2f} s", file=sys.stderr, flush=True)
-        differ = 0 if benchmark.masc_only else np.sum(np.load(files["masc"]) != np.load(files["published"]))
-    return {part: median(lines) for part, lines in measured.items()}, int(differ)
+        differ = None if benchmark.masc_only else int(np.sum(np.load(files["masc"]) != np.load(files["published"])))
+    components = statistics.mean(measured["masc"][0]["sizes"])
+    parts = {name: columns(lines) for name, lines in measured.items()}
+    return record(benchmark, processor(), parts=parts, components=components, differ=differ, threads=threads)
 
 
-def median(lines):
-    return {name: statistics.median(line[name] for line in lines) for name in lines[0] if name != "sizes"} | {
-        "components": statistics.mean(lines[0].get("sizes", [0]))
-    }
+def columns(lines):
+    """Values of each measurement over the repeats."""
+    return {name: [line[name] for line in lines] for name in lines[0] if name != "sizes"}
 
 
-def rows(measured, differ):
+def table(found: Record) -> Table:
+    """Ratios to what MASC is compared with, or what it takes alone."""
+    fields = found["benchmark"]
+    parts = {part: {name: median(values) for name, values in of.items()} for part, of in found["parts"].items()}
+    note = (
+        f"{fields['rows']} x {fields['dimensions']} features, {fields['classes']} classes, {fields['test_rows']} test "
+        f"rows, {found['components']:.1f} components a class. {run_on(found)}, {found['threads']} threads"
+    )
+    if not fields["masc_only"]:
+        headings = ["what", "value", "beside", "ratio or difference", "target", "holds"]
+        return Table(
+            "MASC beside its products and its published form", headings, list(rows(parts, found["differ"])), note
+        )
+    masc = parts["masc"]
+    headings = ["seconds", "peak memory, GB", "features, GB", "subspaces, GB"]
+    values = [masc[name] for name in ("seconds", "peak", "features", "subspaces")]
+    return Table("MASC: fit and predict", headings, [values], f"{note}. {BOUNDS}")
+
+
+def rows(parts, differ):
     """A row for each target: what is compared, both values, their ratio or difference, the bound, and if it holds."""
-    masc, products, published = (measured[part] for part in PARTS)
+    masc, products, published = (parts[part] for part in PARTS)
     seconds = [
         ("seconds, MASC / products and eigendecompositions", masc, products, "at most", 1.5),
         ("seconds, published form / MASC", published, masc, "at least", 3.0),
     ]
     for name, above, below, word, bound in seconds:
-        ratio = above["seconds"] / below["seconds"]
-        holds = ratio <= bound if word == "at most" else ratio >= bound
-        yield [name, *ratios(above["seconds"], below["seconds"], ratio), f"{word} {bound:g}", "yes" if holds else "no"]
-    beyond = masc["peak"] - masc["features"]
-    gigabytes = ratios(masc["peak"], masc["features"], beyond)
-    yield ["GB, MASC - features", *gigabytes, "at most 1", "yes" if beyond <= 1 else "no"]
+        pair = above["seconds"], below["seconds"]
+        yield [name, *pair, *verdict(pair[0].value / pair[1].value, word, bound)]
+    pair = masc["peak"], masc["features"]
+    yield ["GB, MASC - features", *pair, *verdict(pair[0].value - pair[1].value, "at most", 1)]
     yield ["predictions that differ", None, None, differ, "0", "no" if differ else "yes"]
-
-
-def ratios(*values):
-    return [Number(value, "ratio") for value in values]
-
-
-def table(benchmark, threads):
-    """Ratios to what MASC is compared with, or what it takes alone."""
-    measured, differ = rounds(benchmark, threads)
-    masc = measured["masc"]
-    note = (
-        f"{benchmark.rows} x {benchmark.dimensions} features, {benchmark.classes} classes, {benchmark.test_rows} test "
-        f"rows, {masc['components']:.1f} components a class, {processor()}, {threads} threads, "
-        f"medians of {benchmark.repeats}"
-    )
-    if not benchmark.masc_only:
-        columns = ["what", "value", "beside", "ratio or difference", "target", "holds"]
-        return Table("MASC beside its products and its published form", columns, list(rows(measured, differ)), note)
-    columns = ["seconds", "peak memory, GB", "features, GB", "subspaces, GB"]
-    values = ratios(masc["seconds"], masc["peak"], masc["features"], masc["subspaces"])
-    return Table("MASC: fit and predict", columns, [values], f"{note}. {BOUNDS}")
 
 
 def main():
@@ -252,10 +250,9 @@ def main():
         return print("\n".join(f"{name}: {part.__doc__}" for name, part in PARTS.items()))
     if options.smoke:
         benchmark = dataclasses.replace(benchmark, **SMOKE)
-    made = table(benchmark, options.threads or os.cpu_count() or 1)
+    found = rounds(benchmark, options.threads or os.cpu_count() or 1)
     name = f"{benchmark.rows}x{benchmark.dimensions}x{benchmark.classes}" + "_masc_only" * benchmark.masc_only
-    made.save(Store.of(options).results / "benchmark_probes" / name)
-    print(made.markdown())
+    save(options, f"benchmark_probes/{name}", found, table(found))
 
 
 if __name__ == "__main__":

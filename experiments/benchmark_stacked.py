@@ -4,13 +4,13 @@ Measured:  an epoch of MLPs 2x256 on 6,000 images of MNIST's shape and an evalua
            other and stacked: seconds, how far the weights are apart afterwards, peak memory. What a sweep stacks
            (`torch_models.stacked.most_runs`) follows from these ratios
 Run:       python experiments/benchmark_stacked.py [--runs 100] [--width 256] [--examples 6000] [--device cuda]
-Result:    a table on standard output and under results/benchmark_stacked/: medians of repeats that take turns
+Result:    a table on standard output, with its record under results/benchmark_stacked/: medians of repeats that take
+           turns
 Time:      about 3 minutes on two cores; nothing else may run on the machine
 """
 
 import dataclasses
 import resource
-import statistics
 import sys
 import time
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmark_training import hardware
 from common.cli import one_line_errors, parse
 from common.data.epochs import draw
-from common.report.tables import Number, Table
+from common.report.benchmarks import median, record, run_on, save
+from common.report.tables import Number, Record, Table
 from common.runs.config import Config, Options
-from common.runs.record import processor
-from common.runs.store import Store
 from common.runs.task import Task, untouched
 from common.runs.threads import limit_threads
 from common.runs.training import make_trainers
@@ -96,14 +96,16 @@ def peak(device):
     return taken
 
 
-def rounds(benchmark, device):
-    """Median seconds of each part and peak memory, alone and stacked, and the largest difference of any weight."""
+def rounds(benchmark, device) -> Record:
+    """Seconds of each part and peak memory in GB, alone and stacked, and the largest difference of any weight."""
+    import torch
+
     runs = networks(benchmark)
     measure(runs[:1], device)
     seconds, memory, apart = {"alone": [], "stacked": []}, {}, 0.0
     for repeat in range(benchmark.repeats):
         found = [measure([run], device) for run in runs]
-        seconds["alone"].append(np.sum([part for part, _ in found], axis=0))
+        seconds["alone"].append(np.sum([part for part, _ in found], axis=0).tolist())
         memory.setdefault("alone", peak(device))
         parts, weights = measure(runs, device)
         seconds["stacked"].append(parts)
@@ -111,28 +113,25 @@ def rounds(benchmark, device):
         for (_, (expected,)), got in zip(found, weights, strict=True):
             apart = max(apart, *(float(np.abs(array - expected[name]).max()) for name, array in got.items()))
         print(f"{repeat + 1}/{benchmark.repeats} {sum(parts):.1f} s stacked", file=sys.stderr, flush=True)
-    medians = {way: [statistics.median(part) for part in zip(*taken, strict=True)] for way, taken in seconds.items()}
-    return medians, memory, apart
+    measured = {"seconds": seconds, "memory": memory, "apart": apart, "threads": torch.get_num_threads()}
+    return record(benchmark, hardware(device), **measured)
 
 
-def table(benchmark, device):
-    """A row for each part, and one for both: seconds alone, seconds stacked, their ratio."""
-    seconds, memory, apart = rounds(benchmark, device)
-    alone, stacked = ([*seconds[way], sum(seconds[way])] for way in ("alone", "stacked"))
-    rows = [
-        [name, *(Number(value, "ratio") for value in (one, other, one / other))]
-        for name, one, other in zip((*PARTS, "both"), alone, stacked, strict=True)
-    ]
-    import torch
-
-    name = torch.cuda.get_device_name() if device == "cuda" else f"{processor()}, {torch.get_num_threads()} threads"
+def table(found: Record) -> Table:
+    """A row for each part, and one for both: seconds alone, seconds stacked, the ratio of their medians."""
+    columns = [[*zip(*repeats, strict=True), list(map(sum, repeats))] for repeats in found["seconds"].values()]
+    rows = []
+    for name, *taken in zip((*PARTS, "both"), *columns, strict=True):
+        alone, stacked = map(median, taken)
+        rows.append([name, alone, stacked, Number(alone.value / stacked.value, "ratio")])
+    benchmark, memory = found["benchmark"], found["memory"]
     note = (
-        f"{benchmark.runs} MLPs 2x{benchmark.width}, {benchmark.examples} images, {name}, torch {torch.__version__}, "
-        f"medians of {benchmark.repeats}. Weights differ by {apart:.1e} at most after the epoch. Peak memory: "
+        f"{benchmark['runs']} MLPs 2x{benchmark['width']}, {benchmark['examples']} images. {run_on(found)}, "
+        f"{found['threads']} threads. Weights differ by {found['apart']:.1e} at most after the epoch. Peak memory: "
         f"{memory['alone']:.2f} GB one after the other, {memory['stacked']:.2f} GB stacked"
     )
-    columns = ["what", "seconds one after the other", "seconds stacked", "ratio"]
-    return Table("Many networks as one program", columns, rows, note)
+    headings = ["what", "seconds one after the other", "seconds stacked", "ratio"]
+    return Table("Many networks as one program", headings, rows, note)
 
 
 def main():
@@ -146,9 +145,8 @@ def main():
     from torch_models.trainer import find_device
 
     device = find_device(options.device).type
-    made = table(benchmark, device)
-    made.save(Store.of(options).results / "benchmark_stacked" / f"{benchmark.runs}x{benchmark.width}_{device}")
-    print(made.markdown())
+    found = rounds(benchmark, device)
+    save(options, f"benchmark_stacked/{benchmark.runs}x{benchmark.width}_{device}", found, table(found))
 
 
 if __name__ == "__main__":

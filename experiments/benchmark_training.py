@@ -6,9 +6,10 @@ Targets:   MLP 3x512: an epoch costs at most 1.4 times its matrix products alone
            Small AlexNet, small Inception: the usual loop (channels first) takes at least 1.8 times as long as ours in
            bfloat16, and no less in float32. With --device cuda: in bfloat16 on one H200 an epoch of 50,000 images
            takes 0.3 s (AlexNet) and 1.0 s (Inception) at most
-Measured:  results/published/benchmark_training/*.md, with processor and threads
+Measured:  results/published/index.html, from the records under results/published/benchmark_training/
 Run:       python experiments/benchmark_training.py [--model inception] [--repeats 5] [--threads 2] [--device cuda]
-Result:    a table on standard output and under results/benchmark_training/: medians of repeats that take turns
+Result:    a table on standard output, with its record under results/benchmark_training/: medians of repeats that take
+           turns
 Time:      about 8 minutes a model on two cores; nothing else may run on the machine
 """
 
@@ -30,10 +31,10 @@ import tyro
 from common.cli import one_line_errors, parse
 from common.data import epochs
 from common.errors import check_choice
-from common.report.tables import Number, Table
+from common.report.benchmarks import median, record, run_on, save, verdict
+from common.report.tables import Number, Record, Table
 from common.runs.config import Config, Options
 from common.runs.record import processor
-from common.runs.store import Store
 from common.runs.threads import MEMORY, thread_environment
 
 SHAPE, SIDE, CLASSES, BATCH = (32, 32, 3), 28, 10, 128
@@ -226,8 +227,8 @@ def servers(benchmark, threads, examples):
             process.kill()
 
 
-def measure(benchmark, threads, examples):
-    """Median seconds of each part, and peak memory in GB of each process."""
+def cpu_record(benchmark, threads, examples) -> Record:
+    """Seconds of each part, and peak memory in GB of each process."""
     seconds, memory = {}, {}
     with servers(benchmark, threads, examples) as started:
         parts = [(name, part) for name, p in started.items() for part in p.stdout.readline().strip().split(",")]
@@ -241,15 +242,18 @@ def measure(benchmark, threads, examples):
                 if repeat:
                     seconds.setdefault(f"{name} {part}", []).append(taken)
                 print(f"{repeat}/{benchmark.repeats} {name} {part} {taken:.2f} s", file=sys.stderr, flush=True)
-    return {name: statistics.median(values) for name, values in seconds.items()}, memory
+    measured = {"seconds": seconds, "memory": memory, "threads": threads, "waiting": waiting(threads)}
+    return record(benchmark, processor(), examples=examples, **measured)
 
 
 def claims(model, seconds):
-    """What each claim compares: two parts and a bound of their ratio."""
-    epoch = min(("usual epoch " + key for key in LOADERS), key=seconds.get)
+    """What each claim compares: two parts and a bound of the ratio of their medians."""
+    epoch, alone = (
+        min((f"usual {part} {key}" for key in LOADERS), key=lambda name: statistics.median(seconds.get(name, [0])))
+        for part in ("epoch", "data")
+    )
     if model != "mlp3":
         return [(epoch, "torch epoch", "at least", 1.0), (epoch, "torch epoch bfloat16", "at least", 1.8)]
-    alone = min(("usual data " + key for key in LOADERS), key=seconds.get)
     return [
         ("keras epoch", "keras products", "at most", 1.4),
         ("torch epoch", "torch products", "at most", 1.4),
@@ -260,54 +264,77 @@ def claims(model, seconds):
     ]
 
 
-def ratios(model, seconds):
-    """A row for each claim: name, seconds, seconds, ratio, bound, and whether it holds."""
+def cpu_table(found: Record) -> Table:
+    """A row for each claim: the parts, seconds of both, their ratio, its bound, and whether it holds."""
+    model, seconds = found["benchmark"]["model"], found["seconds"]
+    rows = []
     for above, below, word, bound in claims(model, seconds):
-        ratio = seconds[above] / seconds[below]
-        holds = ratio <= bound if word == "at most" else ratio >= bound
-        numbers = [Number(value, "ratio") for value in (seconds[above], seconds[below], ratio)]
-        yield [f"{above} / {below}", *numbers, f"{word} {bound:g}", "yes" if holds else "no"]
+        taken = median(seconds[above]), median(seconds[below])
+        rows.append([f"{above} / {below}", *taken, *verdict(taken[0].value / taken[1].value, word, bound)])
+    peaks = ", ".join(f"{name} {gigabytes:.2f} GB" for name, gigabytes in found["memory"].items())
+    note = (
+        f"{found['examples']} images. {run_on(found)}, {found['threads']} threads, {found['waiting']}. "
+        f"Peak memory: {peaks}"
+    )
+    return Table(f"An epoch of {model}", ["ratio of", "seconds", "to seconds", "ratio", "claim", "holds"], rows, note)
 
 
-def gpu_table(model, repeats, examples=GPU_EXAMPLES, side=8192, device="cuda"):
-    """What an epoch costs on a GPU, and which share of the card's measured bfloat16 rate it reaches."""
+def gpu_record(benchmark, examples=GPU_EXAMPLES, side=8192, device="cuda") -> Record:
+    """Seconds of an epoch and its operations in each precision, and the card's rate in products of matrices."""
     import torch
 
     from torch_models.trainer import find_device
 
     device = find_device(device)
     square = torch.randn(side, side, dtype=torch.bfloat16, device=device)
-    rate = 2 * side**3 / timed(lambda: torch.mm(square, square), device, repeats)
-    rows = [gpu_row(model, precision, examples, device, repeats, rate) for precision in ("float32", "bfloat16")]
-    name = torch.cuda.get_device_name() if device.type == "cuda" else processor()
-    note = (
-        f"{examples} images, {name}, torch {torch.__version__}, medians of {repeats}. The rate, measured on products "
-        f"of {side} x {side} matrices, is {rate / 1e12:.1f} TFLOP/s"
-    )
-    columns = ["precision", "seconds an epoch", "ms a step", "share of the bfloat16 rate, %", "claim", "holds"]
-    return Table(f"An epoch of {model} on a GPU", columns, rows, note)
+    products = timed(lambda: torch.mm(square, square), device, benchmark.repeats)
+    epochs_of = {name: gpu_epoch(benchmark, name, examples, device) for name in ("float32", "bfloat16")}
+    rate = {"side": side, "flops": 2 * side**3, "seconds": products}
+    return record(benchmark, hardware(device.type), examples=examples, rate=rate, epochs=epochs_of)
 
 
-def gpu_row(model, precision, examples, device, repeats, rate):
+def gpu_epoch(benchmark, precision, examples, device):
     """One precision; the operations of a step are counted as it is executed."""
     from torch.utils.flop_counter import FlopCounterMode
 
-    config = Config(framework="torch", model=model, precision=precision)
+    config = Config(framework="torch", model=benchmark.model, precision=precision)
     trainer = importlib.import_module("torch_models.trainer").Trainer(config, SHAPE, CLASSES, device=device.type)
     trainer.put(*data(examples))
     with FlopCounterMode(display=False) as counter:
         trainer.update(*next(trainer.batches(plan(config, examples))))
-    seconds = timed(lambda: trainer.train_epoch(plan(config, examples), 0.01), device, repeats)
-    share = counter.get_total_flops() / min(BATCH, examples) * examples / seconds / rate
-    numbers = Number(seconds, "ratio"), Number(1000 * seconds / len(steps(examples)), "ratio"), share
-    if model not in GPU_SECONDS or precision == "float32":
-        return [precision, *numbers, None, None]
-    bound = GPU_SECONDS[model]
-    return [precision, *numbers, f"at most {bound:g} s", "yes" if seconds <= bound else "no"]
+    seconds = timed(lambda: trainer.train_epoch(plan(config, examples), 0.01), device, benchmark.repeats)
+    return {"seconds": seconds, "flops": counter.get_total_flops() / min(BATCH, examples) * examples}
+
+
+def gpu_table(found: Record) -> Table:
+    """What an epoch costs on a GPU, and which share of the card's measured bfloat16 rate it reaches."""
+    model, examples, matrices = found["benchmark"]["model"], found["examples"], found["rate"]
+    rate = matrices["flops"] / statistics.median(matrices["seconds"])
+    rows = []
+    for precision, epoch in found["epochs"].items():
+        seconds = median(epoch["seconds"])
+        step, share = 1000 * seconds.value / len(steps(examples)), epoch["flops"] / seconds.value / rate
+        bounded = model in GPU_SECONDS and precision == "bfloat16"
+        held = verdict(seconds.value, "at most", GPU_SECONDS[model])[1:] if bounded else [None, None]
+        rows.append([precision, seconds, Number(step, "ratio"), share, *held])
+    side = matrices["side"]
+    note = (
+        f"{examples} images. {run_on(found)}. The rate, measured on products of {side} x {side} matrices, is "
+        f"{rate / 1e12:.1f} TFLOP/s"
+    )
+    columns = ["precision", "seconds an epoch", "ms a step", "share of the bfloat16 rate, %", "claim, s", "holds"]
+    return Table(f"An epoch of {model} on a GPU", columns, rows, note)
+
+
+def hardware(device):
+    """Name of the processor, or of the GPU, with PyTorch's version."""
+    import torch
+
+    return f"{torch.cuda.get_device_name() if device == 'cuda' else processor()}, torch {torch.__version__}"
 
 
 def timed(function, device, repeats):
-    """Median seconds after a first call that warms up."""
+    """Seconds of each call after a first one that warms up."""
     import torch
 
     seconds = []
@@ -317,7 +344,7 @@ def timed(function, device, repeats):
         if device.type == "cuda":
             torch.cuda.synchronize()
         seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds[1:])
+    return seconds[1:]
 
 
 def waiting(threads):
@@ -328,16 +355,9 @@ def waiting(threads):
     )
 
 
-def cpu_table(benchmark, threads, examples):
-    """Ratios within one run, and the peak memory of each process."""
-    seconds, memory = measure(benchmark, threads, examples)
-    peaks = ", ".join(f"{name} {gigabytes:.2f} GB" for name, gigabytes in memory.items())
-    note = (
-        f"{examples} images, {processor()}, {threads} threads, {waiting(threads)}, "
-        f"medians of {benchmark.repeats}. Peak memory: {peaks}"
-    )
-    columns = ["ratio of", "seconds", "to seconds", "ratio", "claim", "holds"]
-    return Table(f"An epoch of {benchmark.model}", columns, list(ratios(benchmark.model, seconds)), note)
+def table(found: Record) -> Table:
+    """The table of a record."""
+    return gpu_table(found) if "rate" in found else cpu_table(found)
 
 
 def main():
@@ -350,12 +370,10 @@ def main():
     threads = options.threads or os.cpu_count() or 1
     check_choice("model", benchmark.model, EXAMPLES)
     if options.device == "cuda":
-        table = gpu_table(benchmark.model, benchmark.repeats)
+        found = gpu_record(benchmark)
     else:
-        table = cpu_table(benchmark, threads, 256 if options.smoke else EXAMPLES[benchmark.model])
-    suffix = "_gpu" * (options.device == "cuda")
-    table.save(Store.of(options).results / "benchmark_training" / f"{benchmark.model}{suffix}")
-    print(table.markdown())
+        found = cpu_record(benchmark, threads, 256 if options.smoke else EXAMPLES[benchmark.model])
+    save(options, f"benchmark_training/{benchmark.model}{'_gpu' * (options.device == 'cuda')}", found, table(found))
 
 
 if __name__ == "__main__":

@@ -5,13 +5,16 @@ Result:    results/published/tables/, figures/ and index.html, and the table in 
 Time:      seconds
 """
 
-import re
+import json
 from collections import Counter
 from dataclasses import replace
 from itertools import chain, product
 
 import alexnet_first_layer_filters
 import batch_norm_and_early_stopping
+import benchmark_probes
+import benchmark_stacked
+import benchmark_training
 import capacity_and_noise
 import class_loss_sensitivity
 import convergence_slowdown
@@ -90,6 +93,11 @@ ARPIT = (
     independent_replication.STUDY,
     open_choices.STUDY,
 )
+BENCHMARKS = {
+    "What an epoch costs": benchmark_training,
+    "What many networks as one program cost": benchmark_stacked,
+    "What subspaces cost": benchmark_probes,
+}
 SEEDS = range(10)
 
 
@@ -108,11 +116,15 @@ def sections(records, store):
         "Learning curves of full-size runs": dict(curves(records, store)),
         "Keras and PyTorch": {"frameworks": comparison_table(records, readouts)},
         "float32 and bfloat16": {"precisions": comparison_table(records, readouts, "precision")},
-        "What an epoch costs": {
-            f"benchmark_training_{path.stem}": from_markdown(path.read_text())
-            for path in sorted((store.results / "benchmark_training").glob("*.md"))
-        },
+        **{heading: measured(script, store) for heading, script in BENCHMARKS.items()},
     }
+
+
+def measured(benchmark, store):
+    """The tables of a benchmark's records."""
+    name = benchmark.__name__
+    paths = sorted((store.results / name).glob("*.json"))
+    return {f"{name}_{path.stem}": benchmark.table(json.loads(path.read_text())) for path in paths}
 
 
 def arpit_statements(shown):
@@ -135,20 +147,6 @@ def arpit_statements(shown):
 def verdicts_of(found):
     """A verdict alone as it is, several with how many times each."""
     return list(found) if len(found) == 1 else [f"{verdict} {count} times" for verdict, count in found.items()]
-
-
-def from_markdown(text):
-    """A saved table, its numbers as numbers."""
-    title, _, *lines = text.strip().splitlines()
-    rows = [[cell_of(word.strip()) for word in line.split("|")[1:-1]] for line in lines if line.startswith("|")]
-    return Table(title.strip("*"), rows[0], rows[2:], "" if lines[-1].startswith("|") else lines[-1])
-
-
-def cell_of(text):
-    """A cell from its text: a number with two decimals, nothing, or the text itself."""
-    if text == "–":
-        return None
-    return Number(float(text), "ratio") if re.fullmatch(r"-?\d+\.\d\d", text) else text
 
 
 def studies(records, store):

@@ -26,15 +26,19 @@ def test_ratios_are_of_medians_and_weights_are_compared(benchmark, monkeypatch):
     smallest = benchmark.Benchmark(**benchmark.SMOKE | {"repeats": 3})
     seconds = iter(range(1000))
     monkeypatch.setattr(benchmark, "now", lambda device: next(seconds) ** 2)
-    medians, memory, apart = benchmark.rounds(smallest, "cpu")
+    found = benchmark.rounds(smallest, "cpu")
     # Each measurement takes three moments; a repeat has three networks alone, then all together.
     alone, stacked = (
         [3 + 12 * repeat + 3 * place for repeat in range(3) for place in places] for places in (range(3), [3])
     )
     parts = [[2 * moment + 1 + 2 * part for moment in alone] for part in range(2)]
-    assert medians["alone"] == [sum(part[3:6]) for part in parts]
-    assert medians["stacked"] == [2 * stacked[1] + 1 + 2 * part for part in range(2)]
-    assert memory["stacked"] >= memory["alone"] > 0.05 and 0 < apart < 1e-6
+    rows = benchmark.table(found).rows
+    for row, part, second in zip(rows, parts, range(2), strict=False):
+        assert row[1].value == sum(part[3:6]) and row[2].value == 2 * stacked[1] + 1 + 2 * second
+        assert row[3].value == row[1].value / row[2].value
+    assert rows[2][1].value == sum(row[1].value for row in rows[:2])
+    memory = found["memory"]
+    assert memory["stacked"] >= memory["alone"] > 0.05 and 0 < found["apart"] < 1e-6
 
 
 @pytest.mark.parametrize("fields, least", [({"runs": 1}, 2), ({"width": 0}, 1), ({"examples": 0}, 1)])

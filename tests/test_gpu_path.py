@@ -76,12 +76,16 @@ def test_a_recorded_step_reads_the_learning_rate_from_the_device():
 def test_the_benchmark_counts_a_steps_operations(monkeypatch):
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "experiments"))
     benchmark = importlib.import_module("benchmark_training")
-    row = benchmark.gpu_row("mlp1", "bfloat16", 256, torch.device("cpu"), 1, rate=1e9)
+    once = {"repeats": 1}
+    epoch = benchmark.gpu_epoch(benchmark.Benchmark("mlp1", **once), "bfloat16", 256, torch.device("cpu"))
     # A gradient of weights and one of inputs beside each product of the forward pass; images need none.
     products = 2352 * 512 * 2 + 512 * 10 * 3
-    assert row[3] * row[1].value * 1e9 == pytest.approx(2 * 256 * products)
-    floats, halves = benchmark.gpu_table("alexnet", 1, 128, 64, "cpu").rows
-    assert floats[4:] == [None, None] and halves[4:] in (["at most 0.3 s", "yes"], ["at most 0.3 s", "no"])
+    assert epoch["flops"] == pytest.approx(2 * 256 * products)
+    found = benchmark.gpu_record(benchmark.Benchmark("alexnet", **once), 128, 64, "cpu")
+    floats, halves = benchmark.table(found).rows
+    assert floats[4:] == [None, None] and halves[4:] in (["at most 0.3", "yes"], ["at most 0.3", "no"])
+    flops, (seconds,) = (found["epochs"]["bfloat16"][name] for name in ("flops", "seconds"))
+    assert halves[3] == pytest.approx(flops / seconds / (2 * 64**3 / found["rate"]["seconds"][0]))
 
 
 ADVERSARIAL = {"adversarial_weight": 0.5, "adversarial_iterations": 2, "preprocessing": "zero_one"}
