@@ -10,7 +10,7 @@ import statistics
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import tyro
 from matplotlib.figure import Figure
@@ -245,9 +245,21 @@ class Grid:
     """Frameworks."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """Seeds of weights and order."""
+    flags: ClassVar = {
+        "model": "models",
+        "corruption_fraction": "fractions",
+        "framework": "frameworks",
+        "seed": "seeds",
+    }
 
     def configs(self, base: Config) -> list[Config]:
         """Over a base config whose corruption rule is used at fractions above 0."""
+        given = given_flags()
+        for name, values in self.flags.items():
+            if name in given:
+                raise ValueError(
+                    f"a grid has --{values}, one for each of its runs. Received: --{name.replace('_', '-')}"
+                )
         return [
             dataclasses.replace(
                 config, corruption=base.corruption if fraction else "none", corruption_fraction=fraction

@@ -285,6 +285,13 @@ def test_a_grid_uses_the_rule_only_where_something_is_corrupted():
     }
 
 
+@pytest.mark.parametrize("flag, values", [("--model", "models"), ("--corruption-fraction", "fractions")])
+def test_a_grid_refuses_one_value_for_what_it_has_several_of(arguments, flag, values):
+    arguments(flag, 1)
+    with pytest.raises(ValueError, match=f"^a grid has --{values}, .* Received: {flag}$"):
+        Grid().configs(BASE)
+
+
 def test_the_summary_says_what_came_out_and_where_it_is(folder):
     outcome = {
         "epochs": 12, "stop_reason": "epochs", "epochs_to_fit": 9, "fit_criterion": "train_accuracy >= 0.99",
