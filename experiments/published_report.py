@@ -145,8 +145,10 @@ def arpit_statements(shown):
 
 
 def verdicts_of(found):
-    """A verdict alone as it is, several with how many times each."""
-    return list(found) if len(found) == 1 else [f"{verdict} {count} times" for verdict, count in found.items()]
+    """A verdict alone as it is, several with how often each."""
+    if len(found) == 1:
+        return list(found)
+    return [f"{verdict} {'once' if count == 1 else f'{count} times'}" for verdict, count in found.items()]
 
 
 def studies(records, store):

@@ -80,7 +80,7 @@ def test_every_statement_of_arpit_is_there_and_not_measured_without_a_run(report
 
     assert verdicts() == []
     assert verdicts(True, True) == ["confirmed"]
-    assert verdicts(True, False, True) == ["confirmed 2 times, not confirmed 1 times"]
+    assert verdicts(True, False, True) == ["confirmed 2 times, not confirmed once"]
 
 
 def test_the_page_joins_what_all_runs_say_of_real_digits(items):
