@@ -1,6 +1,6 @@
 """Trains one model in Keras, on any backend; `torch_models/trainer.py` is its twin."""
 
-from functools import partial
+from functools import partial, wraps
 
 import keras
 import numpy as np
@@ -13,6 +13,17 @@ from common.runs.trainers import Online
 from keras_models import MODELS, files
 
 EVALUATION_BATCH = 250
+
+
+def on_its_device(method):
+    """Tensors that are made on the way lie where the trainer is, on the torch backend too."""
+
+    @wraps(method)
+    def placed(self, *arguments):
+        with keras.device(self.device):
+            return method(self, *arguments)
+
+    return placed
 
 
 class Trainer:
@@ -32,17 +43,15 @@ class Trainer:
                 self.trained = in_policy("mixed_bfloat16", build)
         self.reader = files.Reader(self.model, input_shape)
 
+    @on_its_device
     def put(self, images, labels):
         """Place the training set, uint8 or float32 (n, h, w, c) on the 0-255 scale and int64 (n,), on the device."""
         self.images, self.labels = self._place(images), self._place(labels)
         self._compile(images.dtype.name)
 
     def _place(self, array):
-        """A tensor on the torch backend's device; TensorFlow on a CPU takes slices of numpy arrays as they are."""
-        if keras.backend.backend() != "torch":
-            return array
-        with keras.device(self.device):
-            return ops.convert_to_tensor(array)
+        """A tensor on the torch backend; TensorFlow on a CPU takes slices of numpy arrays as they are."""
+        return ops.convert_to_tensor(array) if keras.backend.backend() == "torch" else array
 
     def _compile(self, dtype):
         """One program from raw images to the update of the weights: preprocessing is part of the compiled step."""
@@ -64,6 +73,7 @@ class Trainer:
         self.step.compile(make_optimizer(self.config), loss, metrics=metrics, jit_compile=False)
         self.step.optimizer.build(self.step.trainable_variables)
 
+    @on_its_device
     def train_epoch(self, plan, learning_rate):
         """One pass over the training set in the plan's order."""
         self._set_learning_rate(learning_rate)
@@ -119,7 +129,7 @@ class Trainer:
         if self.config.preprocessing == "minus_one_one":
             return x * 2 - 1
         if self.config.preprocessing == "per_channel":
-            mean, std = (np.asarray(values, "float32") for values in self.statistics)
+            mean, std = (ops.convert_to_tensor(np.asarray(values, "float32")) for values in self.statistics)
             return (x - mean) / std
         x = x - ops.mean(x, (1, 2, 3), keepdims=True)
         std = ops.sqrt(ops.mean(x * x, (1, 2, 3), keepdims=True))
@@ -129,6 +139,7 @@ class Trainer:
         """float32 (n, num_classes) of images on the 0-255 scale, centre crop."""
         return self.features(images, "logits")
 
+    @on_its_device
     def features(self, images, layer):
         """float32 (n, d) of a named layer, flattened in NHWC order."""
         return np.concatenate(

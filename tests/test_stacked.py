@@ -1,6 +1,7 @@
 """The trainer of many runs: what it refuses, what its runs share, what each of them is, and how many it takes."""
 
 import dataclasses
+import gc
 
 import numpy as np
 import pytest
@@ -89,9 +90,11 @@ def test_weights_of_the_runs_are_slices_of_the_stack_from_the_first_epoch_on():
     assert [sorted(run.get_optimizer_state()) == [] for run in trainer.runs] == [False, True, False]
 
 
+@pytest.mark.parametrize("model", ["mlp2", "alexnet"])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_weights_and_optimizer_state_that_are_set_are_those_that_are_trained(optimizer):
-    configs = [changed(seed=seed, optimizer=optimizer) for seed in range(2)]
+def test_weights_and_optimizer_state_that_are_set_are_those_that_are_trained(model, optimizer):
+    width = {} if model == "mlp2" else {"width": None}
+    configs = [changed(seed=seed, optimizer=optimizer, model=model, **width) for seed in range(2)]
     first, second = stack(*configs), stack(*configs)
     first.train_epoch(plans(0, 1), 0.01)
     second.train_epoch(plans(1, 0), 0.1)
@@ -107,6 +110,14 @@ def test_weights_and_optimizer_state_that_are_set_are_those_that_are_trained(opt
             assert arrays.keys() == expected.keys()
             for name, array in arrays.items():
                 np.testing.assert_array_equal(array, expected[name])
+
+
+def test_the_file_of_a_run_holds_its_own_weights_and_not_the_stacks(tmp_path):
+    trainer = stack(*[changed(seed=seed, width=64) for seed in range(8)])
+    trainer.train_epoch(plans(*range(8)), 0.1)
+    run = trainer.runs[0]
+    run.save(tmp_path / "run.pt", {})
+    assert (tmp_path / "run.pt").stat().st_size < 1.5 * 4 * run.parameters
 
 
 def test_biases_of_a_stack_do_not_decay():
@@ -125,6 +136,8 @@ def test_steps_that_warm_up_leave_no_trace_in_a_stack():
     with trainer.unchanged():
         trainer.update(torch.arange(20).view(2, 10), torch.zeros(2, 10, dtype=torch.int64))
         assert not np.array_equal(trainer.runs[0].get_weights()["fc1/kernel"], before[0]["fc1/kernel"])
+        graphs = [type(each.grad_fn).__name__ for each in gc.get_objects() if type(each) is torch.Tensor]
+        assert "CloneBackward0" not in graphs  # a GPU could not record a step beside them
     for run, weights in zip(trainer.runs, before, strict=True):
         for name, array in run.get_weights().items():
             np.testing.assert_array_equal(array, weights[name])
@@ -152,7 +165,7 @@ def test_too_little_memory_is_one_line(monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 20.00 GiB")
 
     monkeypatch.setattr(trainer, "update", full)
-    with pytest.raises(ValueError, match="^the GPU's memory must hold the training set and a step; .*batch_size=25"):
+    with pytest.raises(ValueError, match="^the GPU's memory must hold the training set and a step of each worker; .*batch_size=25"):
         trainer.train_epoch(plans(0, 1), 0.1)
 
 

@@ -47,7 +47,8 @@ def set_weights(model, weights):
 
 def save(model, path, metadata):
     """Write the model in float32 with its metadata (JSON values), atomically."""
-    state = {name: tensor.detach().float().cpu() for name, tensor in model.state_dict().items()}
+    # cloned, since a slice of a stack would take the whole stack along
+    state = {name: tensor.detach().float().cpu().clone() for name, tensor in model.state_dict().items()}
     with replacing(path) as temporary:
         torch.save({"format": FORMAT, "metadata": json.loads(json.dumps(metadata)), "state_dict": state}, temporary)
 

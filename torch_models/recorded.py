@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import warnings
 
 import torch
 
@@ -15,8 +16,9 @@ def memory_named(method):
             return method(self, *arguments)
         except torch.OutOfMemoryError as error:
             raise ValueError(
-                "the GPU's memory must hold the training set and a step; try a smaller --batch-size or --precision "
-                f"bfloat16. Received: batch_size={self.config.batch_size}, precision={self.config.precision!r}"
+                "the GPU's memory must hold the training set and a step of each worker; try fewer --workers, a smaller "
+                "--batch-size or --precision bfloat16. "
+                f"Received: batch_size={self.config.batch_size}, precision={self.config.precision!r}"
             ) from error
 
     return guarded
@@ -46,7 +48,8 @@ class Recorded:
         graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream()
         with torch.random.fork_rng([torch.cuda.current_device()]), self.unchanged():
             stream.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(stream):
+            with torch.cuda.stream(stream), warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "This instance was constructed with capturable=True")  # Adam's
                 for _ in range(3):
                     self.update(*inputs)
             torch.cuda.current_stream().wait_stream(stream)
@@ -59,7 +62,8 @@ class Recorded:
         """Puts what steps change, and the optimizer's state, back in place."""
 
         def tensors():
-            return [*self.tensors(), *(value for values in self.optimizer.state.values() for value in values.values())]
+            state = (value for values in self.optimizer.state.values() for value in values.values())
+            return [tensor.detach() for tensor in (*self.tensors(), *state)]  # a graph kept alive spoils the recording
 
         kept = {tensor.data_ptr(): tensor.clone() for tensor in tensors()}
         yield

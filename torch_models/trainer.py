@@ -30,6 +30,8 @@ class Trainer(Recorded):
         self.optimizer = make_optimizer(config, self.model.parameters())
         self.loss, self.correct = torch.zeros((2, 1), dtype=torch.float64, device=self.device)
         self.recordings = {}
+        if config.preprocessing == "per_channel":
+            self.mean, self.std = (torch.tensor(v, dtype=torch.float32, device=self.device) for v in statistics)
         if config.adversarial_weight:
             self.derivatives, self.search = Derivatives(self.model), Search(iterations=config.adversarial_iterations)
             self.scale = self._tensor(pixel_scale(config.preprocessing, statistics))
@@ -109,8 +111,7 @@ class Trainer(Recorded):
         if self.config.preprocessing == "minus_one_one":
             return x.mul_(2).sub_(1)
         if self.config.preprocessing == "per_channel":
-            mean, std = (torch.tensor(values, dtype=torch.float32, device=x.device) for values in self.statistics)
-            return x.sub_(mean).div_(std)
+            return x.sub_(self.mean).div_(self.std)
         x.sub_(x.mean((1, 2, 3), keepdim=True))
         std = x.square().mean((1, 2, 3), keepdim=True).sqrt_()
         return x.div_(std.clamp_min_(float(minimum_std(x.shape[1:]))))
@@ -154,10 +155,14 @@ class Trainer(Recorded):
 
     def set_optimizer_state(self, arrays):
         """Inverse of `get_optimizer_state`."""
+        parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
         state = {}
         for key, array in arrays.items():
             index, name = key.split("/")
-            state.setdefault(int(index), {})[name] = torch.tensor(array)
+            value = torch.tensor(array)
+            if value.ndim:  # a fused step walks memory: moments must lie there as their parameter does
+                value = torch.empty_like(parameters[int(index)]).copy_(value)
+            state.setdefault(int(index), {})[name] = value
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
         self.recordings = {}
 
@@ -185,7 +190,7 @@ def rotate(images, angles):
     """Square NHWC images turned counterclockwise about their centre by degrees (n,): bilinear, 0 from outside."""
     cosine, sine, zero = torch.cos(angles.deg2rad()), torch.sin(angles.deg2rad()), torch.zeros_like(angles)
     matrices = torch.stack([cosine, -sine, zero, sine, cosine, zero], 1).view(-1, 2, 3)
-    images = images.permute(0, 3, 1, 2).float()
+    images = images.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
     grid = affine_grid(matrices, images.shape, align_corners=True)
     return grid_sample(images, grid, align_corners=True).permute(0, 2, 3, 1).contiguous()
 
@@ -229,5 +234,5 @@ def find_device(name):
     if name == "cuda" and not torch.cuda.is_available():
         raise ValueError("device must be cpu or auto: PyTorch finds no GPU here. Received: device='cuda'")
     torch.backends.cudnn.deterministic = True  # on a GPU too the same bits again
-    torch.backends.cudnn.allow_tf32 = False  # and float32 that is float32
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False  # and float32 that is float32
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
