@@ -8,7 +8,8 @@ Expected:  the best width does not fall as noise grows; no numbers are published
 Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
 Result:    figure, table and verdicts under results/capacity_and_noise/; time_to_convergence.py shares runs with it
 Time:      made for a GPU; --preset small takes half an hour a seed on two cores
-Deviations: the paper's widths and noise levels are unknown; runs end at 100 % training accuracy
+Deviations: the paper's widths and noise levels are unknown; runs end at 100 % training accuracy or after
+           the preset's epochs; "without the noise examples" means as many real digits, sampled and held out anew
 """
 
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ def run_fields(dataset, preset, width, noise="none", fraction=0.0, share=1.0):
 
 @dataclass(frozen=True)
 class Capacities(Seeds):
-    """A run for each combination of these values, and on MNIST one on the examples of each that are not noise."""
+    """A run for each combination of these values, and on MNIST one on as many digits as the noise leaves clean."""
 
     widths: tuple[int, ...] = ()
     """Units of each hidden layer; none means a list of the preset."""

@@ -12,7 +12,7 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.analysis.examples import SHOWN, extremes
+from common.analysis.examples import SHOWN, extremes, well_known
 from common.cli import one_line_errors, parse, save
 from common.data import datasets
 from common.files import write
@@ -61,7 +61,7 @@ def main():
     title = f"Examples of {dataset}, {len(records)} runs"
     save(agreement := agreement_table(table, title), folder / "agreement")
     data = datasets.load(dataset, options.data_dir)
-    indices = extremes(table, data.y_train, "learned")
+    indices = extremes(well_known(table), data.y_train, "learned")
     if len(indices):
         save(image_grid(data.x_train[indices], title), folder / "first_and_last_learned")
     else:

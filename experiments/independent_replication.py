@@ -46,7 +46,10 @@ def report(records, store):
     for record in first:
         width, share = record["config"]["width"], 100 * record["config"]["corruption_fraction"]
         curves[f"{width} units, {share:g} % {noise_of(record)}"] = store.history(record["run_id"])
-    return {"curves": figures.learning_curves(curves, TITLE), "table": replication_table(TARGETS, records, TITLE)}
+    return {
+        "curves": figures.learning_curves(curves, TITLE),
+        "table": replication_table(TARGETS, records, store.histories(records), TITLE),
+    }
 
 
 STUDY = Study("independent_replication", Widths(), BASE, report)

@@ -165,7 +165,9 @@ def test_too_little_memory_is_one_line(monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 20.00 GiB")
 
     monkeypatch.setattr(trainer, "update", full)
-    with pytest.raises(ValueError, match="^the GPU's memory must hold the training set and a step of each worker; .*batch_size=25"):
+    with pytest.raises(
+        ValueError, match="^the GPU's memory must hold the training set and a step of each worker; .*batch_size=25"
+    ):
         trainer.train_epoch(plans(0, 1), 0.1)
 
 

@@ -62,6 +62,11 @@ def join(runs: Iterable[tuple[Arrays, int]]) -> dict[str, NDArray[Any]]:
     return table
 
 
+def well_known(table: Arrays) -> Arrays:
+    """Those examples of a table that at least half as many runs were trained on as on any: few runs rank otherwise."""
+    return {name: column[2 * table["runs"] >= table["runs"].max()] for name, column in table.items()}
+
+
 def extremes(table: Arrays, labels: Labels, column: str) -> NDArray[Any]:
     """Data set's indices (classes, 2 SHOWN) of the lowest and, from the right, highest of each class, ties in order.
 

@@ -32,7 +32,7 @@ def epochs_to_fit(histories: Histories, threshold: float = 1.0) -> Measure:
 
 
 def panels(records: Sequence[Record]) -> dict[str, list[Record]]:
-    """Runs by data set and kind of noise, those without noise in each; and those whose noise examples are left out."""
+    """Runs by data set and kind of noise, those without noise in each; and real data alone, as many as noise leaves."""
     found: dict[str, list[Record]] = {}
     for (dataset,), runs in grouped(records, "dataset").items():
         full = max(record["data"]["train_n"] for record in runs)
@@ -41,7 +41,7 @@ def panels(records: Sequence[Record]) -> dict[str, list[Record]]:
         for noisy in grouped((r for r in runs if r["config"]["corruption_fraction"]), "corruption").values():
             found[f"{dataset.replace('_', ' ')}, {noise_of(noisy[0])}"] = [*whole, *noisy]
         if len(whole) < len(real):
-            found[f"{dataset.replace('_', ' ')}, noise examples removed"] = real
+            found[f"{dataset.replace('_', ' ')}, real data alone"] = real
     return found
 
 
@@ -129,7 +129,10 @@ def capacity_table(records: Sequence[Record], histories: Histories, title: str) 
 
 
 def best_width(runs: Iterable[Record]) -> float | None:
-    """The width with the best validation accuracy at the end; the smaller one of equals."""
+    """The width with the best validation accuracy at the end, the smaller of equals; none where no width has fitted."""
+    runs = list(runs)
+    if not any(run["outcome"]["train_accuracy"] >= THRESHOLDS[0] for run in runs):
+        return None
     measured = [(validation_accuracy(run), -width(run)) for run in runs if validation_accuracy(run) is not None]
     return -max(measured)[1] if measured else None
 
@@ -155,7 +158,7 @@ def _best_widths(runs: Sequence[Record]) -> list[list[float | None]]:
 
 def _told(runs: Sequence[Record]) -> str:
     shares = ", ".join(f"{100 * share:g}" for share in by_share(runs))
-    texts = (", ".join(f"{value:g}" for value in values if value) for values in _best_widths(runs))
+    texts = (", ".join(f"{value:g}" if value else "none fitted" for value in row) for row in _best_widths(runs))
     return f"best width at {shares} % noise: {'; '.join(texts)}"
 
 
@@ -185,8 +188,8 @@ def _maximal(groups: Mapping[str, Sequence[Record]]) -> Finding:
 def _removed(groups: Mapping[str, Sequence[Record]]) -> list[Finding]:
     found = []
     for name, removed in groups.items():
-        noisy = groups.get(name.replace("noise examples removed", "random inputs"), [])
-        if "removed" not in name or not noisy:
+        noisy = groups.get(name.replace("real data alone", "random inputs"), [])
+        if "alone" not in name or not noisy:
             continue
         share = max(set(by_share(removed)) & set(by_share(noisy)))
         runs, holds, texts = [*by_share(removed)[share], *by_share(noisy)[share]], [], []

@@ -16,7 +16,9 @@ SEEDS = "Over seeds with 95 % t intervals"
 
 
 def by_choice(runs: Sequence[Record], lines: Lines, choice: Sequence[str]) -> dict[tuple[Any, ...], list[Line]]:
-    """Lines of runs by the values of these fields."""
+    """Lines of the runs that were measured in the most ways, by the values of these fields."""
+    most = max((len(lines[run["run_id"]]) for run in runs), default=0)
+    runs = [run for run in runs if len(lines[run["run_id"]]) == most]
     found: dict[tuple[Any, ...], list[Line]] = {}
     for line in (line for run in runs for line in lines[run["run_id"]]):
         found.setdefault(tuple(line[name] for name in choice), []).append(line)

@@ -284,9 +284,10 @@ def _transition(subject: str, runs: Sequence[Record], lines: Lines, histories: H
     )
     fitted = f"{noise} % of the corrupted and {rest} % of the untouched examples fitted"
     texts = f"{compared(accuracies, names=names, text=rate)}; peak at epoch {epoch}, {fitted}"
+    kept = compared(critical, names=("at the last kept epoch until the peak", names[1]), text=rate)
     return [
         judged("arpit-patterns-first", subject, runs, texts, early),
-        judged("arpit-critical-transition", subject, runs, compared(critical, names=names, text=rate), rises),
+        judged("arpit-critical-transition", subject, runs, kept, rises),
     ]
 
 

@@ -1,6 +1,7 @@
 """Arpit et al. (2017), Figures 10 and 11: what regularizers do to learning and what to memorizing."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -59,12 +60,15 @@ def technique_of(record: Record) -> tuple[str, str]:
 
 
 def effects(records: Iterable[Record], histories: Histories) -> list[Effect]:
-    """Of every regularizer, strength and seed that was trained on both real data and random labels."""
+    """Of every regularizer and strength that was trained on both real data and random labels.
+
+    Of the seeds that have the most of them, so that all are compared on the same.
+    """
     found: dict[tuple[str, str, int], dict[str, Record]] = {}
     for record in records:
         key = (*technique_of(record), record["config"]["seed"])
         found.setdefault(key, {})[record["config"]["corruption"]] = record
-    return [
+    made = [
         Effect(
             *key,
             (runs["none"], runs["uniform"]),
@@ -74,6 +78,8 @@ def effects(records: Iterable[Record], histories: Histories) -> list[Effect]:
         for key, runs in found.items()
         if {"none", "uniform"} <= set(runs)
     ]
+    counts = Counter(effect.seed for effect in made)
+    return [effect for effect in made if counts[effect.seed] == max(counts.values())]
 
 
 def by_technique(found: Iterable[Effect]) -> dict[str, list[Effect]]:

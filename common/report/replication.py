@@ -1,23 +1,33 @@
 """An independent replication of Arpit et al.'s experiments with random inputs, and ours, row by row."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from common.report.arpit import NOISE
 from common.report.claims import claim_of, judge
-from common.report.tables import Number, Record, Table, full_size, run_on
+from common.report.tables import Line, Number, Record, Table, full_size, run_on
 
 SAME = ("dataset", "width", "corruption", "corruption_fraction")
 
 
-def replication_table(targets: Sequence[dict[str, Any]], records: Sequence[Record], title: str) -> Table:
+def measured_of(record: Record, history: Sequence[Line], quantity: str) -> float:
+    """A quantity of a run; the best test accuracy is a trained network's, not that of the initial weights."""
+    if quantity == "best_test_accuracy":
+        return max(line["test_accuracy"] for line in history if line["epoch"])
+    value: float = record["outcome"][quantity]
+    return value
+
+
+def replication_table(
+    targets: Sequence[dict[str, Any]], records: Sequence[Record], histories: Mapping[str, Sequence[Line]], title: str
+) -> Table:
     """A row for each number of the replication's logs that a run of ours stands beside, over seeds."""
     rows: list[list[object]] = []
     for target in targets:
         runs = [record for record in records if all(record["config"][name] == target[name] for name in SAME)]
         if not runs or not all(map(full_size, runs)):
             continue
-        values = [record["outcome"][target["quantity"]] for record in runs]
+        values = [measured_of(record, histories[record["run_id"]], target["quantity"]) for record in runs]
         test_n = runs[0]["data"]["test_n"]
         counts = [(round(value * test_n), test_n) if "test" in target["quantity"] else None for value in values]
         found = judge(claim_of(target), values, counts)

@@ -1,5 +1,6 @@
 """Arpit et al. (2017), Figures 3 and 4: on how many examples, and on whose, the loss during training depends."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from common.report.tables import Number, Record, Table, cell, number
 
 COLOURS = {"real data": BLUE, "random inputs": GREEN}
 TASKS = {False: "class labels", True: "a class for each example"}
+LEARNED = 0.5  # training accuracy
 Kept = Mapping[str, Mapping[str, NDArray[Any]]]  # of common.analysis.loss_sensitivity, by run id
 
 
@@ -32,14 +34,15 @@ def by_task(records: Iterable[Record]) -> dict[bool, dict[str, list[Record]]]:
 
 
 def gini_figure(records: Iterable[Record], kept: Kept, norm: str, title: str) -> Figure:
-    """Figure 3: Gini coefficient of the loss-sensitivity up to each step, a panel for each task, over seeds."""
+    """Figure 3: Gini coefficient of the loss-sensitivity up to each step after the first epoch, for each task."""
     tasks = by_task(records)
     figure, panels = new_figure(f"{title}, {norm}", (1 + 4.2 * len(tasks), 4.6), (1, len(tasks)))
     for axes, (unique, groups) in zip(panels, tasks.items(), strict=True):
         for noise, runs in groups.items():
             curves = [kept[run["run_id"]]["gini"][NORMS.index(norm)] for run in runs]
             steps = kept[runs[0]["run_id"]]["steps"].tolist()
-            points = {step: [float(curve[i]) for curve in curves] for i, step in enumerate(steps)}
+            used = math.ceil(runs[0]["data"]["train_n"] / runs[0]["config"]["batch_size"])  # all examples, once
+            points = {step: [float(curve[i]) for curve in curves] for i, step in enumerate(steps) if step >= used}
             draw(axes, points, 1, color=COLOURS[noise])
         axes.set(xlabel="steps", ylabel="Gini coefficient", ylim=(0, 1))
         axes.set_title(TASKS[unique], fontsize=10)
@@ -74,16 +77,19 @@ def gini_table(records: Iterable[Record], kept: Kept, title: str) -> Table:
 
 
 def gini_findings(records: Iterable[Record], kept: Kept) -> list[Finding]:
-    """C2 for each task and norm, seed by seed."""
+    """C2 for each task and norm, seed by seed; networks that have hardly begun to learn say nothing."""
     found = []
     for unique, groups in by_task(records).items():
         real, noise = (groups.get(name, []) for name in COLOURS)
         for norm in NORMS:
-            values = [[late_gini(kept[run["run_id"]], norm) for run in pair] for pair in pairs(real, noise)]
+            both = pairs(real, noise)
+            learned = [all(run["outcome"]["train_accuracy"] >= LEARNED for run in pair) for pair in both]
+            values = [[late_gini(kept[run["run_id"]], norm) for run in pair] for pair in both]
             numbers = compared(values, "three digits", [f"on {name}" for name in COLOURS])
             runs = [*real, *noise]
             subject = f"{network(runs[0])}, {TASKS[unique]}, {norm}"
-            found.append(judged("arpit-gini", subject, runs, numbers, [a > b for a, b in values]))
+            holds = [a > b if known else None for (a, b), known in zip(values, learned, strict=True)]
+            found.append(judged("arpit-gini", subject, runs, numbers, holds))
     return found
 
 

@@ -54,9 +54,9 @@ def test_noise_shares_a_panel_with_real_data_and_removed_noise_has_its_own():
     fewer, _ = grid({0.0: 16}, train_n=1000)
     found = panels([*records, *labels, *fewer])
     assert {name: len(runs) for name, runs in found.items()} == {
-        "mnist, random inputs": 6, "mnist, random labels": 6, "mnist, noise examples removed": 6,
+        "mnist, random inputs": 6, "mnist, random labels": 6, "mnist, real data alone": 6,
     }  # fmt: skip
-    assert {share: len(runs) for share, runs in by_share(found["mnist, noise examples removed"]).items()} == {
+    assert {share: len(runs) for share, runs in by_share(found["mnist, real data alone"]).items()} == {
         0: 3,
         0.8: 3,
     }
@@ -66,6 +66,19 @@ def test_the_best_width_is_that_of_the_best_accuracy_at_the_end_and_the_smaller_
     records, _ = collected([run(16, 0, 0.9), run(64, 0, 0.9), run(256, 0, 0.95, final=0.8)])
     assert best_width(records) == 16
     assert best_width([]) is None
+
+
+def test_where_no_width_has_fitted_none_is_the_best():
+    def fitted(share):
+        records, _ = grid({0.0: 64, 0.8: 256})
+        for record in records:
+            if record["config"]["corruption_fraction"]:
+                record["outcome"]["train_accuracy"] = share
+        return records
+
+    for share, verdict, told in ((0.99, "confirmed", "64, 256"), (0.98, "not measured", "64, none fitted")):
+        (found,) = [each for each in capacity_findings(fitted(share)) if "more noise" in each.statement]
+        assert (found.verdict, found.numbers) == (verdict, f"best width at 0, 80 % noise: {told}")
 
 
 @pytest.mark.parametrize("best, verdict", [
@@ -103,7 +116,7 @@ def test_4096_units_are_close_to_maximal_where_no_width_is_clearly_better(at, ve
 def test_without_its_noise_examples_a_smaller_network_is_best(without):
     records, _ = grid({0.0: 16, 0.8: 256})
     fewer, _ = grid({0.0: without}, train_n=1000)
-    ((_, found, _),) = verdicts(capacity_findings([*records, *fewer]), "removed")
+    ((_, found, _),) = verdicts(capacity_findings([*records, *fewer]), "smaller network")
     assert found == "confirmed"
 
 
@@ -111,7 +124,7 @@ def test_without_its_noise_examples_a_smaller_network_is_best(without):
 def test_without_its_noise_examples_a_wider_one_or_the_same_speaks_against_the_paper(without):
     records, _ = grid({0.0: 16, 0.8: 16})
     fewer, _ = grid({0.0: without}, train_n=1000)
-    ((_, found, n),) = verdicts(capacity_findings([*records, *fewer]), "removed")
+    ((_, found, n),) = verdicts(capacity_findings([*records, *fewer]), "smaller network")
     assert (found, n) == ("not confirmed", "0 of 1 seeds")
 
 

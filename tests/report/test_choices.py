@@ -36,6 +36,12 @@ def test_ratios_have_a_row_for_each_search_and_a_column_for_each_kind_of_data():
     assert [cell and cell.value for cell in table.rows[1][3:]] == [pytest.approx(0.105), pytest.approx(0.205), None]
 
 
+def test_a_seed_that_was_measured_in_fewer_ways_is_left_out():
+    records, lines = runs_and_lines(RULES, lambda place, seed: searched(0, seed)[seed:])
+    for (_, iterations, _), found in by_choice(records[:2], lines, ("radius", "iterations", "noise")).items():
+        assert [line["critical"] for line in found] == [iterations // 10]
+
+
 def test_a_ratio_of_one_seed_has_a_wilson_interval_and_one_of_none_is_none():
     cell = ratio([{"critical": 0, "n": 100}])
     assert cell.value == 0 and 0.03 < cell.high < 0.04 and ratio([]) is None

@@ -128,7 +128,7 @@ def test_numbers_of_one_seed_are_counts_with_wilsons_interval():
         found["first"]
         == f"{ends}; peak at epoch 2.0, 30.00 % of the corrupted and 90.00 % of the untouched examples fitted"
     )
-    assert found["transition"] == f"{told(8)} at the peak, {told(16)} at the end"
+    assert found["transition"] == f"{told(8)} at the last kept epoch until the peak, {told(16)} at the end"
 
 
 def test_numbers_of_several_seeds_have_the_interval_over_them():

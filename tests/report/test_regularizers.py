@@ -58,6 +58,12 @@ def test_a_regularizer_that_was_trained_on_one_of_the_two_only_has_no_effect():
     assert len(effects(records[1:], histories)) == len(EFFECTS) - 1
 
 
+def test_seeds_that_have_fewer_effects_than_others_are_left_out():
+    (records, histories), (more, others) = runs(), runs(seeds=2)
+    second = [record for record in more if record["config"]["seed"] and not record["config"]["dropout"]]
+    assert {effect.seed for effect in effects([*records, *second], histories | others)} == {0}
+
+
 def test_techniques_go_by_what_the_config_has():
     assert technique_of(a_run()[0]) == ("none", "")
     assert technique_of(a_run(weight_decay=0.01)[0]) == ("weight decay", "0.01")

@@ -15,7 +15,14 @@ def run(train, best, seed=0, train_n=60_000, **changes):
 
 
 def rows(records):
-    table = replication_table(TARGETS, records, "title")
+    histories = {
+        record["run_id"]: [
+            {"epoch": epoch, "test_accuracy": value}
+            for epoch, value in enumerate((0.99, 0.5, record["outcome"]["best_test_accuracy"], 0.5))
+        ]
+        for record in records
+    }
+    table = replication_table(TARGETS, records, histories, "title")
     return [dict(zip(table.columns, row, strict=True)) for row in table.rows]
 
 
@@ -26,6 +33,10 @@ def test_a_run_stands_beside_the_numbers_of_its_width_noise_and_share():
     assert (train["theirs"], train["verdict"], train["n"]) == (0.648, "confirmed", "t, 2 seeds")
     assert train["ours"] == pytest.approx(0.655) and best["ours"] == pytest.approx(0.945)
     assert best["quantity"] == "best test accuracy, %" and best["theirs"] == 0.946
+
+
+def test_what_untrained_weights_give_is_not_the_best():
+    assert rows([run(0.65, 0.94, corruption="gaussian", corruption_fraction=0.4)])[1]["ours"] == 0.94
 
 
 def test_one_seed_has_wilsons_interval_on_test_examples_alone_and_what_is_far_off_is_not_confirmed():

@@ -62,6 +62,21 @@ def test_the_second_half_of_training_decides_on_the_gini_coefficient():
     assert verdicts(gini_findings(*study(real=(0.2, 1, 1)))) == ["not confirmed"] * 6
 
 
+def test_networks_that_have_hardly_begun_to_learn_have_no_verdict():
+    records, kept = study()
+    for record in records:
+        record["outcome"]["train_accuracy"] = 0.01 if record["config"]["unique_labels"] else 0.5
+    assert verdicts(gini_findings(records, kept)) == ["confirmed"] * 3 + ["not measured"] * 3
+
+
+def test_the_curve_begins_when_every_example_was_used():
+    records, kept = study(unique=(False,))
+    for record in records:
+        record["config"]["batch_size"] = 50
+    axes = gini_figure(records, kept, "l1", "title").axes[0]
+    assert [line.get_xdata().tolist() for line in axes.lines] == [[20, 30, 40]] * 2
+
+
 def test_without_its_counterpart_a_run_says_nothing():
     records, kept = study()
     real = [record for record in records if record["config"]["corruption"] == "none"]
