@@ -163,6 +163,8 @@ def run_all(configs: Sequence[Config], options: Options) -> list[Record]:
     """Train what is missing and draw learning curves; with --list only say what there is, and exit."""
     if options.smoke:
         configs = list(dict.fromkeys(smoke(config) for config in configs))
+    if not configs:
+        raise ValueError("a list among the flags must name at least one value. Received: no runs")
     store = Store.of(options)
     if options.list:
         print(listing(configs, store))
@@ -223,12 +225,13 @@ def time_left(missing: Sequence[Config], known: Sequence[Record]) -> str:
 
 def estimate(config: Config, records: Sequence[Record]) -> float | None:
     """Seconds, from the median cost per epoch and example of recorded runs of this network, framework and data set."""
-    like = ("model", "width", "framework", "dataset", "precision")
+    like = ("model", "width", "framework", "dataset", "precision", "downscale", "crop")
     costs = [
         (record["time"]["train_seconds"] + record["time"]["evaluate_seconds"]) / record["outcome"]["epochs"]
         * (config.train_size or record["data"]["train_n"]) / record["data"]["train_n"]
         for record in records
-        if record["outcome"]["epochs"] and all(record["config"][name] == getattr(config, name) for name in like)
+        if record["outcome"]["epochs"] and (config.train_size or not record["config"]["train_size"])
+        and all(record["config"][name] == getattr(config, name) for name in like)
     ]  # fmt: skip
     return statistics.median(costs) * config.epochs if costs else None
 

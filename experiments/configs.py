@@ -53,6 +53,9 @@ each; with fewer, larger steps moving statistics lag behind and curves are noise
 they do not fit random labels, even in 150 epochs."""
 
 
+LONG_SMALL = {"decay": 0.999, "epochs": 120}
+
+
 WIDE_RESNET = Config(
     model="wide_resnet_28_1",
     framework="torch",
@@ -74,7 +77,8 @@ def fields(model, setting, preset="paper"):
     """What a model in a setting changes."""
     check_choice("model", model, MODELS)
     decay = {"weight_decay": WEIGHT_DECAY[model]} if "weight_decay" in setting else {}
-    return {**MODELS[model], **SETTINGS[setting], **decay, **(small(model) if preset == "small" else {})}
+    reduced = {**small(model), **(LONG_SMALL if LONG.items() <= SETTINGS[setting].items() else {})}
+    return {**MODELS[model], **SETTINGS[setting], **decay, **(reduced if preset == "small" else {})}
 
 
 def small(model):

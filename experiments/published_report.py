@@ -47,13 +47,17 @@ from common.report.tables import (
     FRAMEWORKS,
     Number,
     Table,
+    by_recipe,
     cell,
     claims_table,
     full_size,
+    group_names,
     published_table,
     run_on,
     setting_of,
+    setting_text,
 )
+from common.report.zhang import grouped
 from common.report.zhang_claims import findings
 from common.runs.config import CHOICES, Options, run_id
 from common.runs.store import PUBLISHED, ROOT, Store, all_records
@@ -163,10 +167,14 @@ def studies(records, store):
         runs = [record for seed in found for record in seed]
         if any(2 * len(seed) >= len(set(names[0])) for seed in found):
             title = f"{study.name}_{preset}_{framework}_{precision}"
+            wanted = sum(len(set(names[0])) for seed in found if seed)
             size = f"{runs[0]['data']['train_n']} training examples, {FRAMEWORKS[framework]}, {precision}"
             made = {f"{title}_{name}": item for name, item in study.report(runs, store).items()}
             heading = study.name.replace("_", " ").capitalize()
-            yield f"{heading}: {size}", {"note": f"Preset {preset}, {len(runs)} runs: {run_on(runs)}.", **made}
+            yield (
+                f"{heading}: {size}",
+                {"note": f"Preset {preset}, {len(runs)} of {wanted} runs: {run_on(runs)}.", **made},
+            )
 
 
 def digits(records, store):
@@ -178,14 +186,15 @@ def digits(records, store):
 
 
 def curves(records, store):
-    """Learning curves of each model: one run for each setting and framework, seed 0."""
+    """Learning curves of each model: one run for each setting and recipe, seed 0."""
     first = [r for r in records if (r["config"]["seed"], r["config"]["dataset"]) == (0, "cifar10") and full_size(r)]
     for model in sorted({record["config"]["model"] for record in first}):
-        runs = {
-            f"{setting_of(r['config']).replace('_', ' ')}, {FRAMEWORKS[r['config']['framework']]}": r["run_id"]
-            for r in first
-            if r["config"]["model"] == model
-        }
+        runs = {}
+        here = [record for record in first if record["config"]["model"] == model]
+        for setting, group in grouped(here, lambda record: setting_of(record["config"])).items():
+            recipes = by_recipe(group)
+            for name, (record, *_) in zip(group_names(recipes), recipes, strict=True):
+                runs[f"{setting_text(setting)}, {name}"] = record["run_id"]
         histories = {label: store.history(name) for label, name in runs.items()}
         yield f"{model}_learning_curves", figures.learning_curves(histories, f"{model} on CIFAR-10, seed 0")
 

@@ -29,7 +29,7 @@ def inception(input_shape, num_classes, batch_norm=True, batch_norm_momentum=0.9
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
     if dropout:
         x = keras.layers.Dropout(dropout, seed=0, name="pool-dropout")(x)
-    return keras.Model(inputs, keras.layers.Dense(num_classes, name="logits")(x))
+    return keras.Model(inputs, keras.layers.Dense(num_classes, name="logits")(x), name="model")
 
 
 def inception_module(x, name, channels1x1, channels3x3, convolve):

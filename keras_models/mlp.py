@@ -11,7 +11,7 @@ def mlp(input_shape, num_classes, widths, dropout=0.0):
         x = keras.layers.Dense(width, activation="relu", name=f"fc{number}")(x)
         if dropout:
             x = keras.layers.Dropout(dropout, seed=0, name=f"fc{number}-dropout")(x)
-    return keras.Model(inputs, keras.layers.Dense(num_classes, name="logits")(x))
+    return keras.Model(inputs, keras.layers.Dense(num_classes, name="logits")(x), name="model")
 
 
 def mlp1(input_shape, num_classes, dropout=0.0):

@@ -259,7 +259,8 @@ def test_the_time_that_is_left_counts_missing_runs_by_the_records_there_are(fold
         ({}, [record()], 30.0),
         ({"epochs": 6}, [record()], 90.0),
         ({"train_size": 400}, [record()], 60.0),
-        ({"train_size": None}, [record()], 30.0),
+        ({"train_size": None}, [record()], None),  # of a part says nothing of the whole
+        ({"crop": 14}, [record()], None),
         ({}, [record(seconds=10.0), record(seconds=90.0), record(seconds=20.0)], 20.0),
         ({"seed": 4, "corruption": "ketha"}, [record()], 30.0),
         ({"model": "mlp3"}, [record()], None),

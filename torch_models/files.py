@@ -49,8 +49,9 @@ def save(model, path, metadata):
     """Write the model in float32 with its metadata (JSON values), atomically."""
     # cloned, since a slice of a stack would take the whole stack along
     state = {name: tensor.detach().float().cpu().clone() for name, tensor in model.state_dict().items()}
-    with replacing(path) as temporary:
-        torch.save({"format": FORMAT, "metadata": json.loads(json.dumps(metadata)), "state_dict": state}, temporary)
+    # into an open file: torch puts the name of a path, here a process's own, inside the file
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        torch.save({"format": FORMAT, "metadata": json.loads(json.dumps(metadata)), "state_dict": state}, file)
 
 
 def load(path, name=None, input_shape=None, num_classes=None):

@@ -30,6 +30,7 @@ FULL_EPOCHS = 60
 FULL_TRAIN_N = {"cifar10": 50_000, "mnist": 60_000, "fashion_mnist": 60_000}  # the whole training set
 SEEDS = ("seed", "data_seed")
 CORRUPTION = ("corruption", "corruption_fraction")
+NOISE = ("input_dropout", "input_noise", "hidden_noise", "adversarial_weight")  # none of Zhang et al.'s
 REGULARIZERS = ("weight_decay", "random_crop", "flip", "rotation", "dropout")
 
 
@@ -164,15 +165,24 @@ def reduced(record: Record) -> bool:
 
 
 def full_size(record: Record) -> bool:
-    """Whether a run may stand for a published one: the whole training set, and at least 60 epochs."""
-    return not reduced(record) and record["config"]["epochs"] >= FULL_EPOCHS
+    """Whether a run may stand for a published one: the whole training and test set, and at least 60 epochs."""
+    config = record["config"]
+    whole = config["downscale"] == 1 and config["test_size"] is None and config["initial_model"] is None
+    return whole and not reduced(record) and config["epochs"] >= FULL_EPOCHS
 
 
 def _matches(record: Record, target: Record) -> bool:
     config = record["config"]
     same = all(config[name] == target[name] for name in ("dataset", "corruption_fraction"))
     setting = (model_of(config), setting_of(config)) == (target["model"], target["setting"])
-    return same and setting and (full_size(record) or reduced(record))
+    return same and setting and not any(config[name] for name in NOISE) and (full_size(record) or reduced(record))
+
+
+def _as_stated(record: Record, target: Record) -> bool:
+    """Whether a run may decide on a number: at full size, with the values that the paper states."""
+    return full_size(record) and all(
+        record["config"][name] == value for name, value in target.get("recipe", {}).items()
+    )
 
 
 def _measure(record: Record, quantity: str) -> tuple[float | None, Count | None]:
@@ -226,7 +236,7 @@ def _measured_cells(target: Record, group: Sequence[Record]) -> list[object]:
     found = judge(claim_of(dict(target)), [value for value, _ in pairs], [count for _, count in pairs])
     mean = None if found.mean is None else Number(found.mean, target["unit"])
     interval = Number(None, target["unit"], found.low, found.high)
-    verdict = found.verdict if all(map(full_size, group)) else NOT_MEASURED
+    verdict = found.verdict if all(_as_stated(record, target) for record in group) else NOT_MEASURED
     return [mean, interval, found.interval_kind or None, verdict]
 
 
@@ -234,7 +244,8 @@ def published_table(targets: Sequence[Record], records: Sequence[Record]) -> Tab
     """Published against measured: a row for each target and framework, over the seeds of one recipe.
 
     A run matches a target with the same model, data set, setting and corruption fraction when it trained on the whole
-    training set for at least 60 epochs. One on less of it is shown with its train_n and decides nothing: not measured.
+    training set for at least 60 epochs. One on less of it is shown with its train_n and decides nothing: not measured;
+    so does one that departs from the target's `recipe`, the values that the paper states.
     Runs that differ in more than their seeds are never averaged.
     """
     papers = sorted({target["paper"] for target in targets})

@@ -113,7 +113,8 @@ def corruption_rows(
     runs = with_setting(records, LABELS)
     histories = published_loss(runs, histories)
     rows = [_corruption_row(record, fit_epochs(record, histories, threshold)) for record in runs]
-    bases = {(row["line"], row["seeds"]): row["epochs"] for row in rows if not row["corruption_fraction"]}
+    true = [row for row in rows if row["epochs"] and not row["corruption_fraction"]]
+    bases = {(row["line"], row["seeds"]): row["epochs"] for row in true}
     for row in rows:
         base = bases.get((row["line"], row["seeds"]))
         row["ratio"] = row["epochs"] / base if row["epochs"] and base else None
@@ -198,9 +199,9 @@ def corruption_claims() -> dict[tuple[str, float, str], Claim]:
 
 
 def verdict(claim: Claim | None, values: Sequence[float | None], group: Sequence[Record]) -> str:
-    """The verdict on full-size runs; reduced ones decide nothing, and without a claim there is no band."""
+    """The verdict on full-size runs that all have a value; others decide nothing, and without a claim is no band."""
     judged = judge(claim or NO_CLAIM, values).verdict
-    return judged if all(map(full_size, group)) else NOT_MEASURED
+    return judged if all(map(full_size, group)) and None not in values else NOT_MEASURED
 
 
 def error_of(runs: Sequence[Row], key: str) -> Number | None:

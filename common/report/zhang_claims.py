@@ -112,7 +112,8 @@ def _ratio_findings(rows: Sequence[Row]) -> list[Finding]:
         here = []
         for line in grouped((row for row in rows if row["model"] == model), lambda row: row["line"]).values():
             ends = [row for row in line if row["corruption_fraction"] in (0, 1)]
-            ratios = [row["ratio"] for row in ends if row["corruption_fraction"]]
+            based = {row["seeds"] for row in ends if not row["corruption_fraction"]}
+            ratios = [row["ratio"] for row in ends if row["corruption_fraction"] and row["seeds"] in based]
             name, runs = f"zhang-slowdown-{model}", [row["record"] for row in ends]
             if None in ratios:
                 fitted = (
@@ -164,11 +165,12 @@ def batch_norm_findings(records: Iterable[Record]) -> list[Finding]:
 
 
 def early_stopping_findings(records: Iterable[Record]) -> list[Finding]:
-    """Figure 2b: best less final test accuracy of small Inception, with and without batch norm."""
+    """Figure 2b: best less final test accuracy of small Inception, with and without batch norm, of whole trainings."""
     records, found = list(records), []
     for model in MODELS:
         here = []
-        for group in by_recipe(with_setting(records, ["true_labels"], model)):
+        runs = with_setting(records, ["true_labels"], model)
+        for group in by_recipe(run for run in runs if run["outcome"]["stop_reason"] == "epochs"):
             outcomes = [record["outcome"] for record in group]
             gains = [_less(outcome["best_test_accuracy"], outcome["test_accuracy"]) for outcome in outcomes]
             here += _judged("zhang-early-stopping", model, group, gains)

@@ -275,6 +275,12 @@ class Options:
     list: Annotated[bool, tyro.conf.arg(name="list")] = False
     """List the runs, done or missing, with an estimate of the time, and stop."""
 
+    def __post_init__(self) -> None:
+        if self.checkpoint_every < 1:
+            raise ValueError(f"checkpoint_every must be positive. Received: checkpoint_every={self.checkpoint_every}")
+        if min(self.keep_epochs, default=0) < 0:
+            raise ValueError(f"keep_epochs must be 0 or more. Received: keep_epochs={self.keep_epochs}")
+
 
 def as_dict(config: Config) -> dict[str, Any]:
     """Every field, as JSON holds it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import textwrap
 import time
 from collections.abc import Generator
 from datetime import UTC, datetime
@@ -50,6 +51,7 @@ class Run:
         self.store = Store.of(options)
         self.folder = self.store.folder(run_id(config))
         self.learning = Learning(len(task.train))
+        self.inputs = self.store.inputs(config)
         self.history: list[Record] = []
 
     @property
@@ -127,7 +129,7 @@ class Run:
         arrays = {f"weights/{name}": array for name, array in self.trainer.get_weights().items()}
         arrays |= {f"optimizer/{name}": array for name, array in self.trainer.get_optimizer_state().items()}
         arrays |= {f"examples/{name}": array for name, array in self.learning.arrays().items()}
-        text = json.dumps({"config": as_dict(self.config), "history": self.history})
+        text = json.dumps({"config": as_dict(self.config), "inputs": self.inputs, "history": self.history})
         write_arrays(self.checkpoint, arrays | {"json": np.frombuffer(text.encode(), np.uint8)})
 
     def restore(self) -> bool:
@@ -137,25 +139,28 @@ class Run:
             with np.load(path) as file:
                 arrays = dict(file)
             content = json.loads(arrays.pop("json").tobytes())
-            fits = from_dict(content["config"]) == self.config
+            history, inputs = content["history"], content.get("inputs", self.inputs)
+            fits = from_dict(content["config"]) == self.config and inputs == self.inputs
+            passed = {epoch for epoch in self.options.keep_epochs if epoch <= history[-1]["epoch"]}
+            if not fits or not passed <= set(self.store.snapshots(self.config)):
+                return False
+            parts: dict[str, Arrays] = {"weights": {}, "optimizer": {}, "examples": {}}
+            for key, array in arrays.items():
+                part, name = key.split("/", 1)
+                parts[part][name] = array
+            if not parts["examples"]:  # of before they were counted
+                return False
+            self.trainer.set_weights(parts["weights"])
+            self.trainer.set_optimizer_state(parts["optimizer"])
+            self.learning.restore(parts["examples"])
         except FileNotFoundError:
             return False
         except Exception as error:
             raise ValueError(
-                f"checkpoint must be whole; delete it to start again. Received: {path} ({error})"
+                "checkpoint must be whole; delete it to start again. "
+                f"Received: {path} ({textwrap.shorten(str(error), 250, placeholder=' ...') or type(error).__name__})"
             ) from error
-        if not fits:
-            return False
-        parts: dict[str, Arrays] = {"weights": {}, "optimizer": {}, "examples": {}}
-        for key, array in arrays.items():
-            part, name = key.split("/", 1)
-            parts[part][name] = array
-        if not parts["examples"]:  # of before they were counted
-            return False
-        self.trainer.set_weights(parts["weights"])
-        self.trainer.set_optimizer_state(parts["optimizer"])
-        self.learning.restore(parts["examples"])
-        self.history = content["history"]
+        self.history = history
         return True
 
     def finish(self, reason: str, started: str) -> Record:
@@ -172,7 +177,7 @@ class Run:
             "code": code_version(),
             "environment": environment(config, self.trainer),
             "data": describe(config, self.task),
-            "inputs": self.store.inputs(config),
+            "inputs": self.inputs,
             "outcome": outcome(config, history, reason),
             "model": {"path": path.name, "sha256": file_sha256(path), "parameters": self.trainer.parameters},
             "time": {

@@ -8,6 +8,8 @@ import hashlib
 import json
 import shutil
 import subprocess
+import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -71,7 +73,7 @@ class Store:
             )
         path = self.model_path(config)
         kept = {epoch for epoch in keep_epochs if epoch < record["outcome"]["epochs"]} <= set(self.snapshots(config))
-        same = all(record["inputs"][name] == sha256 for name, sha256 in self.inputs(config).items())
+        same = all(record.get("inputs", {}).get(name) == sha256 for name, sha256 in self.inputs(config).items())
         return record if kept and same and path.exists() and file_sha256(path) == record["model"]["sha256"] else None
 
     def history(self, name: str) -> list[Record]:
@@ -83,8 +85,14 @@ class Store:
 
     def arrays(self, name: str) -> dict[str, NDArray[Any]]:
         """Per-example values of a run and, where it has convolutions, its first layer's filters."""
-        with np.load(self.folder(name) / "arrays.npz") as file:
-            return dict(file)
+        path = self.folder(name) / "arrays.npz"
+        try:
+            with np.load(path) as file:
+                return dict(file)
+        except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise ValueError(
+                f"arrays must be a whole .npz; --force makes it again. Received: {path} ({error})"
+            ) from error
 
     def lines(self, name: str, file: str) -> list[Record]:
         """Lines of a file beside a run, none where there is no file."""

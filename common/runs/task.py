@@ -127,7 +127,7 @@ def relabel(examples: Examples, path: Path, num_classes: int) -> Examples:
     try:
         labels = np.load(path)
         given = labels if len(labels) == len(examples) else labels[examples.indices]
-    except (OSError, ValueError, TypeError, IndexError) as error:
+    except (OSError, EOFError, ValueError, TypeError, IndexError) as error:
         raise ValueError(
             f"labels must be a .npy file with a class for each example. Received: {path} ({error})"
         ) from error

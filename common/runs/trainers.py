@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import textwrap
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -67,7 +68,11 @@ def first_weights(config: Config, shapes: dict[str, tuple[int, ...]], models: Pa
     path, files = models / config.initial_model, importlib.import_module(f"{config.framework}_models.files")
     if not path.is_file() or path.suffix != SUFFIX[config.framework]:
         raise ValueError(f"initial_model must be a {SUFFIX[config.framework]} file under {models}. Received: {path}")
-    weights: Arrays = files.get_weights(files.load(path).model)
+    try:
+        weights: Arrays = files.get_weights(files.load(path).model)
+    except Exception as error:
+        reason = textwrap.shorten(str(error), 250, placeholder=" ...") or type(error).__name__
+        raise ValueError(f"initial_model must be {files.KIND}. Received: {path} ({reason})") from error
     if {name: array.shape for name, array in weights.items()} != shapes:
         raise ValueError(f"initial_model must have the layers of {config.model} for this data. Received: {path}")
     return weights

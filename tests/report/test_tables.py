@@ -235,7 +235,8 @@ def test_what_failed_to_converge_is_confirmed_where_it_is_not_fitted(accuracy, v
 
 
 def test_inception_without_batch_norm_has_rows_of_its_own():
-    records = [record({"test_accuracy": 0.86}, model="inception"), record(model="inception", batch_norm=False)]
+    rate = {"model": "inception", "learning_rate": 0.1}
+    records = [record({"test_accuracy": 0.86}, **rate), record(**rate, batch_norm=False)]
     table = published_table(load_targets("zhang_cifar10"), records)
     found = rows_of(table, setting="true labels", quantity="test accuracy, %")
     assert {row["model"]: (cell(row["measured"]), row["verdict"]) for row in found} == {
@@ -243,6 +244,25 @@ def test_inception_without_batch_norm_has_rows_of_its_own():
         "inception without batch norm": ("53.00", "not confirmed"),
         "alexnet": ("–", "not measured"),
     }
+
+
+@pytest.mark.parametrize(
+    "changes, verdict",
+    [
+        ({}, "confirmed"),
+        ({"decay": 0.98}, "not measured"),
+        ({"optimizer": "adam"}, "not measured"),
+        ({"test_size": 500}, None),
+        ({"downscale": 2}, None),
+        ({"initial_model": "some.pt"}, None),
+        ({"input_noise": 1.0, "framework": "torch"}, None),
+    ],
+)
+def test_what_departs_from_the_papers_recipe_is_shown_and_decides_nothing(changes, verdict):
+    found = [record({"test_accuracy": 0.86}, model="inception", learning_rate=0.1, **changes)]
+    table = published_table(load_targets("zhang_cifar10"), found)
+    (row,) = rows_of(table, setting="true labels", quantity="test accuracy, %", model="inception")
+    assert (row["measured"] is not None, row["verdict"]) == (verdict is not None, verdict or "not measured")
 
 
 def test_claims_table():

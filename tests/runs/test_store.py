@@ -232,6 +232,15 @@ def test_a_broken_line_is_one_line_that_names_the_file(tmp_path):
     assert str(caught.value).startswith(expected) and "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("keep", [0, 100])
+def test_arrays_that_are_not_whole_are_one_line(store, keep):
+    path = store.folder("a") / "arrays.npz"
+    write_arrays(path, {"x": np.arange(300)})
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(ValueError, match=f"^arrays must be a whole .npz; --force makes it again. Received: {path} "):
+        store.arrays("a")
+
+
 def test_arrays_are_added_beside_and_over_those_that_there_are(store, monkeypatch):
     write_arrays(store.folder("a") / "arrays.npz", {"x": np.arange(3), "y": np.zeros(2)})
     store.add_arrays("a", {"y": np.ones(1), "z": np.array([True])})

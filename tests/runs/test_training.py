@@ -24,7 +24,7 @@ from common.runs.config import ADDED, Config, Options, as_dict, run_id
 from common.runs.progress import Progress
 from common.runs.record import outcome, processor
 from common.runs.run import Run, cross_entropy, share, stop_reason
-from common.runs.store import Store, file_sha256
+from common.runs.store import SUFFIX, Store, file_sha256
 from common.runs.task import prepare, stratified_subset
 from common.runs.trainers import make_trainer
 from common.runs.training import train
@@ -389,6 +389,11 @@ def without_config(path):
     np.savez(path, **dict(np.load(path)) | {"json": np.frombuffer(b'{"history": []}', np.uint8)})
 
 
+def with_another_shape(path):
+    arrays = dict(np.load(path))
+    np.savez(path, **arrays | {"weights/fc1/kernel": arrays["weights/fc1/kernel"][1:]})
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -398,8 +403,9 @@ def without_config(path):
         lambda path: path.write_bytes(path.read_bytes()[:5000] + bytes(100) + path.read_bytes()[5100:]),
         without_json,
         without_config,
+        with_another_shape,
     ],
-    ids=["empty", "text", "truncated", "altered", "without json", "without config"],
+    ids=["empty", "text", "truncated", "altered", "without json", "without config", "another shape"],
 )
 def test_a_spoilt_checkpoint_is_one_line_and_stays_until_it_is_deleted(store, checkpoint, trained_epochs, spoil):
     spoil(checkpoint)
@@ -429,6 +435,46 @@ def test_a_checkpoint_of_another_config_is_left_aside(store, checkpoint, trained
     checkpoint.rename(store.folder(run_id(other)) / "checkpoint.npz")
     train(other, options(store))
     assert trained_epochs == [0, 1, 2]
+
+
+def test_a_run_whose_labels_were_replaced_starts_again(store, monkeypatch, trained_epochs):
+    config, labels = changed(labels="mine.npy"), datasets.load("digits").y_train
+    store.models.mkdir(parents=True)
+    np.save(store.models / "mine.npy", labels)
+    interrupt(monkeypatch, 3)
+    with pytest.raises(KeyboardInterrupt):
+        train(config, options(store, checkpoint_every=2))
+    np.save(store.models / "mine.npy", (labels + 1) % 10)
+    trained_epochs.clear()
+    record = train(config, options(store))
+    assert trained_epochs == [0, 1, 2] and record["data"]["corruption_realised"] == 1.0
+    assert record["inputs"] == {"labels": file_sha256(store.models / "mine.npy")}
+
+
+def test_a_killed_run_that_is_to_keep_an_epoch_it_has_passed_starts_again_at_once(store, checkpoint, trained_epochs):
+    trained_epochs.clear()
+    kept = options(store, keep_epochs=(0, 1))
+    record = train(BASE, kept)
+    assert trained_epochs == [0, 1, 2] and list(store.snapshots(BASE)) == [0, 1]
+    assert train(BASE, kept) == record and trained_epochs == [0, 1, 2]
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_a_model_file_does_not_tell_which_process_wrote_it(tmp_path, monkeypatch, framework):
+    config, found = changed(framework=framework), []
+    for place in range(2):
+        monkeypatch.setattr(os, "getpid", lambda number=place: number)
+        trainer = make_trainer(config, prepare(config), "cpu", tmp_path)
+        trainer.save(tmp_path / f"model{SUFFIX[framework]}", {})
+        found.append(file_sha256(tmp_path / f"model{SUFFIX[framework]}"))
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("given", [{"checkpoint_every": 0}, {"keep_epochs": (-1,)}])
+def test_options_out_of_range_are_refused(store, given):
+    ((name, value),) = given.items()
+    with pytest.raises(ValueError, match=f"^{name} must be .* Received: {name}="):
+        options(store, **given)
 
 
 def test_force_trains_again_from_the_start(store, checkpoint, trained_epochs, weights_sha256):
@@ -591,6 +637,17 @@ def test_the_initial_model_must_have_the_layers(store):
         train(changed(framework="keras", initial_model=name), options(store))
 
 
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("content", [b"", b"no model"])
+def test_an_initial_model_that_is_none_is_one_line(store, framework, content):
+    name = f"mine{SUFFIX[framework]}"
+    store.models.mkdir(parents=True)
+    (store.models / name).write_bytes(content)
+    with pytest.raises(ValueError, match=f"^initial_model must be a .*Received: .*{name} ") as caught:
+        train(changed(framework=framework, initial_model=name), options(store))
+    assert "\n" not in str(caught.value)
+
+
 def test_labels_come_from_a_file(store, trained_epochs):
     config = changed(labels="mine.npy", validation_size=40)
     store.models.mkdir(parents=True)
@@ -599,6 +656,9 @@ def test_labels_come_from_a_file(store, trained_epochs):
     assert record["data"]["corruption_realised"] == 1.0
     assert record["inputs"] == {"labels": file_sha256(store.models / "mine.npy")}
     train(config, options(store))
+    (store.models / "mine.npy").write_bytes(b"")
+    with pytest.raises(ValueError, match="^labels must be a .npy file with a class for each example. Received: "):
+        train(config, options(store))
     np.save(store.models / "mine.npy", datasets.load("digits").y_train)
     assert train(config, options(store))["data"]["corruption_realised"] == 0.0 and len(trained_epochs) == 6
 
