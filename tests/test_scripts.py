@@ -88,6 +88,16 @@ def test_flags_that_contradict_a_preset_are_refused(script, tmp_path):
     assert script("inception_true_labels.py", "--preset", "large")[0] == 2
 
 
+def test_the_small_preset_keeps_the_slow_decay_of_augmented_random_labels(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "experiments"))
+    from configs import fields
+
+    both = [fields("inception", setting, "small") for setting in ("random_labels_random_crop", "random_labels")]
+    assert [(each["decay"], each["epochs"], each["train_size"]) for each in both] == [
+        (0.999, 120, 12_500), (0.98, 60, 12_500),
+    ]  # fmt: skip
+
+
 STUDIES = {
     "randomization_learning_curves.py": (6, ("training_loss.png", "epochs_to_fit.md", "claims.md")),
     "batch_norm_and_early_stopping.py": (2, ("accuracy.png", "claims.md")),

@@ -66,6 +66,23 @@ def test_ratios_are_over_the_true_labels_of_the_same_seed(zhang):
     assert row["epochs"] == 8
 
 
+def test_a_run_that_was_too_short_is_no_baseline(zhang):
+    whole, short = zhang.run(zhang.losses_to(9), epochs=70), zhang.run(zhang.losses_to(9)[:5], epochs=5)
+    random = zhang.run(zhang.losses_to(18), corruption="uniform", corruption_fraction=1.0, epochs=70)
+    rows = corruption_rows(*zhang.collected([whole, short, random]))
+    assert [row["ratio"] for row in rows] == [1.0, None, 2.0]
+
+
+def test_seeds_that_never_fit_leave_the_others_without_a_verdict(zhang):
+    pairs = [
+        zhang.run(losses, model="mlp1", seed=seed, corruption=rule, corruption_fraction=float(p))
+        for seed, end in ((0, None), (1, 9))
+        for rule, p, losses in (("none", 0, zhang.losses_to(10)), ("uniform", 1, zhang.losses_to(20)[:end]))
+    ]
+    (row,) = rows_of(corruption_table(corruption_rows(*zhang.collected(pairs))), corruption="100 %")
+    assert (row["relative"].value, row["verdict, relative"]) == (2.0, "not measured")
+
+
 def test_errors_of_a_run_and_null(zhang):
     outcome = {"test_accuracy": 0.48, "test_accuracy_corrupted_labels": None}
     records, _ = zhang.collected([zhang.run(outcome=outcome)])

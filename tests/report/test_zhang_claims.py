@@ -114,6 +114,13 @@ def test_slowdown_of_random_labels_over_true_ones(zhang):
     assert found[2].numbers == "0 of 3 seeds reach a loss of 0.05"
 
 
+def test_random_labels_without_a_run_on_true_ones_are_not_said_to_have_failed(zhang):
+    rows = corruption_rows(*zhang.figures_1b_1c(models=("mlp1",), fractions=(1.0,)))
+    assert [(f.numbers, f.verdict) for f in slowdown_findings(rows) if "times" in f.statement] == [
+        (None, "not measured")
+    ] * 3
+
+
 def test_slowdown_of_reduced_runs_decides_nothing(zhang):
     rows = corruption_rows(*zhang.figures_1b_1c(models=("mlp1",), fractions=(0.0, 1.0), train_n=3000, train_size=3000))
     found = slowdown_findings(rows)[-1]
@@ -191,4 +198,6 @@ def test_gain_of_early_stopping(zhang, best, verdict):
     records, _ = zhang.collected([zhang.run(outcome=outcome), zhang.run(model="alexnet")])
     with_, without = early_stopping_findings(records)
     assert (with_.verdict, without.verdict) == (verdict, "not measured")
+    records[0]["outcome"]["stop_reason"] = "train_loss"  # how it would have gone on nobody knows
+    assert early_stopping_findings(records)[0].numbers is None
     assert (with_.subject, without.subject) == ("inception", "inception without batch norm")
