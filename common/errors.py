@@ -1,7 +1,13 @@
 """How a wrong value is reported: what must hold, the nearest allowed name, and what was received."""
 
+import textwrap
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+
+def in_short(error: Exception) -> str:
+    """An error of another library in one short line; its kind where it says nothing."""
+    return textwrap.shorten(str(error), 250, placeholder=" ...") or type(error).__name__
 
 
 def check_choice(field: str, value: object, allowed: Iterable[str]) -> None:

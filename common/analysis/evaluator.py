@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import sys
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from common.data.arrays import Images
 from common.data.preprocessing import center_crop, crop_side, standardize
-from common.errors import check_choice
+from common.errors import check_choice, in_short
 from common.runs.config import Config, from_dict
 
 BATCH = 2000
@@ -36,8 +35,7 @@ def load(path: str | Path, architecture: Sequence[Any] = ()) -> SavedModel:
     try:
         return SavedModel(files.load(path, *architecture), path, files)
     except Exception as error:
-        reason = textwrap.shorten(str(error), 250, placeholder=" ...") or type(error).__name__
-        raise ValueError(f"a model file must be {files.KIND}. Received: {path} ({reason})") from error
+        raise ValueError(f"a model file must be {files.KIND}. Received: {path} ({in_short(error)})") from error
 
 
 def import_framework(name: str) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import textwrap
 import time
 from collections.abc import Generator
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from common.data import epochs
 from common.data.arrays import Labels
 from common.data.preprocessing import crop_side
+from common.errors import in_short
 from common.files import write
 from common.runs.config import Config, Options, as_dict, from_dict, run_id
 from common.runs.learning import Learning
@@ -157,8 +157,7 @@ class Run:
             return False
         except Exception as error:
             raise ValueError(
-                "checkpoint must be whole; delete it to start again. "
-                f"Received: {path} ({textwrap.shorten(str(error), 250, placeholder=' ...') or type(error).__name__})"
+                f"checkpoint must be whole; delete it to start again. Received: {path} ({in_short(error)})"
             ) from error
         self.history = history
         return True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import textwrap
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from common.data.arrays import Images, Labels
 from common.data.epochs import EpochPlan
+from common.errors import in_short
 from common.runs import initial_weights
 from common.runs.config import Config
 from common.runs.store import SUFFIX, Record
@@ -71,8 +71,7 @@ def first_weights(config: Config, shapes: dict[str, tuple[int, ...]], models: Pa
     try:
         weights: Arrays = files.get_weights(files.load(path).model)
     except Exception as error:
-        reason = textwrap.shorten(str(error), 250, placeholder=" ...") or type(error).__name__
-        raise ValueError(f"initial_model must be {files.KIND}. Received: {path} ({reason})") from error
+        raise ValueError(f"initial_model must be {files.KIND}. Received: {path} ({in_short(error)})") from error
     if {name: array.shape for name, array in weights.items()} != shapes:
         raise ValueError(f"initial_model must have the layers of {config.model} for this data. Received: {path}")
     return weights
