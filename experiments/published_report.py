@@ -36,6 +36,7 @@ import representation_similarity
 import representation_statistics
 import time_to_convergence
 import velpic_weight_transfer
+from common.analysis.examples import well_known
 from common.cli import PRESETS, one_line_errors, parse, save
 from common.files import write
 from common.report import figures, html
@@ -179,7 +180,7 @@ def studies(records, store):
 
 def digits(records, store):
     """How what these runs say of each example agrees."""
-    table = joined(records, store)
+    table = well_known(joined(records, store))
     title = f"Examples of mnist, {len(records)} runs"
     note = f"{len(records)} runs, {len(table['index'])} training examples: {run_on(records)}."
     return {"note": note, "examples_mnist_agreement": agreement_table(table, title)}

@@ -124,7 +124,7 @@ def test_runs_that_a_figure_or_table_does_not_show_are_refused_untrained(
         ("convergence_slowdown.py", ["--model", "mlp3"], "model='mlp3'"),
         ("batch_norm_and_early_stopping.py", ["--batch-norm"], "batch_norm=True"),
         ("reproduce_zhang.py", ["--no-random-crop"], "random_crop=False"),
-        ("compare_frameworks.py", ["--learning-rate", "0.01"], "learning_rate=0.01"),
+        ("compare_frameworks.py", ["--batch-size", "128"], "batch_size=128"),
     ],
 )
 def test_a_flag_that_repeats_the_default_against_a_preset_is_refused(
