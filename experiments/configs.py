@@ -53,7 +53,7 @@ each; with fewer, larger steps moving statistics lag behind and curves are noise
 they do not fit random labels, even in 150 epochs."""
 
 
-LONG_SMALL = {"decay": 0.999, "epochs": 120}
+LONG_SMALL = {"decay": 0.999, "epochs": 120}  # of LONG
 
 
 WIDE_RESNET = Config(

@@ -59,9 +59,10 @@ def main():
     folder = Store.of(options).results / "example_table"
     write(folder / "examples.csv", as_csv(table))
     title = f"Examples of {dataset}, {len(records)} runs"
-    save(agreement := agreement_table(table, title), folder / "agreement")
+    known = well_known(table)
+    save(agreement := agreement_table(known, title), folder / "agreement")
     data = datasets.load(dataset, options.data_dir)
-    indices = extremes(well_known(table), data.y_train, "learned")
+    indices = extremes(known, data.y_train, "learned")
     if len(indices):
         save(image_grid(data.x_train[indices], title), folder / "first_and_last_learned")
     else:

@@ -172,10 +172,8 @@ def studies(records, store):
             size = f"{runs[0]['data']['train_n']} training examples, {FRAMEWORKS[framework]}, {precision}"
             made = {f"{title}_{name}": item for name, item in study.report(runs, store).items()}
             heading = study.name.replace("_", " ").capitalize()
-            yield (
-                f"{heading}: {size}",
-                {"note": f"Preset {preset}, {len(runs)} of {wanted} runs: {run_on(runs)}.", **made},
-            )
+            note = f"Preset {preset}, {len(runs)} of {wanted} runs: {run_on(runs)}."
+            yield f"{heading}: {size}", {"note": note, **made}
 
 
 def digits(records, store):

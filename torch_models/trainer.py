@@ -22,7 +22,7 @@ class Trainer(Recorded):
     """A model, its optimizer and its training set on one device; see `common.runs.trainers.Trainer`."""
 
     def __init__(self, config, image_shape, num_classes, statistics=None, device="auto"):
-        self.config, self.num_classes, self.statistics = config, num_classes, statistics
+        self.config, self.num_classes = config, num_classes
         self.side = crop_side(image_shape, config.crop)
         self.device = find_device(device)
         self.model = make_model(config, image_shape, num_classes, self.device)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from common.analysis.dispersion import Dispersion, binomial_shares, dispersion
-from common.analysis.examples import COLUMNS, Arrays, well_known
+from common.analysis.examples import COLUMNS, Arrays
 from common.report.arpit import judged, network, target
 from common.report.claims import Finding
 from common.report.figures import BLACK, BLUE, GREEN, ORANGE, add_legend, new_figure, percent_axis
@@ -144,7 +144,6 @@ def image_grid(images: NDArray[np.uint8], title: str) -> Figure:
 def agreement_table(table: Arrays, title: str) -> Table:
     """Spearman's rank correlation of every two columns of a table of well-known examples, over those that have both."""
     rows: list[Sequence[object]] = []
-    table = well_known(table)
     for first, second in combinations(COLUMNS, 2):
         both = np.isfinite(table[first]) & np.isfinite(table[second])
         values = table[first][both], table[second][both]

@@ -79,7 +79,8 @@ def effects(records: Iterable[Record], histories: Histories) -> list[Effect]:
         if {"none", "uniform"} <= set(runs)
     ]
     counts = Counter(effect.seed for effect in made)
-    return [effect for effect in made if counts[effect.seed] == max(counts.values())]
+    most = max(counts.values(), default=0)
+    return [effect for effect in made if counts[effect.seed] == most]
 
 
 def by_technique(found: Iterable[Effect]) -> dict[str, list[Effect]]:

@@ -81,9 +81,9 @@ def gini_findings(records: Iterable[Record], kept: Kept) -> list[Finding]:
     found = []
     for unique, groups in by_task(records).items():
         real, noise = (groups.get(name, []) for name in COLOURS)
+        both = pairs(real, noise)
+        learned = [all(run["outcome"]["train_accuracy"] >= LEARNED for run in pair) for pair in both]
         for norm in NORMS:
-            both = pairs(real, noise)
-            learned = [all(run["outcome"]["train_accuracy"] >= LEARNED for run in pair) for pair in both]
             values = [[late_gini(kept[run["run_id"]], norm) for run in pair] for pair in both]
             numbers = compared(values, "three digits", [f"on {name}" for name in COLOURS])
             runs = [*real, *noise]

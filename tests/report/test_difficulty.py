@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from made_up_runs import a_run, corruption_of
 
+from common.analysis.examples import well_known
 from common.report.arpit import compared, grouped, judged, network, noise_of, target
 from common.report.difficulty import (
     agreement_table,
@@ -112,11 +113,11 @@ def test_columns_agree_by_rank_over_the_examples_that_have_both():
     table |= {"learned": np.array([1, 2, 3, 4, np.nan]), "loss_sensitivity": np.array([9.0, 4.0, 1.0, 0.0, 5.0])}
     table["correct"] = np.ones(5)
     table["runs"] = np.array([4, 4, 2, 2, 4])
-    assert [[*row[:3], row[3].value] for row in agreement_table(table, "title").rows] == [
+    assert [[*row[:3], row[3].value] for row in agreement_table(well_known(table), "title").rows] == [
         ["learned", "loss sensitivity", 4, pytest.approx(-1)]
     ]
     table["runs"][3] = 1  # known by too few to be ranked beside the others
-    assert agreement_table(table, "title").rows[0][2] == 3
+    assert agreement_table(well_known(table), "title").rows[0][2] == 3
 
 
 def test_what_the_reports_share():
