@@ -63,7 +63,7 @@ class Choices(Seeds):
 
     def rows(self, preset):
         searched = [fields("mlp2", DATASETS["mlp2"], preset, noise) for noise in ("none", "gaussian", "uniform")]
-        return searched + loss_sensitivity.Sensitivities(unique=(False,)).rows(preset)
+        return [*searched, *loss_sensitivity.Sensitivities(unique=(False,)).rows(preset)]
 
 
 def unrolled(config):

@@ -17,7 +17,7 @@ from common.data.arrays import Labels
 from common.data.preprocessing import crop_side
 from common.errors import check_choice
 from common.runs.config import Config, Options, run_id
-from common.runs.store import Store, read_lines, write_lines
+from common.runs.store import READ, Store, read_lines, write_lines
 from common.runs.task import Examples, Task, prepare
 
 Line = dict[str, Any]
@@ -66,15 +66,16 @@ def decode_run(
     path = store.readout_path(run_id(config), other_labels)
     given = dict(zip(("corruption", "corruption_fraction"), other_labels or (), strict=False))
     files = model_files(config, options, epochs)
-    lines = kept_lines(path, [store.model_path(config)], options)
-    done = {(line["epoch"], line["probe"]) for line in lines}
-    for epoch, file in files.items():
-        missing = {name: PROBES[name] for name in probes if (epoch, name) not in done}
-        if missing:
-            found = decode(file, given, options, probes=missing)
-            lines += [line for line in found if (epoch, line["probe"]) not in done]
-            write_lines(path, lines)
-    return lines
+    with store.lock(run_id(config), READ):
+        lines = kept_lines(path, [store.model_path(config)], options)
+        done = {(line["epoch"], line["probe"]) for line in lines}
+        for epoch, file in files.items():
+            missing = {name: PROBES[name] for name in probes if (epoch, name) not in done}
+            if missing:
+                found = decode(file, given, options, probes=missing)
+                lines += [line for line in found if (epoch, line["probe"]) not in done]
+                write_lines(path, lines)
+        return lines
 
 
 def model_files(config: Config, options: Options, epochs: Sequence[int] = ()) -> dict[int, Path]:
@@ -103,15 +104,16 @@ def measured_run(
     store = Store.of(options)
     path = store.folder(run_id(config)) / name
     files = model_files(config, options, epochs)
-    lines = kept_lines(path, [store.model_path(config)], options)
     wanted = [{"epoch": epoch, **setting} for epoch, setting in product(files, settings)]
-    missing = [fields for fields in wanted if not any(fields.items() <= line.items() for line in lines)]
-    if missing:
-        task = prepare(config, options.data_dir, store.models)
-        for fields in missing:
-            lines += [{**fields, **line} for line in measure(load(files[fields["epoch"]]), task, fields)]
-            write_lines(path, lines)
-    return lines
+    with store.lock(run_id(config), READ):
+        lines = kept_lines(path, [store.model_path(config)], options)
+        missing = [fields for fields in wanted if not any(fields.items() <= line.items() for line in lines)]
+        if missing:
+            task = prepare(config, options.data_dir, store.models)
+            for fields in missing:
+                lines += [{**fields, **line} for line in measure(load(files[fields["epoch"]]), task, fields)]
+                write_lines(path, lines)
+        return lines
 
 
 def kept_lines(path: Path, models: Iterable[Path], options: Options) -> list[Line]:

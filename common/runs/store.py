@@ -23,6 +23,7 @@ from common.runs.config import Config, Options, as_dict, from_dict, run_id
 Record = dict[str, Any]
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "results" / "published"
+READ = "read.lock"
 SUFFIX = {"keras": ".h5", "torch": ".pt"}
 
 
@@ -117,12 +118,15 @@ class Store:
         return {float(path.stem.lstrip("abcdefghijklmnopqrstuvwxyz_")): read_lines(path) for path in paths}
 
     @contextlib.contextmanager
-    def lock(self, name: str) -> Iterator[None]:
-        """Waits until this process is the only writer of the run's folder; the lock dies with the process."""
+    def lock(self, name: str, file: str = "lock") -> Iterator[None]:
+        """Waits until this process is the only writer of the run's folder; the lock dies with the process.
+
+        Read-outs, which write to the folder on their way, have a `file` of their own, READ.
+        """
         folder = self.folder(name)
         folder.mkdir(parents=True, exist_ok=True)
-        with open(folder / "lock", "w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with open(folder / file, "w") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
             yield
 
 

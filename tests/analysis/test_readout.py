@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import threading
 from itertools import product
 
 import keras
@@ -194,6 +195,32 @@ def test_a_run_is_read_out_with_more_probes_over_its_epochs_and_on_other_labels(
     assert fitted_on["corrupted_labels"] < fitted_on["true_labels"]
     with pytest.raises(ValueError, match="^probe must be one of .*Did you mean masc?"):
         readout.decode_run(clean, options, ("mask",))
+
+
+def test_read_outs_of_a_run_at_the_same_time_keep_each_others_lines(run):
+    config, options, _ = run
+    os.utime(model_path(run), (0, 0))  # older than its lines
+    entered, go_on = threading.Event(), threading.Event()
+
+    def slow(*_):
+        entered.set()
+        go_on.wait(60)
+        yield {"value": 1}
+
+    def measured(name, measure):
+        return readout.measured_run(config, options, "measured.jsonl", (), [{"name": name}], measure)
+
+    first = threading.Thread(target=measured, args=("first", slow))
+    first.start()
+    assert entered.wait(60)
+    second = threading.Thread(target=measured, args=("second", lambda *_: [{"value": 2}]))
+    second.start()
+    second.join(0.5)
+    assert second.is_alive()  # waits for the first, whose lines it reads
+    go_on.set()
+    first.join(), second.join()
+    kept = Store.of(options).lines(run_id(config), "measured.jsonl")
+    assert [(line["name"], line["value"]) for line in kept] == [("first", 1), ("second", 2)]
 
 
 def test_a_bare_state_dict_is_read_out_as_the_model_it_came_from_on_the_labels_that_are_given(run, lines, tmp_path):
