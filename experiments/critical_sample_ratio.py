@@ -21,7 +21,7 @@ from common.analysis.perturbations import CRITICAL, SHARPNESS, critical_run, sha
 from common.cli import Study
 from common.data.preprocessing import pixel_scale
 from common.errors import check_choice
-from common.report.arpit import grouped
+from common.report.arpit import by_fields
 from common.report.critical import critical_findings, critical_table, extremes_of, families, noise_figure, splits_figure
 from common.report.tables import claims_table
 from configs import Seeds
@@ -78,7 +78,7 @@ def report(records, store):
     lines, sharp = ({name: both[place] for name, both in kept.items()} for place in (0, 1))
     records = [record for record in records if lines[record["run_id"]]]
     figures = {}
-    for (model, _), runs in grouped(records, "model", "width").items():
+    for (model, _), runs in by_fields(records, "model", "width").items():
         figures[f"splits_{model}"] = splits_figure(extremes_of(runs), lines, f"{TITLE}, {model}")
     for name, shares in families(records).items():
         figures[name.replace(",", "").replace(" ", "_")] = noise_figure(name, shares, lines, histories)

@@ -19,7 +19,7 @@ from closer_look_configs import BASE, fields
 from common.analysis.examples import extremes, join
 from common.cli import Study
 from common.data import datasets
-from common.report.arpit import grouped
+from common.report.arpit import by_fields
 from common.report.difficulty import (
     by_setting,
     difficulty,
@@ -69,7 +69,7 @@ def read(configs, options):
 def report(records, store):
     """For each data set the curves, the images, the numbers and the verdicts."""
     items = {}
-    for (dataset,), runs in grouped(records, "dataset").items():
+    for (dataset,), runs in by_fields(records, "dataset").items():
         groups, title = by_setting(runs), f"{TITLE}, {dataset.replace('_', ' ')}"
         found = {
             name: difficulty(group, [store.arrays(r["run_id"]) for r in group])

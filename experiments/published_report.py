@@ -39,6 +39,7 @@ import velpic_weight_transfer
 from common.analysis.examples import well_known
 from common.cli import PRESETS, one_line_errors, parse, save
 from common.files import write
+from common.groups import grouped
 from common.report import figures, html
 from common.report.claims import NOT_MEASURED, load_targets
 from common.report.comparison import comparison_table
@@ -58,7 +59,6 @@ from common.report.tables import (
     setting_of,
     setting_text,
 )
-from common.report.zhang import grouped
 from common.report.zhang_claims import findings
 from common.runs.config import CHOICES, Options, run_id
 from common.runs.store import PUBLISHED, ROOT, Store, all_records

@@ -5,6 +5,7 @@ from typing import Any
 
 from matplotlib import colormaps
 
+from common.groups import grouped
 from common.report.claims import Finding, judge_seeds, load_targets
 from common.report.tables import Line, Record, cell, finding, number
 
@@ -71,10 +72,8 @@ def pairs(first: Iterable[Record], second: Iterable[Record]) -> list[tuple[Recor
     return [(record, by_seed[seed]) for record in first if (seed := record["config"]["seed"]) in by_seed]
 
 
-def grouped(records: Iterable[Record], *fields: str) -> dict[tuple[Any, ...], list[Record]]:
+def by_fields(records: Iterable[Record], *fields: str) -> dict[tuple[Any, ...], list[Record]]:
     """Runs by values of fields of their config, in the order of these, each run once."""
     unique = {record["run_id"]: record for record in records}.values()
-    groups: dict[tuple[Any, ...], list[Record]] = {}
-    for record in unique:
-        groups.setdefault(tuple(record["config"][field] for field in fields), []).append(record)
+    groups = grouped(unique, lambda record: tuple(record["config"][field] for field in fields))
     return dict(sorted(groups.items(), key=lambda item: [(value is not None, value) for value in item[0]]))

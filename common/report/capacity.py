@@ -8,7 +8,8 @@ from statistics import linear_regression
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from common.report.arpit import best_validation_accuracy, compared, grouped, judged, network, noise_of, shades, target
+from common.groups import grouped
+from common.report.arpit import best_validation_accuracy, by_fields, compared, judged, network, noise_of, shades, target
 from common.report.claims import Finding, epochs_to
 from common.report.decoding_figures import Curve, draw
 from common.report.figures import add_legend, new_figure
@@ -34,11 +35,11 @@ def epochs_to_fit(histories: Histories, threshold: float = 1.0) -> Measure:
 def panels(records: Sequence[Record]) -> dict[str, list[Record]]:
     """Runs by data set and kind of noise, those without noise in each; and real data alone, as many as noise leaves."""
     found: dict[str, list[Record]] = {}
-    for (dataset,), runs in grouped(records, "dataset").items():
+    for (dataset,), runs in by_fields(records, "dataset").items():
         full = max(record["data"]["train_n"] for record in runs)
         real = [record for record in runs if not record["config"]["corruption_fraction"]]
         whole = [record for record in real if record["data"]["train_n"] == full]
-        for noisy in grouped((r for r in runs if r["config"]["corruption_fraction"]), "corruption").values():
+        for noisy in by_fields((r for r in runs if r["config"]["corruption_fraction"]), "corruption").values():
             found[f"{dataset.replace('_', ' ')}, {noise_of(noisy[0])}"] = [*whole, *noisy]
         if len(whole) < len(real):
             found[f"{dataset.replace('_', ' ')}, real data alone"] = real
@@ -53,9 +54,7 @@ def noise_share(record: Record, full: int) -> float:
 
 def over(records: Iterable[Record], x: Callable[[Record], float], y: Measure) -> Curve:
     """Values of y of the seeds at each x, none where a seed has no value."""
-    curve: dict[float, list[float | None]] = {}
-    for record in records:
-        curve.setdefault(x(record), []).append(y(record))
+    curve = {place: [y(record) for record in group] for place, group in grouped(records, x).items()}
     return {place: values for place, values in curve.items() if None not in values}
 
 
@@ -70,10 +69,7 @@ def examples(record: Record) -> float:
 def by_share(records: Sequence[Record]) -> dict[float, list[Record]]:
     """Runs by the share of noise."""
     full = max(record["data"]["train_n"] for record in records)
-    groups: dict[float, list[Record]] = {}
-    for record in records:
-        groups.setdefault(noise_share(record, full), []).append(record)
-    return dict(sorted(groups.items()))
+    return dict(sorted(grouped(records, lambda record: noise_share(record, full)).items()))
 
 
 def figure(
@@ -119,7 +115,7 @@ def capacity_table(records: Sequence[Record], histories: Histories, title: str) 
     rows: list[Sequence[object]] = []
     for name, runs in panels(records).items():
         for share, group in by_share(runs).items():
-            for (units,), seeds in grouped(group, "width").items():
+            for (units,), seeds in by_fields(group, "width").items():
                 best = (best_validation_accuracy(histories[record["run_id"]]) for record in seeds)
                 train = (record["outcome"]["train_accuracy"] for record in seeds)
                 cells = [number(values) for values in (map(validation_accuracy, seeds), best, train)]
@@ -153,7 +149,7 @@ def capacity_findings(records: Sequence[Record]) -> list[Finding]:
 
 def _best_widths(runs: Sequence[Record]) -> list[list[float | None]]:
     """Of each seed, for each share of noise."""
-    return [[best_width(group) for group in by_share(seed).values()] for seed in grouped(runs, "seed").values()]
+    return [[best_width(group) for group in by_share(seed).values()] for seed in by_fields(runs, "seed").values()]
 
 
 def _told(runs: Sequence[Record]) -> str:
@@ -168,14 +164,14 @@ def _of_labels(groups: Mapping[str, Sequence[Record]]) -> Finding:
     runs = groups.get(name, [])
     if not runs:
         return finding(cited, name)
-    return finding(cited, name, runs, _told(runs), f"{len(grouped(runs, 'seed'))} seeds", "no band")
+    return finding(cited, name, runs, _told(runs), f"{len(by_fields(runs, 'seed'))} seeds", "no band")
 
 
 def _maximal(groups: Mapping[str, Sequence[Record]]) -> Finding:
     """Real digits at 4,096 units beside the best of the widths, some of them larger, seed by seed."""
     real = [run for name, runs in groups.items() if name.startswith("mnist") for run in by_share(runs).get(0.0, [])]
     holds, values = [], []
-    for seed in grouped(real, "seed").values():
+    for seed in by_fields(real, "seed").values():
         accuracies = {width(run): value for run in seed if (value := validation_accuracy(run)) is not None}
         if UNITS in accuracies and max(accuracies) > UNITS:
             at, best = accuracies[UNITS], max(accuracies.values())
@@ -193,7 +189,7 @@ def _removed(groups: Mapping[str, Sequence[Record]]) -> list[Finding]:
             continue
         share = max(set(by_share(removed)) & set(by_share(noisy)))
         runs, holds, texts = [*by_share(removed)[share], *by_share(noisy)[share]], [], []
-        for seed in grouped(runs, "seed").values():
+        for seed in by_fields(runs, "seed").values():
             noisy_ones = [run for run in seed if run["config"]["corruption_fraction"]]
             without, beside = best_width(run for run in seed if run not in noisy_ones), best_width(noisy_ones)
             holds.append(None if without is None or beside is None else without < beside)
@@ -204,7 +200,7 @@ def _removed(groups: Mapping[str, Sequence[Record]]) -> list[Finding]:
 
 def by_fraction(records: Iterable[Record]) -> dict[float, list[Record]]:
     """Runs by the corrupted fraction of what they were trained on."""
-    return {fraction: runs for (fraction,), runs in grouped(records, "corruption_fraction").items()}
+    return {fraction: runs for (fraction,), runs in by_fields(records, "corruption_fraction").items()}
 
 
 def over_capacity(records: Sequence[Record]) -> dict[float, list[Record]]:
@@ -234,7 +230,7 @@ def time_figure(records: Sequence[Record], histories: Histories, title: str) -> 
 def time_table(records: Sequence[Record], histories: Histories, title: str) -> Table:
     """A row for each width, number of examples and fraction, over seeds."""
     rows: list[Sequence[object]] = []
-    for (units, fraction), group in grouped(records, "width", "corruption_fraction").items():
+    for (units, fraction), group in by_fields(records, "width", "corruption_fraction").items():
         for n in sorted(set(map(examples, group))):
             seeds = [record for record in group if examples(record) == n]
             times = [[epochs_to_fit(histories, value)(record) for record in seeds] for value in THRESHOLDS]
@@ -259,7 +255,7 @@ def time_findings(records: Sequence[Record], histories: Histories) -> list[Findi
             real, noise = groups[0.0], groups[max(groups)]
             values = [
                 [measure({x(r): time(r) for r in runs if r["config"]["seed"] == seed}) for runs in (real, noise)]
-                for (seed,) in grouped(records, "seed")
+                for (seed,) in by_fields(records, "seed")
             ]
             each = [None if a is None or b is None else holds(a, b) for a, b in values]
             subject = f"{network(noise[0]).split(' of ')[0]}, {100 * max(groups):g} % noise, {100 * threshold:g} %"

@@ -6,6 +6,7 @@ Lines are by run id, as `critical_run` and `experiments/open_choices.py` keep th
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from common.groups import grouped
 from common.report.critical import extremes_of
 from common.report.tables import Line, Number, Record, Table, number
 
@@ -19,10 +20,9 @@ def by_choice(runs: Sequence[Record], lines: Lines, choice: Sequence[str]) -> di
     """Lines of the runs that were measured in the most ways, by the values of these fields."""
     most = max((len(lines[run["run_id"]]) for run in runs), default=0)
     runs = [run for run in runs if len(lines[run["run_id"]]) == most]
-    found: dict[tuple[Any, ...], list[Line]] = {}
-    for line in (line for run in runs for line in lines[run["run_id"]]):
-        found.setdefault(tuple(line[name] for name in choice), []).append(line)
-    return found
+    return grouped(
+        (line for run in runs for line in lines[run["run_id"]]), lambda line: tuple(line[name] for name in choice)
+    )
 
 
 def search_table(records: Sequence[Record], lines: Lines, title: str) -> Table:

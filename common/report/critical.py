@@ -7,10 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from common.groups import grouped
 from common.report.arpit import (
     best_validation_accuracy,
+    by_fields,
     compared,
-    grouped,
     judged,
     network,
     noise_of,
@@ -55,10 +56,10 @@ def rate(found: Sequence[Count]) -> str:
 def families(records: Iterable[Record]) -> dict[str, dict[float, list[Record]]]:
     """For each network and kind of noise its runs by the share of it, those on real data in each."""
     found: dict[str, dict[float, list[Record]]] = {}
-    for runs in grouped(records, "model", "width", "dataset").values():
+    for runs in by_fields(records, "model", "width", "dataset").values():
         real = [run for run in runs if not run["config"]["corruption_fraction"]]
-        for noisy in grouped((run for run in runs if run not in real), "corruption").values():
-            shares = {share: group for (share,), group in grouped(noisy, "corruption_fraction").items()}
+        for noisy in by_fields((run for run in runs if run not in real), "corruption").values():
+            shares = {share: group for (share,), group in by_fields(noisy, "corruption_fraction").items()}
             found[f"{network(noisy[0])}, {noise_of(noisy[0])}"] = {0.0: real, **shares} if real else shares
     return found
 
@@ -114,11 +115,7 @@ def splits_figure(groups: Mapping[str, Sequence[Record]], lines: Lines, title: s
 
 def extremes_of(records: Iterable[Record]) -> dict[str, list[Record]]:
     """Runs on nothing but real data, random inputs or random labels."""
-    groups: dict[str, list[Record]] = {}
-    for record in records:
-        if record["config"]["corruption_fraction"] in (0, 1):
-            groups.setdefault(noise_of(record), []).append(record)
-    return groups
+    return grouped((record for record in records if record["config"]["corruption_fraction"] in (0, 1)), noise_of)
 
 
 def critical_table(records: Iterable[Record], lines: Lines, sharp: Lines, histories: Histories, title: str) -> Table:
@@ -153,7 +150,7 @@ def sharpness(lines: Sequence[Line]) -> float | None:
 def critical_findings(records: Sequence[Record], lines: Lines, sharp: Lines, histories: Histories) -> list[Finding]:
     """C7 to C10, and the sharpness, seed by seed."""
     found: list[Finding] = []
-    for runs in grouped(records, "model", "width", "dataset").values():
+    for runs in by_fields(records, "model", "width", "dataset").values():
         groups = extremes_of(runs)
         for noise, group in groups.items():
             subject = f"{network(group[0])}, {noise}"
@@ -186,7 +183,7 @@ def _over_shares(
     """C7 and C10: what grows with the share of noise."""
     runs = [run for group in shares.values() for run in group]
     seeds = [{noise: run for noise, group in shares.items() for run in group if run["config"]["seed"] == seed}
-             for (seed,) in grouped(runs, "seed")]  # fmt: skip
+             for (seed,) in by_fields(runs, "seed")]  # fmt: skip
     measures: dict[str, dict[str, Callable[[Record], Count | float | None]]] = {
         "arpit-critical-grows": {"": lambda run: _last(lines, run)},
         "arpit-sharpness": {"": lambda run: sharpness(sharp[run["run_id"]])},

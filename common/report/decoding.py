@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from numpy.typing import NDArray
 
+from common.groups import grouped
 from common.report.tables import (
     FRAMEWORKS,
     Line,
@@ -145,10 +146,8 @@ def decoded(records: Iterable[Record], store: Readouts) -> list[Decoded]:
 
 def by_setting(runs: Iterable[Decoded]) -> dict[Setting, list[Decoded]]:
     """Runs that differ in seeds, sorted; runs of one setting but another recipe are not expected in one study."""
-    groups: dict[Setting, list[Decoded]] = {}
-    for run in sorted(runs, key=lambda run: (run.setting, run.config["seed"])):
-        groups.setdefault(run.setting, []).append(run)
-    return groups
+    ordered = sorted(runs, key=lambda run: (run.setting, run.config["seed"]))
+    return grouped(ordered, lambda run: run.setting)
 
 
 def summary_table(runs: Sequence[Decoded], title: str) -> Table:

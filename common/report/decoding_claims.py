@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from common.data.datasets import DATASETS
+from common.groups import grouped
 from common.report.claims import Finding, estimate, judge_seeds, load_targets
 from common.report.decoding import (
     CHOICES,
@@ -176,10 +177,7 @@ def _chance(setting: Setting, group: Sequence[Decoded]) -> Finding:
 def _over_fractions(runs: Sequence[Decoded]) -> list[Finding]:
     """What grows with corruption: the lead over the network, and the size of the last layer's subspaces."""
     found: list[Finding] = []
-    kinds: dict[Setting, list[Decoded]] = {}
-    for run in runs:
-        kinds.setdefault(run.setting._replace(fraction=-1), []).append(run)
-    for setting, group in kinds.items():
+    for setting, group in grouped(runs, lambda run: run.setting._replace(fraction=-1)).items():
         subject = f"{setting.model}, {setting.dataset.replace('_', ' ')}"
         between = [run for run in group if 0 < run.setting.fraction < 1]
         gaps = _by_seed(between, lambda run: _less(chosen(run.lines()), own(run)))

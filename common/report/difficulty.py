@@ -12,6 +12,7 @@ from scipy import stats
 
 from common.analysis.dispersion import Dispersion, binomial_shares, dispersion
 from common.analysis.examples import COLUMNS, Arrays
+from common.groups import grouped
 from common.report.arpit import judged, network, target
 from common.report.claims import Finding
 from common.report.figures import BLACK, BLUE, GREEN, ORANGE, add_legend, new_figure, percent_axis
@@ -34,10 +35,7 @@ class Difficulty(NamedTuple):
 
 def by_setting(records: Iterable[Record]) -> dict[str, list[Record]]:
     """Runs by what they were trained on."""
-    groups: dict[str, list[Record]] = {}
-    for record in records:
-        groups.setdefault(setting_of(record["config"]), []).append(record)
-    return groups
+    return grouped(records, lambda record: setting_of(record["config"]))
 
 
 def difficulty(runs: Sequence[Record], arrays: Sequence[Arrays]) -> Difficulty:

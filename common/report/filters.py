@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.analysis.filters import spectral_centroid
-from common.report.arpit import grouped, judged, network, noise_of
+from common.report.arpit import by_fields, judged, network, noise_of
 from common.report.claims import Finding, ordered
 from common.report.tables import Record, Table, cell, number
 from common.runs import initial_weights
@@ -21,7 +21,7 @@ Filters = Mapping[int, Mapping[str, NDArray[np.floating[Any]]]]  # by seed, by w
 def filters_of(records: Iterable[Record], store: Store) -> Filters:
     """Kernels (height, width, channels, n) of each run's first convolution, and those that its seed started from."""
     found: dict[int, dict[str, NDArray[np.floating[Any]]]] = {}
-    for (seed,), runs in grouped(records, "seed").items():
+    for (seed,), runs in by_fields(records, "seed").items():
         trained = {noise_of(run): store.arrays(run["run_id"])["first_layer_filters"] for run in runs}
         shape = next(iter(trained.values())).shape
         name, initializer = "conv1-layer/kernel", runs[0]["config"]["initializer"]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 from scipy import stats
 
+from common.groups import grouped
 from common.report.arpit import best_validation_accuracy, compared, judged, network
 from common.report.claims import Finding
 from common.report.figures import BLACK, COLOURS, add_legend, new_figure
@@ -85,9 +86,7 @@ def effects(records: Iterable[Record], histories: Histories) -> list[Effect]:
 
 def by_technique(found: Iterable[Effect]) -> dict[str, list[Effect]]:
     """Effects of each technique, with that of none first."""
-    groups: dict[str, list[Effect]] = {}
-    for effect in found:
-        groups.setdefault(effect.technique, []).append(effect)
+    groups = grouped(found, lambda effect: effect.technique)
     return {name: groups[name] for name in (NONE, *SINGLE.values(), BOTH) if name in groups}
 
 

@@ -14,6 +14,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from common.groups import grouped
 from common.report.claims import estimate
 from common.report.decoding_figures import Curve, draw
 from common.report.figures import COLOURS, add_legend, new_figure
@@ -56,12 +57,13 @@ COLUMNS = ["model", "data", "framework", "train_n"]
 
 def by_network(records: Iterable[Record]) -> dict[Network, dict[str, list[Record]]]:
     """Runs by what is compared and by setting, in the order of the records, each once."""
-    groups: dict[Network, dict[str, list[Record]]] = {}
-    for record in {record["run_id"]: record for record in records}.values():
+
+    def network(record: Record) -> Network:
         config = record["config"]
-        network = Network(config["model"], config["dataset"], config["framework"], record["data"]["train_n"])
-        groups.setdefault(network, {}).setdefault(setting_of(config), []).append(record)
-    return groups
+        return Network(config["model"], config["dataset"], config["framework"], record["data"]["train_n"])
+
+    groups = grouped({record["run_id"]: record for record in records}.values(), network)
+    return {name: grouped(runs, lambda run: setting_of(run["config"])) for name, runs in groups.items()}
 
 
 def text_of(setting: str) -> str:

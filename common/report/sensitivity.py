@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from common.analysis.loss_sensitivity import NORMS, off_diagonal_share
-from common.report.arpit import compared, grouped, judged, network, noise_of, pairs
+from common.report.arpit import by_fields, compared, judged, network, noise_of, pairs
 from common.report.claims import Finding
 from common.report.decoding_figures import draw
 from common.report.figures import BLUE, GREEN, add_legend, new_figure
@@ -27,8 +27,8 @@ Kept = Mapping[str, Mapping[str, NDArray[Any]]]  # of common.analysis.loss_sensi
 def by_task(records: Iterable[Record]) -> dict[bool, dict[str, list[Record]]]:
     """Runs by whether each example has a class of its own, and by what they were trained on, real data first."""
     found = {}
-    for (unique,), runs in grouped(records, "unique_labels").items():
-        groups = {noise_of(group[0]): group for group in grouped(runs, "corruption").values()}
+    for (unique,), runs in by_fields(records, "unique_labels").items():
+        groups = {noise_of(group[0]): group for group in by_fields(runs, "corruption").values()}
         found[unique] = {noise: groups[noise] for noise in COLOURS if noise in groups}
     return found
 

@@ -3,11 +3,12 @@
 Records are `run.json`; histories are the lines of `history.jsonl` by run id.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from common.errors import check_choice
+from common.groups import grouped
 from common.report.claims import NOT_MEASURED, Claim, claim_of, epochs_to, judge, load_targets
 from common.report.tables import (
     CORRUPTION,
@@ -92,14 +93,6 @@ def published_loss(records: Iterable[Record], histories: Histories) -> Histories
             for name, lines in trained.items():
                 found[name] = [{**line, "train_loss": line["online_train_loss"]} for line in lines]
     return found
-
-
-def grouped(items: Iterable[Any], key: Callable[[Any], Any]) -> dict[Any, list[Any]]:
-    """Items by their key, in the order in which they come."""
-    groups: dict[Any, list[Any]] = {}
-    for item in items:
-        groups.setdefault(key(item), []).append(item)
-    return groups
 
 
 def corruption_rows(

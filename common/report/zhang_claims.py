@@ -6,6 +6,7 @@ Orders and growth are judged per seed, on runs of any size, which is stated; num
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from common.groups import grouped
 from common.report.claims import (
     NOT_MEASURED,
     Finding,
@@ -38,7 +39,6 @@ from common.report.zhang import (
     Row,
     corruption_rows,
     fit_epochs,
-    grouped,
     line_of,
     published,
     published_loss,

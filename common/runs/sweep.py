@@ -21,6 +21,7 @@ from typing import Any
 from tqdm import tqdm
 
 from common.data.datasets import DATASETS
+from common.groups import grouped
 from common.runs.config import Config, Options, alike, as_dict, obstacles, run_id
 from common.runs.store import Record, Store
 from common.runs.threads import MEMORY, limit_threads, thread_environment
@@ -93,11 +94,8 @@ def stacks(configs: Sequence[Config], options: Options, workers: int) -> list[li
     """The configs in groups that a child trains as one program, where that is faster, and else each by itself."""
     if not options.stack:
         return [[config] for config in configs]
-    groups: dict[Config, list[Config]] = {}
-    for config in configs:
-        groups.setdefault(alike(config), []).append(config)
     found = []
-    for group in groups.values():
+    for group in grouped(configs, alike).values():
         number = number_of_stacks(group, options, workers)
         bounds = [len(group) * place // number for place in range(number + 1)]
         found += [group[start:end] for start, end in itertools.pairwise(bounds)]

@@ -7,7 +7,7 @@ import pytest
 from made_up_runs import a_run, corruption_of
 
 from common.analysis.examples import well_known
-from common.report.arpit import compared, grouped, judged, network, noise_of, target
+from common.report.arpit import by_fields, compared, judged, network, noise_of, target
 from common.report.difficulty import (
     agreement_table,
     by_setting,
@@ -125,7 +125,7 @@ def test_what_the_reports_share():
     assert network(record) == "mlp2, fashion mnist" and noise_of(record) == "real data"
     assert noise_of(a_run(corruption="shuffled_pixels")[0]) == "shuffled pixels"
     one, other = (a_run(seed=seed)[0] for seed in (1, 0))
-    assert grouped([one, other, one], "seed") == {(0,): [other], (1,): [one]}
+    assert by_fields([one, other, one], "seed") == {(0,): [other], (1,): [one]}
     assert judged("arpit-gini", "mlp2").verdict == "not measured"
     found = judged("arpit-gini", "mlp2", [record], "numbers", [True, False])
     assert (found.verdict, found.n) == ("not confirmed", "1 of 2 seeds")
