@@ -328,7 +328,8 @@ def test_smoke_is_the_same_experiment_on_200_digits(validation_size, kept):
     small = smoke(config)
     expected = {
         "dataset": "digits", "train_size": 200, "test_size": None, "validation_size": kept, "epochs": 2,
-        "batch_size": 32,
+        "batch_size": 32, "crop": 6 // config.downscale,
     }  # fmt: skip
     assert config.test_size == 50 and config.rotation == 25
     assert as_dict(small) == as_dict(config) | expected
+    assert smoke(Config(random_crop=True)).crop == 6 and smoke(Config()).crop == 28  # digits have 8 x 8 pixels

@@ -178,6 +178,18 @@ def test_images_that_are_not_square_are_refused_where_they_would_be_turned(monke
     assert str(caught.value) == "rotation must be 0 where images are not square. Received: rotation=25.0"
 
 
+@pytest.mark.parametrize(("crop", "factor"), [(8, 1), (28, 1), (4, 2)])
+def test_a_random_crop_that_would_leave_images_whole_is_refused(crop, factor):
+    config = dataclasses.replace(CONFIG, crop=crop, downscale=factor, random_crop=True)
+    prepare(dataclasses.replace(config, random_crop=False)), prepare(dataclasses.replace(config, crop=3))
+    with pytest.raises(ValueError) as caught:
+        prepare(config)
+    assert str(caught.value) == (
+        f"crop must be smaller than images of 8 x 8 pixels, downscaled by {factor}, for random_crop to change them. "
+        f"Received: crop={crop}"
+    )
+
+
 def test_holding_examples_out_changes_no_label():
     known = prepare(dataclasses.replace(CONFIG, validation_size=0)).train
     for examples in dataclasses.astuple(prepare(CONFIG))[:2]:

@@ -318,11 +318,11 @@ def test_a_diverged_run_ends_at_once_and_is_recorded_with_nulls(store, framework
     assert store.done(config) == record == train(config, options(store))
 
 
-AUGMENTED = {"random_crop": True, "flip": True, "rotation": 25.0, "dataset": "digits"}
+AUGMENTED = {"crop": 6, "random_crop": True, "flip": True, "rotation": 25.0, "dataset": "digits"}
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-@pytest.mark.parametrize("changes", [{"random_crop": True}, {"flip": True}, {"rotation": 180.0}], ids=str)
+@pytest.mark.parametrize("changes", [{"crop": 6, "random_crop": True}, {"flip": True}, {"rotation": 180.0}], ids=str)
 def test_augmented_runs_keep_the_accuracy_on_what_they_were_trained_on(store, framework, changes):
     config = changed(framework=framework, epochs=2, **changes)
     outcome, history = train(config, options(store))["outcome"], store.history(run_id(config))
