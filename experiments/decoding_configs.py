@@ -64,7 +64,8 @@ SMALL = {
 """5,000 examples to train on. Two cores memorize them within 60 epochs, which from PyTorch's own initial weights, or at
 a constant rate, they do not."""
 KEPT = (0, 1, 8, 40)
-"""Epochs whose networks the studies share: untrained, and those that `velpic_weight_transfer.py` edits."""
+"""Epochs whose networks the studies share: untrained, and those that `velpic_weight_transfer.py` edits,
+the first in a smoke test."""
 SMALL_DATASETS = ("mnist", "fashion_mnist", "cifar10")
 FRACTIONS = {"paper": (0.0, 0.2, 0.4, 0.6, 0.8, 1.0), "small": (0.0, 0.4, 0.8)}
 

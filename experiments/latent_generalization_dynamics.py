@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from common.analysis.readout import decode_run
 from common.cli import Study
 from common.report import decoding_figures
+from common.report.claims import load_targets
 from common.report.decoding import by_setting, decoded, dynamics_table
 from common.report.decoding_claims import described, dynamics_findings
 from common.report.tables import claims_table
@@ -50,7 +51,7 @@ def report(records, store):
         maps[f"heat_map_{name}"] = decoding_figures.heat_map(first, described(setting))
     return {
         **({"dynamics": decoding_figures.dynamics(followed, TITLE)} if followed else {}),
-        "early_stopping": dynamics_table(followed, TITLE),
+        "early_stopping": dynamics_table(followed, load_targets("decoding_dynamics"), TITLE),
         "claims": claims_table(dynamics_findings(runs), TITLE),
         **maps,
     }

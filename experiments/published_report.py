@@ -170,10 +170,15 @@ def studies(records, store):
             title = f"{study.name}_{preset}_{framework}_{precision}"
             wanted = sum(len(set(names[0])) for seed in found if seed)
             size = f"{runs[0]['data']['train_n']} training examples, {FRAMEWORKS[framework]}, {precision}"
-            made = {f"{title}_{name}": item for name, item in study.report(runs, store).items()}
+            made = {f"{title}_{name}": item for name, item in study.report(runs, store).items() if shows(item)}
             heading = study.name.replace("_", " ").capitalize()
             note = f"Preset {preset}, {len(runs)} of {wanted} runs: {run_on(runs)}."
             yield f"{heading}: {size}", {"note": note, **made}
+
+
+def shows(item):
+    """Whether there is anything in it: a figure, or a table with rows."""
+    return not isinstance(item, Table) or bool(item.rows)
 
 
 def digits(records, store):

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from common.groups import grouped
 from common.report.arpit import best_validation_accuracy, by_fields, compared, judged, network, noise_of, shades, target
-from common.report.claims import Finding, epochs_to
+from common.report.claims import NO_BAND, Finding, epochs_to
 from common.report.decoding_figures import Curve, draw
 from common.report.figures import add_legend, new_figure
 from common.report.tables import Line, Record, Table, finding, number
@@ -164,7 +164,7 @@ def _of_labels(groups: Mapping[str, Sequence[Record]]) -> Finding:
     runs = groups.get(name, [])
     if not runs:
         return finding(cited, name)
-    return finding(cited, name, runs, _told(runs), f"{len(by_fields(runs, 'seed'))} seeds", "no band")
+    return finding(cited, name, runs, _told(runs), f"{len(by_fields(runs, 'seed'))} seeds", NO_BAND)
 
 
 def _maximal(groups: Mapping[str, Sequence[Record]]) -> Finding:

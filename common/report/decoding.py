@@ -13,9 +13,11 @@ from common.groups import grouped
 from common.report.tables import (
     FRAMEWORKS,
     Line,
+    Number,
     Record,
     Table,
     best_on_test,
+    cell,
     choose_layer,
     number,
 )
@@ -23,7 +25,9 @@ from common.report.tables import (
 CHOICES: dict[str, Callable[..., str | None]] = {"held-out examples": choose_layer, "test data": best_on_test}
 NOTE = (
     "Means over seeds with 95 % t intervals. Layers are chosen among the hidden ones: on training examples held out "
-    "from the network, scored with the labels a user has, or as the papers do on test data."
+    "from the network, scored with the labels a user has, or as the papers do on test data. n is the number of seeds "
+    "that were measured where it is not all. Published: whole training sets, means of three runs where there are; "
+    "several values are of several sources."
 )
 
 
@@ -50,6 +54,7 @@ class Setting(NamedTuple):
         return [self.model, self.dataset.replace("_", " "), percent, FRAMEWORKS[self.framework], self.train_n]
 
 
+PUBLISHED = ("test_accuracy", "components")
 COLUMNS = ["model", "data", "corrupted", "framework", "train_n"]
 
 
@@ -84,7 +89,7 @@ class Decoded:
 
 def best_validation(history: Iterable[Line]) -> Line:
     """The first epoch with the highest accuracy on held-out examples."""
-    return max(history, key=lambda line: (line["validation_accuracy"] or 0, -line["epoch"]))
+    return max(history, key=lambda line: -1 if line["validation_accuracy"] is None else line["validation_accuracy"])
 
 
 def accuracy(
@@ -150,49 +155,58 @@ def by_setting(runs: Iterable[Decoded]) -> dict[Setting, list[Decoded]]:
     return grouped(ordered, lambda run: run.setting)
 
 
-def summary_table(runs: Sequence[Decoded], title: str) -> Table:
-    """A row for each setting: the network, its best layer's subspaces, and two controls."""
+def published(targets: Iterable[Record], setting: Setting, probe: str, layer: str, **fields: object) -> str | None:
+    """Published values of a probe on a layer at the end of training, or of other `fields` of a target, as text."""
+    wanted = {"model": setting.model, "dataset": setting.dataset, "corruption_fraction": setting.fraction}
+    wanted |= {"probe": probe, "layer": layer, "fitted_on": None if probe == "model" else "corrupted_labels"}
+    wanted |= {"scored_on": "test", "quantity": "test_accuracy", **fields}
+    wanted |= {} if "epoch_choice" in fields else {"epoch": fields.get("epoch")}
+    found = [t for t in targets if t["value"] is not None and wanted.items() <= {"epoch": None, **t}.items()]
+    return "; ".join(dict.fromkeys(cell(Number(t["value"], t["unit"])) for t in found)) or None
+
+
+def summary_table(runs: Sequence[Decoded], targets: Sequence[Record], title: str) -> Table:
+    """A row for each setting: the network, its best layer's subspaces, and two controls, published beside measured."""
     rows = []
     for setting, group in by_setting(runs).items():
-        values: list[Iterable[float | None]] = [
-            [run.record["outcome"][name] for run in group] for name in ("train_accuracy", "test_accuracy")
-        ]
+        row: list[object] = [number(run.record["outcome"]["train_accuracy"] for run in group), number(map(own, group))]
+        row.append(published(targets, setting, "model", "logits"))
         for choice in CHOICES:
             for fitted_on in ("corrupted_labels", "true_labels"):
-                values.append([chosen(run.lines(), choice, fitted_on=fitted_on) for run in group])
-        values.append([chosen(run.lines(0), "test data") for run in group])
-        rows.append([*setting.cells(), len(group), *map(number, values)])
-    columns = [*COLUMNS, "seeds", "training, %", "test, %"]
-    for choice in ("held-out", "test"):
-        columns += [f"corrupted-label subspaces, layer chosen on {choice}, %", f"true-label, on {choice}, %"]
-    return Table(title, [*columns, "untrained network, corrupted-label, on test, %"], rows, NOTE)
+                row.append(number(chosen(run.lines(), choice, fitted_on=fitted_on) for run in group))
+                if choice == "test data":
+                    row.append(published(targets, setting, "masc", "best_on_test", fitted_on=fitted_on))
+        row.append(number(chosen(run.lines(0), "test data") for run in group))
+        row.append(published(targets, setting, "masc", "best_on_test", epoch=0))
+        rows.append([*setting.cells(), len(group), *row])
+    columns = [*COLUMNS, "seeds", "training, %", "test, %", "published test, %"]
+    columns += ["corrupted-label subspaces, layer chosen on held-out, %", "true-label, on held-out, %"]
+    columns += ["corrupted-label subspaces, layer chosen on test, %", "published corrupted-label, %"]
+    columns += ["true-label, on test, %", "published true-label, %"]
+    columns += ["untrained network, corrupted-label, on test, %", "published untrained, %"]
+    return Table(title, columns, rows, NOTE)
 
 
 def layer_table(
     runs: Sequence[Decoded], targets: Sequence[Record], title: str, probes: Sequence[str] = ("masc",)
 ) -> Table:
     """A row for each setting, probe and layer: corrupted-label and true-label subspaces, published beside measured."""
-    published = {
-        (t["model"], t["dataset"], t["corruption_fraction"], t["probe"], t["layer"]): t["value"]
-        for t in targets
-        if (t["fitted_on"], t["scored_on"], t["quantity"]) == ("corrupted_labels", "test", "test_accuracy")
-    }
-    rows = []
+    rows: list[Sequence[object]] = []
     for setting, group in by_setting(runs).items():
         lines = [run.lines() for run in group]
         for probe in probes:
-            for layer in layers_of(line for line in lines[0] if line["probe"] == probe):
+            for layer in layers_of(line for each in lines for line in each if line["probe"] == probe):
                 found = [
                     number(accuracy(each, layer, probe, fitted_on) for each in lines)
                     for fitted_on in ("corrupted_labels", "true_labels")
                 ]
                 size = number((accuracy(each, layer, probe, key="components") for each in lines), "components")
-                reference = published.get((*setting[:3], probe, layer))
+                score, components = (published(targets, setting, probe, layer, quantity=q) for q in PUBLISHED)
                 cells = [*setting.cells(), len(group), probe.replace("_", " "), layer]
-                rows.append([*cells, reference, *found, size])
+                rows.append([*cells, score, *found, components, size])
     columns = [*COLUMNS, "seeds", "probe", "layer", "published, %", "fitted on corrupted labels, %"]
-    columns += ["fitted on true labels, %", "components"]
-    return Table(title, columns, rows, f"{NOTE} Published: whole training sets, means of three runs where there are.")
+    columns += ["fitted on true labels, %", "published components", "components"]
+    return Table(title, columns, rows, NOTE)
 
 
 def clean_table(runs: Sequence[Decoded], title: str) -> Table:
@@ -211,7 +225,7 @@ def clean_table(runs: Sequence[Decoded], title: str) -> Table:
     return Table(title, columns, rows, "Subspaces of corrupted labels on networks that never saw them. " + NOTE)
 
 
-def dynamics_table(runs: Sequence[Decoded], title: str) -> Table:
+def dynamics_table(runs: Sequence[Decoded], targets: Sequence[Record], title: str) -> Table:
     """Early stopping beside the end of training, of the network and of the layer that is chosen at the end."""
     rows = []
     for setting, group in by_setting(runs).items():
@@ -221,26 +235,27 @@ def dynamics_table(runs: Sequence[Decoded], title: str) -> Table:
             [(value, -epoch) for epoch in run.epochs if (value := accuracy(run.lines(epoch), layer)) is not None]
             for run, layer in zip(group, layers, strict=True)
         ]
-        peaks = [max(curve) for curve in curves if curve]
+        peaks = [max(curve, default=(None, None)) for curve in curves]
         outcomes = [run.record["outcome"] for run in group]
         cells = [
             number((line["epoch"] for line in stopped), "components"),
             number(line["test_accuracy"] for line in stopped),
             number((outcome["best_test_epoch"] for outcome in outcomes), "components"),
             number(outcome["best_test_accuracy"] for outcome in outcomes),
+            published(targets, setting, "model", "logits", quantity="best_test_accuracy"),
             number(outcome["test_accuracy"] for outcome in outcomes),
-            ", ".join(dict.fromkeys(map(str, layers))),
-            number((-epoch for _, epoch in peaks), "components"),
+            ", ".join(dict.fromkeys(layer for layer in layers if layer)) or None,
+            number((None if epoch is None else -epoch for _, epoch in peaks), "components"),
             number(peak for peak, _ in peaks),
             number(held_out(run) for run in group),
         ]
         rows.append([*setting.cells(), len(group), *cells])
     columns = [*COLUMNS, "seeds", "early stopping, epoch", "network there, %", "network's peak on test, epoch"]
-    columns += ["network's peak, %", "network at the end, %", "layer", "its peak on test, epoch", "its peak, %"]
-    return Table(title, [*columns, "layer at the end, %"], rows, NOTE)
+    columns += ["network's peak, %", "published peak, %", "network at the end, %", "layer", "its peak on test, epoch"]
+    return Table(title, [*columns, "its peak, %", "layer at the end, %"], rows, NOTE)
 
 
-def transfer_table(runs: Sequence[Decoded], title: str) -> Table:
+def transfer_table(runs: Sequence[Decoded], targets: Sequence[Record], title: str) -> Table:
     """Networks with VeLPIC of their last hidden layer as output layer, beside the network and the chosen layers."""
     rows = []
     for setting, group in by_setting(runs).items():
@@ -252,8 +267,11 @@ def transfer_table(runs: Sequence[Decoded], title: str) -> Table:
             [chosen(run.lines(), "test data", "velpic") for run in group],
             [chosen(run.lines(), "test data") for run in group],
         ]
-        rows.append([*setting.cells(), len(group), *map(number, values)])
-    columns = [*COLUMNS, "seeds", "network, %", "edited network, %", "VeLPIC, held-out layer, %"]
+        last = next(reversed(layers_of(group[0].lines())), "")
+        reference = published(targets, setting, "velpic", last, epoch_choice="last")
+        own_cell, edited, *others = map(number, values)
+        rows.append([*setting.cells(), len(group), own_cell, edited, reference, *others])
+    columns = [*COLUMNS, "seeds", "network, %", "edited network, %", "published edited, %", "VeLPIC, held-out layer, %"]
     columns += ["MASC, held-out layer, %", "VeLPIC, best layer on test, %", "MASC, best layer on test, %"]
     return Table(title, columns, rows, NOTE)
 

@@ -1,14 +1,24 @@
 """What becomes of the statements of Ketha & Ramaswamy, those that speak against them included, on decoded runs.
 
-Each is judged for each seed, on runs of any size, which is stated: confirmed where it holds in all of them.
+Each is judged for each seed, on runs of any size, which is stated: confirmed where it holds in all of them. One seed
+decides only where its interval over test examples does, and a layer that was chosen on test data decides nothing.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from common.data.datasets import DATASETS
 from common.groups import grouped
-from common.report.claims import Finding, estimate, judge_seeds, load_targets
+from common.report.claims import (
+    NO_BAND,
+    UNDECIDED,
+    Finding,
+    difference_interval,
+    estimate,
+    judge_seeds,
+    load_targets,
+)
 from common.report.decoding import (
     CHOICES,
     Decoded,
@@ -29,9 +39,15 @@ SIMPLE = ("nearest_class_mean", "qda")
 FEWER = ("masc_0.25", "masc_0.50", "masc_0.75", "masc_1pc")
 FAR = 0.1
 TEN = 10  # classes, of which chance is the published 10 %
-Values = Sequence[float | None]  # of each seed
 Points = Mapping[float, float | None]  # value by corruption
 History = Sequence[Line]
+
+
+class Lead(NamedTuple):
+    """How much higher one accuracy is than another and, of test accuracies, the ends of the 95 % interval."""
+
+    value: float
+    interval: tuple[float, float] | None = None
 
 
 def masc_findings(runs: Sequence[Decoded]) -> list[Finding]:
@@ -40,17 +56,19 @@ def masc_findings(runs: Sequence[Decoded]) -> list[Finding]:
     for setting, group in by_setting(runs).items():
         if 0 < setting.fraction < 1:
             for choice in CHOICES:
-                subject = f"{described(setting)}, layer chosen on {choice}"
-                lead = [_less(chosen(run.lines(), choice), own(run)) for run in group]
-                found.append(_judged("decoding-above-model", subject, group, lead))
-                true = [_less(chosen(run.lines(), choice, fitted_on="true_labels"), chosen(run.lines(), choice))
-                        for run in group]  # fmt: skip
-                found.append(_judged("decoding-true-labels", subject, group, true, ends=True))
+                lead = [_lead(run, chosen(run.lines(), choice), own(run)) for run in group]
+                found.append(_chosen_on(choice, "decoding-above-model", setting, group, lead))
+                true = [
+                    _lead(run, chosen(run.lines(), choice, fitted_on="true_labels"), chosen(run.lines(), choice))
+                    for run in group
+                ]
+                found.append(_chosen_on(choice, "decoding-true-labels", setting, group, true, ends=True))
         if setting.fraction == 1 and DATASETS[setting.dataset].num_classes == TEN:
             found.append(_chance(setting, group))
         if setting.fraction == HIGH:
-            lead = [_less(chosen(run.lines(0), "test data"), chosen(run.lines(), "test data")) for run in group]
-            found.append(_judged("decoding-untrained", f"{described(setting)}, layer chosen on test data", group, lead))
+            for choice in CHOICES:
+                lead = [_lead(run, chosen(run.lines(0), choice), chosen(run.lines(), choice)) for run in group]
+                found.append(_chosen_on(choice, "decoding-untrained", setting, group, lead))
     return [*found, *_over_fractions(runs)]
 
 
@@ -58,7 +76,7 @@ def threshold_findings(runs: Sequence[Decoded]) -> list[Finding]:
     """Fewer components than those of 99 % of the variance, threshold and layer chosen on held-out examples."""
     return [
         _judged("decoding-components", described(setting), group,
-                [_less(best_of(run, FEWER), chosen(run.lines())) for run in group])
+                [_lead(run, best_of(run, FEWER), chosen(run.lines())) for run in group])
         for setting, group in by_setting(runs).items() if setting.fraction == HIGH
     ]  # fmt: skip
 
@@ -68,9 +86,9 @@ def probe_findings(runs: Sequence[Decoded]) -> list[Finding]:
     found: list[Finding] = []
     for setting, group in by_setting(runs).items():
         if setting.fraction == HIGH:
-            simple = [_less(best_of(run, SIMPLE), chosen(run.lines())) for run in group]
+            simple = [_lead(run, best_of(run, SIMPLE), chosen(run.lines())) for run in group]
             found.append(_judged("decoding-simple-probes", described(setting), group, simple, ends=True))
-            lead = [_less(in_last_layer(run, "masc"), in_last_layer(run, "logistic_regression")) for run in group]
+            lead = [_lead(run, in_last_layer(run, "masc"), in_last_layer(run, "logistic_regression")) for run in group]
             found.append(_judged("decoding-logistic-regression", described(setting), group, lead, FAR))
     return found
 
@@ -80,7 +98,7 @@ def dynamics_findings(runs: Sequence[Decoded]) -> list[Finding]:
     found: list[Finding] = []
     for setting, group in by_setting(runs).items():
         if 0 < setting.fraction < 1:
-            stopped = [_less(run.at_best_validation()["test_accuracy"], chosen(run.lines())) for run in group]
+            stopped = [_lead(run, run.at_best_validation()["test_accuracy"], chosen(run.lines())) for run in group]
             found.append(_judged("decoding-early-stopping", described(setting), group, stopped))
             found.append(_early_peak(setting, group))
     return found
@@ -91,9 +109,9 @@ def velpic_findings(runs: Sequence[Decoded]) -> list[Finding]:
     found: list[Finding] = []
     for setting, group in by_setting(runs).items():
         if 0 < setting.fraction < 1:
-            lead = [_less(chosen(run.lines(), probe="velpic"), chosen(run.lines())) for run in group]
+            lead = [_lead(run, chosen(run.lines(), probe="velpic"), chosen(run.lines())) for run in group]
             found.append(_judged("decoding-velpic-lead", described(setting), group, lead))
-            gain = [_less(in_last_layer(run, "velpic"), own(run)) for run in group]
+            gain = [_lead(run, in_last_layer(run, "velpic"), own(run)) for run in group]
             found.append(_judged("decoding-transfer", described(setting), group, gain))
     return found
 
@@ -113,17 +131,18 @@ def relabelling_findings(pairs: Sequence[tuple[Decoded, Record]], store: Readout
     found: list[Finding] = []
     records = {run.record["run_id"]: record for run, record in pairs}
     for setting, group in by_setting(run for run, _ in pairs).items():
-        values = [relabelled(run, records[run.record["run_id"]], store) for run in group]
-        gains = [value["trained on, early stopping"] - value["network"] for value in values]
+        values = [(run, relabelled(run, records[run.record["run_id"]], store)) for run in group]
+        gains = [_lead(run, value["trained on, early stopping"], value["network"]) for run, value in values]
         found.append(_judged("decoding-relabelling", described(setting), group, gains))
     return found
 
 
-def _lag(unedited: History, edited: History) -> float | None:
+def _lag(unedited: History, edited: History) -> Lead | None:
     """How much lower the training accuracy of the edited network is, on average over the epochs that both trained."""
     accuracies = {line["epoch"]: line["train_accuracy"] for line in unedited}
     common = [line for line in edited[1:] if line["epoch"] in accuracies]
-    return estimate([_less(accuracies[line["epoch"]], line["train_accuracy"]) for line in common]).mean
+    mean = estimate([_less(accuracies[line["epoch"]], line["train_accuracy"]) for line in common]).mean
+    return None if mean is None else Lead(mean)
 
 
 def described(setting: Setting) -> str:
@@ -140,19 +159,45 @@ def _less(first: float | None, second: float | None) -> float | None:
     return None if first is None or second is None else first - second
 
 
+def _lead(run: Decoded, first: float | None, second: float | None) -> Lead | None:
+    """Of two test accuracies of a run."""
+    if first is None or second is None:
+        return None
+    n = run.record["data"]["test_n"]
+    return Lead(first - second, difference_interval((round(first * n), n), (round(second * n), n)))
+
+
+def _points(leads: Sequence[Lead | None]) -> str | None:
+    """Mean with its t interval over seeds, one seed's lead with its own."""
+    measured = [lead for lead in leads if lead]
+    found = estimate([lead.value for lead in measured])
+    ends = (measured[0].interval or ()) if found.n == 1 else (found.low, found.high)
+    return f"{cell(Number(found.mean, 'fraction', *ends))} points" if measured else None
+
+
 def _judged(
     name: str,
     subject: str,
     runs: Sequence[Decoded],
-    leads: Values,
+    leads: Sequence[Lead | None],
     least: float = 0,
     ends: bool = False,
 ) -> Finding:
     """Whether a lead is above `least`, or with `ends` at least that, in each seed."""
-    found = estimate(leads)
-    numbers = f"{cell(Number(found.mean, 'fraction', found.low, found.high))} points" if found.n else None
-    holds = [None if lead is None else lead > least or (ends and lead == least) for lead in leads]
-    return _finding(name, subject, runs, numbers, *judge_seeds(holds))
+    holds = [None if lead is None else lead.value > least or (ends and lead.value == least) for lead in leads]
+    seeds, verdict = judge_seeds(holds)
+    measured = [lead for lead in leads if lead]
+    if len(measured) == 1 and (interval := measured[0].interval) and interval[0] <= least <= interval[1]:
+        verdict = UNDECIDED
+    return _finding(name, subject, runs, _points(leads), seeds, verdict)
+
+
+def _chosen_on(
+    choice: str, name: str, setting: Setting, runs: Sequence[Decoded], leads: Sequence[Lead | None], ends: bool = False
+) -> Finding:
+    """`_judged` of layers that are chosen in this way, without a verdict where test data chose them."""
+    found = _judged(name, f"{described(setting)}, layer chosen on {choice}", runs, leads, ends=ends)
+    return replace(found, verdict=NO_BAND) if choice == "test data" and found.n else found
 
 
 def _finding(name: str, subject: str, runs: Sequence[Decoded], *measured: Any) -> Finding:
@@ -167,8 +212,9 @@ def _target(name: str) -> dict[str, Any]:
 
 def _chance(setting: Setting, group: Sequence[Decoded]) -> Finding:
     low, high = _target("decoding-chance")["band"]
-    values = [chosen(run.lines()) for run in group]
-    found = estimate(values)
+    values, sizes = [chosen(run.lines()) for run in group], [run.record["data"]["test_n"] for run in group]
+    counts = [None if value is None else (round(value * n), n) for value, n in zip(values, sizes, strict=True)]
+    found = estimate(values, counts)
     holds = [None if value is None else low <= value <= high for value in values]
     numbers = f"{cell(Number(found.mean, 'fraction', found.low, found.high))} %" if found.n else None
     return _finding("decoding-chance", described(setting), group, numbers, *judge_seeds(holds))
@@ -219,24 +265,30 @@ def _rising(values: Sequence[float | None]) -> bool:
 
 
 def _early_peak(setting: Setting, group: Sequence[Decoded]) -> Finding:
-    """Both peak before the end, and the subspaces of the layer chosen at the end fall by less than the network."""
-    peaks = [_peaks(run) for run in group]
-    holds = [None if peak is None else peak[0] and peak[1] > peak[2] for peak in peaks]
-    falls = [Number(estimate([None if peak is None else peak[i] for peak in peaks]).mean) for i in (1, 2)]
-    numbers = f"network falls by {cell(falls[0])} points, subspaces by {cell(falls[1])}" if any(peaks) else None
+    """Network and the subspaces of the layer chosen at the end both fall from their best epoch, the network by more."""
+    falls = [_falls(run) for run in group]
+    holds = [None if fall is None else _fall_early(*fall) for fall in falls]
+    network, subspaces = (_points([fall and fall[place] for fall in falls]) for place in (0, 1))
+    numbers = f"network falls by {network}, subspaces by {subspaces}" if network else None
     return _finding("decoding-early-peak", described(setting), group, numbers, *judge_seeds(holds))
 
 
-def _peaks(run: Decoded) -> tuple[bool, float, float] | None:
-    """Whether both peak before the end, and how far each falls from its peak to the end.
+def _fall_early(network: Lead, subspaces: Lead) -> bool:
+    """Whether both fall, by more than the interval over test examples, and the network by more."""
+    both = all(fall.interval and fall.interval[0] > 0 for fall in (network, subspaces))
+    return both and network.value > subspaces.value
+
+
+def _falls(run: Decoded) -> tuple[Lead, Lead] | None:
+    """How far network and subspaces fall from their best epoch, the untrained network aside, to the end.
 
     Null where an epoch was not measured, or none between the untrained network and the end.
     """
     layer = CHOICES["held-out examples"](run.lines())
-    network = [run.history[epoch]["test_accuracy"] for epoch in run.epochs]
-    found = [accuracy(run.lines(epoch), layer) for epoch in run.epochs]
-    subspaces = [value for value in found if value is not None]
-    if len(subspaces) < max(3, len(found)):
+    epochs = [epoch for epoch in run.epochs if epoch]
+    network = [run.history[epoch]["test_accuracy"] for epoch in epochs]
+    subspaces = [value for epoch in epochs if (value := accuracy(run.lines(epoch), layer)) is not None]
+    if len(subspaces) < max(2, len(epochs)):
         return None
-    before = all(values.index(max(values)) < len(values) - 1 for values in (network, subspaces))
-    return before, max(network) - network[-1], max(subspaces) - subspaces[-1]
+    first, second = (_lead(run, max(values), values[-1]) for values in (network, subspaces))
+    return (first, second) if first and second else None

@@ -37,7 +37,7 @@ th.number, td.number { text-align: right; }
 td.long { white-space: normal; min-width: 16rem; }
 td.confirmed { color: var(--good); font-weight: 600; }
 td.not-confirmed { color: var(--bad); font-weight: 600; }
-td.not-measured, td.no-band { color: var(--soft); }
+td.not-measured, td.no-band, td.undecided { color: var(--soft); }
 """
 
 

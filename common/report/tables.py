@@ -11,7 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from common import files
-from common.report.claims import NOT_MEASURED, Count, Finding, claim_of, estimate, judge, wilson_interval
+from common.report.claims import (
+    NO_BAND,
+    NOT_MEASURED,
+    UNDECIDED,
+    Count,
+    Finding,
+    claim_of,
+    estimate,
+    judge,
+    wilson_interval,
+)
 
 Record = Mapping[str, Any]  # run.json
 Line = Mapping[str, Any]  # of readout.jsonl
@@ -25,7 +35,7 @@ UNITS = {
 }
 """Factor, format and heading."""
 FRAMEWORKS = {"keras": "Keras", "torch": "PyTorch"}
-VERDICTS = ("confirmed", "not confirmed", NOT_MEASURED, "no band")
+VERDICTS = ("confirmed", "not confirmed", NOT_MEASURED, UNDECIDED, NO_BAND)
 FULL_EPOCHS = 60
 FULL_TRAIN_N = {"cifar10": 50_000, "mnist": 60_000, "fashion_mnist": 60_000}  # the whole training set
 SEEDS = ("seed", "data_seed")
@@ -36,12 +46,16 @@ REGULARIZERS = ("weight_decay", "random_crop", "flip", "rotation", "dropout")
 
 @dataclass(frozen=True)
 class Number:
-    """A number with its unit and, where it has one, its interval; an interval alone has no value."""
+    """A number with its unit and, where it has one, its interval; an interval alone has no value.
+
+    `n` is the number of seeds where it is not that of the row.
+    """
 
     value: float | None
     unit: str = "fraction"
     low: float | None = None
     high: float | None = None
+    n: int | None = None
 
 
 def cell(value: object, missing: str = "–") -> str:
@@ -55,7 +69,8 @@ def cell(value: object, missing: str = "–") -> str:
         None if end is None else f"{factor * end:{form}}".rstrip(".") for end in (value.value, value.low, value.high)
     )
     interval = f"[{low}, {high}]" if low and high else None
-    return " ".join(text for text in (found, interval) if text) or missing
+    n = f"(n={value.n})" if value.n else None
+    return " ".join(text for text in (found, interval, n) if text) or missing
 
 
 @dataclass(frozen=True)
@@ -122,9 +137,13 @@ def _html_cell(tag: str, value: object, numeric: bool) -> str:
 def number(
     values: Iterable[float | None], unit: str = "fraction", counts: Sequence[Count | None] | None = None
 ) -> Number | None:
-    """Mean and interval over seeds, of one with its `counts` Wilson's; null where nothing was measured."""
-    found = estimate(list(values), counts)
-    return None if found.mean is None else Number(found.mean, unit, found.low, found.high)
+    """Mean and interval over seeds, of one with its `counts` Wilson's; null where nothing was measured.
+
+    It says how many seeds were measured where some, null, were not.
+    """
+    found = estimate(seeds := list(values), counts)
+    n = found.n if found.n < len(seeds) else None
+    return None if found.mean is None else Number(found.mean, unit, found.low, found.high, n)
 
 
 def recipe(config: Record, without: Sequence[str] = SEEDS) -> str:
@@ -289,7 +308,11 @@ def claims_table(findings: Sequence[Finding], title: str) -> Table:
     """A row for each statement and set of runs that it was tested on."""
     rows = [[f.source, f.statement, f.criterion, f.subject, f.runs, f.numbers, f.n, f.verdict] for f in findings]
     columns = ["source", "statement", "counts as confirmed", "of", "runs", "measured", "n", "verdict"]
-    return Table(title, columns, rows)
+    note = (
+        f"Confirmed: in every seed that was measured; {UNDECIDED}: one seed, whose 95 % interval over test examples "
+        f"holds both answers; {NO_BAND}: no statement to decide, or a layer chosen on the test data that scores it."
+    )
+    return Table(title, columns, rows, note)
 
 
 def last_epoch(readout: Sequence[Line]) -> list[Line]:

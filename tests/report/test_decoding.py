@@ -99,7 +99,8 @@ def test_early_stopping_takes_the_first_best_epoch_on_held_out_examples(decoding
 
 def test_a_number_over_seeds_leaves_out_what_was_not_measured():
     assert number([None, None]) is None and number([]) is None
-    assert number([0.5, None]) == Number(0.5)
+    assert number([0.5, None]) == Number(0.5, n=1) and cell(Number(0.5, n=1)) == "50.00 (n=1)"
+    assert number([0.5]) == Number(0.5)
     assert number(iter([10, 20]), "components") == Number(
         15, "components", *map(pytest.approx, (-48.53102368, 78.53102368))
     )
@@ -109,15 +110,19 @@ def test_summary(decoding):
     untrained = decoding.read_out({"input": (0.1, 0.9), "fc1": (0.9, 0.6), "fc2": (0.1, 0.65)}, epoch=0)
     lines = decoding.read_out(LAYERS) + decoding.read_out(TRUE, fitted_on="true_labels") + untrained
     other = decoding.read_out({"fc1": (0.3, 0.8), "fc2": (0.4, 0.72)})
-    table = summary_table([decoding.run(lines, test=0.2), decoding.run(other, test=0.3, seed=1)], "Title")
+    runs = [decoding.run(lines, test=0.2), decoding.run(other, test=0.3, seed=1)]
+    table = summary_table(runs, load_targets("decoding_mlp") + load_targets("decoding_untrained"), "Title")
     (row,) = texts(table)
     assert list(row.items()) == [
         ("model", "mlp4"), ("data", "mnist"), ("corrupted", "80 %"), ("framework", "PyTorch"), ("train_n", "5000"),
         ("seeds", "2"), ("training, %", "100.00 [100.00, 100.00]"), ("test, %", "25.00 [-38.53, 88.53]"),
+        ("published test, %", "32.10; 31.16"),
         ("corrupted-label subspaces, layer chosen on held-out, %", "71.00 [58.29, 83.71]"),
-        ("true-label, on held-out, %", "86.00"),
+        ("true-label, on held-out, %", "86.00 (n=1)"),
         ("corrupted-label subspaces, layer chosen on test, %", "80.00 [80.00, 80.00]"),
-        ("true-label, on test, %", "90.00"), ("untrained network, corrupted-label, on test, %", "65.00"),
+        ("published corrupted-label, %", "83.43; 80.40"),
+        ("true-label, on test, %", "90.00 (n=1)"), ("published true-label, %", "95.79"),
+        ("untrained network, corrupted-label, on test, %", "65.00 (n=1)"), ("published untrained, %", "85.88"),
     ]  # fmt: skip
     assert (table.title, table.note) == ("Title", NOTE) and "as the papers do on test data" in NOTE
 
@@ -129,14 +134,16 @@ def test_every_layer_beside_the_published_number(decoding):
     )
     targets = load_targets("decoding_mlp") + load_targets("decoding_thresholds")
     runs = [decoding.run(lines), decoding.run(decoding.read_out(LAYERS, components=50), seed=1)]
-    rows = texts(layer_table(runs, targets, "Title", ("masc", "masc_1pc", "qda", "lda")))
+    rows = texts(layer_table(runs[::-1], targets, "Title", ("masc", "masc_1pc", "qda", "lda")))
     assert [(row["probe"], row["layer"], row["published, %"], row["components"]) for row in rows] == [
         ("masc", "input", "71.08", "45.0 [-18.5, 108.5]"), ("masc", "fc1", "63.48", "45.0 [-18.5, 108.5]"),
-        ("masc", "fc2", "73.23", "45.0 [-18.5, 108.5]"), ("masc 1pc", "input", "77.22", "1.0"),
-        ("masc 1pc", "fc1", "84.40", "1.0"), ("masc 1pc", "fc2", "84.15", "1.0"), ("qda", "fc1", "–", "–"),
+        ("masc", "fc2", "73.23", "45.0 [-18.5, 108.5]"), ("masc 1pc", "input", "77.22", "1.0 (n=1)"),
+        ("masc 1pc", "fc1", "84.40", "1.0 (n=1)"), ("masc 1pc", "fc2", "84.15", "1.0 (n=1)"), ("qda", "fc1", "–", "–"),
     ]  # fmt: skip
     assert rows[1]["fitted on corrupted labels, %"] == "80.00 [80.00, 80.00]" and rows[1]["seeds"] == "2"
-    assert [row["fitted on true labels, %"] for row in rows[:4]] == ["96.00", "86.00", "90.00", "–"]
+    ones = [f"{value} (n=1)" for value in ("96.00", "86.00", "90.00")]
+    assert [row["fitted on true labels, %"] for row in rows[:4]] == [*ones, "–"]
+    assert [row["published components"] for row in rows[:4]] == ["191.0", "90.0", "421.0", "–"]
     assert {row["probe"] for row in texts(layer_table(runs, targets, "Title"))} == {"masc"}
 
 
@@ -147,7 +154,7 @@ def test_clean_networks_with_subspaces_of_corrupted_labels(decoding):
     rows = [list(row.values()) for row in texts(clean_table([clean, decoding.run(), second], "Title"))]
     assert [row[2] for row in rows] == ["40 %", *["80 %"] * 3]
     assert rows[0][5:] == ["2", "fc1", "70.00 [70.00, 70.00]", "50.00 [50.00, 50.00]", "90.00 [90.00, 90.00]"]
-    assert rows[1][5:] == ["2", "input", "99.00", "30.00", "95.00"]
+    assert rows[1][5:] == ["2", "input", "99.00 (n=1)", "30.00 (n=1)", "95.00 (n=1)"]
 
 
 def test_dynamics(decoding):
@@ -156,21 +163,26 @@ def test_dynamics(decoding):
     history = decoding.history([0.1, 0.3, 0.3, *[0.2] * 8], test=[0.1, 0.8, 0.85, *[0.3] * 8])
     run = decoding.run(lines, test=0.3, history=history)
     run.record["outcome"] |= {"best_test_epoch": 2, "best_test_accuracy": 0.85}
-    (row,) = texts(dynamics_table([run], "Title"))
+    (row,) = texts(dynamics_table([run], load_targets("decoding_dynamics"), "Title"))
     assert list(row.items())[6:] == [
         ("early stopping, epoch", "1.0"), ("network there, %", "80.00"), ("network's peak on test, epoch", "2.0"),
-        ("network's peak, %", "85.00"), ("network at the end, %", "30.00"), ("layer", "fc2"),
+        ("network's peak, %", "85.00"), ("published peak, %", "91.50"), ("network at the end, %", "30.00"),
+        ("layer", "fc2"),
         ("its peak on test, epoch", "2.0"), ("its peak, %", "90.00"), ("layer at the end, %", "70.00"),
     ]  # fmt: skip
     unread = decoding.run(decoding.read_out({"fc1": (0.1, 0.2)}, probe="qda"))
-    assert list(texts(dynamics_table([unread], "Title"))[0].values())[-4:] == ["None", "–", "–", "–"]
+    assert list(texts(dynamics_table([unread], [], "Title"))[0].values())[-4:] == ["–", "–", "–", "–"]
+    (row,) = texts(dynamics_table([run, unread], [], "Title"))
+    assert (row["seeds"], row["layer"], row["its peak, %"]) == ("2", "fc2", "90.00 (n=1)")
 
 
 def test_transfer(decoding):
+    targets = [{**target, "layer": "fc2"} for target in load_targets("decoding_velpic")]  # our last hidden layer
     lines = decoding.read_out(LAYERS) + decoding.read_out({"fc1": (0.5, 0.84), "fc2": (0.4, 0.86)}, "velpic")
-    (row,) = texts(transfer_table([decoding.run(lines, test=0.3)], "Title"))
+    (row,) = texts(transfer_table([decoding.run(lines, test=0.3)], targets, "Title"))
     assert list(row.items())[5:] == [
-        ("seeds", "1"), ("network, %", "30.00"), ("edited network, %", "86.00"), ("VeLPIC, held-out layer, %", "84.00"),
+        ("seeds", "1"), ("network, %", "30.00"), ("edited network, %", "86.00"),
+        ("published edited, %", "82.10"), ("VeLPIC, held-out layer, %", "84.00"),
         ("MASC, held-out layer, %", "70.00"), ("VeLPIC, best layer on test, %", "86.00"),
         ("MASC, best layer on test, %", "80.00"),
     ]  # fmt: skip
