@@ -352,7 +352,7 @@ def smoke(config: Config) -> Config:
         train_size=200,
         test_size=None,
         validation_size=min(config.validation_size, 40),
-        epochs=2,
+        epochs=min(config.epochs, 2),
         batch_size=32,
         padding="same_stride_2" if config.model == "cnn2" else config.padding,
         crop=6 // config.downscale if config.random_crop else config.crop,

@@ -332,4 +332,6 @@ def test_smoke_is_the_same_experiment_on_200_digits(validation_size, kept):
     }  # fmt: skip
     assert config.test_size == 50 and config.rotation == 25
     assert as_dict(small) == as_dict(config) | expected
-    assert smoke(Config(random_crop=True)).crop == 6 and smoke(Config()).crop == 28  # digits have 8 x 8 pixels
+    assert (
+        smoke(Config(epochs=0)).epochs == 0 and smoke(Config(random_crop=True)).crop == 6 and smoke(Config()).crop == 28
+    )  # digits have 8 x 8 pixels
