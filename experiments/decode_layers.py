@@ -88,6 +88,8 @@ def read(name, decoding, options):
         raise ValueError(
             f"a model must be a .h5 or .pt file, or a run id under {store.results / 'runs'}. Received: {name}"
         )
+    if decoding.model is not None:
+        raise ValueError(f"model must be none for a run, which says its own. Received: model={decoding.model!r}")
     config = from_dict(record["config"])
     if not decoding.given() and not decoding.layers and decoding.variance == Decoding.variance:
         return decode_run(config, options, decoding.probes)

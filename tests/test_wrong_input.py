@@ -237,6 +237,12 @@ def test_an_h5_says_its_architecture_itself(capsys, monkeypatch, tmp_path):
     assert "--model is for a .pt" in refused(capsys, monkeypatch, "decode_layers.py", *arguments)
 
 
+@pytest.mark.parametrize("name, named", [("mine.pt", "it holds its own config"), (run_id(RUN), "model must be none")])
+def test_a_file_or_run_of_the_suite_says_its_architecture_itself(capsys, monkeypatch, output, name, named):
+    arguments = [model_file(output) if name == "mine.pt" else name, "--dataset", "digits", "--model", "mlp1"]
+    assert named in refused(capsys, monkeypatch, "decode_layers.py", *arguments, "--output-dir", output)
+
+
 @pytest.mark.data
 def test_a_model_that_does_not_fit_the_data_is_refused(capsys, monkeypatch, output, data_dir):
     arguments = [run_id(RUN), "--dataset", "mnist", "--train-size", 100, "--data-dir", data_dir, "--output-dir", output]

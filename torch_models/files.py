@@ -57,13 +57,16 @@ def save(model, path, metadata):
 def load(path, name=None, input_shape=None, num_classes=None):
     """The model of a file that `save` wrote, as a Reader; nothing in the file is executed.
 
-    With a model's name, input shape and number of classes, of a file that holds a state dict with its layers' names.
+    With a model's name, input shape and number of classes, of a file that holds a state dict with its layers' names
+    and no config of its own; ValueError where it has one.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:  # torch's own message advises to load it all the same
         raise ValueError("it is not whole, or holds more than tensors and plain values") from error
     if name is not None:
+        if "metadata" in content:
+            raise ValueError("it holds its own config; --model is for a .pt with a bare state dict")
         check_choice("model", name, MODELS)
         model = MODELS[name](input_shape, num_classes)
         model.load_state_dict(content.get("state_dict", content))
