@@ -22,12 +22,14 @@ import tyro
 
 from common.analysis.probes import MASC, PROBES
 from common.analysis.readout import decode, decode_run
-from common.cli import one_line_errors, parse
+from common.cli import given_flags, one_line_errors, parse
 from common.errors import check_choice
 from common.report import figures
 from common.report.tables import layer_table
 from common.runs.config import Options, from_dict
 from common.runs.store import Store, write_lines
+
+OPTIONAL = {"crop", "labels", "test_size", "train_size"}  # fields that a Config may hold none of
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,11 @@ class Decoding:
     preprocessing: str | None = None
     """Input scale."""
     crop: int | None = None
-    """Side of the centre crop in pixels."""
+    """Side of the centre crop in pixels; `None` keeps all of it, as for a file that does not say."""
     train_size: int | None = None
-    """Stratified subset of the training set."""
+    """Stratified subset of the training set; `None` keeps all of it."""
     test_size: int | None = None
-    """Stratified subset of the test set."""
+    """Stratified subset of the test set; `None` keeps all of it."""
     validation_size: int | None = None
     """Training examples held out from the probe and the network, to choose the layer on."""
     corruption: str | None = None
@@ -66,8 +68,9 @@ class Decoding:
     """Labels that the network was trained on (.npy): one for each training example, or each of the subset."""
 
     def given(self):
-        """Fields of a Config that are named here."""
-        named = {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+        """Fields of a Config that are named here, none where a flag says `None`."""
+        fields, emptied = dataclasses.asdict(self), OPTIONAL & given_flags()
+        named = {name: value for name, value in fields.items() if value is not None or name in emptied}
         if self.labels:
             named["labels"] = str(self.labels.absolute())
         return {name: value for name, value in named.items() if name not in ("models", "layers", "variance", "probes")}

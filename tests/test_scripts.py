@@ -160,6 +160,13 @@ def test_sweep_and_comparison_share_their_runs_and_write_tables(script, tmp_path
     assert (tmp_path / "decoding" / model.stem / "layers.png").exists()
 
 
+def test_none_on_the_command_line_replaces_what_a_files_config_says(script, monkeypatch, tmp_path):
+    given, arguments = {}, ["--crop", "None", "--train-size=None", "--data-seed", "None", "--output-dir", tmp_path]
+    monkeypatch.setattr(readout, "decode", lambda path, fields, *_: given.update(fields) or [])
+    assert script("decode_layers.py", "m.pt", *arguments)[0] == 0
+    assert given == {"crop": None, "train_size": None}
+
+
 def test_the_comparison_of_convolutions_trains_the_runs_of_the_figures(script, tmp_path):
     arguments = ["--list", "--models", "alexnet", "--fractions", "1", "--output-dir", tmp_path]
     compared = script("compare_frameworks.py", *arguments, "--frameworks", "torch", "--seeds", "0")[1]

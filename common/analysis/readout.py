@@ -25,6 +25,7 @@ Probes = Mapping[str, Callable[[], Any]]
 AT_ONCE = 2 * 2**30  # bytes
 OWN = "model"  # stands beside the probes for the network's own predictions
 MASC = {"masc": PROBES["masc"]}
+FOREIGN = Config(crop=None)  # of a model whose file does not hold one
 
 
 def decode(
@@ -32,17 +33,18 @@ def decode(
 ) -> list[Line]:
     """Read a model file out on the data that its own config names, with the `given` fields of the config replaced.
 
-    A `.pt` that does not say its architecture, a bare state dict, needs it among them, as `model`.
+    A file without a config of its own is read out on whole images, where no `crop` is given. A `.pt` that does not say
+    its architecture, a bare state dict, needs it among them, as `model`.
     """
     models = Store.of(options).models
     if "model" in given:
-        config = Config(**given)
+        config = dataclasses.replace(FOREIGN, **given)
         task = prepare(config, options.data_dir, models)
         side = crop_side(task.image_shape, config.crop)
         model = load(path, (config.model, (side, side, task.image_shape[2]), task.num_classes))
     else:
         model = load(path)
-        config = dataclasses.replace(model.config or Config(), **given)
+        config = dataclasses.replace(model.config or FOREIGN, **given)
         task = prepare(config, options.data_dir, models)
     model.metadata.setdefault("channel_statistics", task.channel_statistics)
     return read_out(model, config, task, layers, probes)

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 import torch
 
+import torch_models
 from common.analysis import evaluator, readout
 from common.analysis.probes import MASC
+from common.data import datasets
 from common.data.preprocessing import standardize
 from common.runs.config import Config, Options, run_id
 from common.runs.store import Store
@@ -175,6 +177,27 @@ def test_a_model_from_elsewhere_is_read_out_on_the_data_that_is_given(tmp_path):
     assert [line["layer"] for line in lines] == ["classes", "pixels", "pixels", "edges", "edges"]
     assert all(line["epoch"] is None and line["n"] == 360 for line in lines)
     assert min(line["correct"] for line in lines[1:]) > 300
+
+
+@pytest.fixture
+def large(monkeypatch):
+    """The digits as images of 32 x 32 pixels."""
+    digits = datasets.load("digits")
+    images = {name: getattr(digits, name).repeat(4, 1).repeat(4, 2) for name in ("x_train", "x_test")}
+    monkeypatch.setattr(datasets, "load", lambda *_: dataclasses.replace(digits, **images))
+
+
+@pytest.mark.parametrize("name", ["foreign.h5", "bare.pt"])
+def test_a_model_that_does_not_say_its_crop_is_read_out_on_whole_images(large, name, tmp_path):
+    if name == "bare.pt":
+        torch.save(torch_models.MODELS["mlp1"]((32, 32, 1), 10).state_dict(), tmp_path / name)
+    else:
+        inputs = keras.Input((32, 32, 1))
+        keras.Model(inputs, keras.layers.Dense(10)(keras.layers.Flatten()(inputs))).save(tmp_path / name)
+    given = {"train_size": 50, "test_size": 50} | ({"model": "mlp1"} if name == "bare.pt" else {})
+    assert {line["n"] for line in readout.decode(tmp_path / name, given, Options())} == {50}
+    with pytest.raises(ValueError, match="784|28, 28"):
+        readout.decode(tmp_path / name, {**given, "crop": 28}, Options())
 
 
 def test_a_run_is_read_out_with_more_probes_over_its_epochs_and_on_other_labels(run, tmp_path):
