@@ -34,7 +34,8 @@ def decode(
     """Read a model file out on the data that its own config names, with the `given` fields of the config replaced.
 
     A file without a config of its own is read out on whole images, where no `crop` is given. A `.pt` that does not say
-    its architecture, a bare state dict, needs it among them, as `model`.
+    its architecture, a bare state dict, needs it among them, as `model`. ValueError where examples that are held out
+    may be ones that the network was trained on.
     """
     models = Store.of(options).models
     if "model" in given:
@@ -45,9 +46,27 @@ def decode(
     else:
         model = load(path)
         config = dataclasses.replace(model.config or FOREIGN, **given)
+        check_held_out(config, model.config or config)
         task = prepare(config, options.data_dir, models)
     model.metadata.setdefault("channel_statistics", task.channel_statistics)
     return read_out(model, config, task, layers, probes)
+
+
+def check_held_out(config: Config, own: Config) -> None:
+    """ValueError unless examples that `config` holds out were held out from the network too, which has its `own`."""
+    if not config.validation_size or config.dataset != own.dataset:
+        return
+    if config.validation_size > own.validation_size:
+        raise ValueError(
+            f"validation_size must be at most the {own.validation_size} examples held out from the network. "
+            f"Received: validation_size={config.validation_size}"
+        )
+    for name in ("train_size", "balanced", "data_seed"):
+        if getattr(config, name) != getattr(own, name):
+            raise ValueError(
+                f"{name} must be the network's own, {getattr(own, name)}, where examples are held out "
+                f"(--validation-size 0 holds out none). Received: {name}={getattr(config, name)}"
+            )
 
 
 def decode_run(

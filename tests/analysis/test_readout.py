@@ -133,6 +133,29 @@ def test_fields_layers_and_variance_can_be_given(run, lines):
     assert narrow["components"] < wide["components"]
 
 
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        (
+            {"validation_size": 81},
+            "validation_size must be at most the 80 examples held out from the network. Received: validation_size=81",
+        ),
+        ({"train_size": 400}, "train_size must be the network's own, 500, .*--validation-size 0 .*train_size=400"),
+        ({"train_size": None}, "train_size must be the network's own, 500, .*train_size=None"),
+        ({"data_seed": 1, "validation_size": 10}, "data_seed must be the network's own, 0, .*data_seed=1"),
+    ],
+)
+def test_examples_that_the_network_was_trained_on_are_not_held_out(run, given, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        readout.decode(model_path(run), given, run[1])
+
+
+def test_fewer_examples_are_held_out_and_all_of_another_data_set_may_be(run):
+    fewer = readout.decode(model_path(run), {"validation_size": 30}, run[1], layers=["input"])
+    assert pick(fewer, layer="logits", scored_on="validation_corrupted_labels")["n"] == 30
+    readout.check_held_out(dataclasses.replace(CONFIG, dataset="mnist", train_size=9, validation_size=500), CONFIG)
+
+
 def test_layers_are_read_in_as_many_passes_as_memory_asks_for(run, lines, monkeypatch):
     model, layers = evaluator.load(model_path(run)), ["input", "fc1", "logits"]
     assert list(readout.together(model, layers, 100)) == [layers]
