@@ -80,7 +80,9 @@ def prepare(config: Config, data_dir: Path | None = None, models: Path = Path())
 
     def given(examples: Examples) -> Examples:
         examples = corrupt(config, examples, data.num_classes, "")
-        return relabel(examples, models / config.labels, data.num_classes) if config.labels else examples
+        if not config.labels:
+            return examples
+        return relabel(examples, models / config.labels, data.num_classes, len(data.y_train))
 
     if config.clean_validation:
         train, validation = given(known.take(trained)), known.take(held_out)
@@ -128,15 +130,24 @@ def corrupt(config: Config, examples: Examples, num_classes: int, split: str) ->
     return dataclasses.replace(examples, images=images, labels=labels, corrupted=changed)
 
 
-def relabel(examples: Examples, path: Path, num_classes: int) -> Examples:
-    """The examples with the labels of a .npy file that has one for each of them, or for each of the whole set."""
+def relabel(examples: Examples, path: Path, num_classes: int, whole: int) -> Examples:
+    """The examples with the labels of a .npy file that has one for each of them, or of the `whole` training set.
+
+    ValueError for a file of another length, and one that holds anything else than classes.
+    """
     try:
         labels = np.load(path)
-        given = labels if len(labels) == len(examples) else labels[examples.indices]
-    except (OSError, EOFError, ValueError, TypeError, IndexError) as error:
+        length = len(labels)
+    except (OSError, EOFError, ValueError, TypeError) as error:
         raise ValueError(
             f"labels must be a .npy file with a class for each example. Received: {path} ({error})"
         ) from error
+    if length not in (len(examples), whole):
+        raise ValueError(
+            f"labels must be one for each of the {len(examples)} examples, or of the whole set of {whole}. "
+            f"Received: {path} with {length}"
+        )
+    given = labels if length == len(examples) else labels[examples.indices]
     if given.ndim != 1 or given.dtype.kind not in "iu" or not ((given >= 0) & (given < num_classes)).all():
         raise ValueError(f"labels must be integers from 0 to {num_classes - 1}. Received: {path}")
     given = given.astype(np.int64)
