@@ -5,8 +5,8 @@ Claim:     Ketha & Ramaswamy (2025), arXiv 2501.14687: in a network that has mem
 Run:       python experiments/decode_layers.py RUN_ID_OR_FILE …      (.h5 or .pt, or the id of a run)
            python experiments/decode_layers.py model.h5 --dataset mnist --preprocessing minus_one_one
            python experiments/decode_layers.py state_dict.pt --model cnn --dataset mnist --labels labels.npy
-Result:    for each model layers.md, layers.csv, layers.png and readout.jsonl under results/decoding/; for a run of the
-           suite readout.jsonl is kept in the run's folder too
+Result:    for each model layers.md, layers.csv, layers.png (of masc; of other probes layers_PROBE.*) and readout.jsonl
+           under results/decoding/; for a run of the suite readout.jsonl is kept in the run's folder too
 Time:      under a second for a network on digits; 1 to 3 minutes for an MLP on CIFAR-10 on one core
 Deviations: the layer is chosen on training examples held out from the network (--validation-size at training), scored
            with the labels a user has; the papers choose it on test data, which is reported beside it
@@ -67,6 +67,15 @@ class Decoding:
     labels: Path | None = None
     """Labels that the network was trained on (.npy): one for each training example, or each of the subset."""
 
+    def __post_init__(self):
+        for name in ("models", "probes"):
+            if not getattr(self, name):
+                raise ValueError(f"{name} must name at least one. Received: {name}=()")
+        for name in self.probes:
+            check_choice("probe", name, PROBES)
+        if "variance" in given_flags() and "masc" not in self.probes:
+            raise ValueError(f"variance must go with masc among the probes. Received: variance={self.variance}")
+
     def given(self):
         """Fields of a Config that are named here, none where a flag says `None`."""
         fields, emptied = dataclasses.asdict(self), OPTIONAL & given_flags()
@@ -77,31 +86,52 @@ class Decoding:
 
     def made(self):
         """Functions that make the named probes, `masc` with the given variance."""
-        for name in self.probes:
-            check_choice("probe", name, PROBES)
         return {name: partial(MASC, self.variance) if name == "masc" else PROBES[name] for name in self.probes}
 
 
-def read(name, decoding, options):
-    """The read-out of one model file or run id."""
-    store, probes = Store.of(options), decoding.made()
+def find(name, store):
+    """The named model file, or that of the named run and the run's config; an error where there is none."""
     if name.endswith((".h5", ".pt")):
-        return decode(Path(name), decoding.given(), options, decoding.layers, probes)
+        if not Path(name).is_file():
+            raise FileNotFoundError(f"there is no model file {name}")
+        return Path(name), None
     if (record := store.record(name)) is None:
         raise ValueError(
             f"a model must be a .h5 or .pt file, or a run id under {store.results / 'runs'}. Received: {name}"
         )
-    if decoding.model is not None:
-        raise ValueError(f"model must be none for a run, which says its own. Received: model={decoding.model!r}")
     config = from_dict(record["config"])
-    if not decoding.given() and not decoding.layers and decoding.variance == Decoding.variance:
+    return store.model_path(config), config
+
+
+def read(name, decoding, options):
+    """The read-out of one model file or run id."""
+    path, config = find(name, Store.of(options))
+    if config and decoding.model is not None:
+        raise ValueError(f"model must be none for a run, which says its own. Received: model={decoding.model!r}")
+    if config and not decoding.given() and not decoding.layers and decoding.variance == Decoding.variance:
         return decode_run(config, options, decoding.probes)
-    return decode(store.model_path(config), decoding.given(), options, decoding.layers, probes)
+    return decode(path, decoding.given(), options, decoding.layers, decoding.made())
 
 
 def label_of(name):
     """Run id, or file name without its ending."""
     return Path(name).name.removesuffix(".h5").removesuffix(".pt")
+
+
+def title_of(probe):
+    """Name of a probe's table and figure."""
+    return "layers" if probe == "masc" else f"layers_{probe}"
+
+
+def check_names(names, store):
+    """An error unless all models are there, and no two write into one folder."""
+    paths = {}
+    for name in names:
+        path = find(name, store)[0].resolve()
+        if paths.setdefault(label_of(name), path) != path:
+            raise ValueError(
+                f"models must have file names of their own, which name their results. Received: {label_of(name)} twice"
+            )
 
 
 def decode_and_draw(name, decoding, options):
@@ -112,10 +142,10 @@ def decode_and_draw(name, decoding, options):
     write_lines(folder / "readout.jsonl", readout)
     for probe in decoding.probes:
         table = layer_table(readout, f"{label}: test accuracy by layer, {probe}", probe)
-        name = "layers" if probe == "masc" else f"layers_{probe}"
-        table.save(folder / name)
+        table.save(folder / title_of(probe))
         figures.save(
-            figures.layer_accuracies({label: readout}, f"Layer accuracies, {probe}", probe), folder / f"{name}.png"
+            figures.layer_accuracies({label: readout}, f"Layer accuracies, {probe}", probe),
+            folder / f"{title_of(probe)}.png",
         )
         print(table.markdown())
     print(folder)
@@ -123,12 +153,15 @@ def decode_and_draw(name, decoding, options):
 
 def main():
     arguments = parse(__doc__, decoding=Decoding, options=Options())
-    for name in arguments.decoding.models:
-        if arguments.options.list:
-            done = (Store.of(arguments.options).results / "decoding" / label_of(name) / "layers.md").exists()
+    decoding, options = arguments.decoding, arguments.options
+    check_names(decoding.models, Store.of(options))
+    for name in decoding.models:
+        if options.list:
+            folder = Store.of(options).results / "decoding" / label_of(name)
+            done = all((folder / f"{title_of(probe)}.md").exists() for probe in decoding.probes)
             print(f"{'done' if done else 'missing':8}{name}")
         else:
-            decode_and_draw(name, arguments.decoding, arguments.options)
+            decode_and_draw(name, decoding, options)
 
 
 if __name__ == "__main__":

@@ -158,12 +158,19 @@ def test_sweep_and_comparison_share_their_runs_and_write_tables(script, tmp_path
     status, text = script("decode_layers.py", model, model.stem, "--output-dir", tmp_path)
     assert status == 0 and text.count("| fc1 |") == 2
     assert (tmp_path / "decoding" / model.stem / "layers.png").exists()
+    listing = ["decode_layers.py", model, "--list", "--output-dir", tmp_path]
+    assert [script(*listing, "--probes", *names)[1].split()[0] for names in (["masc"], ["lda"], ["masc", "lda"])] == [
+        "done", "missing", "missing",
+    ]  # fmt: skip
+    assert script("decode_layers.py", model, "--probes", "nearest_class_mean", "--output-dir", tmp_path)[0] == 0
+    assert script(*listing, "--probes", "nearest_class_mean")[1].startswith("done")
 
 
 def test_none_on_the_command_line_replaces_what_a_files_config_says(script, monkeypatch, tmp_path):
+    (tmp_path / "m.pt").touch()
     given, arguments = {}, ["--crop", "None", "--train-size=None", "--data-seed", "None", "--output-dir", tmp_path]
     monkeypatch.setattr(readout, "decode", lambda path, fields, *_: given.update(fields) or [])
-    assert script("decode_layers.py", "m.pt", *arguments)[0] == 0
+    assert script("decode_layers.py", tmp_path / "m.pt", *arguments)[0] == 0
     assert given == {"crop": None, "train_size": None}
 
 

@@ -216,6 +216,26 @@ def test_an_unknown_layer_and_an_unknown_run_are_named(capsys, monkeypatch, outp
 @pytest.mark.parametrize(
     "arguments, named",
     [
+        ([], "models must name at least one"),
+        (["nope.pt", "--list"], "no model file nope.pt"),
+        (["nope", "--list"], "run id"),
+        (["mine.pt", "--probes"], "probes must name at least one"),
+        (["mine.pt", "mine.pt", "other/mine.pt"], "Received: mine twice"),
+        (["mine.pt", "--probes", "masc_1pc", "--variance", "0.3"], "variance=0.3"),
+        (["mine.pt", "--probes", "lda", "--variance", "0.99"], "variance=0.99"),
+    ],
+)
+def test_what_decodes_nothing_or_loses_something_is_refused(capsys, monkeypatch, output, arguments, named):
+    (output / "other").mkdir()
+    shutil.copyfile(model_file(output), output / "other" / "mine.pt")
+    monkeypatch.chdir(output)
+    assert named in refused(capsys, monkeypatch, "decode_layers.py", *arguments, "--output-dir", output)
+    assert not (output / "decoding").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments, named",
+    [
         ([], "--model names the architecture"),
         (["--model", "mlp5"], "Did you mean mlp4?"),
         (["--model", "mlp3"], "Missing key(s) in state_dict"),
