@@ -24,6 +24,8 @@ class Reader:
         names = [layer.name for layer in model.layers if not isinstance(layer, repeat)]
         # "conv1-bn" belongs to the inside of "conv1".
         self.layers = tuple(name for name in names if "-" not in name or name.split("-")[0] not in names)
+        inputs = [layer.name for layer in model.layers if isinstance(layer, keras.layers.InputLayer)]
+        self.input_layer = inputs[0] if inputs else None  # a sequential model shows none
         self._taps = {}
 
     def features(self, x, layer):

@@ -21,6 +21,7 @@ class Reader:
     def __init__(self, model, input_shape, metadata=None):
         self.model, self.input_shape, self.metadata = model, tuple(input_shape), metadata or {}
         self.layers = model.layer_names
+        self.input_layer = "input"
 
     def features(self, x, layer):
         """float32 (n, d): one batch's outputs of a layer, flattened in NHWC order."""

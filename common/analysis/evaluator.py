@@ -61,6 +61,7 @@ class SavedModel:
     def __init__(self, reader: Any, path: Path, files: Any = None):
         self._reader, self.path, self._files = reader, path, files
         self.layers: tuple[str, ...] = reader.layers
+        self.input_layer: str | None = reader.input_layer
         self.input_shape: tuple[int, ...] = reader.input_shape
         self.metadata: dict[str, Any] = reader.metadata
         self.config: Config | None = from_dict(reader.metadata["config"]) if reader.metadata else None

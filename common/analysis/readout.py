@@ -158,7 +158,7 @@ def read_out(
     Probes are fitted on the examples that the network was trained on, with the corrupted labels and with the true
     ones. They are scored on the same examples with both, on the test set's true labels and, where examples were held
     out from the network, on those with the labels a user would have. `components` is the mean number of components per
-    class, of probes that have them.
+    class, of probes that have them. The input is called "input", whatever the model calls it.
     """
     splits = [split for split in (task.train, task.validation, task.test) if len(split)]
     inputs = {id(split): model.prepare(split.images, config) for split in splits}
@@ -168,7 +168,8 @@ def read_out(
         outputs = {key: model.outputs(x, group) for key, x in inputs.items()}
         for layer, (name, probe) in product(group, probes.items()):
             features = {key: found[layer] for key, found in outputs.items()}
-            lines += [{"layer": layer, "probe": name, **line} for line in score_layer(probe, features, task)]
+            called = "input" if layer == model.input_layer else layer
+            lines += [{"layer": called, "probe": name, **line} for line in score_layer(probe, features, task)]
     epoch = model.metadata.get("epoch")
     return [{"epoch": epoch, "components": None, **line} for line in lines]
 

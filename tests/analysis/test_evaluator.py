@@ -129,7 +129,7 @@ def test_a_sequential_keras_file_loads_without_an_input_layer_of_its_own(tmp_pat
     model.save(tmp_path / "sequential.h5")
     kernel, bias = model.get_weights()
     loaded = evaluator.load(tmp_path / "sequential.h5")
-    assert (loaded.layers, loaded.input_shape) == (("only",), (3,))
+    assert (loaded.layers, loaded.input_shape, loaded.input_layer) == (("only",), (3,), None)
     np.testing.assert_allclose(loaded.logits(np.eye(3)), kernel + bias, rtol=0, atol=1e-6)
 
 

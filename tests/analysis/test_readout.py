@@ -16,6 +16,7 @@ from common.analysis import evaluator, readout
 from common.analysis.probes import MASC
 from common.data import datasets
 from common.data.preprocessing import standardize
+from common.report import tables
 from common.runs.config import Config, Options, run_id
 from common.runs.store import Store
 from common.runs.task import prepare
@@ -197,7 +198,8 @@ def test_a_model_from_elsewhere_is_read_out_on_the_data_that_is_given(tmp_path):
     given = {"dataset": "digits", "train_size": 200, "preprocessing": "minus_one_one"}
     lines = readout.decode(tmp_path / "foreign.h5", given, Options())
     lines = [line for line in lines if line["scored_on"] == "test"]
-    assert [line["layer"] for line in lines] == ["classes", "pixels", "pixels", "edges", "edges"]
+    assert [line["layer"] for line in lines] == ["classes", "input", "input", "edges", "edges"]
+    assert tables.best_on_test(lines) == "edges"
     assert all(line["epoch"] is None and line["n"] == 360 for line in lines)
     assert min(line["correct"] for line in lines[1:]) > 300
 
