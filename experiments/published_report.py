@@ -171,9 +171,9 @@ def studies(records, store):
             wanted = sum(len(set(names[0])) for seed in found if seed)
             size = f"{runs[0]['data']['train_n']} training examples, {FRAMEWORKS[framework]}, {precision}"
             made = {f"{title}_{name}": item for name, item in study.report(runs, store).items() if shows(item)}
-            heading = study.name.replace("_", " ").capitalize()
-            note = f"Preset {preset}, {len(runs)} of {wanted} runs: {run_on(runs)}."
-            yield f"{heading}: {size}", {"note": note, **made}
+            heading = f"{study.name.replace('_', ' ').capitalize()}, preset {preset}: {size}"
+            if made:
+                yield heading, {"note": f"{len(runs)} of {wanted} runs: {run_on(runs)}.", **made}
 
 
 def shows(item):
