@@ -17,7 +17,7 @@ from common.data.arrays import Labels
 from common.data.preprocessing import crop_side
 from common.errors import check_choice
 from common.runs.config import Config, Options, run_id
-from common.runs.store import READ, Store, read_lines, write_lines
+from common.runs.store import READ, Store, file_sha256, read_lines, write_lines
 from common.runs.task import Examples, Task, prepare
 
 Line = dict[str, Any]
@@ -100,13 +100,19 @@ def decode_run(
 
 
 def model_files(config: Config, options: Options, epochs: Sequence[int] = ()) -> dict[int, Path]:
-    """Model files of a finished run, by epoch: the trained network, and those of the named epochs that were kept."""
+    """Model files of a finished run, by epoch: the trained network, and those of the named epochs that were kept.
+
+    ValueError for a run that is not finished, and where its model is not the one that its record was written with.
+    """
     store, name = Store.of(options), run_id(config)
     record = store.record(name)
     if record is None:
         raise ValueError(f"a run must be finished to be read out. Received: {name}")
+    model = store.model_path(config)
+    if model.exists() and file_sha256(model) != record["model"]["sha256"]:
+        raise ValueError(f"a model must be the one of its run's record; train the run again. Received: {model}")
     files = {epoch: file for epoch, file in store.snapshots(config).items() if epoch in epochs}
-    return files | {record["outcome"]["epochs"]: store.model_path(config)}
+    return files | {record["outcome"]["epochs"]: model}
 
 
 def measured_run(

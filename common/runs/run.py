@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Generator
 from datetime import UTC, datetime
@@ -112,10 +113,16 @@ class Run:
         return self.trainer.logits(examples.images) if len(examples) else np.empty((0, 1), np.float32)
 
     def save(self, path: Path) -> None:
-        """Write the network as it is, with what its file says of itself."""
+        """Write the network as it is, with what its file says of itself.
+
+        A file that comes out as it was keeps its time, by which what was read out of it counts as made of it.
+        """
+        before = (path.stat().st_mtime_ns, file_sha256(path)) if path.exists() else None
         statistics = self.task.channel_statistics
         metadata = {"config": as_dict(self.config), "epoch": self.epoch, "channel_statistics": statistics}
         self.trainer.save(path, metadata)
+        if before and before[1] == file_sha256(path):
+            os.utime(path, ns=(before[0], before[0]))
 
     def keep_model(self) -> None:
         """Write the network of an epoch that the options name."""

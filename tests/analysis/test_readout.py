@@ -245,6 +245,29 @@ def test_a_run_is_read_out_with_more_probes_over_its_epochs_and_on_other_labels(
         readout.decode_run(clean, options, ("mask",))
 
 
+def test_lines_are_kept_where_a_run_is_trained_again_to_the_same_network(run, tmp_path, monkeypatch):
+    config, options, _ = run
+    options = dataclasses.replace(options, output_dir=tmp_path)
+    train(config, options)
+    lines = readout.decode_run(config, options)
+    train(config, dataclasses.replace(options, keep_epochs=(1,)))
+    monkeypatch.setattr(readout, "load", None)
+    assert readout.decode_run(config, options) == lines
+
+
+def test_a_model_that_is_not_the_one_of_the_runs_record_is_refused(run, tmp_path):
+    config, options, _ = run
+    options = dataclasses.replace(options, output_dir=tmp_path, keep_epochs=(0,))
+    train(config, options)
+    store = Store.of(options)
+    path, lines = store.model_path(config), readout.decode_run(config, options)
+    store.snapshot_path(config, 0).replace(path)  # which is older than the lines
+    with pytest.raises(ValueError, match=f"^a model must be the one of its run's record; .* Received: {path}$"):
+        readout.decode_run(config, options)
+    path.unlink()
+    assert readout.decode_run(config, options) == lines
+
+
 def test_read_outs_of_a_run_at_the_same_time_keep_each_others_lines(run):
     config, options, _ = run
     os.utime(model_path(run), (0, 0))  # older than its lines
