@@ -76,7 +76,7 @@ def decode_run(
     epochs: Sequence[int] = (),
     other_labels: tuple[str, float] | None = None,
 ) -> list[Line]:
-    """The read-out of a finished run, kept with the run: what is missing is made, the rest is read.
+    """The read-out of a finished run, kept with the run: what is missing, with `force` all, is made, the rest is read.
 
     It holds the named probes on every layer of the trained network and of the named epochs that were kept. With
     `other_labels`, a rule of corruption and its fraction, probes are fitted on those in place of the run's own.
@@ -88,13 +88,15 @@ def decode_run(
     given = dict(zip(("corruption", "corruption_fraction"), other_labels or (), strict=False))
     files = model_files(config, options, epochs)
     with store.lock(run_id(config), READ):
-        lines = kept_lines(path, [store.model_path(config)], options)
-        done = {(line["epoch"], line["probe"]) for line in lines}
+        lines = kept_lines(path, [store.model_path(config)])
+        done = set() if options.force else {(line["epoch"], line["probe"]) for line in lines}
         for epoch, file in files.items():
             missing = {name: PROBES[name] for name in probes if (epoch, name) not in done}
             if missing:
                 found = decode(file, given, options, probes=missing)
-                lines += [line for line in found if (epoch, line["probe"]) not in done]
+                made = [line for line in found if (epoch, line["probe"]) not in done]
+                again = {(epoch, line["probe"]) for line in made}
+                lines = [line for line in lines if (line["epoch"], line["probe"]) not in again] + made
                 write_lines(path, lines)
         return lines
 
@@ -126,34 +128,42 @@ def measured_run(
     """All lines of the file `name` beside a finished run, once each of its networks was measured in each setting.
 
     The networks are the last one and those of the named epochs that were kept. A setting is the fields, beside the
-    epoch, that tell which lines are there; `measure` makes those that are missing of a network and the run's task.
+    epoch, that tell which lines are there; `measure` makes those that are missing, or with `force` all of these, of a
+    network and the run's task.
     """
     store = Store.of(options)
     path = store.folder(run_id(config)) / name
     files = model_files(config, options, epochs)
     wanted = [{"epoch": epoch, **setting} for epoch, setting in product(files, settings)]
     with store.lock(run_id(config), READ):
-        lines = kept_lines(path, [store.model_path(config)], options)
-        missing = [fields for fields in wanted if not any(fields.items() <= line.items() for line in lines)]
+        lines = kept_lines(path, [store.model_path(config)])
+        there = [] if options.force else lines
+        missing = [fields for fields in wanted if not any(fields.items() <= line.items() for line in there)]
         if missing:
             task = prepare(config, options.data_dir, store.models)
             for fields in missing:
-                lines += [{**fields, **line} for line in measure(load(files[fields["epoch"]]), task, fields)]
+                made = [{**fields, **line} for line in measure(load(files[fields["epoch"]]), task, fields)]
+                lines = [line for line in lines if not fields.items() <= line.items()] + made
                 write_lines(path, lines)
         return lines
 
 
-def kept_lines(path: Path, models: Iterable[Path], options: Options) -> list[Line]:
-    """Lines that were made of these models before: none with `force`, and none that are older than one of them."""
-    return [] if outdated(path, models, options) else read_lines(path)
+def kept_lines(path: Path, models: Iterable[Path]) -> list[Line]:
+    """Lines that were made of these models before: none that are older than one of them."""
+    return read_lines(path) if current(path, models) else []
 
 
 def outdated(path: Path, models: Iterable[Path], options: Options) -> bool:
     """Whether a file that is made of models is to be made: with `force`, where it is not there, or one is younger."""
-    if options.force or not path.exists():
-        return True
+    return options.force or not current(path, models)
+
+
+def current(path: Path, models: Iterable[Path]) -> bool:
+    """Whether a file that is made of models is there and none of them is younger."""
+    if not path.exists():
+        return False
     made = path.stat().st_mtime_ns
-    return any(model.exists() and made < model.stat().st_mtime_ns for model in models)
+    return all(not model.exists() or made >= model.stat().st_mtime_ns for model in models)
 
 
 def read_out(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from common.analysis.evaluator import SavedModel, load
 from common.analysis.linalg import Floats
 from common.analysis.probes import check_features, varies
-from common.analysis.readout import Line, kept_lines, measured_run, model_files, together
+from common.analysis.readout import Line, measured_run, model_files, outdated, together
 from common.analysis.similarity import leading_scores, linear_cka, mean_correlation
 from common.analysis.statistics import statistics
 from common.data import datasets
@@ -88,7 +88,7 @@ def similarity_run(config: Config, other: Config, options: Options) -> list[Line
     pair = sorted((config, other), key=run_id)
     models = [file for each in pair for file in model_files(each, options).values()]
     path = similarity_path(store, *map(run_id, pair))
-    lines = kept_lines(path, models, options)
+    lines = [] if outdated(path, models, options) else read_lines(path)
     if not lines:
         images = shared_images(config.dataset, options.data_dir)
         first, second = (layers_of(load(file), images, each) for file, each in zip(models, pair, strict=True))

@@ -269,7 +269,7 @@ class Options:
     tensorboard: bool = False
     """Also write TensorBoard event files into the run's folder."""
     force: bool = False
-    """Train again what is already done."""
+    """Train again what is already done, and read out again what is asked for."""
     smoke: bool = False
     """A run of seconds on the embedded digits, to see that everything works."""
     list: Annotated[bool, tyro.conf.arg(name="list")] = False

@@ -103,12 +103,13 @@ def test_lines_are_kept_for_each_search_and_only_what_is_missing_is_made(options
 
 
 def test_an_interrupted_measurement_goes_on_where_it_was(options, monkeypatch):
+    path = Store.of(options).folder(run_id(CONFIG)) / "critical_samples.jsonl"
     whole = critical_run(CONFIG, options, SEARCH, (0, 1))
+    path.unlink()
     monkeypatch.setattr(readout, "load", lambda path: 1 / 0 if path.stem == "epoch0001" else load(path))
     with pytest.raises(ZeroDivisionError):
-        critical_run(CONFIG, dataclasses.replace(options, force=True), SEARCH, (0, 1))
-    kept = readout.read_lines(Store.of(options).folder(run_id(CONFIG)) / "critical_samples.jsonl")
-    assert kept == whole[:1]
+        critical_run(CONFIG, options, SEARCH, (0, 1))
+    assert readout.read_lines(path) == whole[:1]
     monkeypatch.undo()
     assert sorted(line["epoch"] for line in critical_run(CONFIG, options, SEARCH, (0, 1))) == [0, 1, 2]
 

@@ -245,6 +245,34 @@ def test_a_run_is_read_out_with_more_probes_over_its_epochs_and_on_other_labels(
         readout.decode_run(clean, options, ("mask",))
 
 
+def test_force_makes_again_what_is_asked_for_and_keeps_the_rest(run, tmp_path):
+    config, options, _ = run
+    options = dataclasses.replace(options, output_dir=tmp_path, keep_epochs=(0,))
+    train(config, options)
+    store, forced = Store.of(options), dataclasses.replace(options, force=True)
+    path = store.readout_path(run_id(config))
+    whole = readout.decode_run(config, options, ("masc", "velpic"), (0,))
+    path.write_text("".join(json.dumps({**line, "correct": 0}) + "\n" for line in whole))
+    readout.decode_run(config, forced, ("velpic",))
+    again = [line for line in whole if line["epoch"] == 2 and line["probe"] in ("velpic", "model")]
+    rest = [{**line, "correct": 0} for line in whole if line not in again]
+    assert store.readout(run_id(config)) == rest + again
+    made = []
+
+    def measured(options, *names):
+        settings = [{"name": name} for name in names]
+        made.clear()
+        return readout.measured_run(config, options, "m.jsonl", (), settings, lambda *a: made.append(a) or [{}])
+
+    lines = measured(options, "first", "second")
+    assert measured(forced, "first") == lines[::-1] and len(made) == 1
+    assert measured(forced, "second", "third") == [lines[0], lines[1], {**lines[0], "name": "third"}] and len(made) == 2
+    newer = path.stat().st_mtime + 10
+    os.utime(store.model_path(config), (newer, newer))
+    assert measured(forced, "first") == lines[:1]
+    assert {line["probe"] for line in readout.decode_run(config, forced, ("velpic",))} == {"velpic", "model"}
+
+
 def test_lines_are_kept_where_a_run_is_trained_again_to_the_same_network(run, tmp_path, monkeypatch):
     config, options, _ = run
     options = dataclasses.replace(options, output_dir=tmp_path)
