@@ -50,6 +50,8 @@ def read(configs, options):
     corrupted = [config for config in configs if config.corruption_fraction]
     for config in with_progress(corrupted):
         readout = last_epoch(decode_run(config, options, PROBES))
+        if not readout:  # it diverged
+            continue
         following.append(retrained(config, store, readout))
         model, labels = store.model_path(config), store.models / following[-1].labels
         if outdated(labels, [model], options):

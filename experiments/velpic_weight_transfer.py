@@ -55,7 +55,8 @@ def read(configs, options):
     """Probes at the end, the edited networks, and those that are trained on."""
     store, going_on = Store.of(options), []
     for config in with_progress(configs):
-        decode_run(config, options, ("masc", "velpic"))
+        if not decode_run(config, options, ("masc", "velpic")):  # it diverged
+            continue
         epoch = edit_epoch(config)
         files = {edited_name(config): store.model_path(config)}
         if config.corruption_fraction and epoch in store.snapshots(config):

@@ -204,6 +204,24 @@ def test_studies_of_decoding_share_their_runs_and_read_nothing_twice(script, tmp
         assert "missing" not in script(name, "--list", *arguments)[1]
 
 
+@pytest.mark.parametrize("name", DECODING)
+def test_studies_of_decoding_show_what_there_is_where_runs_diverge(script, tmp_path, monkeypatch, name):
+    make = training.make_trainer
+
+    def diverging(config, *rest):
+        trainer = make(config, *rest)
+        if config.seed:
+            trainer.set_weights({name: values * np.float32(np.nan) for name, values in trainer.get_weights().items()})
+        return trainer
+
+    monkeypatch.setattr(training, "make_trainer", diverging)
+    monkeypatch.setattr(sweep, "distribute", lambda configs, options: [training.train(c, options) for c in configs][:0])
+    arguments = ["--models", "mlp4", "--datasets", "mnist", "--fractions", "0.8", "--smoke", "--preset", "small"]
+    for seeds in ("1",), ("0", "1"):
+        status, text = script(name, *arguments, "--seeds", *seeds, "--output-dir", tmp_path)
+        assert status == 0 and ("| mlp4 | digits | 80 % | PyTorch | 160 | 1 |" in text) == ("0" in seeds)
+
+
 def test_studies_of_representation_share_runs_and_compare_one_architecture(script, tmp_path, monkeypatch):
     arguments = ["--models", "mlp1", "mlp3", "--settings", "true_labels", "gaussian", "--seeds", "0"]
     arguments += ["--smoke", "--preset", "small", "--output-dir", tmp_path]

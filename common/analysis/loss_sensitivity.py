@@ -143,7 +143,9 @@ def sensitivity_run(config: Config, options: Options, settings: Sensitivity | No
     not by plain SGD.
     """
     store, settings = Store.of(options), settings or Sensitivity()
-    ((epochs, file),) = model_files(config, options).items()
+    if not (files := model_files(config, options)):  # it diverged
+        return {}
+    ((epochs, file),) = files.items()
     path, text = sensitivity_path(store, run_id(config)), json.dumps(asdict(settings))
     if not outdated(path, [file], options):
         kept = kept_sensitivity(store, run_id(config))

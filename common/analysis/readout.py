@@ -104,12 +104,15 @@ def decode_run(
 def model_files(config: Config, options: Options, epochs: Sequence[int] = ()) -> dict[int, Path]:
     """Model files of a finished run, by epoch: the trained network, and those of the named epochs that were kept.
 
-    ValueError for a run that is not finished, and where its model is not the one that its record was written with.
+    Of a run that diverged there are none: nothing of it is measured. ValueError for a run that is not finished, and
+    where its model is not the one that its record was written with.
     """
     store, name = Store.of(options), run_id(config)
     record = store.record(name)
     if record is None:
         raise ValueError(f"a run must be finished to be read out. Received: {name}")
+    if record["outcome"]["stop_reason"] == "diverged":
+        return {}
     model = store.model_path(config)
     if model.exists() and file_sha256(model) != record["model"]["sha256"]:
         raise ValueError(f"a model must be the one of its run's record; train the run again. Received: {model}")
@@ -185,7 +188,10 @@ def read_out(
         for layer, (name, probe) in product(group, probes.items()):
             features = {key: found[layer] for key, found in outputs.items()}
             called = "input" if layer == model.input_layer else layer
-            lines += [{"layer": called, "probe": name, **line} for line in score_layer(probe, features, task)]
+            try:
+                lines += [{"layer": called, "probe": name, **line} for line in score_layer(probe, features, task)]
+            except ValueError as error:
+                raise ValueError(f"{name} of {called} in {model.path.name}: {error}") from error
     epoch = model.metadata.get("epoch")
     return [{"epoch": epoch, "components": None, **line} for line in lines]
 

@@ -87,6 +87,8 @@ def similarity_run(config: Config, other: Config, options: Options) -> list[Line
     store = Store.of(options)
     pair = sorted((config, other), key=run_id)
     models = [file for each in pair for file in model_files(each, options).values()]
+    if len(models) < len(pair):  # one diverged
+        return []
     path = similarity_path(store, *map(run_id, pair))
     lines = [] if outdated(path, models, options) else read_lines(path)
     if not lines:

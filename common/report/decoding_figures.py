@@ -103,8 +103,8 @@ def over_fractions(
     """Test accuracy (%) against corruption (%), a panel for each model and data set, a line for each named measure."""
     settings = by_setting(runs)
     pairs = list(dict.fromkeys((s.model, s.dataset, s.framework) for s in settings))
-    columns = min(3, len(pairs))
-    shape = math.ceil(len(pairs) / columns), columns
+    columns = max(1, min(3, len(pairs)))
+    shape = max(1, math.ceil(len(pairs) / columns)), columns
     figure, panels = new_figure(title, (1 + 3 * columns, 1.8 + 2.7 * shape[0]), shape)
     colours = dict(zip(groups, (*COLOURS, GREY), strict=False))
     for axes, pair in zip(panels, pairs, strict=False):

@@ -36,8 +36,9 @@ def by_task(records: Iterable[Record]) -> dict[bool, dict[str, list[Record]]]:
 def gini_figure(records: Iterable[Record], kept: Kept, norm: str, title: str) -> Figure:
     """Figure 3: Gini coefficient of the loss-sensitivity up to each step after the first epoch, for each task."""
     tasks = by_task(records)
-    figure, panels = new_figure(f"{title}, {norm}", (1 + 4.2 * len(tasks), 4.6), (1, len(tasks)))
-    for axes, (unique, groups) in zip(panels, tasks.items(), strict=True):
+    columns = max(1, len(tasks))
+    figure, panels = new_figure(f"{title}, {norm}", (1 + 4.2 * columns, 4.6), (1, columns))
+    for axes, (unique, groups) in zip(panels, tasks.items(), strict=False):
         for noise, runs in groups.items():
             curves = [kept[run["run_id"]]["gini"][NORMS.index(norm)] for run in runs]
             steps = kept[runs[0]["run_id"]]["steps"].tolist()
@@ -104,8 +105,9 @@ def class_matrices(records: Iterable[Record], kept: Kept, norm: str) -> dict[str
 def class_figure(records: Iterable[Record], kept: Kept, norm: str, title: str) -> Figure:
     """Figure 4: heat maps of the sensitivity of each class's loss (rows) to each class's examples, logarithmic."""
     means = {noise: np.mean(found, axis=0) for noise, found in class_matrices(records, kept, norm).items()}
-    figure, panels = new_figure(f"{title}, {norm}", (1 + 4 * len(means), 4.4), (1, len(means)))
-    for axes, (noise, matrix) in zip(panels, means.items(), strict=True):
+    columns = max(1, len(means))
+    figure, panels = new_figure(f"{title}, {norm}", (1 + 4 * columns, 4.4), (1, columns))
+    for axes, (noise, matrix) in zip(panels, means.items(), strict=False):
         relative = matrix / matrix.max()
         scale = LogNorm(relative.min(), 1)
         axes.imshow(relative, norm=scale, cmap="viridis")

@@ -204,6 +204,12 @@ def test_a_run_must_be_finished(options):
         sensitivity_run(dataclasses.replace(CONFIG, seed=9), options)
 
 
+def test_of_a_run_that_diverged_nothing_is_kept(options):
+    diverged = dataclasses.replace(CONFIG, learning_rate=1e30)
+    train(diverged, options)
+    assert sensitivity_run(diverged, options) == kept_sensitivity(Store.of(options), run_id(diverged)) == {}
+
+
 def test_a_replay_that_ends_elsewhere_is_refused(options):
     model = load_run(CONFIG, options)
     weights = model.get_weights()

@@ -296,6 +296,16 @@ def test_a_model_that_is_not_the_one_of_the_runs_record_is_refused(run, tmp_path
     assert readout.decode_run(config, options) == lines
 
 
+def test_nothing_of_a_run_that_diverged_is_measured_and_its_file_is_refused_by_probe_layer_and_name(run, tmp_path):
+    config, options, _ = run
+    config, options = dataclasses.replace(config, learning_rate=1e30), dataclasses.replace(options, output_dir=tmp_path)
+    assert train(config, options)["outcome"]["stop_reason"] == "diverged"
+    assert readout.decode_run(config, options) == readout.measured_run(config, options, "m.jsonl", (), [{}], None) == []
+    path = Store.of(options).model_path(config)
+    with pytest.raises(ValueError, match=f"^masc of fc1 in {path.name}: features must be finite. Received: features"):
+        readout.decode(path, {}, options)
+
+
 def test_read_outs_of_a_run_at_the_same_time_keep_each_others_lines(run):
     config, options, _ = run
     os.utime(model_path(run), (0, 0))  # older than its lines

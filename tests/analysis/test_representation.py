@@ -172,6 +172,12 @@ def test_networks_of_different_data_sets_and_runs_that_are_not_finished_are_not_
         similarity_run(CONFIG, dataclasses.replace(OTHER, seed=9), options)
 
 
+def test_a_run_that_diverged_is_compared_with_none(options):
+    diverged = dataclasses.replace(CONFIG, learning_rate=1e30)
+    train(diverged, options)
+    assert similarity_run(CONFIG, diverged, options) == statistics_run(diverged, options) == []
+
+
 def test_shared_images_are_the_test_set_or_the_same_stratified_2000_of_it(monkeypatch, tmp_path):
     assert np.array_equal(representation.shared_images("digits"), datasets.load("digits").x_test)
     data = SimpleNamespace(x_test=np.arange(4000), y_test=np.repeat(np.arange(10), 400))

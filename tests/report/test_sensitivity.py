@@ -127,3 +127,10 @@ def test_figures_draw_means_and_the_tables_say_them():
     assert rows[0][:3] == ["real data", "l1", 2] and len(rows) == 6
     assert [cell.value for cell in rows[0][3:]] == pytest.approx([24 / 40, 0.5])
     assert list(class_matrices(records, kept, "l1")) == ["real data", "random inputs"]
+
+
+def test_where_nothing_was_measured_there_is_nothing_to_see():
+    for figure in gini_figure([], {}, "l1", "Title"), class_figure([], {}, "l1", "Title"):
+        assert [axes.has_data() for axes in figure.axes] == [False]
+    for findings in gini_findings([], {}), class_findings([], {}):
+        assert findings == []
