@@ -23,6 +23,7 @@ from common.runs import sweep
 from common.runs.config import Config, Options, from_dict, overlay, run_id, smoke
 from common.runs.record import processor_flags
 from common.runs.store import PUBLISHED, Record, Store, read_record
+from common.runs.threads import limit_threads
 
 BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
 GPU = Path("/dev/nvidiactl")
@@ -175,6 +176,7 @@ def run_all(configs: Sequence[Config], options: Options) -> list[Record]:
             print(f"{len(missing)} runs, {time_left(missing, known_records(store))}", file=sys.stderr)
         warn_of_slow_bfloat16(missing, options)
 
+    limit_threads(options.threads)  # of what is read out here, too
     records = sweep.run(configs, options, begin)
     if options.decode:
         for config in configs:

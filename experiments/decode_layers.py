@@ -28,6 +28,7 @@ from common.report import figures
 from common.report.tables import layer_table
 from common.runs.config import Options, from_dict
 from common.runs.store import Store, write_lines
+from common.runs.threads import limit_threads
 
 OPTIONAL = {"crop", "labels", "test_size", "train_size"}  # fields that a Config may hold none of
 
@@ -154,7 +155,10 @@ def decode_and_draw(name, decoding, options):
 def main():
     arguments = parse(__doc__, decoding=Decoding, options=Options())
     decoding, options = arguments.decoding, arguments.options
+    if options.smoke:
+        raise ValueError("smoke must be off where nothing is trained. Received: smoke=True")
     check_names(decoding.models, Store.of(options))
+    limit_threads(options.threads)
     for name in decoding.models:
         if options.list:
             folder = Store.of(options).results / "decoding" / label_of(name)

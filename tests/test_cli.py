@@ -220,6 +220,15 @@ def test_smoke_replaces_the_runs_by_small_ones_each_once(folder):
     assert found["run_id"] == run_id(smoke(configs[0])) and found["outcome"]["epochs"] == 2
 
 
+def test_threads_are_those_of_read_outs_too_where_nothing_is_left_to_train(folder, monkeypatch):
+    train(BASE, options(folder))
+    found = []
+    monkeypatch.setattr(cli, "limit_threads", found.append)
+    monkeypatch.setattr(cli, "decode_run", lambda *_: found.append("read"))
+    run_all([BASE], options(folder, decode=True))
+    assert found == [1, "read"]
+
+
 @pytest.mark.parametrize("decode", [False, True])
 def test_layers_are_read_out_where_asked(folder, decode):
     run_all([BASE], options(folder, decode=decode))

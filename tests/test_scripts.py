@@ -9,7 +9,7 @@ import pytest
 
 from common.analysis import readout, representation
 from common.report.claims import load_targets
-from common.runs import sweep, training
+from common.runs import sweep, threads, training
 from common.runs.store import read_lines
 
 ROOT = Path(__file__).parents[1]
@@ -172,6 +172,15 @@ def test_none_on_the_command_line_replaces_what_a_files_config_says(script, monk
     monkeypatch.setattr(readout, "decode", lambda path, fields, *_: given.update(fields) or [])
     assert script("decode_layers.py", tmp_path / "m.pt", *arguments)[0] == 0
     assert given == {"crop": None, "train_size": None}
+
+
+def test_a_read_out_has_the_threads_that_are_given_and_no_smoke(script, tmp_path, monkeypatch):
+    arguments = ["--output-dir", tmp_path]
+    assert script("mlp1_random_labels.py", "--smoke", "--framework", "torch", *arguments)[0] == 0
+    (model,), found = (tmp_path / "saved_models").iterdir(), []
+    monkeypatch.setattr(threads, "limit_threads", found.append)
+    assert script("decode_layers.py", model, "--threads", "2", *arguments)[0] == 0 and found == [2]
+    assert script("decode_layers.py", model, "--smoke", *arguments)[0] == 2
 
 
 def test_the_comparison_of_convolutions_trains_the_runs_of_the_figures(script, tmp_path):

@@ -2,6 +2,8 @@
 
 import os
 
+from threadpoolctl import threadpool_limits
+
 NAMES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
 MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**32)}
@@ -21,7 +23,12 @@ def thread_environment(threads: int) -> dict[str, str]:
 
 
 def limit_threads(threads: int) -> int:
-    """Pin this process, before a framework is imported, to `threads` (0: all cores); returns the number in force."""
+    """Pin this process, before a framework is imported, to `threads` (0: all cores); returns the number in force.
+
+    A number that is given holds also for what is loaded already, as numpy's libraries are.
+    """
+    if threads:
+        threadpool_limits(threads)
     threads = threads or int(os.environ.get("OMP_NUM_THREADS", 0)) or os.cpu_count() or 1
     os.environ.update(thread_environment(threads))
     return threads

@@ -9,7 +9,15 @@ from common.runs.threads import NAMES, limit_threads, thread_environment
 
 
 @pytest.fixture
-def environment(monkeypatch):
+def limits(monkeypatch):
+    """Numbers of threads that loaded libraries were given, as a list that grows."""
+    found = []
+    monkeypatch.setattr(module, "threadpool_limits", found.append)
+    return found
+
+
+@pytest.fixture
+def environment(monkeypatch, limits):
     """An empty environment in place of the process's own, on a machine of six cores."""
     variables = {}
     monkeypatch.setattr(module, "os", SimpleNamespace(environ=variables, cpu_count=lambda: 6))
@@ -40,10 +48,10 @@ def test_a_way_of_waiting_that_is_set_stays_alone(environment):
 
 @pytest.mark.parametrize("threads, given, expected", [(2, {}, 2), (2, {"OMP_NUM_THREADS": "4"}, 2), (0, {}, 6),
                                                       (0, {"OMP_NUM_THREADS": "4"}, 4)])  # fmt: skip
-def test_the_limit_is_the_option_else_the_environment_else_all_cores(environment, threads, given, expected):
+def test_the_limit_is_the_option_else_the_environment_else_all_cores(environment, limits, threads, given, expected):
     environment.update(given)
     assert limit_threads(threads) == expected
-    assert environment == pinned(expected)
+    assert environment == pinned(expected) and limits == [threads] * (threads > 0)
 
 
 def test_planning_a_childs_environment_changes_nothing_here(environment):
