@@ -110,7 +110,9 @@ def read(name, decoding, options):
     if config and decoding.model is not None:
         raise ValueError(f"model must be none for a run, which says its own. Received: model={decoding.model!r}")
     if config and not decoding.given() and not decoding.layers and decoding.variance == Decoding.variance:
-        return decode_run(config, options, decoding.probes)
+        if not (lines := decode_run(config, options, decoding.probes)):
+            raise ValueError(f"a run must not have diverged to be read out. Received: {name}")
+        return lines
     return decode(path, decoding.given(), options, decoding.layers, decoding.made())
 
 

@@ -213,6 +213,13 @@ def test_an_unknown_layer_and_an_unknown_run_are_named(capsys, monkeypatch, outp
     assert "nothing" in refused(capsys, monkeypatch, "decode_layers.py", "nothing", "--output-dir", output)
 
 
+def test_a_run_that_diverged_is_not_read_out(capsys, monkeypatch, output):
+    path = Store(output).folder(run_id(RUN)) / "run.json"
+    path.write_text(path.read_text().replace('"stop_reason": "epochs"', '"stop_reason": "diverged"'))
+    arguments = [run_id(RUN), "--output-dir", output]
+    assert "must not have diverged" in refused(capsys, monkeypatch, "decode_layers.py", *arguments)
+
+
 @pytest.mark.parametrize(
     "arguments, named",
     [
