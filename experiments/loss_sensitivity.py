@@ -36,7 +36,7 @@ TINY = {
 }
 """The 16-16 network on 1,000 digits of 14 x 14 pixels."""
 EPOCHS = {"paper": 250, "small": 50}
-"""Of 20 steps each; five times as many where each example has a class of its own, which takes longer to learn."""
+"""Of 20 steps each; three times as many where each example has a class of its own, which takes longer to learn."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Sensitivities(Seeds):
 
     def rows(self, preset):
         for unique in self.unique:
-            task = TINY | {"unique_labels": unique, "epochs": EPOCHS[preset] * (5 if unique else 1)}
+            task = TINY | {"unique_labels": unique, "epochs": EPOCHS[preset] * (3 if unique else 1)}
             yield from (fields("mlp2", "mnist", preset, noise, **task) for noise in ("none", "gaussian"))
 
 

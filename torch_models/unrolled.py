@@ -5,7 +5,7 @@ first that carries many losses at once: a step's backward pass is recorded once 
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -36,6 +36,10 @@ class Training:
     steps: list[tuple[float, torch.Tensor]]
     momentum: float
     weight_decay: float
+
+    def double(self):
+        """The same in float64, whose range gradients through thousands of steps need."""
+        return replace(self, inputs=self.inputs.double(), states=self.states.double())
 
     def losses(self, state, inputs, labels):
         """Cross-entropy (n,) of each example in nats."""

@@ -134,7 +134,7 @@ def kept_sensitivity(store: Store, name: str) -> Arrays:
 def sensitivity_run(config: Config, options: Options, settings: Sensitivity | None = None) -> Arrays:
     """Loss-sensitivity of a finished PyTorch run, kept with the run: made where it is missing or of other settings.
 
-    The run is trained again from its initial weights, and all its states are held: steps x parameters x 4 bytes.
+    The run is trained again from its initial weights, and all its states are held: steps x parameters x 8 bytes.
     Arrays, by NORMS in their first axis: `sensitivity` (3, n) g-bar of the examples with the data set's `indices` (n,);
     `gini` (3, checkpoints) of g-bar up to the checkpoints after `steps`; `classes` (3, classes, classes), absent where
     each example has a class of its own; `local` (3, n) `local_gradient_norms`; `seconds` for each checkpoint, on
@@ -186,7 +186,7 @@ def unrolled_sensitivity(
     places = [next_batch(plans, config.batch_size, step) if batch else np.arange(n) for step in times]
     weights = loss_weights(task.train.labels, classes, places)
     started = time.perf_counter()
-    norms = unrolled.gradient_norms(training, times, weights, settings.direct)
+    norms = unrolled.gradient_norms(training.double(), times, weights, settings.direct)
     seconds = np.array((time.perf_counter() - started) / len(times))
     local = local_gradient_norms(model, model.prepare(task.train.images, config), task.train.labels)
     arrays: Arrays = {"indices": task.train.indices, "steps": times, "local": local, "seconds": seconds}
@@ -227,11 +227,11 @@ def loss_weights(labels: Labels, classes: int, places: Sequence[Labels]) -> NDAr
     return shares * parts.astype(np.float32)
 
 
-def summary(norms: NDArray[np.float32], labels: Labels) -> Arrays:
+def summary(norms: Floats, labels: Labels) -> Arrays:
     """What is kept of norms (3, checkpoints, 1 + classes, n) of the gradients of a loss and its classes' parts."""
     whole, parts = norms[:, :, 0], norms[:, :, 1:]
     arrays: Arrays = {
-        "sensitivity": whole.mean(axis=1, dtype=np.float64).astype(np.float32),
+        "sensitivity": whole.mean(axis=1),
         "gini": np.stack([gini_curve(of_norm) for of_norm in whole]),
     }
     return arrays | ({"classes": np.stack([class_sensitivity(part, labels) for part in parts])} if parts.size else {})

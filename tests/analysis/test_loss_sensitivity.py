@@ -7,6 +7,7 @@ import os
 
 import numpy as np
 import pytest
+import torch
 
 from common.analysis import loss_sensitivity
 from common.analysis.evaluator import load
@@ -120,7 +121,7 @@ def test_the_next_batch_is_that_of_the_step_to_come():
 
 
 def test_a_summary_has_the_means_the_gini_over_time_and_a_matrix_where_there_are_classes():
-    norms, labels = GENERATOR.random((3, 4, 3, 5)).astype(np.float32), np.array([0, 1, 1, 0, 1])
+    norms, labels = 1e100 * GENERATOR.random((3, 4, 3, 5)), np.array([0, 1, 1, 0, 1])
     found = summary(norms, labels)
     np.testing.assert_allclose(found["sensitivity"], norms[:, :, 0].mean(1), rtol=1e-6)
     np.testing.assert_allclose(found["gini"][2], gini_curve(norms[2, :, 0]))
@@ -136,11 +137,13 @@ def test_a_runs_sensitivity_is_that_of_its_own_training(options, loss, direct):
     training = unrolled.replay(make_trainer(CONFIG, task, "cpu"), plans[:2], [0.1, 0.1 * CONFIG.decay])
     np.testing.assert_array_equal(training.states[-1], unrolled.as_vector(model.network))
     places = [np.arange(50)] * 2 if loss == "train" else [plans[1].order[20:40], plans[2].order[:20]]
+    training = training.double()
+    assert training.inputs.dtype == training.states.dtype == torch.float64
     norms = unrolled.gradient_norms(training, [4, 6], loss_weights(task.train.labels, 10, places), direct)
     assert found["steps"].tolist() == [4, 6] and json.loads(str(found["settings"])) == dataclasses.asdict(settings)
     np.testing.assert_array_equal(found["indices"], task.train.indices)
     for name, values in summary(norms, task.train.labels).items():
-        np.testing.assert_allclose(found[name], values, rtol=1e-5)
+        np.testing.assert_allclose(found[name], values, rtol=1e-12)
     assert found["seconds"].shape == () and 0 < found["seconds"] < 60
     local = local_gradient_norms(model, model.prepare(task.train.images, CONFIG), task.train.labels)
     np.testing.assert_array_equal(found["local"], local)
