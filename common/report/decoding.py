@@ -135,7 +135,12 @@ def own(run: Decoded) -> float | None:
 def in_last_layer(run: Decoded, probe: str, key: str | None = None) -> float | None:
     """Test accuracy, or another value, of a probe on the last hidden layer."""
     lines = run.lines()
-    return accuracy(lines, next(reversed(layers_of(lines)), None), probe, key=key)
+    return accuracy(lines, last_layer(lines), probe, key=key)
+
+
+def last_layer(lines: Iterable[Line]) -> str | None:
+    """The last layer that probes read."""
+    return next(reversed(layers_of(lines)), None)
 
 
 def layers_of(lines: Iterable[Line]) -> list[str]:
@@ -155,7 +160,9 @@ def by_setting(runs: Iterable[Decoded]) -> dict[Setting, list[Decoded]]:
     return grouped(ordered, lambda run: run.setting)
 
 
-def published(targets: Iterable[Record], setting: Setting, probe: str, layer: str, **fields: object) -> str | None:
+def published(
+    targets: Iterable[Record], setting: Setting, probe: str, layer: str | None, **fields: object
+) -> str | None:
     """Published values of a probe on a layer at the end of training, or of other `fields` of a target, as text."""
     wanted = {"model": setting.model, "dataset": setting.dataset, "corruption_fraction": setting.fraction}
     wanted |= {"probe": probe, "layer": layer, "fitted_on": None if probe == "model" else "corrupted_labels"}
@@ -267,7 +274,7 @@ def transfer_table(runs: Sequence[Decoded], targets: Sequence[Record], title: st
             [chosen(run.lines(), "test data", "velpic") for run in group],
             [chosen(run.lines(), "test data") for run in group],
         ]
-        last = next(reversed(layers_of(group[0].lines())), "")
+        last = last_layer(group[0].lines())
         reference = published(targets, setting, "velpic", last, epoch_choice="last")
         own_cell, edited, *others = map(number, values)
         rows.append([*setting.cells(), len(group), own_cell, edited, reference, *others])

@@ -29,6 +29,7 @@ from common.report.decoding import (
     by_setting,
     chosen,
     in_last_layer,
+    last_layer,
     own,
     relabelled,
 )
@@ -39,6 +40,10 @@ SIMPLE = ("nearest_class_mean", "qda")
 FEWER = ("masc_0.25", "masc_0.50", "masc_0.75", "masc_1pc")
 FAR = 0.1
 TEN = 10  # classes, of which chance is the published 10 %
+FALLING: dict[str, Callable[..., str | None]] = {
+    "layer chosen on held-out examples": CHOICES["held-out examples"],
+    "last hidden layer": last_layer,
+}
 Points = Mapping[float, float | None]  # value by corruption
 History = Sequence[Line]
 
@@ -100,7 +105,7 @@ def dynamics_findings(runs: Sequence[Decoded]) -> list[Finding]:
         if 0 < setting.fraction < 1:
             stopped = [_lead(run, run.at_best_validation()["test_accuracy"], chosen(run.lines())) for run in group]
             found.append(_judged("decoding-early-stopping", described(setting), group, stopped))
-            found.append(_early_peak(setting, group))
+            found += [_early_peak(f"{described(setting)}, {name}", group, layer) for name, layer in FALLING.items()]
     return found
 
 
@@ -264,13 +269,13 @@ def _rising(values: Sequence[float | None]) -> bool:
     return all(low < high for low, high in zip(measured, measured[1:], strict=False))
 
 
-def _early_peak(setting: Setting, group: Sequence[Decoded]) -> Finding:
-    """Network and the subspaces of the layer chosen at the end both fall from their best epoch, the network by more."""
-    falls = [_falls(run) for run in group]
+def _early_peak(subject: str, group: Sequence[Decoded], layer: Callable[..., str | None]) -> Finding:
+    """Network and the subspaces of a layer, chosen at the end, both fall from their best epoch, the network by more."""
+    falls = [_falls(run, layer(run.lines())) for run in group]
     holds = [None if fall is None else _fall_early(*fall) for fall in falls]
     network, subspaces = (_points([fall and fall[place] for fall in falls]) for place in (0, 1))
     numbers = f"network falls by {network}, subspaces by {subspaces}" if network else None
-    return _finding("decoding-early-peak", described(setting), group, numbers, *judge_seeds(holds))
+    return _finding("decoding-early-peak", subject, group, numbers, *judge_seeds(holds))
 
 
 def _fall_early(network: Lead, subspaces: Lead) -> bool:
@@ -279,12 +284,11 @@ def _fall_early(network: Lead, subspaces: Lead) -> bool:
     return both and network.value > subspaces.value
 
 
-def _falls(run: Decoded) -> tuple[Lead, Lead] | None:
-    """How far network and subspaces fall from their best epoch, the untrained network aside, to the end.
+def _falls(run: Decoded, layer: str | None) -> tuple[Lead, Lead] | None:
+    """How far network and a layer's subspaces fall from their best epoch, the untrained network aside, to the end.
 
     Null where an epoch was not measured, or none between the untrained network and the end.
     """
-    layer = CHOICES["held-out examples"](run.lines())
     epochs = [epoch for epoch in run.epochs if epoch]
     network = [run.history[epoch]["test_accuracy"] for epoch in epochs]
     subspaces = [value for epoch in epochs if (value := accuracy(run.lines(epoch), layer)) is not None]

@@ -209,7 +209,7 @@ def test_early_stopping_is_by_held_out_examples_and_beats_the_layers_at_the_end(
     run = over_epochs(decoding, [0.85, 0.94, 0.81], [0.1, 0.9, 0.3], [0.1, 0.3, 0.2])
     late = over_epochs(decoding, [0.85, 0.94, 0.81], [0.1, 0.9, 0.3], [0.1, 0.2, 0.3], seed=1)
     assert verdicts("early-stopping", dynamics_findings([run])) == one_seed("9.00 points", "confirmed")
-    assert {f.subject for f in dynamics_findings([run])} == {"mlp4, mnist, 80 %"}
+    assert {f.subject for f in about("early-stopping", dynamics_findings([run]))} == {"mlp4, mnist, 80 %"}
     (both,) = verdicts("early-stopping", dynamics_findings([late, run]))
     assert both == ("-21.00 [-402.19, 360.19] points", "1 of 2 seeds", "not confirmed")
     for end in (0.0, 1.0):
@@ -233,7 +233,15 @@ def test_both_peak_early_and_the_subspaces_fall_by_less(decoding, masc, network,
     falls = [100 * (max(values[1:]) - values[-1]) for values in (network, masc)]
     numbers = "network falls by {:.2f} points, subspaces by {:.2f} points".format(*falls)
     run = over_epochs(decoding, masc, network, [0.1, 0.3, 0.2])
-    assert verdicts("early-peak", dynamics_findings([run])) == one_seed(numbers, verdict)
+    assert verdicts("early-peak", dynamics_findings([run])) == one_seed(numbers, verdict) * 2
+
+
+def test_the_last_hidden_layer_may_fall_where_the_chosen_one_does_not(decoding):
+    run = over_epochs(decoding, [0.8, 0.94, 0.84], [0.1, 0.9, 0.3], [0.1, 0.3, 0.2])
+    run.readout[:] = [{**line, "layer": {"fc1": "fc2", "fc2": "fc1"}[line["layer"]]} for line in run.readout][::-1]
+    assert [(f.subject.split(", ")[-1], f.verdict) for f in about("early-peak", dynamics_findings([run]))] == [
+        ("layer chosen on held-out examples", "confirmed"), ("last hidden layer", "not confirmed"),
+    ]  # fmt: skip
 
 
 def test_a_peak_needs_every_epoch_and_one_between_start_and_end(decoding):
@@ -242,8 +250,9 @@ def test_a_peak_needs_every_epoch_and_one_between_start_and_end(decoding):
     ends.readout = [line for line in ends.readout if line["epoch"] != 1]
     unchosen = over_epochs(decoding, [0.8, 0.94, 0.84], [0.1, 0.9, 0.3], [0.1, 0.3, 0.2], seed=2)
     unchosen.readout = [line for line in unchosen.readout if line["scored_on"] == "test"]
-    assert verdicts("early-peak", dynamics_findings([ends, unchosen])) == [(None, None, "not measured")]
-    (found,) = verdicts("early-peak", dynamics_findings([run, ends, unchosen]))
+    assert verdicts("early-peak", dynamics_findings([ends, unchosen]))[0] == (None, None, "not measured")
+    found, last = verdicts("early-peak", dynamics_findings([run, ends, unchosen]))
+    assert last[1:] == ("2 of 2 seeds, 1 not measured", "confirmed")
     assert found[0] == "network falls by 60.00 points, subspaces by 10.00 points"
     assert found[1:] == ("1 of 1 seeds, 2 not measured", "confirmed")
 
