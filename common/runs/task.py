@@ -57,13 +57,13 @@ def prepare(config: Config, data_dir: Path | None = None, models: Path = Path())
     The file of labels, where the config names one, lies under `models`.
     """
     data = datasets.load(config.dataset, data_dir)
-    height, width = data.x_train.shape[1:3]
+    height, width = (side // config.downscale for side in data.x_train.shape[1:3])
     if config.rotation and height != width:
         raise ValueError(f"rotation must be 0 where images are not square. Received: rotation={config.rotation}")
-    if config.random_crop and max(height, width) // config.downscale <= (config.crop or 0):
+    if config.random_crop and max(height, width) <= (config.crop or 0):
         raise ValueError(
-            f"crop must be smaller than images of {height} x {width} pixels, downscaled by {config.downscale}, for "
-            f"random_crop to change them. Received: crop={config.crop}"
+            f"crop must be smaller than images of {height} x {width} pixels for random_crop to change them. "
+            f"Received: crop={config.crop}"
         )
     kept = stratified_subset(data.y_train, config.train_size, config.data_seed, "", config.balanced)
     tested = stratified_subset(data.y_test, config.test_size, config.data_seed, "test ", config.balanced)

@@ -185,7 +185,7 @@ def test_a_random_crop_that_would_leave_images_whole_is_refused(crop, factor):
     with pytest.raises(ValueError) as caught:
         prepare(config)
     assert str(caught.value) == (
-        f"crop must be smaller than images of 8 x 8 pixels, downscaled by {factor}, for random_crop to change them. "
+        f"crop must be smaller than images of {8 // factor} x {8 // factor} pixels for random_crop to change them. "
         f"Received: crop={crop}"
     )
 
