@@ -178,7 +178,8 @@ def unrolled_sensitivity(
     task = prepare(config, options.data_dir, models)
     trainer: Any = make_trainer(config, task, options.device, models)
     plans = [draw_plan(config, task, epoch) for epoch in range(epochs + 1)]  # the last for the batch after the end
-    training = unrolled.replay(trainer, plans[:-1], [config.learning_rate_at(epoch) for epoch in range(epochs)])
+    rates = [config.learning_rate_at(epoch) for epoch in range(epochs)]
+    training = unrolled.replay(trainer, plans[:-1], rates).double()  # the float32 states are let go
     check_replay(trainer.get_weights(), model)
     n, classes = len(task.train), 0 if config.unique_labels else task.num_classes
     times = checkpoints(len(training.steps), settings.every)
@@ -186,7 +187,7 @@ def unrolled_sensitivity(
     places = [next_batch(plans, config.batch_size, step) if batch else np.arange(n) for step in times]
     weights = loss_weights(task.train.labels, classes, places)
     started = time.perf_counter()
-    norms = unrolled.gradient_norms(training.double(), times, weights, settings.direct)
+    norms = unrolled.gradient_norms(training, times, weights, settings.direct)
     seconds = np.array((time.perf_counter() - started) / len(times))
     local = local_gradient_norms(model, model.prepare(task.train.images, config), task.train.labels)
     arrays: Arrays = {"indices": task.train.indices, "steps": times, "local": local, "seconds": seconds}

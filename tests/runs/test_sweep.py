@@ -14,7 +14,7 @@ import distributed
 import psutil
 import pytest
 
-from common.runs import sweep
+from common.runs import sweep, threads
 from common.runs.config import Config, Options, from_dict, run_id
 from common.runs.store import Store, all_records
 from common.runs.sweep import RunsFailed, child, decode, distribute, encode, grid
@@ -167,6 +167,12 @@ def test_runs_are_stacked_where_that_is_faster_and_each_worker_has_some(tmp_path
     cluster.tasks.clear()
     distribute(small, options(tmp_path, workers=1, stack=False))
     assert [names for names, _ in cluster.tasks] == [[run_id(config)] for config in small]
+
+
+def test_a_sweep_leaves_numpy_its_threads_for_what_is_read_out_afterwards(tmp_path, cluster, monkeypatch):
+    monkeypatch.setattr(threads, "threadpool_limits", lambda count: pytest.fail(f"{count} threads"))
+    distribute(list(grid(SMALL, seed=range(4))), options(tmp_path, workers=2))
+    assert [len(names) for names, _ in cluster.tasks] == [2, 2]
 
 
 def test_nothing_is_stacked_where_torch_would_be_imported_after_tensorflow(tmp_path, cluster, monkeypatch):
