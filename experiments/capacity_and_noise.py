@@ -24,6 +24,10 @@ from configs import Seeds
 
 TITLE = "Capacity and noise"
 WIDTHS = {"paper": (256, 512, 1024, 2048, 4096, 8192), "small": (16, 64, 256, 1024)}
+WIDER = {"paper": (), "small": (4096, 8192)}
+"""More widths for the real digits only."""
+INPUTS = {"mnist": {}, "cifar10": {"preprocessing": "per_channel"}}
+"""In [0, 1], far from centred, few networks fit CIFAR-10 in the small preset's epochs."""
 FRACTIONS = {"paper": (0.0, 0.2, 0.4, 0.6, 0.8), "small": (0.0, 0.4, 0.8)}
 TRAIN_SIZE = {"paper": {"mnist": 60_000, "cifar10": 50_000}, "small": dict.fromkeys(("mnist", "cifar10"), 6000)}
 
@@ -32,7 +36,7 @@ def run_fields(dataset, preset, width, noise="none", fraction=0.0, share=1.0):
     """Fields of a run that ends when it has fitted; `share` of the examples that are not held out are kept."""
     held_out = (SMALL if preset == "small" else MODELS)["mlp2"]["validation_size"]
     size = held_out + round(share * (TRAIN_SIZE[preset][dataset] - held_out))
-    changes = {"width": width, "train_size": size, "stop_accuracy": 1.0}
+    changes = {"width": width, "train_size": size, "stop_accuracy": 1.0, **INPUTS[dataset]}
     return fields("mlp2", dataset, preset, noise, fraction, **changes)
 
 
@@ -41,7 +45,7 @@ class Capacities(Seeds):
     """A run for each combination of these values, and on MNIST one on as many digits as the noise leaves clean."""
 
     widths: tuple[int, ...] = ()
-    """Units of each hidden layer; none means a list of the preset."""
+    """Units of each hidden layer; none means a list of the preset, with 4,096 and 8,192 for real digits."""
     fractions: tuple[float, ...] = ()
     """Shares of noise; none means a list of the preset."""
     noises: tuple[str, ...] = ("mnist:gaussian", "cifar10:gaussian", "cifar10:uniform")
@@ -61,6 +65,8 @@ class Capacities(Seeds):
             if "mnist:gaussian" in self.noises:
                 left = [1 - fraction for fraction in {0.0, *fractions} if fraction != 1]
                 yield from (run_fields("mnist", preset, width, share=share) for share in left)
+        if "mnist:gaussian" in self.noises and not self.widths:
+            yield from (run_fields("mnist", preset, width) for width in WIDER[preset])
 
 
 def report(records, store):

@@ -1,7 +1,7 @@
 """The experiments of Arpit et al. (2017) as Config fields: networks, noise, sizes.
 
-The paper leaves open: batch size (128 here), initial weights (Glorot uniform), input scale ([0, 1] for MLPs, each
-channel standardized for the CNN, which noise of standard deviation up to 5 calls for), the CNN's epochs (100) and
+The paper leaves open: batch size (128 here), initial weights (Glorot uniform), input scale ([0, 1] for digits, each
+channel of CIFAR-10 standardized, which noise of standard deviation up to 5 calls for), the CNN's epochs (100) and
 padding (none), momentum of the MLP's SGD (none), whether a random label may be the true one (it may), and the split:
 10,000 training examples are held out and stay clean.
 """

@@ -44,14 +44,25 @@ STRENGTHS = {
 }
 
 
+SMALL = {
+    "none": (0,),
+    "dropout": (1, 2, 3),
+    "input_dropout": (1, 3),
+    "input_noise": (0, 1, 3),
+    "hidden_noise": (1, 3),
+    "weight_decay": (1, 2, 3),
+    "adversarial": (2, 3),
+}
+"""Places of the strengths that the small preset takes; adversarial training has two of dropout's rates."""
+
+
 def strengths(technique, preset):
     """Fields of each strength of a technique; the small preset takes two or three, and a shorter search."""
     check_choice("technique", technique, STRENGTHS)
-    if preset == "small" and technique == "adversarial":
-        return [changes | {"adversarial_iterations": 2} for changes in STRENGTHS[technique][2:4]]
-    if preset == "small" and technique == "dropout":  # those that adversarial training has too
-        return STRENGTHS[technique][1:4]
-    return STRENGTHS[technique][1::2] if preset == "small" and technique != "none" else STRENGTHS[technique]
+    if preset != "small":
+        return STRENGTHS[technique]
+    search = {"adversarial_iterations": 2} if technique == "adversarial" else {}
+    return [STRENGTHS[technique][place] | search for place in SMALL[technique]]
 
 
 @dataclass(frozen=True)

@@ -133,6 +133,13 @@ def best_width(runs: Iterable[Record]) -> float | None:
     return -max(measured)[1] if measured else None
 
 
+def best_widths(groups: Iterable[Iterable[Record]]) -> list[float | None]:
+    """Of each group the best of the widths that all of them have."""
+    runs = [{width(run): run for run in group} for group in groups]
+    shared = set.intersection(*map(set, runs))
+    return [best_width(group[units] for units in shared) for group in runs]
+
+
 def capacity_findings(records: Sequence[Record]) -> list[Finding]:
     """C5: the best width for each share of noise, seed by seed; without the noise examples; and on real data."""
     found, groups = [], panels(records)
@@ -149,7 +156,7 @@ def capacity_findings(records: Sequence[Record]) -> list[Finding]:
 
 def _best_widths(runs: Sequence[Record]) -> list[list[float | None]]:
     """Of each seed, for each share of noise."""
-    return [[best_width(group) for group in by_share(seed).values()] for seed in by_fields(runs, "seed").values()]
+    return [best_widths(by_share(seed).values()) for seed in by_fields(runs, "seed").values()]
 
 
 def _told(runs: Sequence[Record]) -> str:
@@ -191,7 +198,7 @@ def _removed(groups: Mapping[str, Sequence[Record]]) -> list[Finding]:
         runs, holds, texts = [*by_share(removed)[share], *by_share(noisy)[share]], [], []
         for seed in by_fields(runs, "seed").values():
             noisy_ones = [run for run in seed if run["config"]["corruption_fraction"]]
-            without, beside = best_width(run for run in seed if run not in noisy_ones), best_width(noisy_ones)
+            without, beside = best_widths([[run for run in seed if run not in noisy_ones], noisy_ones])
             holds.append(None if without is None or beside is None else without < beside)
             texts.append(f"{without or math.nan:g} without, {beside or math.nan:g} with")
         found.append(judged("arpit-removed", name, runs, f"best width at {100 * share:g} %: {'; '.join(texts)}", holds))

@@ -93,6 +93,13 @@ def test_capacity_is_confirmed_where_the_best_width_does_not_fall_in_any_seed(be
     assert n == ("2 of 2 seeds" if verdict == "confirmed" else "0 of 2 seeds")
 
 
+def test_shares_of_noise_are_compared_at_the_widths_that_all_of_them_have():
+    records, _ = grid({0.0: 64, 0.8: 64})
+    wider, _ = collected([run(4096, 0, 0.99)])
+    (found,) = [each for each in capacity_findings([*records, *wider]) if "more noise" in each.statement]
+    assert (found.verdict, found.numbers) == ("confirmed", "best width at 0, 80 % noise: 64, 64")
+
+
 def test_of_random_labels_the_best_widths_are_told_without_a_verdict():
     records, _ = grid(rule="uniform", dataset="cifar10", seeds=2)
     labels, maximal = capacity_findings(records)
