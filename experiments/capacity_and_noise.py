@@ -24,8 +24,10 @@ from configs import Seeds
 
 TITLE = "Capacity and noise"
 WIDTHS = {"paper": (256, 512, 1024, 2048, 4096, 8192), "small": (16, 64, 256, 1024)}
-WIDER = {"paper": (), "small": (4096, 8192)}
-"""More widths for the real digits only."""
+WIDER = {"paper": (), "small": (4096,)}
+"""More widths for digits."""
+WIDEST = {"paper": (), "small": (8192,)}
+"""More for real digits alone."""
 INPUTS = {"mnist": {}, "cifar10": {"preprocessing": "per_channel"}}
 """In [0, 1], far from centred, few networks fit CIFAR-10 in the small preset's epochs."""
 FRACTIONS = {"paper": (0.0, 0.2, 0.4, 0.6, 0.8), "small": (0.0, 0.4, 0.8)}
@@ -45,7 +47,7 @@ class Capacities(Seeds):
     """A run for each combination of these values, and on MNIST one on as many digits as the noise leaves clean."""
 
     widths: tuple[int, ...] = ()
-    """Units of each hidden layer; none means a list of the preset, with 4,096 and 8,192 for real digits."""
+    """Units of each hidden layer; none means a list of the preset, longer for digits, longest for real ones."""
     fractions: tuple[float, ...] = ()
     """Shares of noise; none means a list of the preset."""
     noises: tuple[str, ...] = ("mnist:gaussian", "cifar10:gaussian", "cifar10:uniform")
@@ -59,14 +61,14 @@ class Capacities(Seeds):
 
     def rows(self, preset):
         fractions = self.fractions or FRACTIONS[preset]
-        for width in self.widths or WIDTHS[preset]:
-            for dataset, noise in (pair.split(":") for pair in self.noises):
+        left = [1 - fraction for fraction in {0.0, *fractions} if fraction != 1]
+        for dataset, noise in (pair.split(":") for pair in self.noises):
+            for width in self.widths or WIDTHS[preset] + WIDER[preset] * (dataset == "mnist"):
                 yield from (run_fields(dataset, preset, width, noise, fraction) for fraction in fractions)
-            if "mnist:gaussian" in self.noises:
-                left = [1 - fraction for fraction in {0.0, *fractions} if fraction != 1]
-                yield from (run_fields("mnist", preset, width, share=share) for share in left)
+                if (dataset, noise) == ("mnist", "gaussian"):
+                    yield from (run_fields(dataset, preset, width, share=share) for share in left)
         if "mnist:gaussian" in self.noises and not self.widths:
-            yield from (run_fields("mnist", preset, width) for width in WIDER[preset])
+            yield from (run_fields("mnist", preset, width) for width in WIDEST[preset])
 
 
 def report(records, store):

@@ -3,6 +3,7 @@
 import math
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise, starmap
 from statistics import linear_regression
 
 from matplotlib.figure import Figure
@@ -133,35 +134,40 @@ def best_width(runs: Iterable[Record]) -> float | None:
     return -max(measured)[1] if measured else None
 
 
-def best_widths(groups: Iterable[Iterable[Record]]) -> list[float | None]:
-    """Of each group the best of the widths that all of them have."""
+def best_widths(
+    groups: Iterable[Iterable[Record]], order: Callable[[float, float], bool]
+) -> tuple[list[float | None], bool | None]:
+    """Of each group the best of the widths that all have, and whether neighbours are in order.
+
+    Null where a group has none, and where the widest is the best of all: it says nothing of wider ones.
+    """
     runs = [{width(run): run for run in group} for group in groups]
     shared = set.intersection(*map(set, runs))
-    return [best_width(group[units] for units in shared) for group in runs]
+    best = [best_width(group[units] for units in shared) for group in runs]
+    measured = [units for units in best if units is not None]
+    if len(measured) < max(2, len(best)) or set(measured) == {max(shared)}:
+        return best, None
+    return best, all(starmap(order, pairwise(measured)))
 
 
 def capacity_findings(records: Sequence[Record]) -> list[Finding]:
     """C5: the best width for each share of noise, seed by seed; without the noise examples; and on real data."""
     found, groups = [], panels(records)
     for name, runs in groups.items():
-        if "random inputs" not in name:
-            continue
-        holds = []
-        for values in _best_widths(runs):
-            measured = [value for value in values if value is not None]
-            holds.append(measured == sorted(measured) if len(measured) == len(values) > 1 else None)
-        found.append(judged("arpit-capacity", name, runs, _told(runs), holds))
+        if "random inputs" in name:
+            holds = [held for _, held in _over_noise(runs)]
+            found.append(judged("arpit-capacity", name, runs, _told(runs), holds))
     return [*found, *_removed(groups), _of_labels(groups), _maximal(groups)]
 
 
-def _best_widths(runs: Sequence[Record]) -> list[list[float | None]]:
-    """Of each seed, for each share of noise."""
-    return [best_widths(by_share(seed).values()) for seed in by_fields(runs, "seed").values()]
+def _over_noise(runs: Sequence[Record]) -> list[tuple[list[float | None], bool | None]]:
+    """Of each seed the best width at each share of noise, and whether it never falls."""
+    return [best_widths(by_share(seed).values(), operator.le) for seed in by_fields(runs, "seed").values()]
 
 
 def _told(runs: Sequence[Record]) -> str:
     shares = ", ".join(f"{100 * share:g}" for share in by_share(runs))
-    texts = (", ".join(f"{value:g}" if value else "none fitted" for value in row) for row in _best_widths(runs))
+    texts = (", ".join(f"{value:g}" if value else "none fitted" for value in row) for row, _ in _over_noise(runs))
     return f"best width at {shares} % noise: {'; '.join(texts)}"
 
 
@@ -197,9 +203,9 @@ def _removed(groups: Mapping[str, Sequence[Record]]) -> list[Finding]:
         share = max(set(by_share(removed)) & set(by_share(noisy)))
         runs, holds, texts = [*by_share(removed)[share], *by_share(noisy)[share]], [], []
         for seed in by_fields(runs, "seed").values():
-            noisy_ones = [run for run in seed if run["config"]["corruption_fraction"]]
-            without, beside = best_widths([[run for run in seed if run not in noisy_ones], noisy_ones])
-            holds.append(None if without is None or beside is None else without < beside)
+            real = [run for run in seed if not run["config"]["corruption_fraction"]]
+            (without, beside), held = best_widths([real, [run for run in seed if run not in real]], operator.lt)
+            holds.append(held)
             texts.append(f"{without or math.nan:g} without, {beside or math.nan:g} with")
         found.append(judged("arpit-removed", name, runs, f"best width at {100 * share:g} %: {'; '.join(texts)}", holds))
     return found

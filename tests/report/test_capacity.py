@@ -100,6 +100,15 @@ def test_shares_of_noise_are_compared_at_the_widths_that_all_of_them_have():
     assert (found.verdict, found.numbers) == ("confirmed", "best width at 0, 80 % noise: 64, 64")
 
 
+def test_where_the_widest_network_is_always_the_best_nothing_is_decided():
+    records, _ = grid({0.0: 256, 0.8: 256}, seeds=2)
+    fewer, _ = grid({0.0: 256}, train_n=1000, seeds=2)
+    for name in ("more noise", "smaller network"):
+        assert verdicts(capacity_findings([*records, *fewer]), name)[0][1] == "not measured"
+    fallen, _ = grid({0.0: 256, 0.8: 64})
+    assert verdicts(capacity_findings(fallen), "more noise")[0][1] == "not confirmed"
+
+
 def test_of_random_labels_the_best_widths_are_told_without_a_verdict():
     records, _ = grid(rule="uniform", dataset="cifar10", seeds=2)
     labels, maximal = capacity_findings(records)
