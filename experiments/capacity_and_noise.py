@@ -42,6 +42,13 @@ def run_fields(dataset, preset, width, noise="none", fraction=0.0, share=1.0):
     return fields("mlp2", dataset, preset, noise, fraction, **changes)
 
 
+def check_fractions(fractions):
+    """ValueError unless all are shares."""
+    for fraction in fractions:
+        if not 0 <= fraction <= 1:
+            raise ValueError(f"fractions must be between 0 and 1. Received: {fraction:g}")
+
+
 @dataclass(frozen=True)
 class Capacities(Seeds):
     """A run for each combination of these values, and on MNIST one on as many digits as the noise leaves clean."""
@@ -58,6 +65,7 @@ class Capacities(Seeds):
             dataset, _, noise = pair.partition(":")
             check_choice("data set", dataset, TRAIN_SIZE["paper"])
             check_choice("noise", noise, RULES[1:])
+        check_fractions(self.fractions)
 
     def rows(self, preset):
         fractions = self.fractions or FRACTIONS[preset]

@@ -15,10 +15,11 @@ from pathlib import Path
 from common.analysis.examples import SHOWN, extremes, well_known
 from common.cli import one_line_errors, parse, save
 from common.data import datasets
+from common.errors import check_choice
 from common.files import write
 from common.report.difficulty import agreement_table, image_grid
 from common.report.examples import joined, trained_on
-from common.runs.config import Options
+from common.runs.config import Config, Options
 from common.runs.store import Store, all_records
 
 
@@ -34,6 +35,10 @@ class Selection:
     """And how much of it."""
     records: Path | None = None
     """A folder with runs/; none means those of --output-dir."""
+
+    def __post_init__(self):
+        check_choice("data set", self.dataset, datasets.DATASETS)
+        Config(dataset=self.dataset, corruption=self.corruption, corruption_fraction=self.corruption_fraction)
 
 
 def as_csv(table):

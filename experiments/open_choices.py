@@ -25,7 +25,7 @@ from common.analysis.perturbations import CRITICAL, critical_run
 from common.analysis.readout import measured_run
 from common.cli import Preset, Study, one_line_errors, parse
 from common.report.choices import search_table, unrolled_table
-from common.report.sensitivity import late_gini
+from common.report.sensitivity import mean_gini
 from common.runs.config import Options
 from configs import Seeds
 from decoding_configs import with_progress
@@ -78,7 +78,7 @@ def unrolled_run(config, options, settings):
         settings = Sensitivity(**{name: chosen[name] for name in asdict(Sensitivity())})
         arrays = unrolled_sensitivity(config, options, model, chosen["epoch"], settings)
         values = arrays["sensitivity"][NORMS.index("l1")]
-        yield {"n": len(values), "gini": late_gini(arrays, "l1"), "mean": float(values.mean())}
+        yield {"n": len(values), "gini": mean_gini(arrays, "l1"), "mean": float(values.mean())}
 
     return measured_run(config, options, UNROLLED, (), [asdict(each) for each in settings], measure)
 

@@ -14,7 +14,7 @@ Deviations: the paper's widths, sizes and noise levels are unknown; noise is ran
 
 from dataclasses import dataclass
 
-from capacity_and_noise import FRACTIONS, WIDTHS, run_fields
+from capacity_and_noise import FRACTIONS, WIDTHS, check_fractions, run_fields
 from closer_look_configs import BASE
 from common.cli import Study
 from common.report.capacity import time_figure, time_findings, time_table
@@ -37,6 +37,7 @@ class Times(Seeds):
     """Shares of the training examples."""
 
     def __post_init__(self):
+        check_fractions(self.fractions)
         for share in self.shares:
             if not 0 < share <= 1:
                 raise ValueError(f"shares must be above 0 and at most 1. Received: {share:g}")

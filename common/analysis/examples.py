@@ -20,13 +20,13 @@ SHOWN = 8
 def measured(arrays: Arrays, epochs: int) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
     """What the arrays of a run of so many epochs hold of examples: data set's indices (n,) and values (n,) by column.
 
-    `correct` after training; `learned`, the share of the run's epochs until it was first right, 1 where it never was;
-    `times_forgotten`; `loss_sensitivity` in units of the run's mean; `critical`, of examples that were searched,
-    trained on or held out.
+    `correct` after training; of runs of several epochs `learned`, the share of them until it was first right, 1 where
+    it never was, and `times_forgotten`; `loss_sensitivity` in units of the run's mean; `critical`, of examples that
+    were searched, trained on or held out.
     """
     indices = arrays["train_indices"]
     found = {"correct": (indices, arrays["train_predictions"] == arrays["train_labels"])}
-    if "train_learned_epochs" in arrays:
+    if "train_learned_epochs" in arrays and epochs > 1:
         first = arrays["train_learned_epochs"]
         found["learned"] = indices, np.where(first == NEVER, epochs, first - 1) / max(1, epochs)
         found["times_forgotten"] = indices, arrays["train_times_forgotten"]

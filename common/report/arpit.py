@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib import colormaps
 
 from common.groups import grouped
-from common.report.claims import Finding, judge_seeds, load_targets
+from common.report.claims import Finding, Held, judge_seeds, load_targets
 from common.report.tables import Line, Record, cell, finding, number
 
 NOISE = {"gaussian": "random inputs", "uniform": "random labels", "none": "real data"}
@@ -22,7 +22,7 @@ def judged(
     subject: str,
     runs: Sequence[Record] = (),
     numbers: str | None = None,
-    holds: Sequence[bool | None] = (),
+    holds: Sequence[Held] = (),
     n: str | None = None,
 ) -> Finding:
     """A statement with what was measured: confirmed where it holds in every seed; `n` says more than their number."""
@@ -43,8 +43,8 @@ def noise_of(record: Record) -> str:
 
 
 def best_validation_accuracy(history: Sequence[Line]) -> float:
-    """Best validation accuracy over the epochs."""
-    return max(line["validation_accuracy"] or 0 for line in history)
+    """Best validation accuracy over the epochs, the untrained network left out."""
+    return max(line["validation_accuracy"] or 0 for line in history[1:])
 
 
 def compared(

@@ -4,14 +4,15 @@ import math
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise, starmap
-from statistics import linear_regression
+from statistics import fmean
+from typing import NamedTuple
 
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from common.groups import grouped
 from common.report.arpit import best_validation_accuracy, by_fields, compared, judged, network, noise_of, shades, target
-from common.report.claims import NO_BAND, Finding, epochs_to
+from common.report.claims import NO_BAND, UNDECIDED, Finding, Held, epochs_to
 from common.report.decoding_figures import Curve, draw
 from common.report.figures import add_legend, new_figure
 from common.report.tables import Line, Record, Table, finding, number
@@ -19,6 +20,16 @@ from common.report.tables import Line, Record, Table, finding, number
 THRESHOLDS = (0.99, 0.999, 1.0)
 UNITS = 4096  # of the paper's networks
 Histories = Mapping[str, Sequence[Line]]
+
+
+class Span(NamedTuple):
+    """What follows from epochs that are counted as whole ones, and the ends of what follows from any part of them."""
+
+    value: float
+    low: float
+    high: float
+
+
 Measure = Callable[[Record], float | None]
 
 
@@ -99,7 +110,7 @@ def figure(
         axes.set_title(name, fontsize=10)
     for axes in shown[len(groups) :]:
         axes.set_visible(False)
-    add_legend(whole, [Line2D([], [], color=colour, marker="o", label=f"{100 * share:g} % noise")
+    add_legend(whole, [Line2D([], [], color=colour, marker="o", label=f"{100 * share:g} % noise, or left out")
                        for share, colour in colours.items()])  # fmt: skip
     return whole
 
@@ -121,32 +132,38 @@ def capacity_table(records: Sequence[Record], histories: Histories, title: str) 
                 train = (record["outcome"]["train_accuracy"] for record in seeds)
                 cells = [number(values) for values in (map(validation_accuracy, seeds), best, train)]
                 rows.append([name, f"{100 * share:g} %", units, seeds[0]["data"]["train_n"], len(seeds), *cells])
-    columns = ["data and noise", "noise", "width", "train_n", "seeds", "validation accuracy at the end, %"]
+    columns = ["data and noise", "noise, or left out", "width", "train_n", "seeds", "validation accuracy at the end, %"]
     return Table(title, [*columns, "best over epochs, %", "training accuracy, %"], rows, "Means, 95 % t intervals.")
 
 
 def best_width(runs: Iterable[Record]) -> float | None:
-    """The width with the best validation accuracy at the end, the smaller of equals; none where no width has fitted."""
+    """The smallest width with a validation accuracy at the end within one standard error of the best.
+
+    The error is that over the held-out examples; none where no width has fitted.
+    """
     runs = list(runs)
-    if not any(run["outcome"]["train_accuracy"] >= THRESHOLDS[0] for run in runs):
+    measured = {width(run): value for run in runs if (value := validation_accuracy(run)) is not None}
+    if not measured or all(run["outcome"]["train_accuracy"] < THRESHOLDS[0] for run in runs):
         return None
-    measured = [(validation_accuracy(run), -width(run)) for run in runs if validation_accuracy(run) is not None]
-    return -max(measured)[1] if measured else None
+    best, n = max(measured.values()), runs[0]["data"]["validation_n"]
+    return min(units for units, value in measured.items() if best - value <= math.sqrt(best * (1 - best) / n))
 
 
 def best_widths(
     groups: Iterable[Iterable[Record]], order: Callable[[float, float], bool]
-) -> tuple[list[float | None], bool | None]:
+) -> tuple[list[float | None], Held]:
     """Of each group the best of the widths that all have, and whether neighbours are in order.
 
-    Null where a group has none, and where the widest is the best of all: it says nothing of wider ones.
+    Null where a group has none; undecided where the widest is the best of all, which says nothing of wider ones.
     """
     runs = [{width(run): run for run in group} for group in groups]
     shared = set.intersection(*map(set, runs))
     best = [best_width(group[units] for units in shared) for group in runs]
     measured = [units for units in best if units is not None]
-    if len(measured) < max(2, len(best)) or set(measured) == {max(shared)}:
+    if len(measured) < max(2, len(best)):
         return best, None
+    if set(measured) == {max(shared)}:
+        return best, UNDECIDED
     return best, all(starmap(order, pairwise(measured)))
 
 
@@ -160,7 +177,7 @@ def capacity_findings(records: Sequence[Record]) -> list[Finding]:
     return [*found, *_removed(groups), _of_labels(groups), _maximal(groups)]
 
 
-def _over_noise(runs: Sequence[Record]) -> list[tuple[list[float | None], bool | None]]:
+def _over_noise(runs: Sequence[Record]) -> list[tuple[list[float | None], Held]]:
     """Of each seed the best width at each share of noise, and whether it never falls."""
     return [best_widths(by_share(seed).values(), operator.le) for seed in by_fields(runs, "seed").values()]
 
@@ -261,7 +278,7 @@ def time_findings(records: Sequence[Record], histories: Histories) -> list[Findi
         for name, groups, x, measure, holds, what, unit in (
             ("arpit-time-size", over_examples(records), examples, slope, rises, "slope", "ratio"),
             ("arpit-time-capacity", over_capacity(records), width, gain, rises, "gain from the largest width", "ratio"),
-            ("arpit-time-level", over_capacity(widest(records)), width, only, operator.gt, "epochs", "components"),
+            ("arpit-time-level", over_capacity(widest(records)), width, only, above, "epochs", "components"),
         ):
             if min(groups) > 0 or len(groups) < 2:
                 continue
@@ -272,31 +289,51 @@ def time_findings(records: Sequence[Record], histories: Histories) -> list[Findi
             ]
             each = [None if a is None or b is None else holds(a, b) for a, b in values]
             subject = f"{network(noise[0]).split(' of ')[0]}, {100 * max(groups):g} % noise, {100 * threshold:g} %"
-            told = compared(values, unit)
+            told = compared([[side and side.value for side in pair] for pair in values], unit)
             found.append(judged(name, subject, [*real, *noise], f"{what} {told}" if told else None, each))
     return found
 
 
-def rises(real: float, noise: float) -> bool:
+def rises(real: Span, noise: Span) -> Held:
     """Whether what noise costs, or units gain, is there and more than on real data."""
-    return max(real, 0) < noise
+    return above(noise, Span(*(max(value, 0) for value in real)))
 
 
-def slope(times: Mapping[float, float | None]) -> float | None:
+def above(first: Span, second: Span) -> Held:
+    """Whether the first is larger, undecided where it depends on when in their epochs networks had fitted."""
+    if first.low >= second.high:
+        return True
+    return False if first.high <= second.low else UNDECIDED
+
+
+def weighted(times: Iterable[tuple[float, float]], scale: Callable[[float], float]) -> Span:
+    """Sum of weights times scaled epochs; (weight, epochs) each, the network having fitted in the last of these."""
+    terms = [(weight, scale(time - 1), scale(time)) for weight, time in times if weight]
+    ends = [sorted((weight * before, weight * after)) for weight, before, after in terms]
+    return Span(sum(weight * after for weight, _, after in terms), *map(sum, zip(*ends, strict=True)))
+
+
+def log(epochs: float) -> float:
+    return math.log(epochs) if epochs else -math.inf
+
+
+def slope(times: Mapping[float, float | None]) -> Span | None:
     """Of log epochs over log examples, by least squares; null where a time is missing or there is one only."""
-    points = [(math.log(x), math.log(y)) for x, y in times.items() if y]
+    points = [(math.log(x), y) for x, y in times.items() if y]
     if len(points) < max(2, len(times)):
         return None
-    x, y = zip(*points, strict=True)
-    return linear_regression(x, y).slope
+    middle = fmean(x for x, _ in points)
+    squares = sum((x - middle) ** 2 for x, _ in points)
+    return weighted([((x - middle) / squares, y) for x, y in points], log)
 
 
-def only(times: Mapping[float, float | None]) -> float | None:
+def only(times: Mapping[float, float | None]) -> Span | None:
     """Epochs at the one x; null where they are missing."""
-    return next(iter(times.values()), None)
+    time = next(iter(times.values()), None)
+    return weighted([(1, time)], float) if time else None
 
 
-def gain(times: Mapping[float, float | None]) -> float | None:
+def gain(times: Mapping[float, float | None]) -> Span | None:
     """Log of epochs at the second largest width over those at the largest; null where one is missing."""
     last = [times[x] for x in sorted(times)[-2:]]
-    return math.log(last[0] / last[1]) if len(last) == 2 and last[0] and last[1] else None
+    return weighted([(1, last[0]), (-1, last[1])], log) if len(last) == 2 and last[0] and last[1] else None

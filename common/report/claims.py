@@ -15,6 +15,8 @@ from common.errors import check_choice
 TARGETS = Path(__file__).parent / "targets"
 CONFIDENCE = 0.95
 NOT_MEASURED, UNDECIDED, NO_BAND = "not measured", "undecided", "no band"
+Held = bool | str | None
+"""Whether a statement holds in a seed: UNDECIDED where its numbers do not tell, null where it was not measured."""
 
 Count = tuple[int, int]  # correct, examples
 
@@ -160,13 +162,14 @@ def _measured(points: Mapping[float, float | None]) -> list[tuple[float, float]]
     return sorted((x, y) for x, y in points.items() if y is not None)
 
 
-def judge_seeds(holds: Sequence[bool | None]) -> tuple[str | None, str]:
-    """In how many of the measured seeds a statement holds, and the verdict: confirmed where it holds in all of them."""
-    measured = [value for value in holds if value is not None]
-    if not measured:
-        return None, NOT_MEASURED
-    missing = f", {len(holds) - len(measured)} not measured" if len(measured) < len(holds) else ""
-    return f"{sum(measured)} of {len(measured)} seeds{missing}", "confirmed" if all(measured) else "not confirmed"
+def judge_seeds(holds: Sequence[Held]) -> tuple[str | None, str]:
+    """In how many of the decided seeds a statement holds, and the verdict: confirmed where it holds in all of them."""
+    decided = [value for value in holds if value not in (None, UNDECIDED)]
+    if not decided:
+        return None, UNDECIDED if UNDECIDED in holds else NOT_MEASURED
+    others = ((holds.count(value), name) for value, name in ((UNDECIDED, UNDECIDED), (None, NOT_MEASURED)))
+    rest = "".join(f", {count} {name}" for count, name in others if count)
+    return f"{sum(map(bool, decided))} of {len(decided)} seeds{rest}", "confirmed" if all(decided) else "not confirmed"
 
 
 def claim_of(target: dict[str, Any]) -> Claim:

@@ -213,9 +213,10 @@ def _growing(
         ends = compared([[seed.get(noise) for noise in noises] for seed in found], "three digits",
                         [f"at {100 * noise:g} %" for noise in noises],
                         None if claim == "arpit-sharpness" else rate)  # fmt: skip
-        texts.append(", ".join([f"{label}rank correlation {rank}", *([ends] if ends else [])]))
+        if ends:
+            texts.append(f"{label}rank correlation {rank}, {ends}")
     every = [None if None in seed else all(seed) for seed in zip(*holds, strict=True)]
-    return judged(claim, name, runs, "; ".join(texts), every)
+    return judged(claim, name, runs, "; ".join(texts) or None, every)
 
 
 def _errors(run: Record, accuracy: float) -> Count:
@@ -229,7 +230,7 @@ def _over_training(subject: str, runs: Sequence[Record], lines: Lines) -> list[F
     held_out, training = ([_trained(lines[run["run_id"]], split) for run in runs] for split in SPLITS)
     plateau = [None if len(curve) < 3 else _flattens(curve) for curve in held_out]
     stages = [(curve[0][1], _middle(curve), curve[-1][1]) for curve in held_out if curve]
-    rises = [None if len(curve) < 3 else _rises_and_falls([share(count) for _, count in curve]) for curve in training]
+    rises = [None if len(curve) < 3 else _rises_and_falls([count for _, count in curve]) for curve in training]
     peaks = [(curve[0][1], max((count for _, count in curve), key=share), curve[-1][1]) for curve in training if curve]
     names = "at the first epoch", "at half of the epochs", "at the last"
     highest = "at the first epoch", "at the highest", "at the last"
@@ -250,13 +251,15 @@ def _middle(curve: Sequence[tuple[int, Count]]) -> Count:
 
 
 def _flattens(curve: Sequence[tuple[int, Count]]) -> bool:
-    """Whether it rises by more until half of the epochs than after."""
-    start, middle, end = share(curve[0][1]), share(_middle(curve)), share(curve[-1][1])
-    return start < end and middle - start > abs(end - middle)
+    """Whether it has risen by half of the epochs, and stays within what those examples can tell apart."""
+    low, high = wilson_interval(*_middle(curve))
+    return share(curve[0][1]) < low <= share(curve[-1][1]) <= high
 
 
-def _rises_and_falls(values: Sequence[float]) -> bool:
-    return values[0] < max(values[1:-1]) > values[-1]
+def _rises_and_falls(found: Sequence[Count]) -> bool:
+    """Whether the highest value between is above the first and the last by more than its examples may err."""
+    low, _ = wilson_interval(*max(found[1:-1], key=share))
+    return share(found[0]) < low > share(found[-1])
 
 
 def _transition(subject: str, runs: Sequence[Record], lines: Lines, histories: Histories) -> list[Finding]:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
 from matplotlib.figure import Figure
 from scipy import stats
 
@@ -154,9 +155,28 @@ def effect_table(found: Sequence[Effect], title: str) -> Table:
     return Table(title, [*columns, "best validation accuracy on real data, %"], rows, "Means, 95 % t intervals.")
 
 
-def regularizer_findings(found: Sequence[Effect]) -> list[Finding]:
+def _rank_correlations(
+    both: Iterable[tuple[Record, Record]], histories: Histories
+) -> tuple[float | None, float | None]:
+    """Kendall's tau of training losses between two kinds of data, and of the same from one epoch to the last.
+
+    The smaller of the two kinds' own; null where there are fewer than three pairs of runs, or a loss is missing.
+    """
+    losses = [[[line["train_loss"] for line in histories[run["run_id"]][-2:]] for run in runs] for runs in both]
+    if len(losses) < 3 or any(loss is None for runs in losses for run in runs for loss in run):
+        return None, None
+    values = np.array(losses)  # (pairs, kinds, epochs)
+    between, *within = (
+        float(stats.kendalltau(first, second).statistic)
+        for first, second in (values[:, :, 1].T, values[:, 0].T, values[:, 1].T)
+    )
+    return (None, None) if math.isnan(between) else (between, min(within))
+
+
+def regularizer_findings(found: Sequence[Effect], histories: Histories) -> list[Finding]:
     """C11 and C12, seed by seed."""
-    dropout, adversarial, order, falls, taus = [], [], [], [], []
+    dropout, adversarial, order, falls = [], [], [], []
+    taus: list[tuple[float | None, float | None]] = []
     equal: dict[float, list[tuple[float, float]]] = {}
     for seed in sorted({effect.seed for effect in found}):
         here = [effect for effect in found if effect.seed == seed]
@@ -172,20 +192,19 @@ def regularizer_findings(found: Sequence[Effect]) -> list[Finding]:
         for both, alone in pairs:
             equal.setdefault(both.dropout, []).append((both.memorized, alone.memorized))
         falls.append(fall)
-        losses = [[run["outcome"]["train_loss"] for run in effect.runs] for effect in selected(here).values()]
-        measured = all(value is not None for pair in losses for value in pair) and len(losses) > 2
-        tau = float(stats.kendalltau(*zip(*losses, strict=True)).statistic) if measured else None
-        order.append(None if tau is None or math.isnan(tau) else tau < 1)
-        taus.append(tau)
+        tau, same = _rank_correlations([effect.runs for effect in selected(here).values()], histories)
+        order.append(None if tau is None or same is None else tau < same)
+        taus.append((tau, same))
     runs = [run for effect in found for run in effect.runs]
     subject = network(runs[0]) if runs else "cnn2"
     means = {name: cell(number(fall.get(name) for fall in falls)) for fall in falls for name in fall}
     texts = ", ".join(f"{name} {mean}" for name, mean in means.items())
     numbers = f"training accuracy on random labels falls by (points): {texts}"
     label = "training accuracy on random labels (%) with adversarial training and without, by dropout rate"
+    told = compared(taus, names=("between random labels and real data", "between the last two epochs of the same data"))
     rates = [f"{rate:g}: {compared(pairs, 'fraction', ('with', 'without'))}" for rate, pairs in equal.items()]
     return [
         judged("arpit-dropout", subject, runs, numbers, dropout),
         judged("arpit-adversarial", subject, runs, f"{label}: {'; '.join(rates)}" if rates else None, adversarial),
-        judged("arpit-loss-order", subject, runs, f"Kendall's tau {cell(number(taus, 'ratio'))}", order),
+        judged("arpit-loss-order", subject, runs, f"Kendall's tau {told}" if told else None, order),
     ]

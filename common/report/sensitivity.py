@@ -1,7 +1,9 @@
 """Arpit et al. (2017), Figures 3 and 4: on how many examples, and on whose, the loss during training depends."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -42,8 +44,9 @@ def gini_figure(records: Iterable[Record], kept: Kept, norm: str, title: str) ->
         for noise, runs in groups.items():
             curves = [kept[run["run_id"]]["gini"][NORMS.index(norm)] for run in runs]
             steps = kept[runs[0]["run_id"]]["steps"].tolist()
-            used = math.ceil(runs[0]["data"]["train_n"] / runs[0]["config"]["batch_size"])  # all examples, once
-            points = {step: [float(curve[i]) for curve in curves] for i, step in enumerate(steps) if step >= used}
+            points = {
+                steps[i]: [float(curve[i]) for curve in curves] for i in range(_start(runs[0], steps), len(steps))
+            }
             draw(axes, points, 1, color=COLOURS[noise])
         axes.set(xlabel="steps", ylabel="Gini coefficient", ylim=(0, 1))
         axes.set_title(TASKS[unique], fontsize=10)
@@ -51,46 +54,56 @@ def gini_figure(records: Iterable[Record], kept: Kept, norm: str, title: str) ->
     return figure
 
 
-def late_gini(arrays: Mapping[str, NDArray[Any]], norm: str) -> float:
-    """Mean Gini coefficient over the second half of the checkpoints."""
+def _start(record: Record, steps: Sequence[int]) -> int:
+    """Place of the first checkpoint by which every example has been used."""
+    return bisect_left(steps, math.ceil(record["data"]["train_n"] / record["config"]["batch_size"]))
+
+
+def mean_gini(arrays: Mapping[str, NDArray[Any]], norm: str, start: int | None = None) -> float:
+    """Mean Gini coefficient over the checkpoints from this place on, or over their second half."""
     curve = arrays["gini"][NORMS.index(norm)]
-    return float(np.mean(curve[len(curve) // 2 :]))
+    return float(np.mean(curve[len(curve) // 2 if start is None else start :]))
 
 
 def gini_table(records: Iterable[Record], kept: Kept, title: str) -> Table:
-    """A row for each task, data and norm, over seeds; where all runs have it, with what a checkpoint took."""
+    """A row for each task, data and norm, over seeds, with what a checkpoint took where runs say so."""
     rows: list[Sequence[object]] = []
-    records = list(records)
-    timed = all("seconds" in kept[record["run_id"]] for record in records)
     for unique, groups in by_task(records).items():
         for noise, runs in groups.items():
             accuracy = number(run["outcome"]["train_accuracy"] for run in runs)
             for norm in NORMS:
                 found = [kept[run["run_id"]] for run in runs]
                 last = [float(arrays["gini"][NORMS.index(norm)][-1]) for arrays in found]
-                cells = [number(values, "ratio") for values in ([late_gini(a, norm) for a in found], last)]
-                taken = [Number(float(np.median([a["seconds"] for a in found])), "ratio")] if timed else []
+                late = [mean_gini(arrays, norm) for arrays in found]
+                cells = [number(values, "ratio") for values in (late, last)]
+                seconds = [float(arrays["seconds"]) for arrays in found if "seconds" in arrays]
+                taken = Number(median(seconds), "ratio") if seconds else None
                 steps = int(found[0]["steps"][-1])
-                rows.append([TASKS[unique], noise, norm, len(runs), steps, *cells, accuracy, *taken])
+                rows.append([TASKS[unique], noise, norm, len(runs), steps, *cells, accuracy, taken])
     columns = ["task", "data", "norm", "seeds", "steps", "Gini coefficient, second half", "at the last step"]
-    columns += ["training accuracy, %", *(["seconds per checkpoint, median"] if timed else [])]
+    columns += ["training accuracy, %", "seconds per checkpoint, median"]
     return Table(title, columns, rows, "Means over seeds, 95 % t intervals.")
 
 
 def gini_findings(records: Iterable[Record], kept: Kept) -> list[Finding]:
-    """C2 for each task and norm, seed by seed; networks that have hardly begun to learn say nothing."""
+    """C2 for each task and norm, seed by seed, over the second half of training and over all of it after an epoch.
+
+    Networks that have hardly begun to learn say nothing.
+    """
     found = []
     for unique, groups in by_task(records).items():
         real, noise = (groups.get(name, []) for name in COLOURS)
         both = pairs(real, noise)
         learned = [all(run["outcome"]["train_accuracy"] >= LEARNED for run in pair) for pair in both]
         for norm in NORMS:
-            values = [[late_gini(kept[run["run_id"]], norm) for run in pair] for pair in both]
-            numbers = compared(values, "three digits", [f"on {name}" for name in COLOURS])
             runs = [*real, *noise]
             subject = f"{network(runs[0])}, {TASKS[unique]}, {norm}"
-            holds = [a > b if known else None for (a, b), known in zip(values, learned, strict=True)]
-            found.append(judged("arpit-gini", subject, runs, numbers, holds))
+            start = _start(runs[0], kept[runs[0]["run_id"]]["steps"].tolist())
+            for claim, first in (("arpit-gini", None), ("arpit-gini-whole", start)):
+                values = [[mean_gini(kept[run["run_id"]], norm, first) for run in pair] for pair in both]
+                numbers = compared(values, "three digits", [f"on {name}" for name in COLOURS])
+                holds = [a > b if known else None for (a, b), known in zip(values, learned, strict=True)]
+                found.append(judged(claim, subject, runs, numbers, holds))
     return found
 
 
@@ -107,10 +120,10 @@ def class_figure(records: Iterable[Record], kept: Kept, norm: str, title: str) -
     means = {noise: np.mean(found, axis=0) for noise, found in class_matrices(records, kept, norm).items()}
     columns = max(1, len(means))
     figure, panels = new_figure(f"{title}, {norm}", (1 + 4 * columns, 4.4), (1, columns))
-    for axes, (noise, matrix) in zip(panels, means.items(), strict=False):
-        relative = matrix / matrix.max()
-        scale = LogNorm(relative.min(), 1)
-        axes.imshow(relative, norm=scale, cmap="viridis")
+    relative = {noise: matrix / matrix.max() for noise, matrix in means.items()}
+    scale = LogNorm(min((matrix.min() for matrix in relative.values()), default=0.1), 1)
+    for axes, (noise, matrix) in zip(panels, relative.items(), strict=False):
+        axes.imshow(matrix, norm=scale, cmap="viridis")
         axes.grid(visible=False)
         axes.set(xlabel="class of the example", ylabel="class of the loss", title=noise)
         axes.set_xticks(range(len(matrix)))

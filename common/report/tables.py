@@ -309,8 +309,9 @@ def claims_table(findings: Sequence[Finding], title: str) -> Table:
     rows = [[f.source, f.statement, f.criterion, f.subject, f.runs, f.numbers, f.n, f.verdict] for f in findings]
     columns = ["source", "statement", "counts as confirmed", "of", "runs", "measured", "n", "verdict"]
     note = (
-        f"Confirmed: in every seed that was measured; {UNDECIDED}: one seed, whose 95 % interval over test examples "
-        f"holds both answers; {NO_BAND}: no statement to decide, or a layer chosen on the test data that scores it."
+        f"Confirmed: in every seed that was decided; {UNDECIDED}: the numbers do not tell, as those of one seed whose "
+        f"95 % interval over test examples holds both answers; {NO_BAND}: no statement to decide, or a layer chosen on "
+        f"the test data that scores it."
     )
     return Table(title, columns, rows, note)
 

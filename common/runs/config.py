@@ -115,7 +115,8 @@ class Config:
     """The same for outputs of hidden fully connected layers."""
     adversarial_weight: float = 0.0
     """Weight w of the loss where a search for critical samples ends: (1 - w) loss + w loss at these points, at all of
-    them, whether or not they have another class; Arpit et al. leave the formula open; PyTorch only."""
+    them, whether or not they have another class, and batch norm's moving statistics see both; Arpit et al. leave the
+    formula open; PyTorch only."""
     adversarial_iterations: int = 10
     """Steps of that search in each batch; the search's authors, and `Search` where it is not told, take 100."""
     initializer: Annotated[str, choice("initializer")] = "glorot_uniform"

@@ -38,6 +38,7 @@ def test_the_table_holds_means_over_the_runs_that_know_an_example():
 
 def test_runs_of_before_a_measure_have_no_column_of_it():
     assert set(measured(SECOND, 8)) == {"correct"}
+    assert set(measured(FIRST, 1)) == {"correct", "loss_sensitivity", "critical"}  # of one epoch: learned is correct
     assert np.isnan(join([(SECOND, 8)])["learned"]).all()
     with pytest.raises(ValueError, match="^runs must be at least one. Received: none$"):
         join([])

@@ -150,4 +150,6 @@ def test_a_statement_is_confirmed_where_it_holds_in_every_measured_seed():
     assert judge_seeds([True, True]) == ("2 of 2 seeds", "confirmed")
     assert judge_seeds([True, False, True]) == ("2 of 3 seeds", "not confirmed")
     assert judge_seeds([True, None]) == ("1 of 1 seeds, 1 not measured", "confirmed")
+    assert judge_seeds([False, "undecided", None]) == ("0 of 1 seeds, 1 undecided, 1 not measured", "not confirmed")
+    assert judge_seeds(["undecided", None]) == (None, "undecided")
     assert judge_seeds([None]) == judge_seeds([]) == (None, "not measured")

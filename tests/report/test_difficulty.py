@@ -59,6 +59,9 @@ def test_the_three_statements_are_refused_on_what_speaks_against_them(found):
     below = dataclasses.replace(found["true_labels"].dispersion, within=9.9)
     weak = found | {"true_labels": found["true_labels"]._replace(dispersion=below)}
     assert difficulty_findings(weak)[2].verdict == "not confirmed"
+    spread = dataclasses.replace(found["random_labels"].dispersion, within=1000.0)
+    harder = found | {"random_labels": found["random_labels"]._replace(dispersion=spread)}
+    assert difficulty_findings(harder)[2].verdict == "not confirmed"
     assert [finding.verdict for finding in difficulty_findings({})] == ["not measured"] * 3
 
 

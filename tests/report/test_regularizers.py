@@ -3,6 +3,7 @@
 import pytest
 from made_up_runs import a_run, collected
 
+from common.report.arpit import best_validation_accuracy
 from common.report.regularizers import (
     BOTH,
     by_technique,
@@ -34,21 +35,23 @@ def runs(changes=None, seeds=1):
     for fields, (memorized, generalized, noise_loss, real_loss) in (EFFECTS | (changes or {})).items():
         for seed in range(seeds):
             common = {"model": "cnn2", "seed": seed, **dict(fields)}
-            lines = [{"epoch": e, "train_loss": 2.3 / (e + 1), "validation_accuracy": generalized - 0.1 * (e != 3)}
-                     for e in range(6)]  # fmt: skip
             noise = {"corruption": "uniform", "corruption_fraction": 1.0}
-            pairs.append(a_run(lines, {"train_accuracy": memorized, "train_loss": noise_loss}, **common, **noise))
-            pairs.append(a_run(lines, {"train_accuracy": 1.0, "train_loss": real_loss}, **common))
+            for data, accuracy, loss in ((noise, memorized, noise_loss), ({}, 1.0, real_loss)):
+                lines = [{"epoch": e, "train_loss": loss * 6 / (e + 1),
+                          "validation_accuracy": generalized - 0.1 * (e != 3)} for e in range(6)]  # fmt: skip
+                pairs.append(a_run(lines, {"train_accuracy": accuracy, "train_loss": loss}, **common, **data))
     return collected(pairs)
 
 
 def verdicts(changes=None, seeds=1):
-    return [finding.verdict for finding in regularizer_findings(effects(*runs(changes, seeds)))]
+    records, histories = runs(changes, seeds)
+    return [finding.verdict for finding in regularizer_findings(effects(records, histories), histories)]
 
 
 def test_an_effect_is_the_end_on_random_labels_and_the_best_epoch_on_real_data():
     found = effects(*runs())
     assert len(found) == len(EFFECTS)
+    assert best_validation_accuracy([{"validation_accuracy": value} for value in (0.9, 0.2, None, 0.3)]) == 0.3
     assert (found[1].memorized, found[1].generalized) == (0.6, 0.71)
     assert [run["config"]["corruption"] for run in found[1].runs] == ["none", "uniform"]
 
@@ -105,22 +108,34 @@ def test_the_statements_are_confirmed_where_they_hold_in_every_seed():
 
 
 def test_falls_and_correlations_are_means_over_seeds_with_their_intervals():
-    dropout, adversarial, order = regularizer_findings(effects(*runs(seeds=2)))
+    records, histories = runs(seeds=2)
+    dropout, adversarial, order = regularizer_findings(effects(records, histories), histories)
     assert adversarial.numbers.endswith("by dropout rate: 0.3: 40.00 [40.00, 40.00] with, 60.00 [60.00, 60.00] without")
     assert dropout.numbers.startswith("training accuracy on random labels falls by (points): dropout 40.00 [40.00, ")
     assert dropout.numbers.endswith(
         "weight decay 0.00 [0.00, 0.00], dropout and adversarial training 60.00 [60.00, 60.00]"
     )
-    assert order.numbers.startswith("Kendall's tau 0.") and order.numbers.endswith("]")
+    assert order.numbers.startswith("Kendall's tau 0.")
+    assert order.numbers.endswith("real data, 1.00 [1.00, 1.00] between the last two epochs of the same data")
+
+
+def test_an_order_that_one_more_epoch_changes_as_much_is_no_other_order():
+    records, histories = runs()
+    for record in records:
+        if record["config"]["corruption"] == "uniform":
+            before, last = histories[record["run_id"]][-2:]
+            before["train_loss"] = -last["train_loss"]
+    finding = regularizer_findings(effects(records, histories), histories)[2]
+    assert finding.verdict == "not confirmed" and "-1.00 between the last two epochs" in finding.numbers
 
 
 def test_what_was_not_trained_is_not_measured():
     records, histories = runs()
     plain = [record for record in records if not record["config"]["dropout"]]
-    assert [f.verdict for f in regularizer_findings(effects(plain, histories))][:2] == ["not measured"] * 2
+    assert [f.verdict for f in regularizer_findings(effects(plain, histories), histories)][:2] == ["not measured"] * 2
     without = [record for record in records if technique_of(record)[0] != "none"]
-    assert {f.verdict for f in regularizer_findings(effects(without, histories))} == {"not measured"}
-    assert {f.verdict for f in regularizer_findings([])} == {"not measured"}
+    assert {f.verdict for f in regularizer_findings(effects(without, histories), histories)} == {"not measured"}
+    assert {f.verdict for f in regularizer_findings([], {})} == {"not measured"}
 
 
 def test_figures_and_table_show_every_technique():

@@ -171,8 +171,9 @@ def test_runs_are_stacked_where_that_is_faster_and_each_worker_has_some(tmp_path
 
 def test_a_sweep_leaves_numpy_its_threads_for_what_is_read_out_afterwards(tmp_path, cluster, monkeypatch):
     monkeypatch.setattr(threads, "threadpool_limits", lambda count: pytest.fail(f"{count} threads"))
-    distribute(list(grid(SMALL, seed=range(4))), options(tmp_path, workers=2))
-    assert [len(names) for names, _ in cluster.tasks] == [2, 2]
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    distribute(list(grid(SMALL, seed=range(4))), options(tmp_path, workers=2, threads=0))
+    assert [len(names) for names, _ in cluster.tasks] == [2, 2] and os.environ["OMP_NUM_THREADS"] == "3"
 
 
 def test_nothing_is_stacked_where_torch_would_be_imported_after_tensorflow(tmp_path, cluster, monkeypatch):
