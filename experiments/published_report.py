@@ -170,6 +170,8 @@ def studies(records, store):
             title = f"{study.name}_{preset}_{framework}_{precision}"
             wanted = sum(len(set(names[0])) for seed in found if seed)
             size = f"{runs[0]['data']['train_n']} training examples, {FRAMEWORKS[framework]}, {precision}"
+            smaller = runs[0]["config"]["downscale"]
+            size += f", images {smaller} times smaller" if smaller > 1 else ""
             made = {f"{title}_{name}": item for name, item in study.report(runs, store).items() if shows(item)}
             heading = f"{study.name.replace('_', ' ').capitalize()}, preset {preset}: {size}"
             if made:

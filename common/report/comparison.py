@@ -20,6 +20,7 @@ from common.report.tables import (
     last_epoch,
     model_of,
     recipe,
+    scale_of,
 )
 
 Record = Mapping[str, Any]
@@ -94,7 +95,7 @@ def comparison_table(
         settings[recipe(record["config"], (field, "seed"))].append(record)
     both = [group for group in settings.values() if {r["config"][field] for r in group} == set(FIELDS[field])]
     rows = [
-        [_setting(group[0]["config"], field), measure, *cells]
+        [_setting(group[0], field), measure, *cells]
         for group in both
         for measure, (unit, of) in MEASURES.items()
         if (measure != SECONDS or len({record["environment"]["threads"] for record in group}) == 1)
@@ -109,15 +110,18 @@ def comparison_table(
     return Table(f"{first} and {second}, the same runs", columns, rows, note)
 
 
-def _setting(config: Mapping[str, Any], field: str) -> str:
+def _setting(record: Record, field: str) -> str:
+    config = record["config"]
     labels = (
         "true labels" if config["corruption"] == "none" else f"{config['corruption']} {config['corruption_fraction']:g}"
     )
     decay = f", weight decay {config['weight_decay']:g}" if config["weight_decay"] else ""
     others = [name for name in REGULARIZERS if name != "weight_decay" and config[name]]
     decay += "".join(f", {name.replace('_', ' ')}" for name in others)
-    framework = "" if field == "framework" else f", {FRAMEWORKS[config['framework']]}"
-    return f"{model_of(config).replace('_', ' ')}, {config['dataset']}, {labels}{decay}{framework}"
+    framework = [] if field == "framework" else [FRAMEWORKS[config["framework"]]]
+    scale = [part for part in scale_of(record) if field != "precision" or part != config["precision"]]
+    size = ", ".join([*framework, *scale, f"{config['epochs']} epochs"])
+    return f"{model_of(config).replace('_', ' ')}, {config['dataset']}, {labels}{decay} ({size})"
 
 
 def _cells(

@@ -38,6 +38,7 @@ FRAMEWORKS = {"keras": "Keras", "torch": "PyTorch"}
 VERDICTS = ("confirmed", "not confirmed", NOT_MEASURED, UNDECIDED, NO_BAND)
 FULL_EPOCHS = 60
 FULL_TRAIN_N = {"cifar10": 50_000, "mnist": 60_000, "fashion_mnist": 60_000}  # the whole training set
+OWN = ("test_size", "initial_model", "labels", "stop_accuracy", "stop_loss", "patience")  # none in a published run
 SEEDS = ("seed", "data_seed")
 CORRUPTION = ("corruption", "corruption_fraction")
 NOISE = ("input_dropout", "input_noise", "hidden_noise", "adversarial_weight")  # none of Zhang et al.'s
@@ -184,9 +185,9 @@ def reduced(record: Record) -> bool:
 
 
 def full_size(record: Record) -> bool:
-    """Whether a run may stand for a published one: the whole training and test set, and at least 60 epochs."""
+    """Whether a run may stand for a published one: the whole training and test set, at least 60 epochs, to the end."""
     config = record["config"]
-    whole = config["downscale"] == 1 and config["test_size"] is None and config["initial_model"] is None
+    whole = config["downscale"] == 1 and all(config[name] is None for name in OWN)
     return whole and not reduced(record) and config["epochs"] >= FULL_EPOCHS
 
 
@@ -197,7 +198,7 @@ def _matches(record: Record, target: Record) -> bool:
     return same and setting and not any(config[name] for name in NOISE) and (full_size(record) or reduced(record))
 
 
-def _as_stated(record: Record, target: Record) -> bool:
+def as_stated(record: Record, target: Record) -> bool:
     """Whether a run may decide on a number: at full size, with the values that the paper states."""
     return full_size(record) and all(
         record["config"][name] == value for name, value in target.get("recipe", {}).items()
@@ -210,20 +211,27 @@ def _measure(record: Record, quantity: str) -> tuple[float | None, Count | None]
     return value, (round(value * n), n) if quantity.startswith("test") and value is not None else None
 
 
+def scale_of(record: Record) -> list[str]:
+    """How a run is smaller than a published one, or less exact: examples, size of images, precision."""
+    config = record["config"]
+    parts = [f"train_n={record['data']['train_n']}"] if reduced(record) else []
+    parts += [f"images {config['downscale']} times smaller"] if config["downscale"] > 1 else []
+    return parts + ([] if config["precision"] == "float32" else [config["precision"]])
+
+
 def group_names(groups: Sequence[Sequence[Record]]) -> list[str]:
-    """Framework of each group of runs of one recipe, and of reduced ones the number of training examples.
+    """Framework of each group of runs of one recipe, and what `scale_of` says of them.
 
     Where several groups have both in common, the fields in which their configs differ too.
     """
-    kinds = [(group[0]["config"]["framework"], reduced(group[0]), group[0]["data"]["train_n"]) for group in groups]
+    kinds = [(group[0]["config"]["framework"], scale_of(group[0])) for group in groups]
     configs = [group[0]["config"] for group in groups]
     names = []
     for config, kind in zip(configs, kinds, strict=True):
         rivals = [other for other, its in zip(configs, kinds, strict=True) if its == kind]
         fields = [name for name in config if name not in SEEDS and any(o[name] != config[name] for o in rivals)]
-        framework, is_reduced, train_n = kind
-        texts = [f"train_n={train_n}"] if is_reduced else []
-        text = ", ".join([*texts, *(f"{name}={config[name]}" for name in fields)])
+        framework, scale = kind
+        text = ", ".join([*scale, *(f"{name}={config[name]}" for name in fields)])
         names.append(FRAMEWORKS.get(framework, framework) + (f" ({text})" if text else ""))
     return names
 
@@ -255,7 +263,7 @@ def _measured_cells(target: Record, group: Sequence[Record]) -> list[object]:
     found = judge(claim_of(dict(target)), [value for value, _ in pairs], [count for _, count in pairs])
     mean = None if found.mean is None else Number(found.mean, target["unit"])
     interval = Number(None, target["unit"], found.low, found.high)
-    verdict = found.verdict if all(_as_stated(record, target) for record in group) else NOT_MEASURED
+    verdict = found.verdict if all(as_stated(record, target) for record in group) else NOT_MEASURED
     return [mean, interval, found.interval_kind or None, verdict]
 
 

@@ -17,8 +17,8 @@ from common.report.tables import (
     Number,
     Record,
     Table,
+    as_stated,
     by_recipe,
-    full_size,
     group_names,
     model_of,
     number,
@@ -41,7 +41,10 @@ ENDING = ("epochs", "stop_accuracy", "stop_loss", "fit_accuracy")  # when a run 
 ERRORS = ("test_error_corrupted_labels", "test_error")
 NO_CLAIM = Claim("", "", None, None, "")
 NO_BAND = "No band: nothing says how close is close enough."
-REDUCED = "Published: one run on 50,000 training examples; runs on fewer (train_n) say nothing about its numbers."
+REDUCED = (
+    "Published: one run on 50,000 training examples; runs on fewer (train_n), or on smaller images, say nothing about "
+    "its numbers."
+)
 
 
 def published(source: str, key: str = "id") -> dict[str, list[tuple[float, float]]]:
@@ -191,10 +194,17 @@ def corruption_claims() -> dict[tuple[str, float, str], Claim]:
     return found
 
 
+def stated(record: Record) -> bool:
+    """Whether a run may decide on a figure: at full size, by the recipe of its model's rows in Table 1."""
+    own = (model_of(record["config"]), "true_labels")
+    rows = (*load_targets("zhang_cifar10"), *load_targets("zhang_mlp"))
+    return any((target["model"], target["setting"]) == own and as_stated(record, target) for target in rows)
+
+
 def verdict(claim: Claim | None, values: Sequence[float | None], group: Sequence[Record]) -> str:
-    """The verdict on full-size runs that all have a value; others decide nothing, and without a claim is no band."""
+    """The verdict on runs as stated that all have a value; others decide nothing, and without a claim is no band."""
     judged = judge(claim or NO_CLAIM, values).verdict
-    return judged if all(map(full_size, group)) and None not in values else NOT_MEASURED
+    return judged if all(map(stated, group)) and None not in values else NOT_MEASURED
 
 
 def error_of(runs: Sequence[Row], key: str) -> Number | None:

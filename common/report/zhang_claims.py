@@ -26,7 +26,6 @@ from common.report.tables import (
     by_recipe,
     cell,
     finding,
-    full_size,
     model_of,
     recipe,
     setting_of,
@@ -42,6 +41,7 @@ from common.report.zhang import (
     line_of,
     published,
     published_loss,
+    stated,
     with_setting,
 )
 
@@ -194,7 +194,7 @@ def _judged(
     if found.mean is None:
         return []
     numbers = f"{cell(Number(found.mean, unit[0], found.low, found.high))} {unit[1]}"
-    verdict = found.verdict if all(map(full_size, runs)) else NOT_MEASURED
+    verdict = found.verdict if all(map(stated, runs)) else NOT_MEASURED
     return [_finding(name, model, runs, numbers, found.interval_kind, verdict)]
 
 

@@ -5,7 +5,8 @@ from common.runs.config import Config, as_dict
 
 def a_run(history=(), outcome=None, train_n=50_000, **changes):
     """A record under a run id of its own, and its history."""
-    config = {**as_dict(Config()), "model": "inception", "framework": "torch", **changes}
+    rate = {"learning_rate": 0.1} if changes.get("model", "inception") == "inception" else {}
+    config = {**as_dict(Config()), "model": "inception", "framework": "torch", **rate, **changes}
     measured = {"train_accuracy": 1.0, "test_accuracy": 0.86, "test_accuracy_corrupted_labels": 0.86}
     measured |= {"best_test_accuracy": 0.865, "epochs_to_fit": None, "stop_reason": "epochs"}
     record = {

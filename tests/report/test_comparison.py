@@ -30,6 +30,7 @@ def record(seed, accuracy, **fields):
     return {
         "run_id": f"{seed}{sorted(fields.items())}",
         "config": config,
+        "data": {"train_n": config["train_size"] or 50_000},
         "outcome": {"train_accuracy": 1.0, "test_accuracy": accuracy, "epochs_to_fit": None, "epochs": 4},
         "environment": {"threads": 2},
         "time": {"train_seconds": 2.0 + seed},
@@ -90,13 +91,19 @@ def test_settings_are_apart_and_one_sided_ones_are_left_out():
     decay = runs(weight_decay=0.1)
     table = comparison_table([*runs(), *decay, record(0, 0.1, framework="keras", model="mlp1")], {})
     assert {row[0] for row in table.rows} == {
-        "mlp3, cifar10, true labels",
-        "mlp3, cifar10, true labels, weight decay 0.1",
+        "mlp3, cifar10, true labels (60 epochs)",
+        "mlp3, cifar10, true labels, weight decay 0.1 (60 epochs)",
     }
+
+
+def test_smaller_runs_say_that_they_are():
+    table = comparison_table(runs(train_size=3000, downscale=2, precision="bfloat16", epochs=20), {})
+    scale = "train_n=3000, images 2 times smaller, bfloat16, 20 epochs"
+    assert {row[0] for row in table.rows} == {f"mlp3, cifar10, true labels ({scale})"}
 
 
 def test_precisions_compare_within_a_framework():
     sides = [record(s, a, framework="torch", precision=p) for p in ("float32", "bfloat16") for s, a in enumerate(TORCH)]
     table = comparison_table([*sides, *runs()], {}, "precision")
     assert table.columns[2] == "float32" and table.columns[-1] == "bfloat16 - float32"
-    assert {row[0] for row in table.rows} == {"mlp3, cifar10, true labels, PyTorch"}
+    assert {row[0] for row in table.rows} == {"mlp3, cifar10, true labels (PyTorch, 60 epochs)"}

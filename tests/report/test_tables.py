@@ -21,6 +21,7 @@ from common.report.tables import (
     setting_of,
     setting_text,
 )
+from common.report.zhang import stated
 from common.runs.config import ADDED, Config, as_dict
 from common.runs.store import read_record
 
@@ -204,6 +205,8 @@ def test_runs_that_differ_in_more_than_seeds_are_not_averaged():
         ({"train_size": 3000}, "Keras (train_n=3000)"),
         ({"validation_size": 5000}, "Keras (train_n=45000)"),
         ({"train_size": 3000, "epochs": 20}, "Keras (train_n=3000)"),
+        ({"train_size": 3000, "downscale": 2}, "Keras (train_n=3000, images 2 times smaller)"),
+        ({"train_size": 3000, "precision": "bfloat16"}, "Keras (train_n=3000, bfloat16)"),
     ],
 )
 def test_reduced_runs_stand_apart_and_decide_nothing(change, name):
@@ -212,6 +215,17 @@ def test_reduced_runs_stand_apart_and_decide_nothing(change, name):
     rows = published([reduced, record({"test_accuracy": 0.54}), record(seed=1)], **TRUE_LABELS)
     assert [(row["framework"], row["verdict"]) for row in rows] == [("Keras", "confirmed"), (name, "not measured")]
     assert cell(rows[0]["measured"]) == "53.50" and cell(rows[1]["measured"]) == "53.00"
+
+
+@pytest.mark.parametrize("change", [
+    {"schedule": "constant"}, {"decay": 0.98}, {"preprocessing": "zero_one"}, {"crop": None}, {"labels": "own.npy"},
+    {"stop_loss": 0.1}, {"stop_accuracy": 0.5}, {"patience": 3, "validation_size": 0},
+])  # fmt: skip
+def test_a_run_that_departs_from_what_is_stated_decides_nothing(change):
+    other = record()
+    other["config"] |= change
+    assert {row["verdict"] for row in published([other], **TRUE_LABELS)} <= {"not measured"}
+    assert not stated(other) and stated(record())
 
 
 def test_runs_of_before_a_field_are_one_recipe_with_those_that_have_it_at_its_default(tmp_path):
