@@ -7,7 +7,7 @@ Run:       python experiments/capacity_and_noise.py [--preset small] [--widths 6
 Expected:  the best width does not fall as noise grows; no numbers are published
 Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
 Result:    figure, table and verdicts under results/capacity_and_noise/; time_to_convergence.py shares runs with it
-Time:      made for a GPU; --preset small takes half an hour a seed on two cores
+Time:      made for a GPU; --preset small takes an hour a seed on two cores
 Deviations: the paper's widths and noise levels are unknown; runs end at 100 % training accuracy or after
            the preset's epochs; "without the noise examples" means as many real digits, sampled and held out anew
 """

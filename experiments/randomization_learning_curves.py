@@ -6,7 +6,7 @@ Run:       python experiments/randomization_learning_curves.py [--preset small] 
 Expected:  the published curves, drawn dashed, and the order above
 Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
 Result:    figure, epochs to fit and verdicts under results/randomization_learning_curves/
-Time:      made for a GPU; --preset small takes 35 minutes on two cores with bfloat16, an hour without
+Time:      made for a GPU; --preset small takes 40 minutes a seed on two cores with bfloat16
 Deviations: random pixels move whole, so that images keep their colours, as in public reproductions; since the published
            curve starts as if they did not, random scalars, a permutation of all values, are drawn beside it. The paper
            states neither epochs nor initial weights: experiments/configs.py says ours

@@ -3,7 +3,7 @@
 Run:       python experiments/reproduce_zhang.py --precision bfloat16 [--seeds 0 1 2] [--preset small] [--publish]
 Result:    what the scripts make, under results/; --publish copies the records to results/published and makes its
            tables, figures and page anew
-Time:      made for a GPU; --preset small takes about six hours on two cores with bfloat16
+Time:      made for a GPU; --preset small takes about eight hours on two cores with bfloat16
 """
 
 from dataclasses import dataclass, replace

@@ -113,7 +113,7 @@ def test_two_full_size_recipes_of_one_framework_are_both_in_the_readme(report, r
     again = {**first, "run_id": "another", "config": config}
     targets = [t for t in report.TARGETS if (t["model"], t["setting"]) == ("mlp1", "true_labels")]
     for row in report.readme_table(targets, [first, again]).rows:
-        assert row[-1].count("confirmed (precision=") == 2 and row[-2] == "not measured"
+        assert row[-1].count(": confirmed") == 2 and "(bfloat16)" in row[-1] and row[-2] == "not measured"
 
 
 def test_commands_of_the_readme_are_scripts(report):
