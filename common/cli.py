@@ -18,9 +18,9 @@ from matplotlib.figure import Figure
 from common.analysis.readout import decode_run
 from common.errors import check_choice
 from common.report import figures
-from common.report.tables import Table
+from common.report.tables import Table, recipe
 from common.runs import sweep
-from common.runs.config import Config, Options, from_dict, overlay, run_id, smoke
+from common.runs.config import Config, Options, as_dict, from_dict, overlay, run_id, smoke
 from common.runs.record import processor_flags
 from common.runs.store import PUBLISHED, Record, Store, read_record
 from common.runs.threads import limit_threads
@@ -226,16 +226,26 @@ def time_left(missing: Sequence[Config], known: Sequence[Record]) -> str:
 
 
 def estimate(config: Config, records: Sequence[Record]) -> float | None:
-    """Seconds, from the median cost per epoch and example of recorded runs of this network, framework and data set."""
-    like = ("model", "width", "framework", "dataset", "precision", "downscale", "crop")
+    """Seconds, from the median cost per epoch and example of recorded runs of this network, framework and data set.
+
+    For as many epochs as runs took that differ in their seeds alone, else for as many as it may.
+    """
+    fields = ("model", "width", "framework", "dataset", "precision", "downscale", "crop")
+    like = [
+        record for record in records
+        if record["outcome"]["epochs"] and (config.train_size or not record["config"]["train_size"])
+        and all(record["config"][name] == getattr(config, name) for name in fields)
+    ]  # fmt: skip
+    if not like:
+        return None
     costs = [
         (record["time"]["train_seconds"] + record["time"]["evaluate_seconds"]) / record["outcome"]["epochs"]
         * (config.train_size or record["data"]["train_n"]) / record["data"]["train_n"]
-        for record in records
-        if record["outcome"]["epochs"] and (config.train_size or not record["config"]["train_size"])
-        and all(record["config"][name] == getattr(config, name) for name in like)
+        for record in like
     ]  # fmt: skip
-    return statistics.median(costs) * config.epochs if costs else None
+    own = recipe(as_dict(config))
+    epochs = [record["outcome"]["epochs"] for record in like if recipe(record["config"]) == own] or [config.epochs]
+    return statistics.median(costs) * statistics.median(epochs)
 
 
 @dataclasses.dataclass(frozen=True)

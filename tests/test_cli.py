@@ -272,6 +272,8 @@ def test_the_time_that_is_left_counts_missing_runs_by_the_records_there_are(fold
         ({"crop": 14}, [record()], None),
         ({}, [record(seconds=10.0), record(seconds=90.0), record(seconds=20.0)], 20.0),
         ({"seed": 4, "corruption": "ketha"}, [record()], 30.0),
+        ({"seed": 4}, [record(epochs=1)], 30.0),  # the same run ended after one of two epochs
+        ({"seed": 4, "corruption": "ketha"}, [record(epochs=1)], 60.0),
         ({"model": "mlp3"}, [record()], None),
         ({"width": 64}, [record()], None),
         ({"framework": "keras"}, [record()], None),
