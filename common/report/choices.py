@@ -29,11 +29,11 @@ def search_table(records: Sequence[Record], lines: Lines, title: str) -> Table:
     """Critical sample ratios by radius, iterations and noise of the search."""
     groups = {name: by_choice(runs, lines, SEARCH) for name, runs in extremes_of(records).items()}
     choices = sorted({choice for group in groups.values() for choice in group})
-    rows = [
-        [*(f"{value:g}" for value in choice), *(ratio(group.get(choice, [])) for group in groups.values())]
-        for choice in choices
-    ]
-    columns = ["radius", "iterations", "noise of the search", *(f"critical, {name}, %" for name in groups)]
+    rows = []
+    for choice in choices:
+        found = [group.get(choice, []) for group in groups.values()]
+        rows.append([*(f"{value:g}" for value in choice), max(map(len, found)), *map(ratio, found)])
+    columns = ["radius", "iterations", "noise of the search", "seeds", *(f"critical, {name}, %" for name in groups)]
     note = f"Held-out examples, the last network. {SEEDS}; one seed with a Wilson interval."
     return Table(title, columns, rows, note)
 
@@ -52,7 +52,7 @@ def unrolled_table(records: Sequence[Record], lines: Lines, title: str) -> Table
         found = [group.get((loss, direct), []) for group in groups.values()]
         cells = [number((each["gini"] for each in part), "ratio") for part in found]
         cells += [number((each["mean"] * each["n"] for each in part), "ratio") for part in found]
-        rows.append([loss, "yes" if direct else "no", *cells])
-    columns = ["loss", "direct term", *(f"Gini coefficient, {name}" for name in groups)]
+        rows.append([loss, "yes" if direct else "no", max(map(len, found)), *cells])
+    columns = ["loss", "direct term", "seeds", *(f"Gini coefficient, {name}" for name in groups)]
     note = f"l1 norm; Gini coefficients of the second half of training. Means of g-bar, times the examples. {SEEDS}."
     return Table(title, [*columns, *(f"mean, {name}" for name in groups)], rows, note)

@@ -30,10 +30,10 @@ def searched(place, seed):
 
 def test_ratios_have_a_row_for_each_search_and_a_column_for_each_kind_of_data():
     table = search_table(*runs_and_lines(RULES, searched), "title")
-    assert table.columns[3:] == [f"critical, {name}, %" for name in RULES.values()]
-    assert [row[:3] for row in table.rows] == [["0.3", "10", "0.2"], ["0.3", "100", "0.2"]]
-    assert [cell.value for cell in table.rows[0][3:]] == pytest.approx([0.015, 0.115, 0.215])
-    assert [cell and cell.value for cell in table.rows[1][3:]] == [pytest.approx(0.105), pytest.approx(0.205), None]
+    assert table.columns[4:] == [f"critical, {name}, %" for name in RULES.values()]
+    assert [row[:4] for row in table.rows] == [["0.3", "10", "0.2", 2], ["0.3", "100", "0.2", 2]]
+    assert [cell.value for cell in table.rows[0][4:]] == pytest.approx([0.015, 0.115, 0.215])
+    assert [cell and cell.value for cell in table.rows[1][4:]] == [pytest.approx(0.105), pytest.approx(0.205), None]
 
 
 def test_a_seed_that_was_measured_in_fewer_ways_is_left_out():
@@ -64,8 +64,8 @@ def test_gini_coefficients_and_means_have_a_row_for_each_loss_and_term():
     records, lines = runs_and_lines(("none", "gaussian"), made)
     table = unrolled_table(records, lines, "title")
     assert [row[:2] for row in table.rows] == [["batch", "no"], ["train", "no"], ["train", "yes"]]
-    assert [cell.value for cell in table.rows[2][2:]] == pytest.approx([0.6, 0.4, 25, 25])
-    assert table.columns[2:4] == ["Gini coefficient, real data", "Gini coefficient, random inputs"]
+    assert [cell.value for cell in table.rows[2][3:]] == pytest.approx([0.6, 0.4, 25, 25])
+    assert table.columns[3:5] == ["Gini coefficient, real data", "Gini coefficient, random inputs"]
     assert {choice: len(found) for choice, found in by_choice(records, lines, ("direct",)).items()} == {
         (True,): 4, (False,): 8,
     }  # fmt: skip
