@@ -184,14 +184,15 @@ def number_of_stacks(configs, shape, num_classes, device, workers):
 def most_runs(config, shape, num_classes, kind, sets):
     """Most runs like this one in a program, 1 where that is slower; `sets` training sets for each, at most 1.
 
-    As `experiments/benchmark_stacked.py` measures it on a CPU, where convolutions lose; memory is a rough estimate.
+    As `experiments/benchmark_stacked.py` measures it on a CPU, where convolutions lose; they are stacked on no device.
+    Memory is a rough estimate.
     """
     n, height, width, channels = shape
     n, image_shape = config.train_size or n, (height // config.downscale, width // config.downscale, channels)
     model = make_model(config, image_shape, n if config.unique_labels else num_classes, "meta")
     parameters = sum(parameter.numel() for parameter in model.parameters())
     convolutions = any(parameter.ndim == 4 for parameter in model.parameters())
-    if has_statistics(model) or (kind == "cpu" and (convolutions or parameters > MOST_PARAMETERS)):
+    if convolutions or has_statistics(model) or (kind == "cpu" and parameters > MOST_PARAMETERS):
         return 1
     side = crop_side(image_shape, config.crop)
     values = 5 * parameters + saved_values(model, (config.batch_size, side, side, channels))

@@ -260,7 +260,8 @@ class Options:
     scheduler: str | None = None
     """Address of a running dask scheduler, tcp://host:port; none starts a local cluster."""
     stack: bool = True
-    """Train runs of a sweep that differ in seeds and corruption alone as one program, where that is faster."""
+    """Train runs of a sweep that differ in seeds and corruption alone as one program, where that is faster; networks
+    with convolutions train alone."""
     checkpoint_every: int = 5
     """Epochs between checkpoints."""
     keep_epochs: tuple[int, ...] = ()
