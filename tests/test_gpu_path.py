@@ -3,14 +3,17 @@
 import dataclasses
 import importlib
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import torch
 
 from common.data.epochs import draw
-from common.runs.config import Config
+from common.runs.config import Config, Options
+from common.runs.run import Run
 from common.runs.task import prepare
+from common.runs.training import train_stacked
 from torch_models.stacked import StackedTrainer
 from torch_models.trainer import Trainer, rotate, set_learning_rate
 
@@ -52,18 +55,45 @@ def test_steps_that_warm_up_leave_no_trace(optimizer, steps_before):
     assert int(trainer.correct) == correct and len(trainer.get_optimizer_state()) > 0
 
 
-@pytest.mark.parametrize("method", ["update", "prepare"])
-def test_too_little_memory_is_one_line_with_what_to_change(monkeypatch, method):
-    def full(*arguments, **named):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+def small_runs(count):
+    base = Config(model="mlp2", width=16, dataset="digits", framework="torch", train_size=60, batch_size=64, crop=None)
+    return [dataclasses.replace(base, epochs=3, precision="bfloat16", seed=seed) for seed in range(count)]
 
-    trainer = make(batch_size=64, precision="bfloat16")
-    monkeypatch.setattr(trainer, method, full)
-    with pytest.raises(
-        ValueError, match="smaller --batch-size.*Received: batch_size=64, precision='bfloat16'"
-    ) as caught:
-        trainer.train_epoch(plan(), 0.01)
-    assert "\n" not in str(caught.value)
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 20.00 GiB"),
+        torch.AcceleratorError("CUDA error: out of memory\nCompile with `TORCH_USE_CUDA_DSA`"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("count", "place"),
+    [
+        (1, "trainer.make_model"),
+        (1, "files.set_weights"),
+        (1, "trainer.Trainer.update"),
+        (1, "files.Reader.features"),
+        (2, "stacked.StackedTrainer.put"),
+        (2, "stacked.StackedTrainer.update"),
+        (2, "files.Reader.features"),
+    ],
+)
+def test_too_little_memory_is_one_line_with_what_to_change(monkeypatch, tmp_path, error, count, place):
+    monkeypatch.setattr(f"torch_models.{place}", Mock(side_effect=error))
+    with pytest.raises(ValueError, match="^the GPU's memory .*--no-stack.*: batch_size=64, precision='bfloat16'$"):
+        train_stacked(small_runs(count), Options(output_dir=tmp_path, threads=1))
+
+
+def test_too_little_memory_is_no_fault_of_a_checkpoint_and_other_errors_stay_what_they_are(monkeypatch, tmp_path):
+    options = Options(output_dir=tmp_path, threads=1, checkpoint_every=2)
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="^lost$"):
+        patch.setattr(Run, "finish", Mock(side_effect=RuntimeError("lost")))
+        train_stacked(small_runs(1), options)
+    full = Mock(side_effect=torch.OutOfMemoryError("CUDA out of memory"))
+    monkeypatch.setattr(Trainer, "set_optimizer_state", full)
+    with pytest.raises(ValueError, match="^the GPU's memory "):
+        train_stacked(small_runs(1), options)
 
 
 def test_a_recorded_step_reads_the_learning_rate_from_the_device():

@@ -158,19 +158,6 @@ def test_products_in_bfloat16_are_those_of_a_trainer():
             assert found.dtype == np.float32 and np.allclose(found, expected, rtol=0, atol=tolerance) == (tolerance > 0)
 
 
-def test_too_little_memory_is_one_line(monkeypatch):
-    trainer = stack(BASE, changed(seed=1))
-
-    def full(*arguments):
-        raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 20.00 GiB")
-
-    monkeypatch.setattr(trainer, "update", full)
-    with pytest.raises(
-        ValueError, match="^the GPU's memory must hold the training set and a step of each worker; .*batch_size=25"
-    ):
-        trainer.train_epoch(plans(0, 1), 0.1)
-
-
 @pytest.mark.parametrize(
     "changes, kind, sets, expected",
     [

@@ -1,27 +1,9 @@
 """Steps of training that a GPU replays as recorded CUDA graphs."""
 
 import contextlib
-import functools
 import warnings
 
 import torch
-
-
-def memory_named(method):
-    """A GPU that is too small ends in one line that says what to change."""
-
-    @functools.wraps(method)
-    def guarded(self, *arguments):
-        try:
-            return method(self, *arguments)
-        except torch.OutOfMemoryError as error:
-            raise ValueError(
-                "the GPU's memory must hold the training set and a step of each worker; try fewer --workers, a smaller "
-                "--batch-size or --precision bfloat16. "
-                f"Received: batch_size={self.config.batch_size}, precision={self.config.precision!r}"
-            ) from error
-
-    return guarded
 
 
 class Recorded:

@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from common.data.preprocessing import crop_side
 from common.runs.config import STACKED, obstacles
 from common.runs.trainers import Online
-from torch_models.recorded import Recorded, memory_named
+from torch_models.recorded import Recorded
 from torch_models.trainer import Trainer, make_model, make_optimizer, set_learning_rate
 
 MOST_RUNS = {"cuda": 100, "cpu": 32}
@@ -35,7 +35,6 @@ class StackedTrainer(Recorded):
         self.forward = vmap(lambda weights, x: functional_call(self.model, weights, (x,)))
         self.put(tasks)
 
-    @memory_named
     def put(self, tasks):
         """Place every distinct training set on the device once, as model inputs, and the labels of each run."""
         known = {id(task): contents(self.config, task) for task in {id(task): task for task in tasks}.values()}
@@ -50,7 +49,6 @@ class StackedTrainer(Recorded):
         for run, place in zip(self.runs, self.sets.tolist(), strict=True):
             run.prepared = self.inputs[place]
 
-    @memory_named
     def train_epoch(self, plans, learning_rate):
         """One pass of some runs, by their places among all, over their training sets in their plans' order."""
         self.stack([self.runs[place] for place in plans])

@@ -12,7 +12,7 @@ from common.runs.trainers import Online
 from torch_models import MODELS, files
 from torch_models.derivatives import Derivatives
 from torch_models.noise import disturbed
-from torch_models.recorded import Recorded, memory_named
+from torch_models.recorded import Recorded
 
 EVALUATION_BATCH = 250  # eight times as many on a GPU
 PREPARED_STEPS = 8
@@ -36,12 +36,10 @@ class Trainer(Recorded):
             self.derivatives, self.search = Derivatives(self.model), Search(iterations=config.adversarial_iterations)
             self.scale = self._tensor(pixel_scale(config.preprocessing, statistics))
 
-    @memory_named
     def put(self, images, labels):
         """Place the training set, uint8 or float32 (n, h, w, c) on the 0-255 scale and int64 (n,), on the device."""
         self.images, self.labels = (torch.from_numpy(array).to(self.device) for array in (images, labels))
 
-    @memory_named
     def train_epoch(self, plan, learning_rate):
         """One pass over the training set in the plan's order."""
         set_learning_rate(self.optimizer, learning_rate)
@@ -123,7 +121,6 @@ class Trainer(Recorded):
         """float32 (n, num_classes) of images on the 0-255 scale, centre crop."""
         return self.features(images, "logits")
 
-    @memory_named
     def features(self, images, layer):
         """float32 (n, d) of a named layer, flattened in NHWC order."""
         return np.concatenate([self.reader.features(x, layer) for x in self.inputs(images)])

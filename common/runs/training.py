@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import importlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from common.data.epochs import EpochPlan
@@ -53,8 +53,28 @@ def train_missing(configs: Sequence[Config], options: Options, store: Store) -> 
     tasks = {key: prepare(key, options.data_dir, store.models) for key in dict.fromkeys(keys)}
     runs = [(config, tasks[key]) for config, key in zip(configs, keys, strict=True)]
     store.models.mkdir(parents=True, exist_ok=True)
-    trainers, train_epoch = make_trainers(runs, options.device, store.models)
-    return drive([Run(*run, trainer, options).live() for run, trainer in zip(runs, trainers, strict=True)], train_epoch)
+    with memory_named(configs[0]):
+        trainers, train_epoch = make_trainers(runs, options.device, store.models)
+        lives = [Run(*run, trainer, options).live() for run, trainer in zip(runs, trainers, strict=True)]
+        return drive(lives, train_epoch)
+
+
+@contextlib.contextmanager
+def memory_named(config: Config) -> Iterator[None]:
+    """A GPU that is too small ends in one line that says what to change, whatever error came of it."""
+    try:
+        yield
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause and not (isinstance(cause, RuntimeError) and "out of memory" in str(cause)):
+            cause = cause.__cause__ or cause.__context__
+        if not cause:
+            raise
+        raise ValueError(
+            "the GPU's memory must hold the training set and a step of each worker and stacked run; try --no-stack, "
+            "fewer --workers, a smaller --batch-size or --precision bfloat16. "
+            f"Received: batch_size={config.batch_size}, precision={config.precision!r}"
+        ) from error
 
 
 def make_trainers(runs: Sequence[tuple[Config, Task]], device: str, models: Path) -> tuple[list[Trainer], TrainEpoch]:
