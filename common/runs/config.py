@@ -282,6 +282,9 @@ class Options:
             raise ValueError(f"checkpoint_every must be positive. Received: checkpoint_every={self.checkpoint_every}")
         if min(self.keep_epochs, default=0) < 0:
             raise ValueError(f"keep_epochs must be 0 or more. Received: keep_epochs={self.keep_epochs}")
+        for name in ("threads", "workers"):
+            if (value := getattr(self, name)) < 0:
+                raise ValueError(f"{name} must be 0 or more. Received: {name}={value}")
 
 
 def as_dict(config: Config) -> dict[str, Any]:

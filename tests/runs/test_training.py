@@ -470,11 +470,11 @@ def test_a_model_file_does_not_tell_which_process_wrote_it(tmp_path, monkeypatch
     assert found[0] == found[1]
 
 
-@pytest.mark.parametrize("given", [{"checkpoint_every": 0}, {"keep_epochs": (-1,)}])
-def test_options_out_of_range_are_refused(store, given):
+@pytest.mark.parametrize("given", [{"checkpoint_every": 0}, {"keep_epochs": (-1,)}, {"threads": -1}, {"workers": -1}])
+def test_options_out_of_range_are_refused(given):
     ((name, value),) = given.items()
     with pytest.raises(ValueError, match=f"^{name} must be .* Received: {name}="):
-        options(store, **given)
+        Options(**given)
 
 
 def test_force_trains_again_from_the_start(store, checkpoint, trained_epochs, weights_sha256):
