@@ -419,6 +419,14 @@ def test_outputs_in_several_batches_are_those_of_one_batch(framework, monkeypatc
         np.testing.assert_allclose(part, one, rtol=0, atol=1e-5)
 
 
+def test_the_training_set_is_evaluated_where_it_was_placed_with_the_same_bits(monkeypatch):
+    monkeypatch.setattr(module("torch"), "EVALUATION_BATCH", 16)
+    trainer = untrained("torch", crop=6)
+    expected = trainer.logits(IMAGES.copy())
+    monkeypatch.setattr(torch, "from_numpy", None)
+    np.testing.assert_array_equal(trainer.logits(IMAGES), expected)
+
+
 @both
 def test_features_and_logits_are_those_of_the_weights_by_name(framework):
     trainer = untrained(framework, initializer="torch", preprocessing="per_channel")

@@ -29,7 +29,7 @@ class Trainer(Recorded):
         self.reader = files.Reader(self.model, (self.side, self.side, image_shape[2]))
         self.optimizer = make_optimizer(config, self.model.parameters())
         self.loss, self.correct = torch.zeros((2, 1), dtype=torch.float64, device=self.device)
-        self.recordings = {}
+        self.recordings, self.given = {}, None
         if config.preprocessing == "per_channel":
             self.mean, self.std = (torch.tensor(v, dtype=torch.float32, device=self.device) for v in statistics)
         if config.adversarial_weight:
@@ -39,6 +39,7 @@ class Trainer(Recorded):
     def put(self, images, labels):
         """Place the training set, uint8 or float32 (n, h, w, c) on the 0-255 scale and int64 (n,), on the device."""
         self.images, self.labels = (torch.from_numpy(array).to(self.device) for array in (images, labels))
+        self.given = images
 
     def train_epoch(self, plan, learning_rate):
         """One pass over the training set in the plan's order."""
@@ -126,9 +127,10 @@ class Trainer(Recorded):
         return np.concatenate([self.reader.features(x, layer) for x in self.inputs(images)])
 
     def inputs(self, images):
-        """Model inputs of images on the 0-255 scale, centre crop, in batches for evaluation."""
-        for start in range(0, len(images), self.evaluation_batch):
-            yield self.prepare(self._tensor(images[start : start + self.evaluation_batch]))
+        """Model inputs of images on the 0-255 scale, centre crop, in batches for evaluation; `put` has placed some."""
+        images = self.images if images is self.given else torch.from_numpy(images)
+        for batch in images.split(self.evaluation_batch):
+            yield self.prepare(batch.to(self.device))
 
     @property
     def evaluation_batch(self):
