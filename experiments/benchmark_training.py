@@ -9,7 +9,7 @@ Targets:   MLP 3x512: an epoch costs at most 1.4 times its matrix products alone
 Measured:  results/published/index.html, from the records under results/published/benchmark_training/
 Run:       python experiments/benchmark_training.py [--model inception] [--repeats 5] [--threads 2] [--device cuda]
 Result:    a table on standard output, with its record under results/benchmark_training/: medians of repeats that take
-           turns
+           turns, and beside the epoch an evaluation of its training set
 Time:      about 8 minutes a model on two cores; nothing else may run on the machine
 """
 
@@ -54,6 +54,10 @@ class Benchmark:
     repeats: int = 5
     """Times each part is measured."""
 
+    def __post_init__(self) -> None:
+        if self.repeats < 1:
+            raise ValueError(f"repeats must be at least 1. Received: repeats={self.repeats}")
+
 
 def data(examples):
     """Random uint8 images and labels."""
@@ -61,12 +65,13 @@ def data(examples):
     return generator.integers(0, 256, (examples, *SHAPE), dtype=np.uint8), generator.integers(0, CLASSES, examples)
 
 
-def trainer_epoch(framework, model, examples, **fields):
-    """The suite's own epoch on the CPU, as a function."""
+def trainer_parts(framework, model, examples, **fields):
+    """The suite's own epoch on the CPU and an evaluation of its training set, as functions."""
     config = Config(framework=framework, model=model, **fields)
     trainer = importlib.import_module(f"{framework}_models.trainer").Trainer(config, SHAPE, CLASSES, device="cpu")
-    trainer.put(*data(examples))
-    return lambda: trainer.train_epoch(plan(config, examples), 0.01)
+    images, labels = data(examples)
+    trainer.put(images, labels)
+    return lambda: trainer.train_epoch(plan(config, examples), 0.01), lambda: trainer.logits(images)
 
 
 def plan(config, examples):
@@ -87,7 +92,7 @@ def steps(examples):
 
 
 def keras_parts(model, examples):
-    epoch = trainer_epoch("keras", model, examples)
+    epoch, evaluation = trainer_parts("keras", model, examples)
     import keras
     import tensorflow as tf
 
@@ -100,18 +105,17 @@ def keras_parts(model, examples):
                 flags = {"transpose_a": isinstance(a, tuple), "transpose_b": isinstance(b, tuple)}
                 tf.matmul(a[0] if flags["transpose_a"] else a, b[0] if flags["transpose_b"] else b, **flags)
 
-    return {"products": multiply, "epoch": epoch}
+    return {"products": multiply, "epoch": epoch, "evaluation": evaluation}
 
 
 def torch_parts(model, examples):
     import torch
 
-    epochs_of = {
-        "epoch": trainer_epoch("torch", model, examples),
-        "epoch bfloat16": trainer_epoch("torch", model, examples, precision="bfloat16"),
-    }
+    epoch, evaluation = trainer_parts("torch", model, examples)
+    halves, _ = trainer_parts("torch", model, examples, precision="bfloat16")
+    parts = {"epoch": epoch, "epoch bfloat16": halves, "evaluation": evaluation}
     if model != "mlp3":
-        return epochs_of
+        return parts
     augmented = Config(framework="torch", random_crop=True, flip=True)
     trainer = importlib.import_module("torch_models.trainer").Trainer(augmented, SHAPE, CLASSES, device="cpu")
     trainer.put(*data(examples))
@@ -128,7 +132,7 @@ def torch_parts(model, examples):
         for _ in trainer.batches(plan(augmented, examples)):
             pass
 
-    return {"products": multiply, **epochs_of, "data": augment}
+    return {"products": multiply, **parts, "data": augment}
 
 
 def usual_parts(model, examples):
@@ -267,12 +271,17 @@ def claims(model, seconds):
 
 
 def cpu_table(found: Record) -> Table:
-    """A row for each claim: the parts, seconds of both, their ratio, its bound, and whether it holds."""
+    """A row for each claim: the parts, seconds of both, their ratio, its bound, if it holds; then evaluations."""
     model, seconds = found["benchmark"]["model"], found["seconds"]
     rows = []
     for above, below, word, bound in claims(model, seconds):
         taken = median(seconds[above]), median(seconds[below])
         rows.append([f"{above} / {below}", *taken, *verdict(taken[0].value / taken[1].value, word, bound)])
+    for name in ("keras", "torch"):
+        if f"{name} evaluation" in seconds:  # older records have none
+            above, below = (median(seconds[f"{name} {part}"]) for part in ("evaluation", "epoch"))
+            ratio = Number(above.value / below.value, "ratio")
+            rows.append([f"{name} evaluation / {name} epoch", above, below, ratio, None, None])
     peaks = ", ".join(f"{name} {gigabytes:.2f} GB" for name, gigabytes in found["memory"].items())
     note = (
         f"{found['examples']} images. {run_on(found)}, {found['threads']} threads, {found['waiting']}. "
@@ -282,7 +291,7 @@ def cpu_table(found: Record) -> Table:
 
 
 def gpu_record(benchmark, examples=GPU_EXAMPLES, side=8192, device="cuda") -> Record:
-    """Seconds of an epoch and its operations in each precision, and the card's rate in products of matrices."""
+    """Seconds of an epoch, its operations and seconds of an evaluation in each precision, and the card's rate."""
     import torch
 
     from torch_models.trainer import find_device
@@ -301,11 +310,14 @@ def gpu_epoch(benchmark, precision, examples, device):
 
     config = Config(framework="torch", model=benchmark.model, precision=precision)
     trainer = importlib.import_module("torch_models.trainer").Trainer(config, SHAPE, CLASSES, device=device.type)
-    trainer.put(*data(examples))
+    images, labels = data(examples)
+    trainer.put(images, labels)
     with FlopCounterMode(display=False) as counter:
         trainer.update(*next(trainer.batches(plan(config, examples))))
     seconds = timed(lambda: trainer.train_epoch(plan(config, examples), 0.01), device, benchmark.repeats)
-    return {"seconds": seconds, "flops": counter.get_total_flops() / min(BATCH, examples) * examples}
+    evaluation = timed(lambda: trainer.logits(images), device, benchmark.repeats)
+    flops = counter.get_total_flops() / min(BATCH, examples) * examples
+    return {"seconds": seconds, "flops": flops, "evaluation": evaluation}
 
 
 def gpu_table(found: Record) -> Table:
@@ -319,6 +331,8 @@ def gpu_table(found: Record) -> Table:
         bounded = model in GPU_SECONDS and precision == "bfloat16"
         held = verdict(seconds.value, "at most", GPU_SECONDS[model])[1:] if bounded else [None, None]
         rows.append([precision, seconds, Number(step, "ratio"), share, *held])
+    if evaluation := found["epochs"]["float32"].get("evaluation"):  # older records have none
+        rows.append(["float32, evaluation", median(evaluation), None, None, None, None])
     side = matrices["side"]
     note = (
         f"{examples} images. {run_on(found)}. The rate, measured on products of {side} x {side} matrices, is "

@@ -365,7 +365,9 @@ def test_benchmark_of_convolutions_compares_with_the_usual_loop(script, tmp_path
     arguments = ["--smoke", "--model", "alexnet", "--repeats", "1", "--output-dir", tmp_path]
     status, text = script("benchmark_training.py", *arguments)
     assert status == 0 and text.count("at least") == 2 and (tmp_path / "benchmark_training").exists()
+    assert text.count("evaluation / ") == text.count("| torch evaluation / torch epoch |") == 1
     assert script("benchmark_training.py", "--model", "mlp9", "--output-dir", tmp_path)[0] == 2
+    assert script("benchmark_training.py", "--repeats", "0", "--output-dir", tmp_path)[0] == 2
 
 
 def test_the_cpu_benchmark_stays_on_the_cpu_where_there_is_a_gpu(monkeypatch):
@@ -388,3 +390,4 @@ def test_the_cpu_benchmark_stays_on_the_cpu_where_there_is_a_gpu(monkeypatch):
 def test_benchmark_prints_every_ratio(script, tmp_path):
     status, text = script("benchmark_training.py", "--smoke", "--repeats", "1", "--output-dir", tmp_path)
     assert status == 0 and text.count("at least") == 4 and text.count("at most") == 2
+    assert text.count("evaluation / ") == 2
