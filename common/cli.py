@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import importlib
 import io
 import re
 import statistics
@@ -15,6 +16,7 @@ from typing import Annotated, Any, ClassVar
 import tyro
 from matplotlib.figure import Figure
 
+from common.analysis.evaluator import import_framework
 from common.analysis.readout import decode_run
 from common.errors import check_choice
 from common.report import figures
@@ -173,6 +175,7 @@ def run_all(configs: Sequence[Config], options: Options) -> list[Record]:
 
     def begin(missing: Sequence[Config]) -> None:
         if len(missing) > 1:
+            check_models(missing)
             print(f"{len(missing)} runs, {time_left(missing, known_records(store))}", file=sys.stderr)
         warn_of_slow_bfloat16(missing, options)
 
@@ -189,6 +192,13 @@ def run_all(configs: Sequence[Config], options: Options) -> list[Record]:
             history = {record["run_id"]: store.history(record["run_id"])}
             figures.save(figures.learning_curves(history, record["run_id"]), path)
     return records
+
+
+def check_models(configs: Sequence[Config]) -> None:
+    """ValueError for a model that its framework does not have, before any is trained."""
+    for framework, model in dict.fromkeys((config.framework, config.model) for config in configs):
+        import_framework(framework)
+        check_choice(f"model in {framework}", model, importlib.import_module(f"{framework}_models").MODELS)
 
 
 def warn_of_slow_bfloat16(configs: Sequence[Config], options: Options) -> None:
