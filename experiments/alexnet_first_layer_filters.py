@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from common.cli import Study
 from common.report.tables import setting_of, setting_text
 from common.report.zhang_figures import filter_grids
-from configs import BASE, Seeds, fields
+from configs import BASE, Seeds, fields, shown
+
+SETTINGS = ("true_labels", "random_labels")
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Labels(Seeds):
     """True and random labels."""
 
     def rows(self, preset):
-        return [fields("alexnet", setting, preset) for setting in ("true_labels", "random_labels")]
+        return [fields("alexnet", setting, preset) for setting in SETTINGS]
 
 
 def report(records, store):
@@ -30,7 +32,7 @@ def report(records, store):
     return {"filters": filter_grids(filters, "First layer of small AlexNet")}
 
 
-STUDY = Study("alexnet_first_layer_filters", Labels(), BASE, report)
+STUDY = Study("alexnet_first_layer_filters", Labels(), BASE, report, check=shown(SETTINGS, ("alexnet",)))
 
 if __name__ == "__main__":
     STUDY.main(__doc__)

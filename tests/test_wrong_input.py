@@ -105,6 +105,7 @@ def test_a_model_without_an_entry_in_the_paper_is_refused(capsys, monkeypatch, t
         ("explicit_regularization.py", ["--flip"], "setting='weight_decay_random_crop_flip'"),
         ("regularized_random_labels.py", ["--no-batch-norm"], "model='inception_without_batch_norm'"),
         ("reproduce_zhang.py", ["--rotation", "5"], "setting='rotation_5'"),
+        ("alexnet_first_layer_filters.py", ["--weight-decay", "1e-4"], "setting='weight_decay'"),
     ],
 )
 def test_runs_that_a_figure_or_table_does_not_show_are_refused_untrained(
