@@ -37,8 +37,10 @@ TRAIN_SIZE = {"paper": {"mnist": 60_000, "cifar10": 50_000}, "small": dict.fromk
 def run_fields(dataset, preset, width, noise="none", fraction=0.0, share=1.0):
     """Fields of a run that ends when it has fitted; `share` of the examples that are not held out are kept."""
     held_out = (SMALL if preset == "small" else MODELS)["mlp2"]["validation_size"]
-    size = held_out + round(share * (TRAIN_SIZE[preset][dataset] - held_out))
-    changes = {"width": width, "train_size": size, "stop_accuracy": 1.0, **INPUTS[dataset]}
+    kept = round(share * (TRAIN_SIZE[preset][dataset] - held_out))
+    if not kept:
+        raise ValueError(f"a share must leave at least one example to train on. Received: {share:g}")
+    changes = {"width": width, "train_size": held_out + kept, "stop_accuracy": 1.0, **INPUTS[dataset]}
     return fields("mlp2", dataset, preset, noise, fraction, **changes)
 
 

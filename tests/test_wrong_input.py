@@ -139,6 +139,7 @@ def test_a_flag_that_repeats_the_default_against_a_preset_is_refused(
     ("script", "arguments", "named"),
     [
         ("time_to_convergence.py", ["--shares", "0.5", "0"], "shares must be above 0 and at most 1. Received: 0"),
+        ("time_to_convergence.py", ["--shares", "0.00001"], "leave at least one example to train on. Received: 1e-05"),
         ("time_to_convergence.py", ["--shares", "1.5"], "shares must be above 0 and at most 1. Received: 1.5"),
         ("open_choices.py", ["--radius", "-1"], "radius must be finite and 0 or more. Received: radius=-1.0"),
         ("open_choices.py", ["--iterations", "0"], "iterations must be 1 or more. Received: iterations=0"),
