@@ -38,7 +38,7 @@ SMALL = {
     "cnn2": {**SIZES, "width": 32, "batch_size": 64, "epochs": 60, "decay_epochs": (15, 30, 45)},
 }
 """5,000 examples to train on, narrower networks, and for the MLP ten times the rate, so that it fits random labels in
-some 70 epochs and not in many hundreds."""
+some 60 epochs and not in many hundreds."""
 KEPT = (0, 1, 2, 4, 8, 16, 30, 50, 128, 256, 500)
 """Epochs whose networks the studies of the CNN share: until the end, and until half of it, of every preset."""
 DATASETS = {"mlp2": "mnist", "cnn2": "cifar10"}
