@@ -51,9 +51,10 @@ def panels(records: Sequence[Record]) -> dict[str, list[Record]]:
         full = max(record["data"]["train_n"] for record in runs)
         real = [record for record in runs if not record["config"]["corruption_fraction"]]
         whole = [record for record in real if record["data"]["train_n"] == full]
-        for noisy in by_fields((r for r in runs if r["config"]["corruption_fraction"]), "corruption").values():
+        noise = by_fields((r for r in runs if r["config"]["corruption_fraction"]), "corruption")
+        for noisy in noise.values():
             found[f"{dataset.replace('_', ' ')}, {noise_of(noisy[0])}"] = [*whole, *noisy]
-        if len(whole) < len(real):
+        if len(whole) < len(real) or not noise:
             found[f"{dataset.replace('_', ' ')}, real data alone"] = real
     return found
 

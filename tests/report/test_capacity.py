@@ -62,6 +62,12 @@ def test_noise_shares_a_panel_with_real_data_and_removed_noise_has_its_own():
     }
 
 
+def test_real_data_without_any_noise_beside_have_a_panel_too():
+    records, _ = grid({0.0: 16})
+    assert {name: len(runs) for name, runs in panels(records).items()} == {"mnist, real data alone": 3}
+    assert len(capacity_figure(records, "title").axes) == 1
+
+
 def test_the_best_width_is_that_of_the_best_accuracy_at_the_end_and_the_smaller_of_equals():
     records, _ = collected([run(16, 0, 0.9), run(64, 0, 0.9), run(256, 0, 0.95, final=0.8)])
     assert best_width(records) == 16
