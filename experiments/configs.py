@@ -10,13 +10,12 @@ from itertools import product
 
 from common.cli import Study, run
 from common.errors import check_choice
-from common.report.claims import load_targets
 from common.report.tables import model_of, published_table, setting_of
-from common.report.zhang import READINGS
+from common.report.zhang import READINGS, of_tables
 from common.runs.config import Config, as_dict
 
 BASE = Config(framework="torch", epochs=70)
-TARGETS = [target for name in ("zhang_cifar10", "zhang_mlp") for target in load_targets(name)]
+TARGETS = of_tables()
 
 MODELS = {
     "inception": {"model": "inception", "learning_rate": 0.1},

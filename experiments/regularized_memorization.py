@@ -20,6 +20,7 @@ from closer_look_configs import BASE, KEPT, fields
 from common.cli import Study
 from common.errors import check_choice
 from common.report.regularizers import (
+    SINGLE,
     effect_table,
     effects,
     loss_figure,
@@ -30,9 +31,7 @@ from common.report.tables import claims_table
 from configs import Seeds
 
 TITLE = "Regularizers and memorization"
-NOTHING = dict.fromkeys(
-    ("dropout", "input_dropout", "input_noise", "hidden_noise", "weight_decay", "adversarial_weight"), 0.0
-)
+NOTHING = dict.fromkeys((*SINGLE, "adversarial_weight"), 0.0)
 STRENGTHS = {
     "none": [{}],
     "dropout": [{"dropout": value} for value in (0.1, 0.3, 0.5, 0.7, 0.9)],
@@ -45,8 +44,6 @@ STRENGTHS = {
         for dropout, weight in ((0.03, 0.2), (0.1, 0.5), (0.3, 0.5), (0.5, 0.5), (0.5, 0.7))
     ],
 }
-
-
 SMALL = {
     "none": (0,),
     "dropout": (1, 2, 3),

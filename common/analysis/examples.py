@@ -28,7 +28,7 @@ def measured(arrays: Arrays, epochs: int) -> dict[str, tuple[NDArray[Any], NDArr
     found = {"correct": (indices, arrays["train_predictions"] == arrays["train_labels"])}
     if "train_learned_epochs" in arrays and epochs > 1:
         first = arrays["train_learned_epochs"]
-        found["learned"] = indices, np.where(first == NEVER, epochs, first - 1) / max(1, epochs)
+        found["learned"] = indices, np.where(first == NEVER, epochs, first - 1) / epochs
         found["times_forgotten"] = indices, arrays["train_times_forgotten"]
     if "train_loss_sensitivity" in arrays:
         sensitivity = arrays["train_loss_sensitivity"]

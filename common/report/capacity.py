@@ -20,6 +20,7 @@ from common.report.tables import Line, Record, Table, finding, number
 THRESHOLDS = (0.99, 0.999, 1.0)
 UNITS = 4096  # of the paper's networks
 Histories = Mapping[str, Sequence[Line]]
+Measure = Callable[[Record], float | None]
 
 
 class Span(NamedTuple):
@@ -28,9 +29,6 @@ class Span(NamedTuple):
     value: float
     low: float
     high: float
-
-
-Measure = Callable[[Record], float | None]
 
 
 def validation_accuracy(record: Record) -> float | None:

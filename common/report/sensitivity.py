@@ -95,10 +95,10 @@ def gini_findings(records: Iterable[Record], kept: Kept) -> list[Finding]:
         real, noise = (groups.get(name, []) for name in COLOURS)
         both = pairs(real, noise)
         learned = [all(run["outcome"]["train_accuracy"] >= LEARNED for run in pair) for pair in both]
+        runs = [*real, *noise]
+        start = _start(runs[0], kept[runs[0]["run_id"]]["steps"].tolist())
         for norm in NORMS:
-            runs = [*real, *noise]
             subject = f"{network(runs[0])}, {TASKS[unique]}, {norm}"
-            start = _start(runs[0], kept[runs[0]["run_id"]]["steps"].tolist())
             for claim, first in (("arpit-gini", None), ("arpit-gini-whole", start)):
                 values = [[mean_gini(kept[run["run_id"]], norm, first) for run in pair] for pair in both]
                 numbers = compared(values, "three digits", [f"on {name}" for name in COLOURS])

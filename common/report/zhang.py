@@ -5,6 +5,7 @@ Records are `run.json`; histories are the lines of `history.jsonl` by run id.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from common.errors import check_choice
@@ -173,6 +174,12 @@ def corruption_table(rows: Sequence[Row]) -> Table:
     return Table("Zhang et al. 2017, Figures 1b and 1c: published and measured", columns, shown, note)
 
 
+@cache
+def of_tables() -> tuple[dict[str, Any], ...]:
+    """The published numbers of Tables 1 and 4."""
+    return (*load_targets("zhang_cifar10"), *load_targets("zhang_mlp"))
+
+
 def corruption_claims() -> dict[tuple[str, float, str], Claim]:
     """What is claimed of a model at a fraction: its ratio, and by Table 1's bands its test error.
 
@@ -181,7 +188,7 @@ def corruption_claims() -> dict[tuple[str, float, str], Claim]:
     """
     ends, found = {"true_labels": 0.0, "random_labels": 1.0}, {}
     own = {model: dict(points) for model, points in published("Figure 1c", "model").items()}
-    for target in (*load_targets("zhang_cifar10"), *load_targets("zhang_mlp")):
+    for target in of_tables():
         if target["setting"] in ends and target["quantity"] == "test_accuracy":
             claim, (low, high), end = claim_of(target), target["band"], ends[target["setting"]]
             if low <= 1 - own.get(target["model"], {}).get(end, 1 - target["value"]) <= high:
@@ -197,8 +204,7 @@ def corruption_claims() -> dict[tuple[str, float, str], Claim]:
 def stated(record: Record) -> bool:
     """Whether a run may decide on a figure: at full size, by the recipe of its model's rows in Table 1."""
     own = (model_of(record["config"]), "true_labels")
-    rows = (*load_targets("zhang_cifar10"), *load_targets("zhang_mlp"))
-    return any((target["model"], target["setting"]) == own and as_stated(record, target) for target in rows)
+    return any((target["model"], target["setting"]) == own and as_stated(record, target) for target in of_tables())
 
 
 def verdict(claim: Claim | None, values: Sequence[float | None], group: Sequence[Record]) -> str:

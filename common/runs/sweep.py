@@ -24,7 +24,7 @@ from common.data.datasets import DATASETS
 from common.groups import grouped
 from common.runs.config import Config, Options, alike, as_dict, obstacles, run_id
 from common.runs.store import Record, Store
-from common.runs.threads import MEMORY, number_of_threads, thread_environment
+from common.runs.threads import MEMORY, thread_environment
 from common.runs.training import train
 
 
@@ -108,9 +108,6 @@ def number_of_stacks(group: Sequence[Config], options: Options, workers: int) ->
     unsafe = "tensorflow" in sys.modules and "torch" not in sys.modules
     if len(group) == 1 or obstacles(group) or unsafe or group[0].dataset not in DATASETS:
         return len(group)
-    os.environ.update(
-        thread_environment(number_of_threads(options.threads))
-    )  # of torch here, and not of what is read out with numpy
     source, stacked = DATASETS[group[0].dataset], importlib.import_module("torch_models.stacked")
     number: int = stacked.number_of_stacks(group, source.shape, source.num_classes, options.device, workers)
     return number

@@ -22,11 +22,6 @@ def thread_environment(threads: int) -> dict[str, str]:
     return variables | ({"TF_NUM_INTEROP_THREADS": "1"} if threads == 1 else {})
 
 
-def number_of_threads(threads: int) -> int:
-    """What is asked for; where that is 0, what the environment says, else all cores."""
-    return threads or int(os.environ.get("OMP_NUM_THREADS", 0)) or os.cpu_count() or 1
-
-
 def limit_threads(threads: int) -> int:
     """Pin this process, before a framework is imported, to `threads` (0: all cores); returns the number in force.
 
@@ -34,6 +29,6 @@ def limit_threads(threads: int) -> int:
     """
     if threads:
         threadpool_limits(threads)
-    threads = number_of_threads(threads)
+    threads = threads or int(os.environ.get("OMP_NUM_THREADS", 0)) or os.cpu_count() or 1
     os.environ.update(thread_environment(threads))
     return threads

@@ -241,6 +241,7 @@ def test_a_child_gets_its_task_and_its_threads_and_says_why_it_failed(tmp_path, 
         return subprocess.CompletedProcess(command, status, "", stderr)
 
     monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "0")
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")  # set, so that it stays alone
     monkeypatch.setenv("GOMP_SPINCOUNT", "7")
     monkeypatch.setattr(subprocess, "run", process)
     assert child([BASE, LONG], given) == expected
