@@ -5,6 +5,10 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
+class RunsFailed(Exception):
+    """Some runs of a sweep failed; the message has a line for each."""
+
+
 def in_short(error: Exception) -> str:
     """An error of another library in one short line; its kind where it says nothing."""
     return textwrap.shorten(str(error), 250, placeholder=" ...") or type(error).__name__

@@ -9,10 +9,10 @@ Time:      made for a GPU; --preset small takes 5 minutes on two cores
 
 from dataclasses import dataclass
 
-from common.cli import Study
-from common.report.tables import setting_of, setting_text
+from common.report.records import setting_of, setting_text
 from common.report.zhang_figures import filter_grids
-from configs import BASE, Seeds, fields, shown
+from common.study import Seeds, Study
+from configs import BASE, fields, shown
 
 SETTINGS = ("true_labels", "random_labels")
 
@@ -25,8 +25,9 @@ class Labels(Seeds):
         return [fields("alexnet", setting, preset) for setting in SETTINGS]
 
 
-def report(records, store):
+def report(runs, call):
     """The filters of the first seed."""
+    records, store = [run.record for run in runs], call.store
     first = {setting_text(setting_of(record["config"])): record["run_id"] for record in reversed(records)}
     filters = {setting: store.arrays(name)["first_layer_filters"] for setting, name in sorted(first.items())}
     return {"filters": filter_grids(filters, "First layer of small AlexNet")}

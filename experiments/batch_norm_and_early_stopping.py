@@ -12,11 +12,11 @@ Deviations: early stopping is recorded, not applied; weights start as Glorot uni
 
 from dataclasses import dataclass
 
-from common.cli import Study
 from common.report.tables import claims_table
 from common.report.zhang_claims import batch_norm_findings, early_stopping_findings
 from common.report.zhang_figures import batch_norm_curves
-from configs import BASE, Seeds, fields, shown
+from common.study import Seeds, Study
+from configs import BASE, fields, shown
 
 TITLE = "Batch norm and early stopping: small Inception"
 
@@ -32,8 +32,9 @@ class Models(Seeds):
         return [{"batch_norm": True, **fields(model, "true_labels", preset), **whole} for model in models]
 
 
-def report(records, store):
+def report(runs, call):
     """Figure 2b and what becomes of its claims."""
+    records, store = [run.record for run in runs], call.store
     histories = store.histories(records)
     return {
         "accuracy": batch_norm_curves(records, histories, TITLE),

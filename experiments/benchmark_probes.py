@@ -32,7 +32,8 @@ from common.analysis.linalg import decompose
 from common.analysis.probes import BATCH, MASC
 from common.cli import one_line_errors, parse
 from common.report.benchmarks import median, record, run_on, save, verdict
-from common.report.tables import Record, Table
+from common.report.records import Record
+from common.report.tables import Table
 from common.runs.config import Options
 from common.runs.record import processor
 from common.runs.threads import thread_environment

@@ -22,7 +22,9 @@ from benchmark_training import hardware
 from common.cli import one_line_errors, parse
 from common.data.epochs import draw
 from common.report.benchmarks import median, record, run_on, save
-from common.report.tables import Number, Record, Table
+from common.report.numbers import Number
+from common.report.records import Record
+from common.report.tables import Table
 from common.runs.config import Config, Options
 from common.runs.task import Task, untouched
 from common.runs.threads import limit_threads

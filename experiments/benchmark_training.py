@@ -32,7 +32,9 @@ from common.cli import one_line_errors, parse
 from common.data import epochs
 from common.errors import check_choice
 from common.report.benchmarks import median, record, run_on, save, verdict
-from common.report.tables import Number, Record, Table
+from common.report.numbers import Number
+from common.report.records import Record
+from common.report.tables import Table
 from common.runs.config import Config, Options
 from common.runs.record import processor
 from common.runs.threads import MEMORY, thread_environment

@@ -15,12 +15,11 @@ Deviations: the paper's widths and noise levels are unknown; runs end at 100 % t
 from dataclasses import dataclass
 
 from closer_look_configs import BASE, MODELS, SMALL, fields
-from common.cli import Study
 from common.data.corruption import RULES
 from common.errors import check_choice
 from common.report.capacity import capacity_figure, capacity_findings, capacity_table
 from common.report.tables import claims_table
-from configs import Seeds
+from common.study import Seeds, Study
 
 TITLE = "Capacity and noise"
 WIDTHS = {"paper": (256, 512, 1024, 2048, 4096, 8192), "small": (16, 64, 256, 1024)}
@@ -81,8 +80,9 @@ class Capacities(Seeds):
             yield from (run_fields("mnist", preset, width) for width in WIDEST[preset])
 
 
-def report(records, store):
+def report(runs, call):
     """Figure 5, its numbers and the verdicts."""
+    records, store = [run.record for run in runs], call.store
     histories = store.histories(records)
     return {
         "capacity": capacity_figure(records, TITLE),

@@ -18,8 +18,9 @@ from loss_sensitivity import Sensitivities, kept, study
 TITLE = "Loss-sensitivity of classes"
 
 
-def report(records, store):
+def report(runs, call):
     """Figure 4 in three norms, its numbers and the verdicts."""
+    records, store = [run.record for run in runs], call.store
     records, arrays = kept(records, store)
     return {
         **{f"classes_{norm}": class_figure(records, arrays, norm, TITLE) for norm in NORMS},

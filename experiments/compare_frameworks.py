@@ -16,12 +16,13 @@ from typing import Annotated
 
 import tyro
 
-from common.cli import Grid, Preset, given_flags, one_line_errors, parse, run_all
+from common.cli import Preset, given_flags, one_line_errors, parse
 from common.errors import check_choice
 from common.report.comparison import FIELDS, comparison_table
 from common.runs.config import Config, Options, overlay
 from common.runs.store import Store, all_records
 from common.runs.sweep import grid
+from common.study import Grid, run_all
 from configs import BASE, MODELS, small
 
 DEFAULT = Config(epochs=BASE.epochs)

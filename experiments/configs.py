@@ -6,13 +6,12 @@ default coefficient for each model"): 4e-5 for Inception, as in TensorFlow's; 5e
 """
 
 from dataclasses import dataclass
-from itertools import product
 
-from common.cli import Study, run
 from common.errors import check_choice
-from common.report.tables import model_of, published_table, setting_of
+from common.report.records import model_of, published_table, setting_of
 from common.report.zhang import READINGS, of_tables
 from common.runs.config import Config, as_dict
+from common.study import Seeds, Study, run
 
 BASE = Config(framework="torch", epochs=70)
 TARGETS = of_tables()
@@ -105,22 +104,6 @@ def row(doc, model, setting):
     run(doc, default, small(model))
 
 
-@dataclass(frozen=True)
-class Seeds:
-    """Repetitions."""
-
-    seeds: tuple[int, ...] = (0,)
-    """Seeds of weights, order and augmentation."""
-
-    def rows(self, preset):
-        """Fields of a run for each row of a table, or curve of a figure."""
-        raise NotImplementedError
-
-    def runs(self, preset):
-        """Fields of every run, seed by seed, so that whatever is done first is a whole set."""
-        return [{"seed": seed, **row} for seed, row in product(self.seeds, self.rows(preset))]
-
-
 def table_study(name, source):
     """The study of one of the paper's tables: a run for each row, published against measured."""
     targets = [target for target in TARGETS if target["source"] == source]
@@ -130,16 +113,17 @@ def table_study(name, source):
             rows = dict.fromkeys((target["model"], target["setting"]) for target in targets)
             return [fields(*row, preset) for row in rows]
 
+    def report(runs, call):
+        return {"table": published_table(targets, [run.record for run in runs])}
+
     check = shown(*(list(dict.fromkeys(target[key] for target in targets)) for key in ("setting", "model")))
-    return Study(name, Rows(), BASE, lambda records, store: {"table": published_table(targets, records)}, check=check)
-
-
-@dataclass(frozen=True)
-class Publishing:
-    """What becomes of the records."""
-
-    publish: bool = False
-    """Copy them to results/published and make its report anew."""
+    return Study(
+        name,
+        Rows(),
+        BASE,
+        report,
+        check=check,
+    )
 
 
 @dataclass(frozen=True)

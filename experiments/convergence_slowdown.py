@@ -11,18 +11,19 @@ Time:      made for a GPU; --preset small takes about an hour on two cores with 
 Deviations: fitted means a training loss of at most 0.05, which gives the published ratios on the published curves
 """
 
-from common.cli import Study
 from common.report import zhang_figures
 from common.report.tables import claims_table
 from common.report.zhang import LABELS, corruption_rows, corruption_table
 from common.report.zhang_claims import slowdown_findings
+from common.study import Study
 from configs import BASE, Fractions, shown
 
 TITLE = "Time to fit against label corruption"
 
 
-def report(records, store):
+def report(runs, call):
     """Figure 1b, its table with Figure 1c's, and what becomes of its claims."""
+    records, store = [run.record for run in runs], call.store
     rows = corruption_rows(records, store.histories(records))
     return {
         "epochs_to_fit": zhang_figures.convergence_slowdown(rows, TITLE),

@@ -18,14 +18,12 @@ from dataclasses import asdict, dataclass
 from closer_look_configs import BASE, DATASETS, HELD_OUT, KEPT, fields
 from common.analysis.critical_samples import Search
 from common.analysis.perturbations import CRITICAL, SHARPNESS, critical_run, sharpness_run
-from common.cli import Study
 from common.data.preprocessing import pixel_scale
 from common.errors import check_choice
 from common.report.arpit import by_fields
 from common.report.critical import critical_findings, critical_table, extremes_of, families, noise_figure, splits_figure
 from common.report.tables import claims_table
-from configs import Seeds
-from decoding_configs import with_progress
+from common.study import Seeds, Study, with_progress
 
 TITLE = "Critical sample ratio"
 SEARCHES = {"paper": (Search(), None, 1000), "small": (Search(iterations=20), 500, 200)}
@@ -51,8 +49,9 @@ class Noises(Seeds):
                 yield from (fields(model, DATASETS[model], preset, noise, fraction) for fraction in self.fractions)
 
 
-def read(configs, options):
+def read(configs, call):
     """The ratio on held-out and on training examples at every epoch that is kept, and the sharpness at the end."""
+    options = call.options
     for config in with_progress(configs):
         search, size, sharp_size = searches(config.validation_size)
         critical_run(config, options, search, KEPT, ("validation", "train"), size)
@@ -72,8 +71,9 @@ def kept_lines(record, store):
     return [line for line in lines if wanted.items() <= line.items()], [s for s in sharp if s["size"] == sharp_size]
 
 
-def report(records, store):
+def report(runs, call):
     """Figure 9 for each network, Figures 7 and 8 for each kind of noise, the numbers and the verdicts."""
+    records, store = [run.record for run in runs], call.store
     histories, kept = store.histories(records), {record["run_id"]: kept_lines(record, store) for record in records}
     lines, sharp = ({name: both[place] for name, both in kept.items()} for place in (0, 1))
     records = [record for record in records if lines[record["run_id"]]]

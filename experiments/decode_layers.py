@@ -25,7 +25,7 @@ from common.analysis.readout import decode, decode_run
 from common.cli import given_flags, one_line_errors, parse
 from common.errors import check_choice
 from common.report import figures
-from common.report.tables import layer_table
+from common.report.layers import run_table
 from common.runs.config import Options, from_dict
 from common.runs.store import Store, write_lines
 from common.runs.threads import limit_threads
@@ -144,7 +144,7 @@ def decode_and_draw(name, decoding, options):
     readout = read(name, decoding, options)
     write_lines(folder / "readout.jsonl", readout)
     for probe in decoding.probes:
-        table = layer_table(readout, f"{label}: test accuracy by layer, {probe}", probe)
+        table = run_table(readout, f"{label}: test accuracy by layer, {probe}", probe)
         table.save(folder / title_of(probe))
         figures.save(
             figures.layer_accuracies({label: readout}, f"Layer accuracies, {probe}", probe),

@@ -5,14 +5,10 @@ examples in the same order in every epoch (`shuffle` off). They stop at a traini
 epoch trains; ours is counted at its end.
 """
 
-import sys
 from dataclasses import dataclass
 from functools import partial
 
-from tqdm import tqdm
-
 from common.analysis.readout import decode_run
-from common.cli import Study
 from common.data import datasets
 from common.errors import check_choice
 from common.report import decoding_figures
@@ -20,7 +16,7 @@ from common.report.claims import load_targets
 from common.report.decoding import decoded, held_out, layer_table
 from common.report.tables import claims_table
 from common.runs.config import Config
-from configs import Seeds
+from common.study import Seeds, Study, with_progress
 
 BASE = Config(framework="torch")
 SGD = {"optimizer": "sgd", "learning_rate": 1e-3, "batch_size": 32, "stop_accuracy": 1.0}
@@ -105,20 +101,15 @@ def datasets_of(model, preset):
     return SMALL_DATASETS if preset == "small" else [dataset for name, dataset in RECIPES if name == model]
 
 
-def with_progress(configs):
-    """Runs that are read out one after the other, with a bar on a terminal."""
-    return tqdm(configs, desc="read out", unit="run", disable=not sys.stderr.isatty())
-
-
 def probe_study(name, title, probes, findings, targets):
     """A study of probes, {name: label}, on every network at its end: over corruption, and layer by layer."""
 
-    def read(configs, options):
+    def read(configs, call):
         for config in with_progress(configs):
-            decode_run(config, options, tuple(probes))
+            decode_run(config, call.options, tuple(probes))
 
-    def report(records, store):
-        runs = decoded(records, store)
+    def report(runs, call):
+        runs = decoded([run.record for run in runs], call.store)
         lines = {label: partial(held_out, probe=probe) for probe, label in probes.items()}
         return {
             "probes": decoding_figures.over_fractions(lines, runs, title),

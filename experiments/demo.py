@@ -10,13 +10,16 @@ Deviations: digits of 8x8 pixels instead of CIFAR-10 and MNIST, so no number her
 
 import dataclasses
 
-from common.cli import Grid, one_line_errors, parse, run_all
+from common.cli import one_line_errors, parse
 from common.report import figures, html
-from common.report.claims import estimate
 from common.report.comparison import best_layer_accuracy, comparison_table, corruption_row
-from common.report.tables import FRAMEWORKS, Number, Table, choose_layer, layer_table
+from common.report.layers import choose_layer, run_table
+from common.report.numbers import Number, estimate
+from common.report.runs import FRAMEWORKS
+from common.report.tables import Table
 from common.runs.config import Config, Options
 from common.runs.store import ROOT, Store
+from common.study import Grid, run_all
 
 CONFIG = Config(
     model="mlp3",
@@ -75,7 +78,7 @@ def page(records, readouts):
     alt = "Accuracy against the corrupted fraction of the training labels"
     blocks = [html.Picture(figures.png(figure), alt), corruption_table(rows)]
     inside = [html.Picture(figures.png(layers), "Test accuracy of each layer's subspace classifier")]
-    inside += [layer_table(readouts[name], f"{labels[name]}, 60 % corrupted, seed 0") for name in shown]
+    inside += [run_table(readouts[name], f"{labels[name]}, 60 % corrupted, seed 0") for name in shown]
     return html.page(
         "Memorized, and still known",
         LEAD,

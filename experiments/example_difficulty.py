@@ -17,7 +17,6 @@ import numpy as np
 
 from closer_look_configs import BASE, fields
 from common.analysis.examples import extremes, join
-from common.cli import Study
 from common.data import datasets
 from common.report.arpit import by_fields
 from common.report.difficulty import (
@@ -31,7 +30,7 @@ from common.report.difficulty import (
 from common.report.tables import claims_table
 from common.runs.config import run_id
 from common.runs.store import Store
-from configs import Seeds
+from common.study import Seeds, Study
 
 TITLE = "Difficulty of examples after one epoch"
 SMALL = {"train_size": 10_000, "validation_size": 0, "clean_validation": False, "width": 256, "learning_rate": 0.01}
@@ -53,8 +52,9 @@ class Initializations(Seeds):
         return [fields("mlp2", name, preset, noise, **sizes) for name in self.datasets for noise in noises]
 
 
-def read(configs, options):
+def read(configs, call):
     """Keep the easiest and hardest images of each data set with the first network that was trained on real ones."""
+    options = call.options
     store = Store.of(options)
     for dataset in dict.fromkeys(config.dataset for config in configs):
         real = [run_id(config) for config in configs if (config.dataset, config.corruption) == (dataset, "none")]
@@ -66,8 +66,9 @@ def read(configs, options):
                 store.add_arrays(real[0], {"extreme_indices": indices, "extreme_images": data.x_train[indices]})
 
 
-def report(records, store):
+def report(runs, call):
     """For each data set the curves, the images, the numbers and the verdicts."""
+    records, store = [run.record for run in runs], call.store
     items = {}
     for (dataset,), runs in by_fields(records, "dataset").items():
         groups, title = by_setting(runs), f"{TITLE}, {dataset.replace('_', ' ')}"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.analysis.examples import SHOWN, extremes, well_known
-from common.cli import one_line_errors, parse, save
+from common.cli import one_line_errors, parse
 from common.data import datasets
 from common.errors import check_choice
 from common.files import write
@@ -21,6 +21,7 @@ from common.report.difficulty import agreement_table, image_grid
 from common.report.examples import joined, trained_on
 from common.runs.config import Config, Options
 from common.runs.store import Store, all_records
+from common.study import save
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,10 @@ Time:      made for a GPU; --preset small takes three minutes a seed on two core
 from dataclasses import dataclass
 
 from closer_look_configs import BASE, KEPT, fields
-from common.cli import Study
 from common.report.filters import centroid_findings, centroid_table, filters_of
 from common.report.tables import claims_table
 from common.report.zhang_figures import filter_grids
-from configs import Seeds
+from common.study import Seeds, Study
 
 TITLE = "First layer of the CNN"
 
@@ -30,8 +29,9 @@ class Labels(Seeds):
         return [fields("cnn2", "cifar10", preset, noise) for noise in ("none", "uniform")]
 
 
-def report(records, store):
+def report(runs, call):
     """Filters of the first seed, centroids of all."""
+    records, store = [run.record for run in runs], call.store
     filters = filters_of(records, store)
     return {
         "filters": filter_grids(filters[min(filters)], TITLE),

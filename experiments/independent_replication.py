@@ -13,12 +13,11 @@ Deviations: none known; their recipe is in their logs: SGD 0.01 without momentum
 from dataclasses import dataclass
 
 from closer_look_configs import BASE, fields
-from common.cli import Study
 from common.report import figures
 from common.report.arpit import noise_of
 from common.report.claims import load_targets
 from common.report.replication import replication_table
-from configs import Seeds
+from common.study import Seeds, Study
 
 TITLE = "An independent replication"
 TARGETS = load_targets("arpit_replication")
@@ -39,8 +38,9 @@ class Widths(Seeds):
                 yield fields("mlp2", "mnist", "paper", noise, fraction, width=width, **RECIPE)
 
 
-def report(records, store):
+def report(runs, call):
     """The table, and training and test accuracy of the first seed."""
+    records, store = [run.record for run in runs], call.store
     first = [record for record in records if record["config"]["seed"] == records[0]["config"]["seed"]]
     curves = {}
     for record in first:

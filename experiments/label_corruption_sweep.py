@@ -11,12 +11,14 @@ Deviations: test error is shown against true labels; the record also holds it ag
            what the published Figure 1c shows
 """
 
-from common.cli import Grid, one_line_errors, parse, run_all
+from common.cli import one_line_errors, parse
 from common.report import figures
 from common.report.comparison import corruption_row
-from common.report.tables import Number, Table
+from common.report.numbers import Number
+from common.report.tables import Table
 from common.runs.config import Config, Options
 from common.runs.store import Store
+from common.study import Grid, run_all
 
 
 def sweep_table(rows):

@@ -15,13 +15,13 @@ Deviations: early stopping and layers are chosen on held-out examples with corru
 from dataclasses import dataclass
 
 from common.analysis.readout import decode_run
-from common.cli import Study
 from common.report import decoding_figures
 from common.report.claims import load_targets
 from common.report.decoding import by_setting, decoded, dynamics_table
 from common.report.decoding_claims import described, dynamics_findings
 from common.report.tables import claims_table
-from decoding_configs import BASE, Decoded, with_progress
+from common.study import Study, with_progress
+from decoding_configs import BASE, Decoded
 
 TITLE = "Network and layers over training"
 EPOCHS = (0, 1, *range(2, 20, 2), *range(20, 501, 5))
@@ -35,14 +35,16 @@ class Dynamics(Decoded):
     """Corrupted fractions of the labels."""
 
 
-def read(configs, options):
+def read(configs, call):
     """Every network at every epoch that is kept."""
+    options = call.options
     for config in with_progress(configs):
         decode_run(config, options, epochs=EPOCHS)
 
 
-def report(records, store):
+def report(runs, call):
     """Curves, a heat map of each setting's first seed, the table, and what becomes of the claims."""
+    records, store = [run.record for run in runs], call.store
     runs = decoded(records, store)
     followed = [run for run in runs if len(run.epochs) > 2]  # masc_decoding.py reads the same networks out at both ends
     maps = {}

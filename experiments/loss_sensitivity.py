@@ -17,11 +17,9 @@ from dataclasses import dataclass
 
 from closer_look_configs import BASE, fields
 from common.analysis.loss_sensitivity import NORMS, Sensitivity, check, kept_sensitivity, sensitivity_run
-from common.cli import Study
 from common.report.sensitivity import gini_figure, gini_findings, gini_table
 from common.report.tables import claims_table
-from configs import Seeds
-from decoding_configs import with_progress
+from common.study import Seeds, Study, with_progress
 
 TITLE = "Loss-sensitivity"
 TINY = {
@@ -59,8 +57,9 @@ def every(config):
     return max(1, config.epochs // 5)
 
 
-def read(configs, options):
+def read(configs, call):
     """The sensitivity of every run, at a hundred checkpoints."""
+    options = call.options
     for config in with_progress(configs):
         sensitivity_run(config, options, Sensitivity(every=every(config)))
 
@@ -71,8 +70,9 @@ def kept(records, store):
     return [record for record in records if arrays[record["run_id"]]], arrays
 
 
-def report(records, store):
+def report(runs, call):
     """Figure 3 in three norms, its numbers and the verdicts."""
+    records, store = [run.record for run in runs], call.store
     records, arrays = kept(records, store)
     return {
         **{f"gini_{norm}": gini_figure(records, arrays, norm, TITLE) for norm in NORMS},

@@ -14,21 +14,22 @@ Deviations: layers are chosen on held-out training examples, the papers' choice 
 """
 
 from common.analysis.readout import decode_run
-from common.cli import Study
 from common.report import decoding_figures
 from common.report.claims import load_targets
 from common.report.decoding import clean_table, decoded, layer_table, summary_table
 from common.report.decoding_claims import masc_findings
 from common.report.tables import claims_table
-from decoding_configs import BASE, KEPT, Decoded, with_progress
+from common.study import Study, with_progress
+from decoding_configs import BASE, KEPT, Decoded
 
 TITLE = "Subspaces of layers against the network"
 SOURCES = ("mlp", "cnn", "alexnet", "resnet", "untrained")
 TARGETS = [target for name in SOURCES for target in load_targets(f"decoding_{name}")]
 
 
-def read(configs, options):
+def read(configs, call):
     """Every network at its end and untrained, and those trained on true labels with subspaces of corrupted ones."""
+    options = call.options
     for config in with_progress(configs):
         decode_run(config, options, epochs=(0,))
         if config.corruption == "none":
@@ -37,8 +38,9 @@ def read(configs, options):
                 decode_run(config, options, other_labels=("ketha", fraction))
 
 
-def report(records, store):
+def report(runs, call):
     """A figure for each model, the summary, every layer, the clean networks, and what becomes of the claims."""
+    records, store = [run.record for run in runs], call.store
     runs = decoded(records, store)
     kinds = dict.fromkeys((run.config["model"], run.config["framework"]) for run in runs)
     profiles = {

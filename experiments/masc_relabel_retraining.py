@@ -17,15 +17,16 @@ from dataclasses import replace
 
 from common.analysis.readout import decode_run, outdated
 from common.analysis.transfer import relabel
-from common.cli import Study
-from common.report.decoding import best_pair, decoded, relabelling_table
+from common.report.decoding import decoded, relabelling_table
 from common.report.decoding_claims import relabelling_findings
-from common.report.tables import claims_table, last_epoch
+from common.report.layers import best_pair, last_epoch
+from common.report.tables import claims_table
 from common.runs import sweep
 from common.runs.config import from_dict, run_id
 from common.runs.store import Store
 from common.runs.task import prepare
-from decoding_configs import BASE, KEPT, Decoded, with_progress
+from common.study import Study, with_progress
+from decoding_configs import BASE, KEPT, Decoded
 
 TITLE = "Training on with the subspaces' labels"
 EPOCHS, PATIENCE = 30, 3
@@ -44,8 +45,9 @@ def retrained(config, store, readout):
     )
 
 
-def read(configs, options):
+def read(configs, call):
     """Subspaces of every network on corrupted labels, the labels they give, and the networks trained on with them."""
+    options = call.options
     store, following = Store.of(options), []
     corrupted = [config for config in configs if config.corruption_fraction]
     for config in with_progress(corrupted):
@@ -60,8 +62,9 @@ def read(configs, options):
     sweep.run(following, replace(options, keep_epochs=()))
 
 
-def report(records, store):
+def report(runs, call):
     """What became of labels and accuracy, and of the claim."""
+    records, store = [run.record for run in runs], call.store
     runs = decoded(records, store)
     found = [store.record(run_id(retrained(from_dict(run.config), store, run.lines()))) for run in runs]
     pairs = [(run, record) for run, record in zip(runs, found, strict=True) if record]

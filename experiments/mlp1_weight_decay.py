@@ -9,8 +9,8 @@ Deviations: the paper gives no coefficient; here 1e-4, as in its first author's 
            states neither epochs nor initial weights; here 60 epochs and Glorot uniform weights
 """
 
-from common.cli import run
 from common.runs.config import Config
+from common.study import run
 
 CONFIG = Config(model="mlp1", weight_decay=1e-4)
 

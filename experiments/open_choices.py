@@ -23,12 +23,11 @@ from common.analysis.critical_samples import Search
 from common.analysis.loss_sensitivity import LOSSES, NORMS, Sensitivity, unrolled_sensitivity
 from common.analysis.perturbations import CRITICAL, critical_run
 from common.analysis.readout import measured_run
-from common.cli import Preset, Study, one_line_errors, parse
+from common.cli import Preset, one_line_errors, parse
 from common.report.choices import search_table, unrolled_table
 from common.report.sensitivity import mean_gini
 from common.runs.config import Options
-from configs import Seeds
-from decoding_configs import with_progress
+from common.study import Seeds, Study, with_progress
 
 TITLE = "Open choices"
 UNROLLED = "sensitivity_choices.jsonl"
@@ -83,8 +82,9 @@ def unrolled_run(config, options, settings):
     return measured_run(config, options, UNROLLED, (), [asdict(each) for each in settings], measure)
 
 
-def read(choices, configs, options):
+def read(choices, configs, call):
     """Every run in every way; only its own study's search says in a run's arrays which examples are critical."""
+    options = call.options
     for config in with_progress(configs):
         if unrolled(config):
             unrolled_run(config, options, choices.sensitivities(loss_sensitivity.every(config)))
@@ -101,8 +101,9 @@ def last_lines(record, store):
     return [line for line in store.lines(record["run_id"], CRITICAL) if wanted.items() <= line.items()]
 
 
-def report(records, store):
+def report(runs, call):
     """The two tables, of all that was measured of these runs."""
+    records, store = [run.record for run in runs], call.store
     searched = {record["run_id"]: last_lines(record, store) for record in records}
     differentiated = {record["run_id"]: store.lines(record["run_id"], UNROLLED) for record in records}
     tables = (search_table, searched, "critical_samples"), (unrolled_table, differentiated, "loss_sensitivity")

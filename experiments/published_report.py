@@ -37,7 +37,7 @@ import representation_statistics
 import time_to_convergence
 import velpic_weight_transfer
 from common.analysis.examples import well_known
-from common.cli import PRESETS, one_line_errors, parse, save
+from common.cli import PRESETS, one_line_errors, parse
 from common.files import write
 from common.groups import grouped
 from common.report import figures, html
@@ -45,23 +45,14 @@ from common.report.claims import NOT_MEASURED, load_targets
 from common.report.comparison import comparison_table
 from common.report.difficulty import agreement_table
 from common.report.examples import joined, trained_on
-from common.report.tables import (
-    FRAMEWORKS,
-    Number,
-    Table,
-    by_recipe,
-    cell,
-    claims_table,
-    full_size,
-    group_names,
-    published_table,
-    run_on,
-    setting_of,
-    setting_text,
-)
+from common.report.numbers import Number, cell
+from common.report.records import by_recipe, full_size, group_names, published_table, run_on, setting_of, setting_text
+from common.report.runs import FRAMEWORKS, Runs
+from common.report.tables import Table, claims_table
 from common.report.zhang_claims import findings
 from common.runs.config import CHOICES, Options, run_id
 from common.runs.store import PUBLISHED, ROOT, Store, all_records
+from common.study import Call, save
 from configs import TARGETS, WIDE_RESNET
 
 MARKS = "<!-- made by experiments/published_report.py -->\n", "<!-- end -->"
@@ -167,12 +158,14 @@ def studies(records, store):
         found = [[known[name] for name in dict.fromkeys(seed) if name in known] for seed in names]
         runs = [record for seed in found for record in seed]
         if any(2 * len(seed) >= len(set(names[0])) for seed in found):
+            call = Call(preset, replace(study.grid, seeds=tuple(sorted(seeds))), Options(output_dir=PUBLISHED))
             title = f"{study.name}_{preset}_{framework}_{precision}"
             wanted = sum(len(set(names[0])) for seed in found if seed)
             size = f"{runs[0]['data']['train_n']} training examples, {FRAMEWORKS[framework]}, {precision}"
             smaller = runs[0]["config"]["downscale"]
             size += f", images {smaller} times smaller" if smaller > 1 else ""
-            made = {f"{title}_{name}": item for name, item in study.report(runs, store).items() if shows(item)}
+            reported = study.report(Runs.of(runs, store), call).items()
+            made = {f"{title}_{name}": item for name, item in reported if shows(item)}
             heading = f"{study.name.replace('_', ' ').capitalize()}, preset {preset}: {size}"
             if made:
                 yield heading, {"note": f"{len(runs)} of {wanted} runs: {run_on(runs)}.", **made}

@@ -14,12 +14,12 @@ Deviations: random pixels move whole, so that images keep their colours, as in p
 
 from dataclasses import dataclass
 
-from common.cli import Study
 from common.report.tables import claims_table
 from common.report.zhang import READINGS, SETTINGS, convergence_table
 from common.report.zhang_claims import convergence_findings
 from common.report.zhang_figures import training_losses
-from configs import BASE, INPUTS, Seeds, fields, shown
+from common.study import Seeds, Study
+from configs import BASE, INPUTS, fields, shown
 
 TITLE = "Fitting randomized data: small Inception"
 
@@ -33,8 +33,9 @@ class Settings(Seeds):
         return [fields("inception", setting, preset) for setting in settings]
 
 
-def report(records, store):
+def report(runs, call):
     """Figure 1a, epochs to fit, and what becomes of its claims."""
+    records, store = [run.record for run in runs], call.store
     histories = store.histories(records)
     return {
         "training_loss": training_losses(records, histories, TITLE),

@@ -17,7 +17,6 @@ Deviations: only the ranges of the strengths are published; where dropout and no
 from dataclasses import dataclass
 
 from closer_look_configs import BASE, KEPT, fields
-from common.cli import Study
 from common.errors import check_choice
 from common.report.regularizers import (
     SINGLE,
@@ -28,7 +27,7 @@ from common.report.regularizers import (
     trade_off_figure,
 )
 from common.report.tables import claims_table
-from configs import Seeds
+from common.study import Seeds, Study
 
 TITLE = "Regularizers and memorization"
 NOTHING = dict.fromkeys((*SINGLE, "adversarial_weight"), 0.0)
@@ -81,8 +80,9 @@ class Techniques(Seeds):
         ]
 
 
-def report(records, store):
+def report(runs, call):
     """Figures 10 and 11, their numbers and the verdicts."""
+    records, store = [run.record for run in runs], call.store
     histories = store.histories(records)
     found = effects(records, histories)
     return {

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from common.analysis.representation import kept_similarities, similarity_run
-from common.cli import Study
 from common.report.representation import MEASURES, by_network, similarity_figure, similarity_table
-from decoding_configs import BASE, with_progress
+from common.study import Study, with_progress
+from decoding_configs import BASE
 from representation_statistics import EPOCHS, TITLE, Networks
 
 
@@ -32,15 +32,17 @@ class Pairs(Networks):
     """Seeds of weights, order and augmentation; two and more give the reference."""
 
 
-def read(configs, options):
+def read(configs, call):
     """Every two networks of one architecture and data set."""
+    options = call.options
     both = [(a, b) for a, b in combinations(configs, 2) if (a.model, a.dataset) == (b.model, b.dataset)]
     for config, other in with_progress(both):
         similarity_run(config, other, options)
 
 
-def report(records, store):
+def report(runs, call):
     """Two figures for each network, a measure each, and the table of corresponding layers."""
+    records, store = [run.record for run in runs], call.store
     lines = kept_similarities(store, [record["run_id"] for record in records])
     compared = {name for pair in lines for name in pair}
     records = [record for record in records if record["run_id"] in compared]

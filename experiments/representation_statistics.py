@@ -15,12 +15,12 @@ Deviations: networks, recipes and epochs are ours, the CNN's those of experiment
 from dataclasses import dataclass
 
 from common.analysis.representation import kept_statistics, statistics_run
-from common.cli import Study
 from common.data import datasets
 from common.errors import check_choice
 from common.report.representation import by_network, statistics_figure, statistics_table
-from configs import INPUTS, SETTINGS, Seeds
-from decoding_configs import BASE, PAPER, RECIPES, SMALL, with_progress
+from common.study import Seeds, Study, with_progress
+from configs import INPUTS, SETTINGS
+from decoding_configs import BASE, PAPER, RECIPES, SMALL
 
 TITLE = "Networks trained on data and on noise"
 EPOCHS = (0, 1, 2, 4, 8, 16, 32, 60)
@@ -55,14 +55,16 @@ class Networks(Seeds):
         ]
 
 
-def read(configs, options):
+def read(configs, call):
     """Every network at every epoch that is kept."""
+    options = call.options
     for config in with_progress(configs):
         statistics_run(config, options, EPOCHS)
 
 
-def report(records, store):
+def report(runs, call):
     """Two figures for each network, of weights and of activations, and the table."""
+    records, store = [run.record for run in runs], call.store
     lines = {record["run_id"]: kept_statistics(store, record["run_id"]) for record in records}
     records = [record for record in records if lines[record["run_id"]]]
     figures = {

@@ -13,11 +13,11 @@ import mlp3_random_labels
 import mlp3_true_labels
 import mlp3_weight_decay
 import published_report
-from common.cli import one_line_errors, parse, run_all, summary
+from common.cli import one_line_errors, parse
 from common.runs.config import Options
 from common.runs.store import Store, publish
 from common.runs.sweep import grid
-from configs import Publishing
+from common.study import Publishing, run_all, summary
 
 SCRIPTS = (
     mlp3_random_labels,

@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 import explicit_regularization
 import published_report
 import regularized_random_labels
-from common.cli import Preset, Study, given_flags, one_line_errors, parse, run_all
-from common.report.tables import published_table
+from common.cli import Preset, given_flags, one_line_errors, parse
+from common.report.records import published_table
 from common.runs.config import Options, run_id, smoke
 from common.runs.store import Store, publish
-from configs import BASE, TARGETS, WIDE_RESNET, WIDE_RESNET_SMALL, Publishing, Seeds, fields
+from common.study import Call, Publishing, Seeds, Study, run_all
+from configs import BASE, TARGETS, WIDE_RESNET, WIDE_RESNET_SMALL, fields
 from published_report import ZHANG
 
 COMPLETING = ("random_crop", "weight_decay_random_crop")  # rows that Table 1 lacks
@@ -32,8 +33,9 @@ class Rest(Seeds):
         return [*completing, {**wide, **reduced}]
 
 
-def report(records, store):
+def report(runs, call):
     """Wide ResNet: published and measured."""
+    records = [run.record for run in runs]
     return {"table": published_table([t for t in TARGETS if t["model"] == WIDE_RESNET.model], records)}
 
 
@@ -54,7 +56,8 @@ def main():
     unique = dict.fromkeys(config for configs in wanted for config in configs)
     records = {record["run_id"]: record for record in run_all(list(unique), options)}
     for study, configs in zip(STUDIES, wanted, strict=True):
-        study.show([records[run_id(config)] for config in dict.fromkeys(configs)], store)
+        call = Call(arguments.preset.preset, study.grid, options)
+        study.show([records[run_id(config)] for config in dict.fromkeys(configs)], call)
     if arguments.publishing.publish:
         for name in records:
             publish(store, name)

@@ -16,10 +16,9 @@ from dataclasses import dataclass
 
 from capacity_and_noise import FRACTIONS, WIDTHS, check_fractions, run_fields
 from closer_look_configs import BASE
-from common.cli import Study
 from common.report.capacity import time_figure, time_findings, time_table
 from common.report.tables import claims_table
-from configs import Seeds
+from common.study import Seeds, Study
 
 TITLE = "Time to fit"
 SHARES = (0.2, 0.4, 0.6, 0.8, 1.0)
@@ -50,8 +49,9 @@ class Times(Seeds):
                 yield run_fields("mnist", preset, max(widths), "gaussian", fraction, share)
 
 
-def report(records, store):
+def report(runs, call):
     """Figure 6, its numbers and the verdicts."""
+    records, store = [run.record for run in runs], call.store
     histories = store.histories(records)
     return {
         "time": time_figure(records, histories, TITLE),

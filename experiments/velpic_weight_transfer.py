@@ -18,7 +18,6 @@ from functools import partial
 
 from common.analysis.readout import decode_run, outdated
 from common.analysis.transfer import edit_output
-from common.cli import Study
 from common.report import decoding_figures
 from common.report.claims import load_targets
 from common.report.decoding import decoded, held_out, in_last_layer, own, transfer_table
@@ -28,7 +27,8 @@ from common.runs import sweep
 from common.runs.config import from_dict, run_id
 from common.runs.store import SUFFIX, Store
 from common.runs.task import prepare
-from decoding_configs import BASE, KEPT, SMALL, Decoded, with_progress
+from common.study import Study, with_progress
+from decoding_configs import BASE, KEPT, SMALL, Decoded
 
 TITLE = "VeLPIC as the output layer"
 EDIT_EPOCHS = {False: 40, True: 8}  # by whether the run is one of the small preset
@@ -51,8 +51,9 @@ def edited_name(config, epoch=None):
     return f"{name}-velpic{SUFFIX[config.framework]}"
 
 
-def read(configs, options):
+def read(configs, call):
     """Probes at the end, the edited networks, and those that are trained on."""
+    options = call.options
     store, going_on = Store.of(options), []
     for config in with_progress(configs):
         if not decode_run(config, options, ("masc", "velpic")):  # it diverged
@@ -76,8 +77,9 @@ def following(run, store):
     return [{**line, "epoch": line["epoch"] + epoch} for line in store.history(name)] if store.record(name) else []
 
 
-def report(records, store):
+def report(runs, call):
     """Edited and unedited networks over corruption, their training from there on, and what becomes of the claims."""
+    records, store = [run.record for run in runs], call.store
     runs = decoded(records, store)
     pairs = [(run, following(run, store)) for run in runs]
     pairs = [(run, history) for run, history in pairs if history]

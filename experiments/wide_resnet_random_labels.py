@@ -8,7 +8,7 @@ Time:      made for a GPU
 Deviations: initial weights are Glorot's, weight decay is on kernels alone
 """
 
-from common.cli import run
+from common.study import run
 from configs import WIDE_RESNET, WIDE_RESNET_SMALL
 
 if __name__ == "__main__":

@@ -6,21 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from common import cli
-from common.cli import Grid, estimate, listing, one_line_errors, parse, percent, run, run_all, summary
+from common import study
+from common.cli import one_line_errors, parse
+from common.errors import RunsFailed
 from common.runs import training
 from common.runs.config import Config, Options, run_id, smoke
 from common.runs.record import processor_flags
 from common.runs.store import Store
-from common.runs.sweep import RunsFailed
 from common.runs.training import train
+from common.study import Grid, estimate, listing, percent, run, run_all, summary
 
 BASE = Config(model="mlp1", dataset="digits", framework="torch", train_size=200, crop=6, epochs=2, batch_size=32)
 
 
 @pytest.fixture(autouse=True)
 def nothing_published(monkeypatch, tmp_path):
-    monkeypatch.setattr(cli, "PUBLISHED", tmp_path / "published")
+    monkeypatch.setattr(study, "PUBLISHED", tmp_path / "published")
 
 
 @pytest.fixture
@@ -156,11 +157,11 @@ def test_a_script_trains_draws_and_says_what_came_out(arguments, folder, capsys,
 
 
 def test_a_sweep_begins_with_the_time_it_takes(folder, capsys, monkeypatch):
-    monkeypatch.setattr(cli.sweep, "run", lambda configs, options, begin: begin(configs) or [])
+    monkeypatch.setattr(study.sweep, "run", lambda configs, options, begin: begin(configs) or [])
     configs = [BASE, dataclasses.replace(BASE, seed=1)]
     run_all(configs, options(folder))
     assert capsys.readouterr().err == listing(configs, Store(folder)).splitlines()[-1] + "\n"
-    monkeypatch.setattr(cli, "estimate", lambda config, known: 90.0)
+    monkeypatch.setattr(study, "estimate", lambda config, known: 90.0)
     monkeypatch.setattr(Store, "done", lambda *arguments: pytest.fail("asked what is done"))
     run_all(configs, options(folder, force=True))
     assert capsys.readouterr().err.startswith("2 runs, about 3 minutes of training left")
@@ -181,9 +182,9 @@ def test_a_sweep_begins_with_the_time_it_takes(folder, capsys, monkeypatch):
 def test_bfloat16_without_instructions_for_it_is_warned_of(
     folder, capsys, monkeypatch, precision, flags, gpu, device, warned
 ):
-    monkeypatch.setattr(cli, "processor_flags", lambda: flags)
-    monkeypatch.setattr(cli, "GPU", Path("/" if gpu else "/none"))
-    monkeypatch.setattr(cli.sweep, "run", lambda configs, options, begin: begin(configs) or [])
+    monkeypatch.setattr(study, "processor_flags", lambda: flags)
+    monkeypatch.setattr(study, "GPU", Path("/" if gpu else "/none"))
+    monkeypatch.setattr(study.sweep, "run", lambda configs, options, begin: begin(configs) or [])
     run_all([dataclasses.replace(BASE, precision=precision)], options(folder, device=device))
     error = capsys.readouterr().err
     assert error.count("\n") == warned and error.startswith("warning: bfloat16 is slow" if warned else "")
@@ -223,8 +224,8 @@ def test_smoke_replaces_the_runs_by_small_ones_each_once(folder):
 def test_threads_are_those_of_read_outs_too_where_nothing_is_left_to_train(folder, monkeypatch):
     train(BASE, options(folder))
     found = []
-    monkeypatch.setattr(cli, "limit_threads", found.append)
-    monkeypatch.setattr(cli, "decode_run", lambda *_: found.append("read"))
+    monkeypatch.setattr(study, "limit_threads", found.append)
+    monkeypatch.setattr(study, "decode_run", lambda *_: found.append("read"))
     run_all([BASE], options(folder, decode=True))
     assert found == [1, "read"]
 
@@ -252,7 +253,7 @@ def test_list_says_what_is_done_and_missing_and_trains_nothing(folder, capsys):
 @pytest.mark.parametrize("known", ["own", "published"])
 def test_the_time_that_is_left_counts_missing_runs_by_the_records_there_are(folder, tmp_path, monkeypatch, known):
     train(BASE, options(folder if known == "own" else tmp_path / "published"))
-    monkeypatch.setattr(cli, "read_record", lambda path: record(seconds=120.0))  # a minute per epoch
+    monkeypatch.setattr(study, "read_record", lambda path: record(seconds=120.0))  # a minute per epoch
     configs = [BASE, dataclasses.replace(BASE, epochs=7), dataclasses.replace(BASE, model="mlp3")]
     lines = listing(configs, Store(folder)).splitlines()
     estimates = [line.split(maxsplit=1)[1].rsplit(maxsplit=1)[0] for line in lines[:3]]

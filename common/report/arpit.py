@@ -7,7 +7,8 @@ from matplotlib import colormaps
 
 from common.groups import grouped
 from common.report.claims import Finding, Held, judge_seeds, load_targets
-from common.report.tables import Line, Record, cell, finding, number
+from common.report.numbers import cell, number
+from common.report.records import Line, Record, finding
 
 NOISE = {"gaussian": "random inputs", "uniform": "random labels", "none": "real data"}
 

@@ -7,7 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from common import files
-from common.report.tables import Number, Record, Table
+from common.report.numbers import Number
+from common.report.records import Record
+from common.report.tables import Table
 from common.runs.config import Options
 from common.runs.store import Store, code_version
 

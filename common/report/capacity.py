@@ -15,7 +15,9 @@ from common.report.arpit import best_validation_accuracy, by_fields, compared, j
 from common.report.claims import NO_BAND, UNDECIDED, Finding, Held, epochs_to
 from common.report.decoding_figures import Curve, draw
 from common.report.figures import add_legend, new_figure
-from common.report.tables import Line, Record, Table, finding, number
+from common.report.numbers import number
+from common.report.records import Line, Record, finding
+from common.report.tables import Table
 
 THRESHOLDS = (0.99, 0.999, 1.0)
 UNITS = 4096  # of the paper's networks

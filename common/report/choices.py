@@ -8,7 +8,9 @@ from typing import Any
 
 from common.groups import grouped
 from common.report.critical import extremes_of
-from common.report.tables import Line, Number, Record, Table, number
+from common.report.numbers import Number, number
+from common.report.records import Line, Record
+from common.report.tables import Table
 
 Lines = Mapping[str, Sequence[Line]]
 SEARCH = ("radius", "iterations", "noise")

@@ -1,66 +1,24 @@
 """Published statements and the verdict that measurements give on them; nothing unmeasured counts as 0."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from scipy import stats
-
 from common.errors import check_choice
+from common.report.numbers import CONFIDENCE as CONFIDENCE
+from common.report.numbers import Count, Estimate, estimate
+from common.report.numbers import difference_interval as difference_interval
+from common.report.numbers import mean_interval as mean_interval
+from common.report.numbers import wilson_interval as wilson_interval
+from common.report.runs import FRAMEWORKS, Run
 
 TARGETS = Path(__file__).parent / "targets"
-CONFIDENCE = 0.95
 NOT_MEASURED, UNDECIDED, NO_BAND = "not measured", "undecided", "no band"
 Held = bool | str | None
 """Whether a statement holds in a seed: UNDECIDED where its numbers do not tell, null where it was not measured."""
-
-Count = tuple[int, int]  # correct, examples
-
-
-def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Mean and the ends of its 95 % t interval over n >= 2 seeds, in the unit of `values`."""
-    n = len(values)
-    if n < 2:
-        raise ValueError(f"a t interval needs at least 2 values. Received: n={n}")
-    mean = float(np.mean(values))
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * np.std(values, ddof=1) / math.sqrt(n))
-    return mean, mean - half, mean + half
-
-
-def wilson_interval(correct: int, n: int) -> tuple[float, float]:
-    """Ends of the 95 % interval of a fraction, `correct` of `n` examples (Wilson 1927, no continuity correction)."""
-    if not 0 <= correct <= n or n == 0:
-        raise ValueError(f"correct must be between 0 and n, n positive. Received: correct={correct}, n={n}")
-    z = float(stats.norm.ppf((1 + CONFIDENCE) / 2))
-    fraction = correct / n
-    centre = fraction + z**2 / (2 * n)
-    half = z * math.sqrt(fraction * (1 - fraction) / n + z**2 / (4 * n**2))
-    scale = 1 + z**2 / n
-    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
-
-
-def difference_interval(first: Count, second: Count) -> tuple[float, float]:
-    """Ends of the 95 % interval of one fraction less another, each of its own examples (Newcombe 1998, method 10).
-
-    Of fractions of the same examples, which are usually right together, it is wider than it had to be.
-    """
-    (p, (low, high)), (q, (least, most)) = ((count[0] / count[1], wilson_interval(*count)) for count in (first, second))
-    return p - q - math.hypot(p - low, most - q), p - q + math.hypot(high - p, q - least)
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What the seeds of one setting say: mean, ends of the interval, and which interval it is."""
-
-    n: int
-    mean: float | None = None
-    low: float | None = None
-    high: float | None = None
-    interval_kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,24 +51,6 @@ class Finding:
     numbers: str | None
     n: str | None
     verdict: str
-
-
-def estimate(values: Sequence[float | None], counts: Sequence[Count | None] | None = None) -> Estimate:
-    """Mean over the measured values: t interval for several seeds; for one, Wilson over its (correct, n) test examples.
-
-    `counts` runs beside `values`; null values are left out, and one seed without counts has no interval.
-    """
-    pairs = zip(values, counts or [None] * len(values), strict=True)
-    measured = [(value, count) for value, count in pairs if value is not None]
-    n = len(measured)
-    if n == 0:
-        return Estimate(0)
-    if n >= 2:
-        return Estimate(n, *mean_interval([value for value, _ in measured]), f"t, {n} seeds")
-    value, count = measured[0]
-    if count is None:
-        return Estimate(1, value, interval_kind="1 seed")
-    return Estimate(1, value, *wilson_interval(*count), "Wilson, 1 seed")
 
 
 def judge(claim: Claim, values: Sequence[float | None], counts: Sequence[Count | None] | None = None) -> Verdict:
@@ -148,6 +88,8 @@ def growth(points: Mapping[float, float | None]) -> float | None:
     pairs = _measured(points)
     if len(pairs) < max(3, len(points)):
         return None
+    from scipy import stats
+
     constant = len({y for _, y in pairs}) == 1
     return 0.0 if constant else float(stats.spearmanr(*zip(*pairs, strict=True)).statistic)
 
@@ -172,6 +114,75 @@ def judge_seeds(holds: Sequence[Held]) -> tuple[str | None, str]:
     return f"{sum(map(bool, decided))} of {len(decided)} seeds{rest}", "confirmed" if all(decided) else "not confirmed"
 
 
+@dataclass(frozen=True)
+class Targets:
+    """Published numbers, curves and statements: the JSON files of a folder, statements in `statements.json`.
+
+    `paper` says whether a statement's source names its paper.
+    """
+
+    folder: Path
+    paper: bool = False
+
+    def of(self, name: str) -> list[dict[str, Any]]:
+        """Everything in `<name>.json`; ValueError with the names there are."""
+        check_choice("name", name, sorted(path.stem for path in self.folder.glob("*.json")))
+        return parsed(self.folder / f"{name}.json")
+
+    def statement(self, name: str) -> dict[str, Any]:
+        """The statement of an id."""
+        found = {target["id"]: target for target in self.of("statements")}
+        check_choice("statement", name, found)
+        return found[name]
+
+    def judged(
+        self,
+        name: str,
+        subject: str,
+        runs: Sequence[Run] = (),
+        numbers: str | None = None,
+        holds: Sequence[Held] = (),
+        n: str | None = None,
+    ) -> Finding:
+        """A statement with what was measured, confirmed where it holds in every seed; `n` says more than how many."""
+        seeds, verdict = judge_seeds(holds)
+        return self.finding(name, subject, runs, numbers, n or seeds, verdict)
+
+    def finding(
+        self,
+        name: str,
+        subject: str,
+        runs: Sequence[Run] = (),
+        numbers: str | None = None,
+        n: str | None = None,
+        verdict: str = NOT_MEASURED,
+    ) -> Finding:
+        """A statement tested on some runs, which it describes."""
+        target = self.statement(name)
+        source = f"{target['paper']}: {target['source']}" if self.paper else target["source"]
+        cited = target["statement"], source, target["band_source"]
+        return Finding(*cited, subject, tested_on(runs), numbers, n, verdict)
+
+
+@cache
+def parsed(path: Path) -> list[dict[str, Any]]:
+    """A file of targets, read once."""
+    targets: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    return targets
+
+
+def tested_on(runs: Sequence[Run]) -> str | None:
+    """Framework, precision and numbers of training examples of runs, as text; null without any."""
+    sizes: dict[tuple[str, str], set[int]] = {}
+    for run in runs:
+        sizes.setdefault((run.config.framework, run.config.precision), set()).add(run.train_n)
+    texts = [
+        f"{FRAMEWORKS[framework]}, {precision}, train_n={', '.join(map(str, sorted(found)))}"
+        for (framework, precision), found in sorted(sizes.items())
+    ]
+    return "; ".join(texts) or None
+
+
 def claim_of(target: dict[str, Any]) -> Claim:
     """The claim that a published number makes."""
     band = None if target["band"] is None else (target["band"][0], target["band"][1])
@@ -181,6 +192,4 @@ def claim_of(target: dict[str, Any]) -> Claim:
 
 def load_targets(name: str) -> list[dict[str, Any]]:
     """Published numbers, curves or statements of `targets/<name>.json`."""
-    check_choice("name", name, sorted(path.stem for path in TARGETS.glob("*.json")))
-    targets: list[dict[str, Any]] = json.loads((TARGETS / f"{name}.json").read_text(encoding="utf-8"))
-    return targets
+    return Targets(TARGETS).of(name)

@@ -8,20 +8,11 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from common.report.claims import CONFIDENCE, estimate
-from common.report.tables import (
-    FRAMEWORKS,
-    REGULARIZERS,
-    Number,
-    Table,
-    accuracies,
-    best_on_test,
-    choose_layer,
-    last_epoch,
-    model_of,
-    recipe,
-    scale_of,
-)
+from common.report.layers import accuracies, best_on_test, choose_layer, last_epoch
+from common.report.numbers import CONFIDENCE, Number, estimate
+from common.report.records import REGULARIZERS, model_of, recipe, scale_of
+from common.report.runs import FRAMEWORKS
+from common.report.tables import Table
 
 Record = Mapping[str, Any]
 Line = Mapping[str, Any]

@@ -19,10 +19,12 @@ from common.report.arpit import (
     shades,
     target,
 )
-from common.report.claims import Count, Finding, grows, growth, wilson_interval
+from common.report.claims import Finding, grows, growth
 from common.report.decoding_figures import Curve, draw
 from common.report.figures import GREY, add_legend, new_figure, percent_axis
-from common.report.tables import Line, Number, Record, Table, cell, number
+from common.report.numbers import Count, Number, cell, number, wilson_interval
+from common.report.records import Line, Record
+from common.report.tables import Table
 
 HALF = 0.5  # of the corrupted examples
 SPLITS = {"validation": "held-out examples", "train": "training examples"}

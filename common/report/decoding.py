@@ -4,25 +4,18 @@ Lines of read-outs are those of `common.analysis.readout`. Epoch 0 is the untrai
 networks trained on true labels, with subspaces of corrupted labels.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from numpy.typing import NDArray
 
 from common.groups import grouped
-from common.report.tables import (
-    FRAMEWORKS,
-    Line,
-    Number,
-    Record,
-    Table,
-    best_on_test,
-    cell,
-    choose_layer,
-    number,
-)
+from common.report.layers import CHOICES, accuracy, choose_layer, chosen, last_layer, layers_of
+from common.report.numbers import Number, cell, number
+from common.report.records import Line, Record
+from common.report.runs import FRAMEWORKS
+from common.report.tables import Table
 
-CHOICES: dict[str, Callable[..., str | None]] = {"held-out examples": choose_layer, "test data": best_on_test}
 NOTE = (
     "Means over seeds with 95 % t intervals. Layers are chosen among the hidden ones: on training examples held out "
     "from the network, scored with the labels a user has, or as the papers do on test data. n is the number of seeds "
@@ -92,35 +85,6 @@ def best_validation(history: Iterable[Line]) -> Line:
     return max(history, key=lambda line: -1 if line["validation_accuracy"] is None else line["validation_accuracy"])
 
 
-def accuracy(
-    lines: Sequence[Line], layer: str | None, probe: str = "masc", fitted_on: str | None = "corrupted_labels",
-    scored_on: str = "test", key: str | None = None,
-) -> float | None:  # fmt: skip
-    """Share of right predictions of a probe on a layer, or another value of its line; null where it is not there."""
-    for line in lines:
-        if (line["layer"], line["probe"], line["fitted_on"], line["scored_on"]) == (layer, probe, fitted_on, scored_on):
-            return line[key] if key else line["correct"] / line["n"]
-    return None
-
-
-def chosen(
-    lines: Sequence[Line], choice: str = "held-out examples", probe: str = "masc", fitted_on: str = "corrupted_labels"
-) -> float | None:
-    """Test accuracy of a probe on the layer that is chosen for it."""
-    layer = CHOICES[choice](lines, fitted_on=fitted_on, probe=probe)
-    return accuracy(lines, layer, probe, fitted_on)
-
-
-def best_pair(lines: Sequence[Line], probes: Iterable[str]) -> tuple[str, str | None]:
-    """The probe and hidden layer with the highest accuracy on held-out examples and the labels a user has."""
-    scores: dict[tuple[str, str | None], float] = {("", None): -1.0}
-    for probe in probes:
-        layer = choose_layer(lines, probe=probe)
-        score = accuracy(lines, layer, probe, scored_on="validation_corrupted_labels")
-        scores |= {} if score is None else {(probe, layer): score}
-    return max(scores, key=lambda pair: scores[pair])
-
-
 def held_out(run: Decoded, probe: str = "masc") -> float | None:
     """Test accuracy of a probe at the end of a run, on the layer chosen on held-out examples."""
     return chosen(run.lines(), probe=probe)
@@ -136,16 +100,6 @@ def in_last_layer(run: Decoded, probe: str, key: str | None = None) -> float | N
     """Test accuracy, or another value, of a probe on the last hidden layer."""
     lines = run.lines()
     return accuracy(lines, last_layer(lines), probe, key=key)
-
-
-def last_layer(lines: Iterable[Line]) -> str | None:
-    """The last layer that probes read."""
-    return next(reversed(layers_of(lines)), None)
-
-
-def layers_of(lines: Iterable[Line]) -> list[str]:
-    """Layers that probes read, in the order of the network."""
-    return list(dict.fromkeys(line["layer"] for line in lines if line["probe"] != "model"))
 
 
 def decoded(records: Iterable[Record], store: Readouts) -> list[Decoded]:

@@ -10,30 +10,11 @@ from typing import Any, NamedTuple
 
 from common.data.datasets import DATASETS
 from common.groups import grouped
-from common.report.claims import (
-    NO_BAND,
-    UNDECIDED,
-    Finding,
-    difference_interval,
-    estimate,
-    judge_seeds,
-    load_targets,
-)
-from common.report.decoding import (
-    CHOICES,
-    Decoded,
-    Readouts,
-    Setting,
-    accuracy,
-    best_pair,
-    by_setting,
-    chosen,
-    in_last_layer,
-    last_layer,
-    own,
-    relabelled,
-)
-from common.report.tables import Line, Number, Record, cell, finding
+from common.report.claims import NO_BAND, UNDECIDED, Finding, judge_seeds, load_targets
+from common.report.decoding import Decoded, Readouts, Setting, by_setting, in_last_layer, own, relabelled
+from common.report.layers import CHOICES, accuracy, best_pair, chosen, last_layer
+from common.report.numbers import Number, cell, difference_interval, estimate
+from common.report.records import Line, Record, finding
 
 HIGH = 0.8  # corruption at which the statements about high corruption are tested
 SIMPLE = ("nearest_class_mean", "qda")

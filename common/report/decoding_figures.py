@@ -11,8 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from common.report.claims import estimate
-from common.report.decoding import Decoded, accuracy, by_setting, layers_of
+from common.report.decoding import Decoded, by_setting
 from common.report.figures import (
     AMBER,
     BLACK,
@@ -27,7 +26,10 @@ from common.report.figures import (
     new_figure,
     percent_axis,
 )
-from common.report.tables import FRAMEWORKS, Line
+from common.report.layers import accuracy, layers_of
+from common.report.numbers import estimate
+from common.report.records import Line
+from common.report.runs import FRAMEWORKS
 
 OWN: dict[str, Any] = {"color": BLACK, "linestyle": "--", "linewidth": 1.2}
 SPLITS: dict[str, Any] = {"test labels": "-", "training labels": ":"}

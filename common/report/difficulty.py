@@ -16,8 +16,10 @@ from common.groups import grouped
 from common.report.arpit import judged, network, target
 from common.report.claims import Finding
 from common.report.figures import BLACK, BLUE, GREEN, ORANGE, add_legend, new_figure, percent_axis
+from common.report.numbers import Number
+from common.report.records import Record, setting_of
 from common.report.representation import text_of
-from common.report.tables import Number, Record, Table, setting_of
+from common.report.tables import Table
 from common.runs.task import stratified_subset
 
 TRACKED = 1000

@@ -6,7 +6,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from common.analysis.examples import join
-from common.report.tables import Record
+from common.report.records import Record
 from common.runs.store import Store
 
 

@@ -1,19 +1,26 @@
-"""Figures from plain records: colour-blind safe, one look, legends outside the data."""
+"""Figures: colour-blind safe, one look, legends outside the data. Nobody else imports matplotlib; this does to draw.
+
+A curve over seeds, panels side by side, handles of a legend: each is drawn here and nowhere else.
+"""
+
+from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-from matplotlib import colormaps
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+from typing import TYPE_CHECKING, Any
 
 from common import files
-from common.report.claims import Estimate, estimate
-from common.report.tables import FRAMEWORKS, Line, accuracies, choose_layer, last_epoch
+from common.report.layers import accuracies, choose_layer, last_epoch
+from common.report.numbers import Curve, Estimate, estimate
+from common.report.records import Line
+from common.report.runs import FRAMEWORKS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 # Okabe and Ito's palette, without its yellow.
 BLUE, ORANGE, GREEN, PURPLE, AMBER, SKY, BLACK = "#0072B2 #D55E00 #009E73 #CC79A7 #E69F00 #56B4E9 #000000".split()
@@ -43,6 +50,8 @@ SWEEP_MEASURES: dict[str, tuple[str, str, Any]] = {
 
 def new_figure(title: str, size: tuple[float, float], shape: tuple[int, int] = (1, 1)) -> tuple[Figure, list[Axes]]:
     """A titled figure of `size` inches with (rows, columns) panels, row by row."""
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=size, layout="constrained")
     figure.suptitle(title, fontsize=12, fontweight="bold")
     panels: list[Axes] = figure.subplots(*shape, squeeze=False).ravel().tolist()
@@ -53,25 +62,97 @@ def new_figure(title: str, size: tuple[float, float], shape: tuple[int, int] = (
     return figure, panels
 
 
+def panel_figure(
+    title: str, names: Sequence[str], columns: int, panel: tuple[float, float], margin: tuple[float, float] = (1, 1.8)
+) -> tuple[Figure, list[Axes]]:
+    """A figure with a panel of `panel` inches for each name, at most so many in a row; spare ones are not shown."""
+    columns = max(1, min(columns, len(names)))
+    rows = max(1, math.ceil(len(names) / columns))
+    size = margin[0] + panel[0] * columns, margin[1] + panel[1] * rows
+    figure, panels = new_figure(title, size, (rows, columns))
+    for axes, name in zip(panels, names, strict=False):
+        axes.set_title(name, fontsize=10)
+    for axes in panels[len(names) :]:
+        axes.set_visible(False)
+    return figure, panels[: len(names)]
+
+
+def draw_curve(axes: Axes, curve: Curve, scale: float = 1, **style: Any) -> None:
+    """Mean over seeds of each x, times `scale`, with its 95 % t interval as a band; what no seed has is no point."""
+    points = {x: found for x, values in sorted(curve.items()) if (found := estimate(values)).mean is not None}
+    if not points:
+        return
+    means, lows, highs = ([_scaled(getattr(p, end), scale) for p in points.values()] for end in ("mean", "low", "high"))
+    axes.fill_between(list(points), lows, highs, color=style["color"], alpha=0.15, linewidth=0)
+    axes.plot(list(points), means, **{"linewidth": 1.6, "markersize": 4, **style})
+
+
+def shared_epochs(seeds: Iterable[Mapping[int, float | None]]) -> Curve:
+    """Values of the seeds at the epochs that all of them have."""
+    runs = list(seeds)
+    common = set.intersection(*map(set, runs)) if runs else set()
+    return {epoch: [run[epoch] for run in runs] for epoch in sorted(common)}
+
+
+def handle(label: str, **style: Any) -> Line2D:
+    """An entry of a legend."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], label=label, **style)
+
+
 def add_legend(figure: Figure, handles: Sequence[Any]) -> None:
+    """Below the panels, two entries in a row."""
     figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=9)
 
 
 def percent_axis(axes: Axes, label: str = "accuracy (%)") -> None:
+    """The whole of 0 to 100 %."""
     axes.set(ylim=(-2, 102), ylabel=label)
 
 
-def _colours(count: int) -> Sequence[Any]:
-    """One colour for each run: the palette's, or for more runs than it has, steps from dark to light."""
-    return COLOURS if count <= len(COLOURS) else [colormaps["viridis"](index / count) for index in range(count)]
+def doubling_axis(axes: Axes, label: str, from_zero: bool = False) -> None:
+    """An x axis on which each tick doubles, with plain numbers; `from_zero` has a place for 0, as epochs need."""
+    axes.set_xlabel(label)
+    scale: dict[str, Any] = {"linthresh": 1, "linscale": 0.5} if from_zero else {}
+    axes.set_xscale("symlog" if from_zero else "log", base=2, **scale)
+    axes.xaxis.set_major_formatter("{x:g}")
 
 
-def _draw(axes: Axes, history: Sequence[Line], key: str, scale: float = 1.0, **style: Any) -> list[Line2D]:
-    """One measure over the epochs that have it; null breaks the line, and a measure that is all null is not drawn."""
+def shades(keys: Sequence[Any]) -> dict[Any, Any]:
+    """A colour for each of these, from dark to light."""
+    from matplotlib import colormaps
+
+    return {key: colormaps["viridis"](0.9 * place / max(1, len(keys) - 1)) for place, key in enumerate(keys)}
+
+
+def palette(keys: Sequence[Any], colours: Sequence[str] = COLOURS) -> dict[Any, Any]:
+    """A colour for each of these: the palette's, or from dark to light where there are more."""
+    return dict(zip(keys, colours, strict=False)) if len(keys) <= len(colours) else shades(keys)
+
+
+def heat_map(
+    axes: Axes, values: Any, rows: Sequence[str], columns: Sequence[str], norm: Any = None, fontsize: int = 8
+) -> Any:
+    """Values (rows, columns), from 0 to 1 without a `norm`, as colours; returns what a colour bar is made of."""
+    limits: dict[str, Any] = {} if norm else {"vmin": 0, "vmax": 1}
+    image = axes.imshow(values, cmap="viridis", aspect="auto", norm=norm, **limits)
+    axes.grid(visible=False)
+    axes.set_xticks(range(len(columns)), columns, fontsize=fontsize)
+    axes.set_yticks(range(len(rows)), rows, fontsize=fontsize)
+    return image
+
+
+def line_over_epochs(axes: Axes, history: Sequence[Any], key: str, scale: float = 1.0, **style: Any) -> list[Line2D]:
+    """One measure over the epochs of one run; null breaks the line, and a measure that is all null is not drawn."""
     values = [math.nan if line.get(key) is None else scale * line[key] for line in history]
     if all(map(math.isnan, values)):
         return []
     return axes.plot([line["epoch"] for line in history], values, linewidth=1.8, **style)
+
+
+def _scaled(value: float | None, scale: float = 100) -> float:
+    return math.nan if value is None else scale * value
 
 
 def learning_curves(histories: Mapping[str, Sequence[Line]], title: str) -> Figure:
@@ -93,23 +174,23 @@ def learning_curves(histories: Mapping[str, Sequence[Line]], title: str) -> Figu
 
 def _draw_one(loss: Axes, accuracy: Axes, histories: Mapping[str, Sequence[Line]]) -> list[Line2D]:
     (history,) = histories.values()
-    _draw(loss, history, "train_loss", color=BLUE, label="training")
+    line_over_epochs(loss, history, "train_loss", color=BLUE, label="training")
     handles: list[Line2D] = []
     for key, (name, colour, style) in ACCURACIES.items():
-        handles += _draw(accuracy, history, key, 100, color=colour, linestyle=style, label=name)
+        handles += line_over_epochs(accuracy, history, key, 100, color=colour, linestyle=style, label=name)
     return handles
 
 
 def _draw_several(loss: Axes, accuracy: Axes, histories: Mapping[str, Sequence[Line]]) -> list[Line2D]:
     handles: list[Line2D] = []
-    for (label, history), colour in zip(histories.items(), _colours(len(histories)), strict=False):
-        handles.append(Line2D([], [], color=colour, label=label))
-        _draw(loss, history, "train_loss", color=colour, label=label)
+    for (label, history), colour in zip(histories.items(), palette(list(histories)).values(), strict=True):
+        handles.append(handle(label, color=colour))
+        line_over_epochs(loss, history, "train_loss", color=colour, label=label)
         for key in PAIR:
             name, _, style = ACCURACIES[key]
-            _draw(accuracy, history, key, 100, color=colour, linestyle=style, label=f"{label}, {name}")
+            line_over_epochs(accuracy, history, key, 100, color=colour, linestyle=style, label=f"{label}, {name}")
     pair = [ACCURACIES[key] for key in PAIR]
-    return handles + [Line2D([], [], color=GREY, linestyle=style, label=name) for name, _, style in pair]
+    return handles + [handle(name, color=GREY, linestyle=style) for name, _, style in pair]
 
 
 def layer_accuracies(readouts_by_label: Mapping[str, Sequence[Line]], title: str, probe: str = "masc") -> Figure:
@@ -164,11 +245,11 @@ def corruption_sweep(
     """
     figure, (axes,) = new_figure(title, (6.6, 6.2))
     frameworks = sorted({row["framework"] for row in rows})
-    handles = [Line2D([], [], marker="o", label=FRAMEWORKS[name], **FRAMEWORK_STYLES[name]) for name in frameworks]
+    handles = [handle(FRAMEWORKS[name], marker="o", **FRAMEWORK_STYLES[name]) for name in frameworks]
     for key, (name, marker, style) in SWEEP_MEASURES.items():
         drawn = [_sweep_curve(axes, rows, framework, key) for framework in frameworks]
         if any(drawn):
-            handles.append(Line2D([], [], color=GREY, marker=marker, linestyle=style, label=name))
+            handles.append(handle(name, color=GREY, marker=marker, linestyle=style))
     for label, points in (published or {}).items():
         x, y = zip(*[(100 * fraction, 100 * accuracy) for fraction, accuracy in points], strict=True)
         handles += axes.plot(x, y, color=BLACK, linestyle=(0, (6, 3)), linewidth=1.2, label=label, zorder=3)
@@ -199,10 +280,6 @@ def _at(rows: Sequence[Mapping[str, Any]], framework: str, fraction: float, key:
     sizes = [None if key == "train_accuracy" else row.get("test_n") for row in here]
     counts = [(round(v * n), n) if n and v is not None else None for v, n in zip(values, sizes, strict=True)]
     return estimate(values, counts)
-
-
-def _scaled(value: float | None) -> float:
-    return math.nan if value is None else 100 * value
 
 
 def png(figure: Figure) -> bytes:

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from common.analysis.filters import spectral_centroid
 from common.report.arpit import by_fields, judged, network, noise_of
 from common.report.claims import Finding, ordered
-from common.report.tables import Record, Table, cell, number
+from common.report.numbers import cell, number
+from common.report.records import Record
+from common.report.tables import Table
 from common.runs import initial_weights
 from common.runs.store import Store
 

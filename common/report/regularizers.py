@@ -13,7 +13,9 @@ from common.groups import grouped
 from common.report.arpit import best_validation_accuracy, compared, judged, network
 from common.report.claims import Finding
 from common.report.figures import BLACK, COLOURS, add_legend, new_figure
-from common.report.tables import Line, Record, Table, cell, number
+from common.report.numbers import cell, number
+from common.report.records import Line, Record
+from common.report.tables import Table
 
 SINGLE = {
     "dropout": "dropout",

@@ -5,7 +5,9 @@ from typing import Any
 
 from common.report.arpit import NOISE
 from common.report.claims import claim_of, judge
-from common.report.tables import Line, Number, Record, Table, full_size, run_on
+from common.report.numbers import Number
+from common.report.records import Line, Record, full_size, run_on
+from common.report.tables import Table
 
 SAME = ("dataset", "width", "corruption", "corruption_fraction")
 

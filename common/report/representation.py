@@ -15,10 +15,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from common.groups import grouped
-from common.report.claims import estimate
 from common.report.decoding_figures import Curve, draw
 from common.report.figures import COLOURS, add_legend, new_figure
-from common.report.tables import FRAMEWORKS, Line, Number, Record, Table, last_epoch, setting_of, setting_text
+from common.report.layers import last_epoch
+from common.report.numbers import Number, estimate
+from common.report.records import Line, Record, setting_of, setting_text
+from common.report.runs import FRAMEWORKS
+from common.report.tables import Table
 
 STATISTICS = {  # label, factor
     "mean": ("mean", 1),

@@ -18,7 +18,9 @@ from common.report.arpit import by_fields, compared, judged, network, noise_of, 
 from common.report.claims import Finding
 from common.report.decoding_figures import draw
 from common.report.figures import BLUE, GREEN, add_legend, new_figure
-from common.report.tables import Number, Record, Table, cell, number
+from common.report.numbers import Number, cell, number
+from common.report.records import Record
+from common.report.tables import Table
 
 COLOURS = {"real data": BLUE, "random inputs": GREEN}
 TASKS = {False: "class labels", True: "a class for each example"}

@@ -11,22 +11,21 @@ from typing import Any
 from common.errors import check_choice
 from common.groups import grouped
 from common.report.claims import NOT_MEASURED, Claim, claim_of, epochs_to, judge, load_targets
-from common.report.tables import (
+from common.report.numbers import Number, number
+from common.report.records import (
     CORRUPTION,
     SEEDS,
     Line,
-    Number,
     Record,
-    Table,
     as_stated,
     by_recipe,
     group_names,
     model_of,
-    number,
     recipe,
     setting_of,
     setting_text,
 )
+from common.report.tables import Table
 
 Histories = Mapping[str, Sequence[Line]]
 Row = Mapping[str, Any]

@@ -11,7 +11,6 @@ from common.report.claims import (
     NOT_MEASURED,
     Finding,
     claim_of,
-    estimate,
     grows,
     growth,
     judge,
@@ -19,18 +18,8 @@ from common.report.claims import (
     load_targets,
     ordered,
 )
-from common.report.tables import (
-    SEEDS,
-    Number,
-    Record,
-    by_recipe,
-    cell,
-    finding,
-    model_of,
-    recipe,
-    setting_of,
-    setting_text,
-)
+from common.report.numbers import Number, cell, estimate
+from common.report.records import SEEDS, Record, by_recipe, finding, model_of, recipe, setting_of, setting_text
 from common.report.zhang import (
     FIT_LOSS,
     SETTINGS,

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from common.report.claims import Estimate, estimate
 from common.report.figures import (
     AMBER,
     BLACK,
@@ -25,7 +24,8 @@ from common.report.figures import (
     new_figure,
     percent_axis,
 )
-from common.report.tables import Line, Record, by_recipe, model_of, setting_text
+from common.report.numbers import Estimate, estimate
+from common.report.records import Line, Record, by_recipe, model_of, setting_text
 from common.report.zhang import (
     READINGS,
     SETTINGS,

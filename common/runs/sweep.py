@@ -21,15 +21,12 @@ from typing import Any
 from tqdm import tqdm
 
 from common.data.datasets import DATASETS
+from common.errors import RunsFailed
 from common.groups import grouped
 from common.runs.config import Config, Options, alike, as_dict, obstacles, run_id
 from common.runs.store import Record, Store
 from common.runs.threads import MEMORY, thread_environment
 from common.runs.training import train
-
-
-class RunsFailed(Exception):
-    """Some runs of a sweep failed; the message has a line for each."""
 
 
 def run(

@@ -3,19 +3,8 @@ import math
 import pytest
 from scipy import stats
 
-from common.report.claims import (
-    Claim,
-    epochs_to,
-    estimate,
-    grows,
-    growth,
-    judge,
-    judge_seeds,
-    load_targets,
-    mean_interval,
-    ordered,
-    wilson_interval,
-)
+from common.report.claims import Claim, epochs_to, grows, growth, judge, judge_seeds, load_targets, ordered
+from common.report.numbers import estimate, mean_interval, wilson_interval
 
 CLAIM = Claim("a", "half of it", 0.5, (0.49, 0.56), "Table 1")
 

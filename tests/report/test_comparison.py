@@ -10,7 +10,7 @@ from common.report.comparison import (
     comparison_table,
     difference,
 )
-from common.report.tables import Number
+from common.report.numbers import Number
 from common.runs.config import Config, as_dict
 
 LAYERS = {"input": (60, 90), "fc1": (50, 70), "fc2": (40, 80), "logits": (90, 95)}  # on held-out, on test

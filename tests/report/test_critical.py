@@ -3,7 +3,6 @@
 import pytest
 from made_up_runs import a_run, collected
 
-from common.report.claims import wilson_interval
 from common.report.critical import (
     critical_findings,
     critical_table,
@@ -13,7 +12,7 @@ from common.report.critical import (
     ratios,
     splits_figure,
 )
-from common.report.tables import cell
+from common.report.numbers import cell, wilson_interval
 
 EPOCHS = (0, 1, 4, 10)
 

@@ -3,28 +3,24 @@ import pytest
 
 from common.report.claims import load_targets
 from common.report.decoding import (
-    CHOICES,
     NOTE,
     Setting,
-    accuracy,
-    best_pair,
     best_validation,
     by_setting,
-    chosen,
     clean_table,
     decoded,
     dynamics_table,
     held_out,
     in_last_layer,
     layer_table,
-    layers_of,
     own,
     relabelled,
     relabelling_table,
     summary_table,
     transfer_table,
 )
-from common.report.tables import Number, cell, number
+from common.report.layers import CHOICES, accuracy, best_pair, chosen, layers_of
+from common.report.numbers import Number, cell, number
 
 # Shares on held-out examples and on test data: fc2 is chosen on the former, fc1 on the latter, the input never.
 LAYERS = {"input": (0.9, 0.95, 0.99, 0.3), "fc1": (0.3, 0.8, 0.9, 0.4), "fc2": (0.4, 0.7, 1.0, 0.2)}

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from common.report.figures import FRAMEWORK_STYLES, corruption_sweep, layer_accuracies, learning_curves, png, save
-from common.report.tables import FRAMEWORKS
+from common.report.runs import FRAMEWORKS
 from common.runs.config import CHOICES
 
 

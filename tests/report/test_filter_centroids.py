@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from made_up_runs import a_run, corruption_of
 
-from common.report.claims import mean_interval
 from common.report.filters import centroid_findings, centroid_table, centroids, filters_of
+from common.report.numbers import mean_interval
 from common.runs import initial_weights
 
 SHAPE = (5, 5, 3, 8)

@@ -8,8 +8,8 @@ import pytest
 from common.analysis.similarity import mean_correlation
 from common.report import representation
 from common.report.figures import BLUE, ORANGE, png
+from common.report.numbers import Number, cell
 from common.report.representation import Network, by_network, text_of
-from common.report.tables import Number, cell
 from common.runs.config import Config, as_dict
 
 TRUE, NOISE = "true_labels", "gaussian"

@@ -6,21 +6,10 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from common.report.claims import Finding, load_targets
-from common.report.tables import (
-    Number,
-    Table,
-    best_on_test,
-    cell,
-    choose_layer,
-    claims_table,
-    full_size,
-    layer_table,
-    model_of,
-    published_table,
-    recipe,
-    setting_of,
-    setting_text,
-)
+from common.report.layers import best_on_test, choose_layer, run_table
+from common.report.numbers import Number, cell
+from common.report.records import full_size, model_of, published_table, recipe, setting_of, setting_text
+from common.report.tables import Table, claims_table
 from common.report.zhang import stated
 from common.runs.config import ADDED, Config, as_dict
 from common.runs.store import read_record
@@ -315,8 +304,8 @@ def test_layers_are_chosen_on_held_out_examples_and_the_papers_choice_stands_bes
     assert choose_layer([line("fc1", None, HELD_OUT)]) is None
 
 
-def test_layer_table():
-    table = layer_table(READOUT)
+def test_run_table():
+    table = run_table(READOUT)
     assert [[cell(value) for value in row] for row in table.rows] == [
         ["input", "90.00 [82.56, 94.48]", "95.00 [88.82, 97.85]", "12.3", ""],
         ["fc1", "60.00 [50.20, 69.06]", "90.00 [82.56, 94.48]", "12.3", ""],

@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 
 from common.report.claims import TARGETS, claim_of, load_targets
-from common.report.tables import UNITS
+from common.report.numbers import UNITS
 
 NAMES = sorted(path.stem for path in TARGETS.glob("*.json"))
 NUMBERS = [name for name in NAMES if not name.endswith(("_curves", "_claims"))]

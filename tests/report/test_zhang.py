@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from common.report.tables import cell
+from common.report.numbers import cell
 from common.report.zhang import (
     convergence_table,
     corruption_rows,

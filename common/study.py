@@ -1,0 +1,300 @@
+"""What a script does with its configs: list, train, read out, draw and say what came out."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import statistics
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tqdm import tqdm
+
+from common.analysis.evaluator import import_framework
+from common.analysis.readout import decode_run
+from common.cli import Preset, given_flags, one_line_errors, parse
+from common.errors import check_choice
+from common.report import figures
+from common.report.runs import Runs, recipe
+from common.report.tables import Table
+from common.runs import sweep
+from common.runs.config import Config, Options, as_dict, from_dict, overlay, run_id, smoke
+from common.runs.record import processor_flags
+from common.runs.store import PUBLISHED, Record, Store, read_record
+from common.runs.threads import limit_threads
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
+GPU = Path("/dev/nvidiactl")
+Fields = Mapping[str, Any]
+
+
+def run(doc: str | None, config: Config, small: Fields | None = None) -> None:
+    """The main of a script that stands for one run: train it unless done, draw its curves, say what came out."""
+    with one_line_errors():
+        presets = {"preset": Preset()} if small else {}
+        arguments = parse(doc, config=config, options=Options(), **presets)
+        reduced = small if small and arguments.preset.preset == "small" else {}
+        chosen = overlay(arguments.config, config, reduced, "--preset small", given_flags())
+        for record in run_all([chosen], arguments.options):
+            print(summary(record, arguments.options))
+
+
+@dataclasses.dataclass(frozen=True)
+class Seeds:
+    """Repetitions; the grids of studies add fields of flags and say in `rows` what their runs are."""
+
+    seeds: tuple[int, ...] = (0,)
+    """Seeds of weights, order and augmentation."""
+
+    def rows(self, preset: str) -> Iterable[Fields]:
+        """Fields of a run for each row of a table, or curve of a figure, but for the seed."""
+        raise NotImplementedError
+
+    def runs(self, preset: str) -> list[Fields]:
+        """Fields of every run, seed by seed, so that whatever is done first is a whole set."""
+        return [{"seed": seed, **row} for seed, row in product(self.seeds, self.rows(preset))]
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """How a study was called: what its read-outs and reports may depend on beside the runs.
+
+    A smoke test is measured as the preset `small`.
+    """
+
+    preset: str
+    grid: Any
+    options: Options
+
+    @property
+    def store(self) -> Store:
+        """Where the runs lie."""
+        return Store.of(self.options)
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """A script that stands for many runs.
+
+    `grid` gives the fields of each run (`Seeds.runs`), which the flags' config must not contradict; `report` makes
+    figures and tables of the runs. Where these need more than records, `keep_epochs` of every run are kept and `read`
+    makes what is missing of the read-outs; `check` raises ValueError before anything is trained that could not be
+    read. Without `stack` each run is trained alone, so that it can be trained again to the same bits.
+    """
+
+    name: str
+    grid: Seeds
+    default: Config
+    report: Callable[[Runs, Call], Mapping[str, Table | Figure]]
+    keep_epochs: tuple[int, ...] = ()
+    read: Callable[[Sequence[Config], Call], None] = lambda configs, call: None
+    check: Callable[[Config], object] = lambda config: None
+    stack: bool = True
+
+    def configs(self, given: Config, grid: Seeds, preset: str, flags: Collection[str] = ()) -> list[Config]:
+        """The runs, over the fields that flags have given."""
+        return [overlay(given, self.default, fields, f"--preset {preset}", flags) for fields in grid.runs(preset)]
+
+    def main(self, doc: str | None) -> None:
+        """Train what is missing, read it out, save and print what it shows."""
+        with one_line_errors():
+            arguments = parse(doc, grid=self.grid, preset=Preset(), config=self.default, options=Options())
+            preset, options = arguments.preset.preset, arguments.options
+            configs = self.configs(arguments.config, arguments.grid, preset, given_flags())
+            for config in configs:
+                self.check(config)
+            kept = tuple(sorted({*self.keep_epochs, *options.keep_epochs}))
+            training = dataclasses.replace(options, stack=options.stack and self.stack, keep_epochs=kept)
+            records = run_all(configs, training)
+            call = Call("small" if options.smoke else preset, arguments.grid, options)
+            self.read([from_dict(record["config"]) for record in records], call)
+            self.show(records, call)
+
+    def show(self, records: Sequence[Record], call: Call) -> None:
+        """Save figures and tables in a folder of the study's name, and print the tables."""
+        folder = call.store.results / self.name
+        for title, item in self.report(Runs.of(records, call.store), call).items():
+            save(item, folder / title)
+            if isinstance(item, Table):
+                print(item.markdown())
+        print(folder)
+
+
+@dataclasses.dataclass(frozen=True)
+class Publishing:
+    """What becomes of the records."""
+
+    publish: bool = False
+    """Copy them to results/published and make its report anew."""
+
+
+def with_progress(configs: Sequence[Config]) -> Iterator[Config]:
+    """Runs that are read out one after the other, with a bar on a terminal."""
+    return iter(tqdm(configs, desc="read out", unit="run", disable=not sys.stderr.isatty()))
+
+
+def save(item: Table | Figure, path: Path) -> None:
+    """A table as Markdown and CSV, a figure as PNG, under a path without suffix."""
+    if isinstance(item, Table):
+        item.save(path)
+    else:
+        figures.save(item, path.with_suffix(".png"))
+
+
+def run_all(configs: Sequence[Config], options: Options) -> list[Record]:
+    """Train what is missing and draw learning curves; with --list only say what there is, and exit."""
+    if options.smoke:
+        configs = list(dict.fromkeys(smoke(config) for config in configs))
+    if not configs:
+        raise ValueError("a list among the flags must name at least one value. Received: no runs")
+    store = Store.of(options)
+    if options.list:
+        print(listing(configs, store))
+        sys.exit()
+
+    def begin(missing: Sequence[Config]) -> None:
+        if len(missing) > 1:
+            check_models(missing)
+            print(f"{len(missing)} runs, {time_left(missing, known_records(store))}", file=sys.stderr)
+        warn_of_slow_bfloat16(missing, options)
+
+    limit_threads(options.threads)  # of what is read out here, too
+    records = sweep.run(configs, options, begin)
+    if options.decode:
+        for config in configs:
+            decode_run(config, dataclasses.replace(options, force=False))
+    for record in records:
+        if record["outcome"]["epochs"] < 2:
+            continue  # no curve
+        path = store.folder(record["run_id"]) / "learning_curves.png"
+        if options.force or not path.exists() or path.stat().st_mtime < (path.parent / "run.json").stat().st_mtime:
+            history = {record["run_id"]: store.history(record["run_id"])}
+            figures.save(figures.learning_curves(history, record["run_id"]), path)
+    return records
+
+
+def check_models(configs: Sequence[Config]) -> None:
+    """ValueError for a model that its framework does not have, before any is trained."""
+    for framework, model in dict.fromkeys((config.framework, config.model) for config in configs):
+        import_framework(framework)
+        check_choice(f"model in {framework}", model, importlib.import_module(f"{framework}_models").MODELS)
+
+
+def warn_of_slow_bfloat16(configs: Sequence[Config], options: Options) -> None:
+    """Say in one line that a processor without instructions for bfloat16 is to train in it."""
+    elsewhere = options.scheduler or options.device == "cuda" or (options.device == "auto" and GPU.exists())
+    flags = processor_flags()
+    if any(c.precision == "bfloat16" for c in configs) and not elsewhere and flags and not flags & BFLOAT16:
+        print(
+            "warning: bfloat16 is slow on this processor, which has no instructions for it "
+            f"({', '.join(sorted(BFLOAT16))})",
+            file=sys.stderr,
+        )
+
+
+def listing(configs: Sequence[Config], store: Store) -> str:
+    """A line per run: done or missing, and how long it takes by the records of like runs there are."""
+    known, missing = known_records(store), [config for config in configs if not store.done(config)]
+    lines = []
+    for config in configs:
+        state, seconds = "missing" if config in missing else "done", estimate(config, known)
+        lines.append(f"{state:8}{'no estimate' if seconds is None else f'{seconds:8.0f} s':>12}  {run_id(config)}")
+    return "\n".join([*lines, f"{len(configs)} runs, {time_left(missing, known)}"])
+
+
+def known_records(store: Store) -> list[Record]:
+    """Records that say how long runs take: the user's own and the published ones."""
+    return [read_record(path) for root in (store.results, PUBLISHED) for path in root.glob("runs/*/run.json")]
+
+
+def time_left(missing: Sequence[Config], known: Sequence[Record]) -> str:
+    """How long runs take by the records of like runs."""
+    seconds = [estimate(config, known) for config in missing]
+    about = "more than" if None in seconds else "about"
+    return f"{about} {sum(filter(None, seconds)) / 60:.0f} minutes of training left, one after the other"
+
+
+def estimate(config: Config, records: Sequence[Record]) -> float | None:
+    """Seconds, from the median cost per epoch and example of recorded runs of this network, framework and data set.
+
+    For as many epochs as runs took that differ in their seeds alone, else for as many as it may.
+    """
+    fields = ("model", "width", "framework", "dataset", "precision", "downscale", "crop")
+    like = [
+        record for record in records
+        if record["outcome"]["epochs"] and (config.train_size or not record["config"]["train_size"])
+        and all(record["config"][name] == getattr(config, name) for name in fields)
+    ]  # fmt: skip
+    if not like:
+        return None
+    costs = [
+        (record["time"]["train_seconds"] + record["time"]["evaluate_seconds"]) / record["outcome"]["epochs"]
+        * (config.train_size or record["data"]["train_n"]) / record["data"]["train_n"]
+        for record in like
+    ]  # fmt: skip
+    own = recipe(as_dict(config))
+    epochs = [record["outcome"]["epochs"] for record in like if recipe(record["config"]) == own] or [config.epochs]
+    return statistics.median(costs) * statistics.median(epochs)
+
+
+@dataclasses.dataclass(frozen=True)
+class Grid:
+    """A run for each combination of these values."""
+
+    models: tuple[str, ...] = ("mlp1", "mlp3")
+    """Architectures."""
+    fractions: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+    """Corrupted fractions of the training labels; 0 means true labels, whatever the rule."""
+    frameworks: tuple[str, ...] = ("keras", "torch")
+    """Frameworks."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """Seeds of weights and order."""
+    flags: ClassVar = {
+        "model": "models",
+        "corruption_fraction": "fractions",
+        "framework": "frameworks",
+        "seed": "seeds",
+    }
+
+    def configs(self, base: Config) -> list[Config]:
+        """Over a base config whose corruption rule is used at fractions above 0."""
+        given = given_flags()
+        for name, values in self.flags.items():
+            if name in given:
+                raise ValueError(
+                    f"a grid has --{values}, one for each of its runs. Received: --{name.replace('_', '-')}"
+                )
+        return [
+            dataclasses.replace(
+                config, corruption=base.corruption if fraction else "none", corruption_fraction=fraction
+            )
+            for fraction in self.fractions
+            for config in sweep.grid(base, model=self.models, framework=self.frameworks, seed=self.seeds)
+        ]
+
+
+def summary(record: Record, options: Options) -> str:
+    """What came out of a run, in a few lines."""
+    outcome, store = record["outcome"], Store.of(options)
+    fitted, seconds = outcome["epochs_to_fit"], record["time"]["train_seconds"]
+    names = ("train_accuracy", "test_accuracy", "test_accuracy_corrupted_labels")
+    train, test, corrupted = (percent(outcome[name]) for name in names)
+    return "\n".join(
+        [
+            f"{record['run_id']}: {outcome['epochs']} epochs ({outcome['stop_reason']}), {seconds:.0f} s",
+            f"  training accuracy {train}, test accuracy {test} (against equally corrupted labels {corrupted})",
+            f"  fitted ({outcome['fit_criterion']}): " + ("no" if fitted is None else f"epoch {fitted}"),
+            f"  model  {store.models / record['model']['path']}",
+            f"  record {store.folder(record['run_id'])}",
+        ]
+    )
+
+
+def percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.2f} %"
