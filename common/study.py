@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import statistics
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tqdm import tqdm
 
-from common.analysis.evaluator import import_framework
+from common import frameworks
 from common.analysis.readout import decode_run
 from common.cli import Preset, given_flags, one_line_errors, parse
 from common.errors import check_choice
@@ -182,8 +181,8 @@ def run_all(configs: Sequence[Config], options: Options) -> list[Record]:
 def check_models(configs: Sequence[Config]) -> None:
     """ValueError for a model that its framework does not have, before any is trained."""
     for framework, model in dict.fromkeys((config.framework, config.model) for config in configs):
-        import_framework(framework)
-        check_choice(f"model in {framework}", model, importlib.import_module(f"{framework}_models").MODELS)
+        frameworks.torch_first(framework)
+        check_choice(f"model in {framework}", model, frameworks.models(framework))
 
 
 def warn_of_slow_bfloat16(configs: Sequence[Config], options: Options) -> None:

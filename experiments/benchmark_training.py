@@ -14,7 +14,6 @@ Time:      about 8 minutes a model on two cores; nothing else may run on the mac
 """
 
 import contextlib
-import importlib
 import os
 import resource
 import signal
@@ -28,6 +27,7 @@ from typing import Annotated
 import numpy as np
 import tyro
 
+from common import frameworks
 from common.cli import one_line_errors, parse
 from common.data import epochs
 from common.errors import check_choice
@@ -70,7 +70,7 @@ def data(examples):
 def trainer_parts(framework, model, examples, **fields):
     """The suite's own epoch on the CPU and an evaluation of its training set, as functions."""
     config = Config(framework=framework, model=model, **fields)
-    trainer = importlib.import_module(f"{framework}_models.trainer").Trainer(config, SHAPE, CLASSES, device="cpu")
+    trainer = frameworks.module(framework, "trainer").Trainer(config, SHAPE, CLASSES, device="cpu")
     images, labels = data(examples)
     trainer.put(images, labels)
     return lambda: trainer.train_epoch(plan(config, examples), 0.01), lambda: trainer.logits(images)
@@ -119,7 +119,7 @@ def torch_parts(model, examples):
     if model != "mlp3":
         return parts
     augmented = Config(framework="torch", random_crop=True, flip=True)
-    trainer = importlib.import_module("torch_models.trainer").Trainer(augmented, SHAPE, CLASSES, device="cpu")
+    trainer = frameworks.module("torch", "trainer").Trainer(augmented, SHAPE, CLASSES, device="cpu")
     trainer.put(*data(examples))
     # PyTorch keeps weights as (out, in): x W is a product with a transposed view, as in torch.nn.functional.linear.
     pairs = products(torch.randn, torch.t)
@@ -311,7 +311,7 @@ def gpu_epoch(benchmark, precision, examples, device):
     from torch.utils.flop_counter import FlopCounterMode
 
     config = Config(framework="torch", model=benchmark.model, precision=precision)
-    trainer = importlib.import_module("torch_models.trainer").Trainer(config, SHAPE, CLASSES, device=device.type)
+    trainer = frameworks.module("torch", "trainer").Trainer(config, SHAPE, CLASSES, device=device.type)
     images, labels = data(examples)
     trainer.put(images, labels)
     with FlopCounterMode(display=False) as counter:

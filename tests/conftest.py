@@ -16,10 +16,10 @@ os.environ.update(
 
 import pytest  # noqa: E402
 
-from common.analysis.evaluator import import_framework  # noqa: E402
+from common import frameworks  # noqa: E402
 from common.data.datasets import DATASETS, find_data_dir  # noqa: E402
 
-import_framework("keras")  # torch first, then Keras: tests use both
+frameworks.torch_first("keras")  # tests use both
 
 
 @pytest.fixture(scope="session")

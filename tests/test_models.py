@@ -2,7 +2,6 @@
 
 import ast
 import dataclasses
-import importlib
 import math
 import re
 import warnings
@@ -17,6 +16,7 @@ from keras.ops import convert_to_numpy
 
 import keras_models.files
 import torch_models.files
+from common import frameworks
 from common.analysis import evaluator
 from common.data.epochs import draw
 from common.runs.config import Config
@@ -104,7 +104,7 @@ def shape_of(name):
 
 def read(framework, name, input_shape, num_classes):
     """A Reader of the untrained model."""
-    files = importlib.import_module(f"{framework}_models.files")
+    files = frameworks.module(framework, "files")
     return files.Reader(REGISTRIES[framework][name](input_shape, num_classes), input_shape)
 
 
@@ -152,7 +152,7 @@ def test_layers_have_the_names_and_shapes_of_the_battery_after_their_activation(
 @every_model
 def test_parameters_are_counted_exactly_and_moving_statistics_are_none(framework, name):
     config = Config(model=name, crop=32 if name == "alexnet_large" else 28)
-    trainer = importlib.import_module(f"{framework}_models.trainer").Trainer(config, (32, 32, 3), 10)
+    trainer = frameworks.module(framework, "trainer").Trainer(config, (32, 32, 3), 10)
     sizes = {key: array.size for key, array in trainer.get_weights().items()}
     moving = sum(sizes.pop(key) for key in tuple(sizes) if "/moving_" in key)
     assert trainer.parameters == PARAMETERS[name] == sum(sizes.values())
@@ -182,7 +182,7 @@ def test_dropout_acts_in_training_alone_and_on_no_named_layer(framework, name):
     else:
         models[1].set_weights(models[0].get_weights())
         assert not any(isinstance(layer, keras.layers.Dropout) for layer in models[0].layers)
-    files = importlib.import_module(f"{framework}_models.files")
+    files = frameworks.module(framework, "files")
     readers = [files.Reader(model, shape) for model in models]
     assert readers[0].layers == readers[1].layers
     x = np.random.default_rng(0).standard_normal((8, *shape)).astype(np.float32)
@@ -211,10 +211,10 @@ def test_a_model_learns_digits_is_saved_loads_with_the_same_outputs_and_trains_o
     train(trainer, range(3))
     suffix = {"keras": ".h5", "torch": ".pt"}[framework]
     trainer.save(tmp_path / f"model{suffix}", {"config": dataclasses.asdict(config)})
-    loaded = importlib.import_module(f"{framework}_models.files").load(tmp_path / f"model{suffix}")
+    loaded = frameworks.module(framework, "files").load(tmp_path / f"model{suffix}")
     x = np.asarray(trainer.prepare(trainer.images), np.float32)
     assert loaded.layers == trainer.reader.layers and loaded.input_shape == task.image_shape
-    size = importlib.import_module(f"{framework}_models.trainer").EVALUATION_BATCH  # another one gives other last bits
+    size = frameworks.module(framework, "trainer").EVALUATION_BATCH  # another one gives other last bits
     parts = [loaded.features(x[start : start + size], "logits") for start in range(0, len(x), size)]
     np.testing.assert_array_equal(np.concatenate(parts), trainer.logits(task.train.images))
 

@@ -4,7 +4,6 @@ Differences are the largest absolute one over the largest absolute value. Traini
 units: once in about 10^7 times rounding decides whether a ReLU is on, and from there on two runs part for good.
 """
 
-import importlib
 from functools import partial
 
 import keras
@@ -13,6 +12,7 @@ import pytest
 
 import keras_models
 import torch_models
+from common import frameworks
 from common.data.epochs import EpochPlan, draw
 from common.runs import initial_weights
 from common.runs.config import ADAM, Config
@@ -122,6 +122,6 @@ def test_epsilon_means_the_same_in_adam_and_keras_own_rule_would_not_do(monkeypa
     monkeypatch.setitem(ADAM, "epsilon", 1e-3)  # of the size of the gradients
     twin = trained("torch", 2, optimizer="adam")
     assert max(differences(trained("keras", 2, optimizer="adam"), twin)) < TOLERANCE
-    module = importlib.import_module("keras_models.trainer")
+    module = frameworks.module("keras", "trainer")
     monkeypatch.setattr(module, "make_optimizer", lambda config: keras.optimizers.Adam(config.learning_rate, **ADAM))
     assert max(differences(trained("keras", 2, optimizer="adam"), twin)) > 10 * TOLERANCE

@@ -1,6 +1,5 @@
 """The two frameworks agree on convolutions, pooling and normalization; differences as in `test_parity`."""
 
-import importlib
 import os
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from keras.ops import convert_to_numpy
 
 import keras_models
 import torch_models
+from common import frameworks
 from common.data.epochs import draw
 from common.runs import initial_weights
 from common.runs.config import Config
@@ -199,7 +199,7 @@ def test_the_statistics_of_inception_move_alike():
 def few_channels(monkeypatch):
     """Small Inception with 4 channels in each convolution of a module: at full width rounding parts the twins."""
     for side in ("keras", "torch"):
-        module = importlib.import_module(f"{side}_models.inception")
+        module = frameworks.module(side, "inception")
         monkeypatch.setattr(
             module, "MODULES", {name: tuple(4 for _ in found) for name, found in module.MODULES.items()}
         )

@@ -1,7 +1,6 @@
 """Both trainers do the same: preprocessing as the numpy reference has it, exact steps, exact resumption."""
 
 import dataclasses
-import importlib
 import itertools
 import logging
 import os
@@ -14,6 +13,7 @@ import pytest
 import torch
 
 import torch_models.files
+from common import frameworks
 from common.analysis import evaluator
 from common.analysis.critical_samples import Search, critical_points
 from common.data.epochs import EpochPlan, draw
@@ -41,7 +41,7 @@ SCALE = pixel_scale("per_channel", channel_statistics(IMAGES))
 
 
 def module(framework):
-    return importlib.import_module(f"{framework}_models.trainer")
+    return frameworks.module(framework, "trainer")
 
 
 def untrained(framework, images=IMAGES, labels=LABELS, **fields):
@@ -363,7 +363,7 @@ def test_every_layer_and_step_has_a_dropout_mask_of_its_own(framework):
 @both
 @pytest.mark.parametrize("model", ["mlp1", "alexnet", "resnet18", "wide_resnet_28_1"])
 def test_batch_norm_that_a_model_does_not_have_in_that_way_is_refused_in_one_line(framework, model):
-    if model not in importlib.import_module(f"{framework}_models").MODELS:
+    if model not in frameworks.models(framework):
         pytest.skip("PyTorch alone has it")
     with pytest.raises(ValueError) as caught:
         module(framework).Trainer(Config(model=model, batch_norm=False), (8, 8, 1), 10, None, "cpu")
@@ -372,7 +372,7 @@ def test_batch_norm_that_a_model_does_not_have_in_that_way_is_refused_in_one_lin
 
 @both
 def test_dropout_that_a_model_does_not_have_is_refused_in_one_line(framework, monkeypatch):
-    models = importlib.import_module(f"{framework}_models").MODELS
+    models = frameworks.models(framework)
     monkeypatch.setitem(models, "bare", lambda input_shape, num_classes: models["mlp1"](input_shape, num_classes))
     assert untrained(framework, model="bare").logits(IMAGES).shape == (40, 10)
     with pytest.raises(ValueError) as caught:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from common import frameworks
 from common.data.arrays import Images
 from common.data.preprocessing import center_crop, crop_side, standardize
 from common.errors import check_choice, in_short
@@ -31,28 +29,13 @@ def load(path: str | Path, architecture: Sequence[Any] = ()) -> SavedModel:
         raise ValueError(f"a model file must end in .h5 or .pt. Received: {path}")
     if not path.is_file():
         raise FileNotFoundError(f"there is no model file {path}")
-    files = import_framework(FRAMEWORKS[path.suffix])
+    framework = FRAMEWORKS[path.suffix]
+    frameworks.torch_first(framework)
+    files = frameworks.module(framework, "files")
     try:
         return SavedModel(files.load(path, *architecture), path, files)
     except Exception as error:
         raise ValueError(f"a model file must be {files.KIND}. Received: {path} ({in_short(error)})") from error
-
-
-def import_framework(name: str) -> Any:
-    """The framework's `files` module, safely beside the other one.
-
-    TensorFlow imported before torch and triton ends in a segmentation fault with the CUDA wheels (tensorflow issue
-    124205), so that these two, where installed, come first; a process that has trained in Keras stays without them.
-    """
-    if "tensorflow" not in sys.modules:
-        for module in ("torch", "triton"):
-            with contextlib.suppress(ImportError):
-                importlib.import_module(module)
-    elif name == "torch" and "torch" not in sys.modules:
-        raise ValueError(
-            "a .pt must be loaded before Keras is imported, or in another process. Received: framework='torch'"
-        )
-    return importlib.import_module(f"{name}_models.files")
 
 
 class SavedModel:
@@ -104,8 +87,8 @@ class SavedModel:
         """The network's `torch_models.derivatives.Derivatives`, on a device; ValueError for a Keras model."""
         if self.path.suffix != ".pt":
             raise ValueError(f"a model must be PyTorch's, a .pt, for gradients of inputs. Received: {self.path}")
-        place = importlib.import_module("torch_models.trainer").find_device(device)
-        return importlib.import_module("torch_models.derivatives").Derivatives(self._reader.model.to(place))
+        place = frameworks.module("torch", "trainer").find_device(device)
+        return frameworks.module("torch", "derivatives").Derivatives(self._reader.model.to(place))
 
     def get_weights(self) -> dict[str, NDArray[np.float32]]:
         """Weights by canonical name and in Keras' layout: "fc1/kernel" (in, out), "conv1/kernel" HWIO."""

@@ -6,7 +6,6 @@ the network alone; that of the network alone, which others call by the same name
 
 from __future__ import annotations
 
-import importlib
 import json
 import math
 import time
@@ -19,6 +18,7 @@ import numpy as np
 import tyro
 from numpy.typing import ArrayLike, NDArray
 
+from common import frameworks
 from common.analysis.evaluator import SavedModel, load
 from common.analysis.linalg import Floats
 from common.analysis.readout import model_files, outdated
@@ -114,7 +114,7 @@ def local_gradient_norms(model: SavedModel, x: NDArray[np.float32], labels: Labe
     if model.path.suffix != ".pt":
         raise ValueError(f"a model must be a .pt for gradients with its inputs. Received: {model.path}")
     check_labels(labels, model.logits(x).shape[1])
-    found: NDArray[np.float32] = _unrolled().input_gradient_norms(model.network, x, labels)
+    found: NDArray[np.float32] = frameworks.module("torch", "unrolled").input_gradient_norms(model.network, x, labels)
     return found
 
 
@@ -174,7 +174,7 @@ def unrolled_sensitivity(
     config: Config, options: Options, model: SavedModel, epochs: int, settings: Sensitivity
 ) -> Arrays:
     """The arrays of `sensitivity_run`, but for the settings: made of a training that ends at the saved model."""
-    models, unrolled = Store.of(options).models, _unrolled()
+    models, unrolled = Store.of(options).models, frameworks.module("torch", "unrolled")
     task = prepare(config, options.data_dir, models)
     trainer: Any = make_trainer(config, task, options.device, models)
     plans = [draw_plan(config, task, epoch) for epoch in range(epochs + 1)]  # the last for the batch after the end
@@ -236,7 +236,3 @@ def summary(norms: Floats, labels: Labels) -> Arrays:
         "gini": np.stack([gini_curve(of_norm) for of_norm in whole]),
     }
     return arrays | ({"classes": np.stack([class_sensitivity(part, labels) for part in parts])} if parts.size else {})
-
-
-def _unrolled() -> Any:
-    return importlib.import_module("torch_models.unrolled")

@@ -6,7 +6,6 @@ Runs that differ in seeds and corruption alone are trained as one program by one
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import itertools
 import json
 import os
@@ -20,6 +19,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from common import frameworks
 from common.data.datasets import DATASETS
 from common.errors import RunsFailed
 from common.groups import grouped
@@ -101,11 +101,10 @@ def stacks(configs: Sequence[Config], options: Options, workers: int) -> list[li
 
 def number_of_stacks(group: Sequence[Config], options: Options, workers: int) -> int:
     """In how many programs these runs, which differ in the fields of a stack alone, are trained fastest."""
-    # TensorFlow imported before torch ends in a segmentation fault with the CUDA wheels.
-    unsafe = "tensorflow" in sys.modules and "torch" not in sys.modules
-    if len(group) == 1 or obstacles(group) or unsafe or group[0].dataset not in DATASETS:
+    alone = len(group) == 1 or obstacles(group) or group[0].dataset not in DATASETS
+    if alone or frameworks.torch_is_late():
         return len(group)
-    source, stacked = DATASETS[group[0].dataset], importlib.import_module("torch_models.stacked")
+    source, stacked = DATASETS[group[0].dataset], frameworks.module("torch", "stacked")
     number: int = stacked.number_of_stacks(group, source.shape, source.num_classes, options.device, workers)
     return number
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from common import frameworks
 from common.data.arrays import Images, Labels
 from common.data.epochs import EpochPlan
 from common.errors import in_short
@@ -48,7 +48,7 @@ class Trainer(Protocol):
 
 def make_trainer(config: Config, task: Task, device: str = "auto", models: Path = Path()) -> Trainer:
     """The config's trainer with its initial weights set and the training set on the device."""
-    module = importlib.import_module(f"{config.framework}_models.trainer")
+    module = frameworks.module(config.framework, "trainer")
     trainer: Trainer = module.Trainer(config, task.image_shape, task.num_classes, task.channel_statistics, device)
     initialize(trainer, config, models)
     trainer.put(task.train.images, task.train.labels)
@@ -65,7 +65,7 @@ def first_weights(config: Config, shapes: dict[str, tuple[int, ...]], models: Pa
     """Drawn, or those of the config's initial model, which must have the same shapes."""
     if config.initial_model is None:
         return initial_weights.draw(shapes, config.initializer, config.seed)
-    path, files = models / config.initial_model, importlib.import_module(f"{config.framework}_models.files")
+    path, files = models / config.initial_model, frameworks.module(config.framework, "files")
     if not path.is_file() or path.suffix != SUFFIX[config.framework]:
         raise ValueError(f"initial_model must be a {SUFFIX[config.framework]} file under {models}. Received: {path}")
     try:

@@ -2,11 +2,11 @@
 
 import contextlib
 import dataclasses
-import importlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from common import frameworks
 from common.data.epochs import EpochPlan
 from common.runs.config import Config, Options, run_id
 from common.runs.run import Life, Run, Wanted
@@ -82,7 +82,7 @@ def make_trainers(runs: Sequence[tuple[Config, Task]], device: str, models: Path
     if len(runs) == 1:
         trainer = make_trainer(*runs[0], device, models)
         return [trainer], lambda plans, learning_rate: {0: trainer.train_epoch(plans[0], learning_rate)}
-    stack = importlib.import_module("torch_models.stacked").StackedTrainer(runs, device)
+    stack = frameworks.module("torch", "stacked").StackedTrainer(runs, device)
     for (config, _), run in zip(runs, stack.runs, strict=True):
         initialize(run, config, models)
     return stack.runs, stack.train_epoch

@@ -2,7 +2,6 @@
 
 import json
 import pickle
-import sys
 from pathlib import Path
 
 import h5py
@@ -280,15 +279,6 @@ def test_a_keras_file_whose_metadata_is_not_the_suites_is_refused_with_the_reaso
     with h5py.File(tmp_path / "model.h5", "a") as file:
         file.attrs["memorization_suite"] = metadata
     assert reason in refusal(tmp_path / "model.h5")
-
-
-def test_torch_is_not_loaded_behind_a_keras_that_came_first(monkeypatch):
-    assert evaluator.import_framework("torch").__name__ == "torch_models.files"
-    monkeypatch.delitem(sys.modules, "torch")
-    monkeypatch.setitem(sys.modules, "tensorflow", keras)
-    assert evaluator.import_framework("keras").__name__ == "keras_models.files"
-    with pytest.raises(ValueError, match="before Keras is imported, or in another process"):
-        evaluator.import_framework("torch")
 
 
 def test_derivatives_are_pytorchs_on_the_device_that_is_named_and_in_exact_float32(tmp_path, monkeypatch):

@@ -1,7 +1,6 @@
 """Loss-sensitivity: Gini coefficients, class matrices, and what is kept of a run."""
 
 import dataclasses
-import importlib
 import json
 import os
 
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from common import frameworks
 from common.analysis import loss_sensitivity
 from common.analysis.evaluator import load
 from common.analysis.loss_sensitivity import (
@@ -35,7 +35,7 @@ from common.runs.task import prepare
 from common.runs.trainers import make_trainer
 from common.runs.training import train
 
-unrolled = importlib.import_module("torch_models.unrolled")
+unrolled = frameworks.module("torch", "unrolled")
 CONFIG = Config(
     model="mlp2", width=4, dataset="digits", framework="torch", downscale=2, train_size=50, batch_size=20, epochs=2,
     weight_decay=0.01, learning_rate=0.1,

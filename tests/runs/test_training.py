@@ -1,7 +1,6 @@
 """The training loop: exact records, stop rules, exact resumption, and nothing trained twice."""
 
 import dataclasses
-import importlib
 import io
 import itertools
 import json
@@ -16,6 +15,7 @@ import pytest
 from scipy.special import softmax
 from sklearn.metrics import log_loss
 
+from common import frameworks
 from common.analysis.evaluator import load
 from common.data import datasets, epochs
 from common.data.corruption import corrupt_images, corrupt_labels
@@ -145,7 +145,7 @@ def test_the_history_has_a_line_per_epoch_from_the_untrained_network_on(store, f
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_every_epoch_is_trained_at_the_schedules_learning_rate(store, monkeypatch, framework):
-    trainer = importlib.import_module(f"{framework}_models.trainer").Trainer
+    trainer = frameworks.module(framework, "trainer").Trainer
     rates, train_epoch = [], trainer.train_epoch
 
     def recorded(self, plan, learning_rate):
