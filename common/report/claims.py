@@ -15,7 +15,7 @@ from common.report.numbers import mean_interval as mean_interval
 from common.report.numbers import wilson_interval as wilson_interval
 from common.report.runs import FRAMEWORKS, Run
 
-TARGETS = Path(__file__).parent / "targets"
+TARGETS = Path(__file__).parents[1] / "papers"
 NOT_MEASURED, UNDECIDED, NO_BAND = "not measured", "undecided", "no band"
 Held = bool | str | None
 """Whether a statement holds in a seed: UNDECIDED where its numbers do not tell, null where it was not measured."""
@@ -191,5 +191,6 @@ def claim_of(target: dict[str, Any]) -> Claim:
 
 
 def load_targets(name: str) -> list[dict[str, Any]]:
-    """Published numbers, curves or statements of `targets/<name>.json`."""
-    return Targets(TARGETS).of(name)
+    """Published numbers, curves or statements, by the name of a paper's wing and of one of its files."""
+    wing, _, file = name.partition("_")
+    return Targets(TARGETS / wing / "targets").of("statements" if file == "claims" else file)

@@ -79,7 +79,7 @@ def test_a_claim_without_a_band_is_measured_but_not_decided():
 
 
 def test_unknown_targets_are_named():
-    with pytest.raises(ValueError, match="Did you mean zhang_mlp"):
+    with pytest.raises(ValueError, match="Did you mean mlp"):
         load_targets("zhang_mpl")
 
 

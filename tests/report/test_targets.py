@@ -5,8 +5,8 @@ import pytest
 from common.report.claims import TARGETS, claim_of, load_targets
 from common.report.numbers import UNITS
 
-NAMES = sorted(path.stem for path in TARGETS.glob("*.json"))
-NUMBERS = [name for name in NAMES if not name.endswith(("_curves", "_claims"))]
+NAMES = sorted(f"{path.parents[1].name}_{path.stem}" for path in TARGETS.glob("*/targets/*.json"))
+NUMBERS = [name for name in NAMES if not name.endswith(("_curves", "_statements"))]
 DECODING = [name for name in NUMBERS if name.startswith("decoding")]
 TABLE_1 = {  # train, test, %
     ("mlp3", "weight_decay"): (100.0, 53.35),
@@ -206,14 +206,14 @@ def test_curves_are_the_published_ones():
             assert [x for x, _ in points[f"zhang-fig{figure}-{name}"]] == [n / 10 for n in range(11)]
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name.endswith("_claims")])
+@pytest.mark.parametrize("name", [name for name in NAMES if name.endswith("_statements")])
 def test_every_statement_says_what_confirms_it(name):
     for target in load_targets(name):
         assert all(target[key] for key in ("id", "paper", "source", "statement", "band_source")), target["id"]
 
 
 def test_every_statement_is_cited():
-    for target in load_targets("zhang_claims"):
+    for target in load_targets("zhang_statements"):
         assert all(target[key] for key in ("id", "paper", "source", "row", "quantity", "statement", "band_source"))
         assert target["value"] is None and claim_of(target).published is None
         assert target["band"] is not None or target["levels"]

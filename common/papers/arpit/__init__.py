@@ -1,0 +1,1 @@
+"""Arpit et al. (2017), "A Closer Look at Memorization in Deep Networks"."""
