@@ -21,6 +21,7 @@ from common.report.runs import Runs, recipe
 from common.report.tables import Table
 from common.runs import sweep
 from common.runs.config import Config, Options, as_dict, from_dict, overlay, run_id, smoke
+from common.runs.parts import Mark
 from common.runs.record import processor_flags
 from common.runs.store import PUBLISHED, Record, Store, read_record
 from common.runs.threads import limit_threads
@@ -224,11 +225,10 @@ def estimate(config: Config, records: Sequence[Record]) -> float | None:
 
     For as many epochs as runs took that differ in their seeds alone, else for as many as it may.
     """
-    fields = ("model", "width", "framework", "dataset", "precision", "downscale", "crop")
     like = [
         record for record in records
         if record["outcome"]["epochs"] and (config.train_size or not record["config"]["train_size"])
-        and all(record["config"][name] == getattr(config, name) for name in fields)
+        and all(record["config"][name] == getattr(config, name) for name in config.marked(Mark.COST))
     ]  # fmt: skip
     if not like:
         return None

@@ -9,17 +9,19 @@ from common.report.claims import NOT_MEASURED, Finding, claim_of, judge
 from common.report.numbers import UNITS, Count, Number
 from common.report.runs import FRAMEWORKS
 from common.report.tables import Table
+from common.runs.config import Config
+from common.runs.parts import Mark
 
 Record = Mapping[str, Any]  # run.json
 Line = Mapping[str, Any]  # of readout.jsonl
 
 FULL_EPOCHS = 60
 FULL_TRAIN_N = {"cifar10": 50_000, "mnist": 60_000, "fashion_mnist": 60_000}  # the whole training set
-OWN = ("test_size", "initial_model", "labels", "stop_accuracy", "stop_loss", "patience")  # none in a published run
-SEEDS = ("seed", "data_seed")
-CORRUPTION = ("corruption", "corruption_fraction")
-NOISE = ("input_dropout", "input_noise", "hidden_noise", "adversarial_weight")  # none of Zhang et al.'s
-REGULARIZERS = ("weight_decay", "random_crop", "flip", "rotation", "dropout")
+OWN = ("test_size", *Config.marked(Mark.FILE), *Config.marked(Mark.STOP))  # none in a published run
+SEEDS = Config.marked(Mark.SEED)
+CORRUPTION = Config.marked(Mark.CORRUPTION)
+REGULARIZERS = sorted(Config.marked(Mark.REGULARIZER), key=lambda name: name != "weight_decay")  # named first
+NOISE = [name for name in Config.marked(Mark.NOISE) if name not in REGULARIZERS]  # none of Zhang et al.'s
 
 
 def recipe(config: Record, without: Sequence[str] = SEEDS) -> str:

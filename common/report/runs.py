@@ -12,16 +12,17 @@ from numpy.typing import NDArray
 from common import groups
 from common.report.numbers import Number, number
 from common.runs.config import Config, from_dict
+from common.runs.parts import Mark
 from common.runs.store import Record, Store, all_records
 
 Line = Mapping[str, Any]
 FRAMEWORKS = {"keras": "Keras", "torch": "PyTorch"}
 FULL_EPOCHS = 60
 FULL_TRAIN_N = {"cifar10": 50_000, "mnist": 60_000, "fashion_mnist": 60_000}  # the whole training set
-OWN = ("test_size", "initial_model", "labels", "stop_accuracy", "stop_loss", "patience")  # none in a published run
-SEEDS = ("seed", "data_seed")
-CORRUPTION = ("corruption", "corruption_fraction")
-REGULARIZERS = ("weight_decay", "random_crop", "flip", "rotation", "dropout")
+OWN = ("test_size", *Config.marked(Mark.FILE), *Config.marked(Mark.STOP))  # none in a published run
+SEEDS = Config.marked(Mark.SEED)
+CORRUPTION = Config.marked(Mark.CORRUPTION)
+REGULARIZERS = sorted(Config.marked(Mark.REGULARIZER), key=lambda name: name != "weight_decay")  # named first
 
 
 class Measures(TypedDict):

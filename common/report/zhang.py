@@ -26,6 +26,7 @@ from common.report.records import (
     setting_text,
 )
 from common.report.tables import Table
+from common.runs.parts import Stopping
 
 Histories = Mapping[str, Sequence[Line]]
 Row = Mapping[str, Any]
@@ -37,7 +38,7 @@ SETTINGS = ("true_labels", "random_labels", "shuffled_pixels", "random_pixels", 
 READINGS = {"random_scalars": "random_pixels"}
 """Settings that read another of Figure 1a's differently: all values of an image move, and not whole pixels."""
 LABELS = ("true_labels", "corrupted_labels", "random_labels")  # of Figures 1b and 1c
-ENDING = ("epochs", "stop_accuracy", "stop_loss", "fit_accuracy")  # when a run ends, not how it goes
+ENDING = tuple(Stopping.types())
 ERRORS = ("test_error_corrupted_labels", "test_error")
 NO_CLAIM = Claim("", "", None, None, "")
 NO_BAND = "No band: nothing says how close is close enough."

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from common.files import replacing, write
 from common.runs.config import Config, Options, as_dict, from_dict, run_id
+from common.runs.parts import Mark
 
 Record = dict[str, Any]
 ROOT = Path(__file__).parents[2]
@@ -59,7 +60,7 @@ class Store:
 
     def inputs(self, config: Config) -> Record:
         """Hashes of the files under `saved_models` that a run depends on, by the field that names each."""
-        named = {name: getattr(config, name) for name in ("labels", "initial_model") if getattr(config, name)}
+        named = {name: getattr(config, name) for name in config.marked(Mark.FILE) if getattr(config, name)}
         return {name: file_sha256(self.models / file) for name, file in named.items() if (self.models / file).exists()}
 
     def done(self, config: Config, keep_epochs: Iterable[int] = ()) -> Record | None:

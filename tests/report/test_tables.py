@@ -11,7 +11,7 @@ from common.report.numbers import Number, cell
 from common.report.records import full_size, model_of, published_table, recipe, setting_of, setting_text
 from common.report.tables import Table, claims_table
 from common.report.zhang import stated
-from common.runs.config import ADDED, Config, as_dict
+from common.runs.config import FOUNDING, Config, as_dict
 from common.runs.store import read_record
 
 TRUE_LABELS = {"model": "mlp3", "setting": "true labels", "quantity": "test accuracy, %"}
@@ -219,7 +219,7 @@ def test_a_run_that_departs_from_what_is_stated_decides_nothing(change):
 
 def test_runs_of_before_a_field_are_one_recipe_with_those_that_have_it_at_its_default(tmp_path):
     old, path = record(), tmp_path / "run.json"
-    config = {name: value for name, value in old["config"].items() if name not in ADDED}
+    config = {name: value for name, value in old["config"].items() if name in FOUNDING}
     path.write_text(json.dumps({**old, "config": config}))
     (row,) = published([read_record(path), record(seed=1)], **TRUE_LABELS)
     assert (row["framework"], row["n"]) == ("Keras", "t, 2 seeds")

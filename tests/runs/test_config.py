@@ -3,26 +3,33 @@
 import dataclasses
 import json
 import math
+from typing import Annotated
 
 import pytest
 import tyro
 
+import common.runs.config
 from common.runs.config import (
-    ADDED,
     CHOICES,
-    TORCH_ONLY,
+    FOUNDING,
+    STACKED,
     Config,
     Options,
     as_dict,
     from_dict,
     model_options,
+    obstacles,
     overlay,
     run_id,
     smoke,
 )
+from common.runs.parts import Mark, Slug
+from common.runs.store import PUBLISHED
 
 FIELDS = [field.name for field in dataclasses.fields(Config)]
-FIELD_CHOICES = {name: values for name, values in CHOICES.items() if name in FIELDS}
+TORCH_ONLY = ("input_dropout", "input_noise", "hidden_noise", "adversarial_weight")
+NUMBERS = [name for name, (kind, _) in Config.types().items() if "float" in str(kind)]
+PUBLISHED_RUNS = 793
 CORRUPTED = Config(corruption="uniform", corruption_fraction=0.5)
 STEPS = Config(schedule="steps", decay_epochs=(3, 5))
 OTHER = {  # another valid value of every field
@@ -108,17 +115,17 @@ def test_a_wrong_value_is_refused_in_one_line_with_the_field_the_rule_and_the_va
 
 
 def test_every_rule_is_broken_above():
-    expected = {(name, rule) for name, _, rule in Config()._rules()}
+    expected = {(name, rule) for name, _, rule in Config().rules()}
     assert {(next(iter(changes)), rule) for changes, rule in WRONG} == expected
 
 
-@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Config) if "float" in str(field.type)])
+@pytest.mark.parametrize("name", NUMBERS)
 def test_what_is_not_a_number_is_refused(name):
     with pytest.raises(ValueError, match=f"^{name} must be .* Received: {name}=nan$"):
         dataclasses.replace(CORRUPTED, **{name: math.nan})
 
 
-@pytest.mark.parametrize("name", FIELD_CHOICES)
+@pytest.mark.parametrize("name", CHOICES)
 def test_a_misspelt_choice_is_refused_with_the_nearest_name(name):
     nearest = CHOICES[name][-1]
     with pytest.raises(ValueError) as caught:
@@ -128,14 +135,10 @@ def test_a_misspelt_choice_is_refused_with_the_nearest_name(name):
     assert str(caught.value) == f"{name} must be one of {allowed}. {hint}"
 
 
-@pytest.mark.parametrize("name, value", [(n, value) for n, values in FIELD_CHOICES.items() for value in values])
+@pytest.mark.parametrize("name, value", [(n, value) for n, values in CHOICES.items() for value in values])
 def test_every_choice_is_valid(name, value):
     changes = {"decay_epochs": (1,)} if value == "steps" else {}
     assert getattr(Config(**{name: value}, **changes), name) == value
-
-
-def test_every_list_of_choices_is_a_fields():
-    assert set(CHOICES) == set(FIELD_CHOICES)
 
 
 @pytest.mark.parametrize("kind", [Config, Options])
@@ -153,6 +156,43 @@ def test_run_ids_are_pinned():
     assert run_id(Config()) == "mlp3-cifar10-true-keras-seed0-44136fa3"
     random_labels = Config(model="mlp1", corruption="uniform", corruption_fraction=1.0, framework="torch", seed=1)
     assert run_id(random_labels) == "mlp1-cifar10-uniform1-torch-seed1-1d17f2a0"
+
+
+def test_every_published_run_has_the_id_of_its_config():
+    records = [json.loads(path.read_text()) for path in PUBLISHED.glob("runs/*/run.json")]
+    assert len(records) == PUBLISHED_RUNS
+    assert [run_id(from_dict(record["config"])) for record in records] == [record["run_id"] for record in records]
+
+
+@dataclasses.dataclass(frozen=True)
+class Later(Config):
+    """A Config with a field more."""
+
+    mixed: Annotated[float, Mark.NOISE, Mark.TORCH, Slug(9, "mixed")] = 0.0
+    """Share of another example that is mixed into each."""
+
+    def rules(self):
+        return [*super().rules(), ("mixed", 0 <= self.mixed < 1, "at least 0 and below 1")]
+
+
+def test_a_new_field_needs_no_more_than_its_declaration(monkeypatch):
+    older, name = as_dict(CORRUPTED), run_id(CORRUPTED)
+    monkeypatch.setattr(common.runs.config, "Config", Later)
+    assert run_id(from_dict(older)) == name and as_dict(from_dict(older)) == older | {"mixed": 0.0}
+    mixed = Later(framework="torch", weight_decay=0.1, mixed=0.5)
+    assert from_dict(as_dict(mixed)) == mixed and run_id(mixed).startswith("mlp3-cifar10-true-wd-mixed-torch-seed0-")
+    assert mixed.noisy and obstacles([mixed, mixed]) == ["noisy=True"]
+    for changes, rule in (
+        ({"framework": "torch", "mixed": 1.0}, "at least 0 and below 1"),
+        ({"mixed": 0.5}, "0 in Keras"),
+    ):
+        with pytest.raises(ValueError, match=f"^mixed must be {rule}. Received: mixed={changes['mixed']}$"):
+            Later(**changes)
+    assert tyro.cli(Later, args=["--framework", "torch", "--mixed", "0"]) == Later(framework="torch")
+
+
+def test_seeds_and_corruption_are_where_runs_of_a_stack_may_differ():
+    assert STACKED == ("seed", "data_seed", "corruption", "corruption_fraction")
 
 
 @pytest.mark.parametrize("name", FIELDS)
@@ -189,7 +229,7 @@ def test_the_slug_marks_batch_norm_augmentation_and_weight_decay(changes, marks)
     assert run_id(Config(**changes)).rsplit("-", 1)[0] == f"mlp3-cifar10-true{marks}-keras-seed0"
 
 
-@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Config) if "float" in str(field.type)])
+@pytest.mark.parametrize("name", NUMBERS)
 def test_1_and_1_point_0_are_one_config_with_one_identity(name):
     below_1 = ("momentum", "batch_norm_momentum", "dropout", "input_dropout")
     value = 0 if name in below_1 else 1
@@ -224,16 +264,16 @@ def test_a_missing_or_unknown_field_is_refused(change, differing):
     assert str(caught.value) == f"config must hold every field once. Received: fields that differ={differing}"
 
 
-def test_a_record_of_before_the_added_fields_is_of_their_defaults_and_keeps_its_identity():
-    fields = {name: value for name, value in as_dict(CORRUPTED).items() if name not in ADDED}
-    assert set(ADDED) < set(FIELDS) and len(fields) == len(FIELDS) - len(ADDED)
+def test_a_record_of_the_founding_fields_is_of_their_defaults_and_keeps_its_identity():
+    fields = {name: value for name, value in as_dict(CORRUPTED).items() if name in FOUNDING}
+    assert set(fields) == set(FOUNDING) < set(FIELDS)
     assert from_dict(fields) == CORRUPTED and run_id(from_dict(fields)) == run_id(CORRUPTED)
     assert as_dict(from_dict(fields)) == as_dict(CORRUPTED)
     assert from_dict(fields | {"dropout": 0.5}) == dataclasses.replace(CORRUPTED, dropout=0.5)
 
 
-@pytest.mark.parametrize("name", [name for name in FIELDS if name not in ADDED])
-def test_a_record_without_any_other_field_is_refused(name):
+@pytest.mark.parametrize("name", FOUNDING)
+def test_a_record_without_a_founding_field_is_refused(name):
     fields = {other: value for other, value in as_dict(Config()).items() if other != name}
     with pytest.raises(ValueError) as caught:
         from_dict(fields)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from common.runs import store as module
-from common.runs.config import ADDED, Config, Options, as_dict, run_id
+from common.runs.config import FOUNDING, Config, Options, as_dict, run_id
 from common.runs.store import (
     Store,
     all_records,
@@ -137,10 +137,10 @@ def test_what_is_no_record_is_one_short_line_that_names_the_file(finished, conte
 
 def test_a_record_of_before_the_added_fields_reads_as_one_of_their_defaults_and_is_done(finished):
     path = finished.folder(run_id(CONFIG)) / "run.json"
-    config = {name: value for name, value in RECORD["config"].items() if name not in ADDED}
+    config = {name: value for name, value in RECORD["config"].items() if name in FOUNDING}
     text = json.dumps(RECORD | {"config": config})
     path.write_text(text)
-    assert len(config) == len(RECORD["config"]) - len(ADDED) < len(RECORD["config"])
+    assert len(config) == len(FOUNDING) < len(RECORD["config"])
     assert read_record(path) == finished.done(CONFIG) == RECORD and all_records(finished) == [RECORD]
     assert path.read_text() == text
 

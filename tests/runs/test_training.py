@@ -20,7 +20,7 @@ from common.analysis.evaluator import load
 from common.data import datasets, epochs
 from common.data.corruption import corrupt_images, corrupt_labels
 from common.runs import training
-from common.runs.config import ADDED, Config, Options, as_dict, run_id
+from common.runs.config import FOUNDING, Config, Options, as_dict, run_id
 from common.runs.progress import Progress
 from common.runs.record import outcome, processor
 from common.runs.run import Run, cross_entropy, share, stop_reason
@@ -422,7 +422,7 @@ def test_a_spoilt_checkpoint_is_one_line_and_stays_until_it_is_deleted(store, ch
 def test_a_checkpoint_of_before_the_added_fields_goes_on(store, checkpoint, trained_epochs):
     arrays = dict(np.load(checkpoint))
     content = json.loads(arrays["json"].tobytes())
-    content["config"] = {name: value for name, value in content["config"].items() if name not in ADDED}
+    content["config"] = {name: value for name, value in content["config"].items() if name in FOUNDING}
     np.savez(checkpoint, **arrays | {"json": np.frombuffer(json.dumps(content).encode(), np.uint8)})
     trained_epochs.clear()
     train(BASE, options(store))
