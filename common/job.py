@@ -13,10 +13,10 @@ def main() -> None:
     task = json.load(sys.stdin)
     die_with(task["parent"])
     configs, options = [from_dict(fields) for fields in task["configs"]], decode(task["options"])
-    train_stacked(configs, options)
-    if options.decode:
+    train_stacked(configs, options, task["force"])
+    if task["decode"]:
         for config in configs:
-            decode_run(config, options)
+            decode_run(config, options, force=task["force"])
 
 
 if __name__ == "__main__":

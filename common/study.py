@@ -20,7 +20,7 @@ from common.report import figures
 from common.report.runs import Runs, recipe
 from common.report.tables import Table
 from common.runs import sweep
-from common.runs.config import Config, Options, as_dict, from_dict, overlay, run_id, smoke
+from common.runs.config import Actions, Config, Options, as_dict, from_dict, overlay, run_id, smoke
 from common.runs.parts import Mark
 from common.runs.record import processor_flags
 from common.runs.store import PUBLISHED, Record, Store, read_record
@@ -38,10 +38,10 @@ def run(doc: str | None, config: Config, small: Fields | None = None) -> None:
     """The main of a script that stands for one run: train it unless done, draw its curves, say what came out."""
     with one_line_errors():
         presets = {"preset": Preset()} if small else {}
-        arguments = parse(doc, config=config, options=Options(), **presets)
+        arguments = parse(doc, config=config, options=Options(), actions=Actions(), **presets)
         reduced = small if small and arguments.preset.preset == "small" else {}
         chosen = overlay(arguments.config, config, reduced, "--preset small", given_flags())
-        for record in run_all([chosen], arguments.options):
+        for record in run_all([chosen], arguments.options, arguments.actions):
             print(summary(record, arguments.options))
 
 
@@ -65,12 +65,13 @@ class Seeds:
 class Call:
     """How a study was called: what its read-outs and reports may depend on beside the runs.
 
-    A smoke test is measured as the preset `small`.
+    A smoke test is measured as the preset `small`; with `force` what was read out is read out again.
     """
 
     preset: str
     grid: Any
     options: Options
+    force: bool = False
 
     @property
     def store(self) -> Store:
@@ -104,15 +105,16 @@ class Study:
     def main(self, doc: str | None) -> None:
         """Train what is missing, read it out, save and print what it shows."""
         with one_line_errors():
-            arguments = parse(doc, grid=self.grid, preset=Preset(), config=self.default, options=Options())
-            preset, options = arguments.preset.preset, arguments.options
+            defaults = {"preset": Preset(), "config": self.default, "options": Options(), "actions": Actions()}
+            arguments = parse(doc, grid=self.grid, **defaults)
+            preset, options, actions = arguments.preset.preset, arguments.options, arguments.actions
             configs = self.configs(arguments.config, arguments.grid, preset, given_flags())
             for config in configs:
                 self.check(config)
             kept = tuple(sorted({*self.keep_epochs, *options.keep_epochs}))
             training = dataclasses.replace(options, stack=options.stack and self.stack, keep_epochs=kept)
-            records = run_all(configs, training)
-            call = Call("small" if options.smoke else preset, arguments.grid, options)
+            records = run_all(configs, training, actions)
+            call = Call("small" if actions.smoke else preset, arguments.grid, options, actions.force)
             self.read([from_dict(record["config"]) for record in records], call)
             self.show(records, call)
 
@@ -147,14 +149,14 @@ def save(item: Table | Figure, path: Path) -> None:
         figures.save(item, path.with_suffix(".png"))
 
 
-def run_all(configs: Sequence[Config], options: Options) -> list[Record]:
+def run_all(configs: Sequence[Config], options: Options, actions: Actions) -> list[Record]:
     """Train what is missing and draw learning curves; with --list only say what there is, and exit."""
-    if options.smoke:
+    if actions.smoke:
         configs = list(dict.fromkeys(smoke(config) for config in configs))
     if not configs:
         raise ValueError("a list among the flags must name at least one value. Received: no runs")
     store = Store.of(options)
-    if options.list:
+    if actions.list:
         print(listing(configs, store))
         sys.exit()
 
@@ -165,15 +167,15 @@ def run_all(configs: Sequence[Config], options: Options) -> list[Record]:
         warn_of_slow_bfloat16(missing, options)
 
     limit_threads(options.threads)  # of what is read out here, too
-    records = sweep.run(configs, options, begin)
-    if options.decode:
+    records = sweep.run(configs, options, begin, actions.force, actions.decode)
+    if actions.decode:
         for config in configs:
-            decode_run(config, dataclasses.replace(options, force=False))
+            decode_run(config, options)
     for record in records:
         if record["outcome"]["epochs"] < 2:
             continue  # no curve
         path = store.folder(record["run_id"]) / "learning_curves.png"
-        if options.force or not path.exists() or path.stat().st_mtime < (path.parent / "run.json").stat().st_mtime:
+        if actions.force or not path.exists() or path.stat().st_mtime < (path.parent / "run.json").stat().st_mtime:
             history = {record["run_id"]: store.history(record["run_id"])}
             figures.save(figures.learning_curves(history, record["run_id"]), path)
     return records

@@ -34,7 +34,7 @@ from common.cli import one_line_errors, parse
 from common.report.benchmarks import median, record, run_on, save, verdict
 from common.report.records import Record
 from common.report.tables import Table
-from common.runs.config import Options
+from common.runs.config import Actions, Options
 from common.runs.record import processor
 from common.runs.threads import thread_environment
 
@@ -245,11 +245,11 @@ def rows(parts, differ):
 
 
 def main():
-    arguments = parse(__doc__, benchmark=Benchmark(), options=Options())
-    benchmark, options = arguments.benchmark, arguments.options
-    if options.list:
+    arguments = parse(__doc__, benchmark=Benchmark(), options=Options(), actions=Actions())
+    benchmark, options, actions = arguments.benchmark, arguments.options, arguments.actions
+    if actions.list:
         return print("\n".join(f"{name}: {part.__doc__}" for name, part in PARTS.items()))
-    if options.smoke:
+    if actions.smoke:
         benchmark = dataclasses.replace(benchmark, **SMOKE)
     found = rounds(benchmark, options.threads or os.cpu_count() or 1)
     name = f"{benchmark.rows}x{benchmark.dimensions}x{benchmark.classes}" + "_masc_only" * benchmark.masc_only

@@ -25,7 +25,7 @@ from common.report.benchmarks import median, record, run_on, save
 from common.report.numbers import Number
 from common.report.records import Record
 from common.report.tables import Table
-from common.runs.config import Config, Options
+from common.runs.config import Actions, Config, Options
 from common.runs.task import Task, untouched
 from common.runs.threads import limit_threads
 from common.runs.training import make_trainers
@@ -137,11 +137,11 @@ def table(found: Record) -> Table:
 
 
 def main():
-    arguments = parse(__doc__, benchmark=Benchmark(), options=Options())
-    benchmark, options = arguments.benchmark, arguments.options
-    if options.list:
+    arguments = parse(__doc__, benchmark=Benchmark(), options=Options(), actions=Actions())
+    benchmark, options, actions = arguments.benchmark, arguments.options, arguments.actions
+    if actions.list:
         return print("\n".join(PARTS))
-    if options.smoke:
+    if actions.smoke:
         benchmark = dataclasses.replace(benchmark, **SMOKE)
     limit_threads(options.threads)
     from torch_models.trainer import find_device

@@ -35,7 +35,7 @@ from common.report.benchmarks import median, record, run_on, save, verdict
 from common.report.numbers import Number
 from common.report.records import Record
 from common.report.tables import Table
-from common.runs.config import Config, Options
+from common.runs.config import Actions, Config, Options
 from common.runs.record import processor
 from common.runs.threads import MEMORY, thread_environment
 
@@ -379,9 +379,9 @@ def table(found: Record) -> Table:
 
 
 def main():
-    arguments = parse(__doc__, benchmark=Benchmark(), options=Options())
-    benchmark, options = arguments.benchmark, arguments.options
-    if options.list:
+    arguments = parse(__doc__, benchmark=Benchmark(), options=Options(), actions=Actions())
+    benchmark, options, actions = arguments.benchmark, arguments.options, arguments.actions
+    if actions.list:
         return print(
             "\n".join(f"{name}: {part.__doc__ or 'the suite, and its matrix products'}" for name, part in PARTS.items())
         )
@@ -390,7 +390,7 @@ def main():
     if options.device == "cuda":
         found = gpu_record(benchmark)
     else:
-        found = cpu_record(benchmark, threads, 256 if options.smoke else EXAMPLES[benchmark.model])
+        found = cpu_record(benchmark, threads, 256 if actions.smoke else EXAMPLES[benchmark.model])
     save(options, f"benchmark_training/{benchmark.model}{'_gpu' * (options.device == 'cuda')}", found, table(found))
 
 

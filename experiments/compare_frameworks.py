@@ -19,7 +19,7 @@ import tyro
 from common.cli import Preset, given_flags, one_line_errors, parse
 from common.errors import check_choice
 from common.report.comparison import FIELDS, comparison_table
-from common.runs.config import Config, Options, overlay
+from common.runs.config import Actions, Config, Options, overlay
 from common.runs.store import Store, all_records
 from common.runs.sweep import grid
 from common.study import Grid, run_all
@@ -44,8 +44,9 @@ def model_fields(model, preset):
 
 
 def main():
-    defaults = {"grid": Grid(fractions=(0.0, 1.0)), "source": Source(), "options": Options(), "preset": Preset()}
-    arguments = parse(__doc__, config=replace(DEFAULT, corruption="uniform"), **defaults)
+    defaults = {"grid": Grid(fractions=(0.0, 1.0)), "source": Source(), "preset": Preset()}
+    settings = {"options": Options(), "actions": Actions()}
+    arguments = parse(__doc__, config=replace(DEFAULT, corruption="uniform"), **defaults, **settings)
     store, by = Store.of(arguments.options), arguments.source.by
     check_choice("by", by, FIELDS)
     if arguments.source.records:
@@ -59,7 +60,7 @@ def main():
             for config in arguments.grid.configs(arguments.config)
         ]
         configs = [config for base in bases for config in grid(base, **sides)]
-        records = run_all(configs, arguments.options)
+        records = run_all(configs, arguments.options, arguments.actions)
     readouts = {record["run_id"]: source.readout(record["run_id"]) for record in records}
     table = comparison_table(records, readouts, by)
     table.save(store.results / "compare_frameworks" / by)

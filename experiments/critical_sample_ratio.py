@@ -54,8 +54,8 @@ def read(configs, call):
     options = call.options
     for config in with_progress(configs):
         search, size, sharp_size = searches(config.validation_size)
-        critical_run(config, options, search, KEPT, ("validation", "train"), size)
-        sharpness_run(config, options, size=sharp_size)
+        critical_run(config, options, search, KEPT, ("validation", "train"), size, force=call.force)
+        sharpness_run(config, options, size=sharp_size, force=call.force)
 
 
 def searches(validation_size):

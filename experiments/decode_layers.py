@@ -26,7 +26,7 @@ from common.cli import given_flags, one_line_errors, parse
 from common.errors import check_choice
 from common.report import figures
 from common.report.layers import run_table
-from common.runs.config import Options, from_dict
+from common.runs.config import Actions, Options, from_dict
 from common.runs.store import Store, write_lines
 from common.runs.threads import limit_threads
 
@@ -104,13 +104,13 @@ def find(name, store):
     return store.model_path(config), config
 
 
-def read(name, decoding, options):
+def read(name, decoding, options, force):
     """The read-out of one model file or run id."""
     path, config = find(name, Store.of(options))
     if config and decoding.model is not None:
         raise ValueError(f"model must be none for a run, which says its own. Received: model={decoding.model!r}")
     if config and not decoding.given() and not decoding.layers and decoding.variance == Decoding.variance:
-        if not (lines := decode_run(config, options, decoding.probes)):
+        if not (lines := decode_run(config, options, decoding.probes, force=force)):
             raise ValueError(f"a run must not have diverged to be read out. Received: {name}")
         return lines
     return decode(path, decoding.given(), options, decoding.layers, decoding.made())
@@ -137,11 +137,11 @@ def check_names(names, store):
             )
 
 
-def decode_and_draw(name, decoding, options):
+def decode_and_draw(name, decoding, options, force):
     """Read one model out, and keep lines, table and figure."""
     label = label_of(name)
     folder = Store.of(options).results / "decoding" / label
-    readout = read(name, decoding, options)
+    readout = read(name, decoding, options, force)
     write_lines(folder / "readout.jsonl", readout)
     for probe in decoding.probes:
         table = run_table(readout, f"{label}: test accuracy by layer, {probe}", probe)
@@ -155,19 +155,19 @@ def decode_and_draw(name, decoding, options):
 
 
 def main():
-    arguments = parse(__doc__, decoding=Decoding, options=Options())
-    decoding, options = arguments.decoding, arguments.options
-    if options.smoke:
+    arguments = parse(__doc__, decoding=Decoding, options=Options(), actions=Actions())
+    decoding, options, actions = arguments.decoding, arguments.options, arguments.actions
+    if actions.smoke:
         raise ValueError("smoke must be off where nothing is trained. Received: smoke=True")
     check_names(decoding.models, Store.of(options))
     limit_threads(options.threads)
     for name in decoding.models:
-        if options.list:
+        if actions.list:
             folder = Store.of(options).results / "decoding" / label_of(name)
             done = all((folder / f"{title_of(probe)}.md").exists() for probe in decoding.probes)
             print(f"{'done' if done else 'missing':8}{name}")
         else:
-            decode_and_draw(name, decoding, options)
+            decode_and_draw(name, decoding, options, actions.force)
 
 
 if __name__ == "__main__":

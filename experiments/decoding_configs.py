@@ -106,7 +106,7 @@ def probe_study(name, title, probes, findings, targets):
 
     def read(configs, call):
         for config in with_progress(configs):
-            decode_run(config, call.options, tuple(probes))
+            decode_run(config, call.options, tuple(probes), force=call.force)
 
     def report(runs, call):
         runs = decoded([run.record for run in runs], call.store)

@@ -8,8 +8,6 @@ Time:      under 2 minutes on two cores: 24 runs of an MLP 3x512 on scikit-learn
 Deviations: digits of 8x8 pixels instead of CIFAR-10 and MNIST, so no number here is compared with a published one
 """
 
-import dataclasses
-
 from common.cli import one_line_errors, parse
 from common.report import figures, html
 from common.report.comparison import best_layer_accuracy, comparison_table, corruption_row
@@ -17,7 +15,7 @@ from common.report.layers import choose_layer, run_table
 from common.report.numbers import Number, estimate
 from common.report.runs import FRAMEWORKS
 from common.report.tables import Table
-from common.runs.config import Config, Options
+from common.runs.config import Actions, Config, Options
 from common.runs.store import ROOT, Store
 from common.study import Grid, run_all
 
@@ -91,10 +89,9 @@ def page(records, readouts):
 
 
 def main():
-    options = parse(__doc__, options=Options(output_dir=ROOT / "results" / "demo")).options
-    options = dataclasses.replace(options, decode=True)
-    store = Store.of(options)
-    records = run_all(GRID.configs(CONFIG), options)
+    arguments = parse(__doc__, options=Options(output_dir=ROOT / "results" / "demo"), actions=Actions(decode=True))
+    store = Store.of(arguments.options)
+    records = run_all(GRID.configs(CONFIG), arguments.options, arguments.actions)
     readouts = {record["run_id"]: store.readout(record["run_id"]) for record in records}
     html.write(store.results / "index.html", page(records, readouts))
     print(store.results / "index.html")

@@ -19,7 +19,7 @@ from common.errors import check_choice
 from common.files import write
 from common.report.difficulty import agreement_table, image_grid
 from common.report.examples import joined, trained_on
-from common.runs.config import Config, Options
+from common.runs.config import Actions, Config, Options
 from common.runs.store import Store, all_records
 from common.study import save
 
@@ -53,12 +53,12 @@ def as_csv(table):
 
 
 def main():
-    arguments = parse(__doc__, selection=Selection(), options=Options())
-    options, chosen = arguments.options, arguments.selection
+    arguments = parse(__doc__, selection=Selection(), options=Options(), actions=Actions())
+    options, actions, chosen = arguments.options, arguments.actions, arguments.selection
     store = Store(chosen.records) if chosen.records else Store.of(options)
-    dataset = "digits" if options.smoke else chosen.dataset
+    dataset = "digits" if actions.smoke else chosen.dataset
     records = trained_on(all_records(store), dataset, chosen.corruption, chosen.corruption_fraction)
-    if options.list or not records:
+    if actions.list or not records:
         print(f"{len(records)} runs of {dataset}, corruption {chosen.corruption}, under {store.results}")
         return
     table = joined(records, store)

@@ -16,7 +16,7 @@ from common.report import figures
 from common.report.comparison import corruption_row
 from common.report.numbers import Number
 from common.report.tables import Table
-from common.runs.config import Config, Options
+from common.runs.config import Actions, Config, Options
 from common.runs.store import Store
 from common.study import Grid, run_all
 
@@ -29,9 +29,9 @@ def sweep_table(rows):
 
 
 def main():
-    arguments = parse(__doc__, config=Config(corruption="uniform"), grid=Grid(), options=Options())
+    arguments = parse(__doc__, config=Config(corruption="uniform"), grid=Grid(), options=Options(), actions=Actions())
     options = arguments.options
-    records = run_all(arguments.grid.configs(arguments.config), options)
+    records = run_all(arguments.grid.configs(arguments.config), options, arguments.actions)
     rows = [corruption_row(record, Store.of(options).readout(record["run_id"])) for record in records]
     folder = Store.of(options).results / "label_corruption_sweep"
     for model in arguments.grid.models:

@@ -37,9 +37,8 @@ class Dynamics(Decoded):
 
 def read(configs, call):
     """Every network at every epoch that is kept."""
-    options = call.options
     for config in with_progress(configs):
-        decode_run(config, options, epochs=EPOCHS)
+        decode_run(config, call.options, epochs=EPOCHS, force=call.force)
 
 
 def report(runs, call):

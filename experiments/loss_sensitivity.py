@@ -59,9 +59,8 @@ def every(config):
 
 def read(configs, call):
     """The sensitivity of every run, at a hundred checkpoints."""
-    options = call.options
     for config in with_progress(configs):
-        sensitivity_run(config, options, Sensitivity(every=every(config)))
+        sensitivity_run(config, call.options, Sensitivity(every=every(config)), call.force)
 
 
 def kept(records, store):

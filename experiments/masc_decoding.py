@@ -31,11 +31,11 @@ def read(configs, call):
     """Every network at its end and untrained, and those trained on true labels with subspaces of corrupted ones."""
     options = call.options
     for config in with_progress(configs):
-        decode_run(config, options, epochs=(0,))
+        decode_run(config, options, epochs=(0,), force=call.force)
         if config.corruption == "none":
             same = [c for c in configs if (c.model, c.dataset, c.seed) == (config.model, config.dataset, config.seed)]
             for fraction in sorted({c.corruption_fraction for c in same} - {0}):
-                decode_run(config, options, other_labels=("ketha", fraction))
+                decode_run(config, options, other_labels=("ketha", fraction), force=call.force)
 
 
 def report(runs, call):

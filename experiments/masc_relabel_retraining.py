@@ -51,15 +51,15 @@ def read(configs, call):
     store, following = Store.of(options), []
     corrupted = [config for config in configs if config.corruption_fraction]
     for config in with_progress(corrupted):
-        readout = last_epoch(decode_run(config, options, PROBES))
+        readout = last_epoch(decode_run(config, options, PROBES, force=call.force))
         if not readout:  # it diverged
             continue
         following.append(retrained(config, store, readout))
         model, labels = store.model_path(config), store.models / following[-1].labels
-        if outdated(labels, [model], options):
+        if outdated(labels, [model], call.force):
             probe, layer = best_pair(readout, PROBES)
             relabel(model, config, prepare(config, options.data_dir, store.models), layer, labels, probe)
-    sweep.run(following, replace(options, keep_epochs=()))
+    sweep.run(following, replace(options, keep_epochs=()), force=call.force)
 
 
 def report(runs, call):

@@ -26,7 +26,7 @@ from common.analysis.readout import measured_run
 from common.cli import Preset, one_line_errors, parse
 from common.report.choices import search_table, unrolled_table
 from common.report.sensitivity import mean_gini
-from common.runs.config import Options
+from common.runs.config import Actions, Options
 from common.study import Seeds, Study, with_progress
 
 TITLE = "Open choices"
@@ -70,7 +70,7 @@ def unrolled(config):
     return config.downscale == loss_sensitivity.TINY["downscale"]
 
 
-def unrolled_run(config, options, settings):
+def unrolled_run(config, options, settings, force=False):
     """A line for each of the settings of a finished run's loss-sensitivity: Gini coefficient and mean of l1 norms."""
 
     def measure(model, _, chosen):
@@ -79,7 +79,7 @@ def unrolled_run(config, options, settings):
         values = arrays["sensitivity"][NORMS.index("l1")]
         yield {"n": len(values), "gini": mean_gini(arrays, "l1"), "mean": float(values.mean())}
 
-    return measured_run(config, options, UNROLLED, (), [asdict(each) for each in settings], measure)
+    return measured_run(config, options, UNROLLED, (), [asdict(each) for each in settings], measure, force)
 
 
 def read(choices, configs, call):
@@ -87,11 +87,11 @@ def read(choices, configs, call):
     options = call.options
     for config in with_progress(configs):
         if unrolled(config):
-            unrolled_run(config, options, choices.sensitivities(loss_sensitivity.every(config)))
+            unrolled_run(config, options, choices.sensitivities(loss_sensitivity.every(config)), call.force)
             continue
         usual, size, _ = critical_sample_ratio.searches(config.validation_size)
         for search in choices.searches():
-            critical_run(config, options, search, size=size, flags=search == usual)
+            critical_run(config, options, search, size=size, flags=search == usual, force=call.force)
 
 
 def last_lines(record, store):
@@ -127,5 +127,6 @@ STUDY = study(Choices())
 
 if __name__ == "__main__":
     with one_line_errors():
-        flags = parse(__doc__, grid=STUDY.grid, preset=Preset(), config=BASE, options=Options())
+        defaults = {"preset": Preset(), "config": BASE, "options": Options(), "actions": Actions()}
+        flags = parse(__doc__, grid=STUDY.grid, **defaults)
     study(flags.grid).main(__doc__)

@@ -50,7 +50,7 @@ from common.report.records import by_recipe, full_size, group_names, published_t
 from common.report.runs import FRAMEWORKS, Runs
 from common.report.tables import Table, claims_table
 from common.report.zhang_claims import findings
-from common.runs.config import CHOICES, Options, run_id
+from common.runs.config import CHOICES, Actions, Options, run_id
 from common.runs.store import PUBLISHED, ROOT, Store, all_records
 from common.study import Call, save
 from configs import TARGETS, WIDE_RESNET
@@ -268,7 +268,7 @@ def report():
 
 
 def main():
-    if parse(__doc__, options=Options()).options.list:
+    if parse(__doc__, options=Options(), actions=Actions()).actions.list:
         print(f"no runs of its own; {len(all_records(Store(PUBLISHED)))} published records")
     else:
         report()

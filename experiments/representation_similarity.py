@@ -34,10 +34,9 @@ class Pairs(Networks):
 
 def read(configs, call):
     """Every two networks of one architecture and data set."""
-    options = call.options
     both = [(a, b) for a, b in combinations(configs, 2) if (a.model, a.dataset) == (b.model, b.dataset)]
     for config, other in with_progress(both):
-        similarity_run(config, other, options)
+        similarity_run(config, other, call.options, call.force)
 
 
 def report(runs, call):

@@ -57,9 +57,8 @@ class Networks(Seeds):
 
 def read(configs, call):
     """Every network at every epoch that is kept."""
-    options = call.options
     for config in with_progress(configs):
-        statistics_run(config, options, EPOCHS)
+        statistics_run(config, call.options, EPOCHS, call.force)
 
 
 def report(runs, call):

@@ -14,7 +14,7 @@ import mlp3_true_labels
 import mlp3_weight_decay
 import published_report
 from common.cli import one_line_errors, parse
-from common.runs.config import Options
+from common.runs.config import Actions, Options
 from common.runs.store import Store, publish
 from common.runs.sweep import grid
 from common.study import Publishing, run_all, summary
@@ -38,8 +38,8 @@ def configs():
 
 
 def main():
-    arguments = parse(__doc__, publishing=Publishing(), options=Options())
-    records = run_all(configs(), arguments.options)
+    arguments = parse(__doc__, publishing=Publishing(), options=Options(), actions=Actions())
+    records = run_all(configs(), arguments.options, arguments.actions)
     for record in records:
         print(summary(record, arguments.options))
     if arguments.publishing.publish:

@@ -13,7 +13,7 @@ import published_report
 import regularized_random_labels
 from common.cli import Preset, given_flags, one_line_errors, parse
 from common.report.records import published_table
-from common.runs.config import Options, run_id, smoke
+from common.runs.config import Actions, Options, run_id, smoke
 from common.runs.store import Store, publish
 from common.study import Call, Publishing, Seeds, Study, run_all
 from configs import BASE, TARGETS, WIDE_RESNET, WIDE_RESNET_SMALL, fields
@@ -45,16 +45,16 @@ STUDIES = (*ZHANG, explicit_regularization.STUDY, regularized_random_labels.STUD
 
 def main():
     flags = {"repetitions": Seeds(), "publishing": Publishing(), "preset": Preset(), "config": BASE}
-    arguments = parse(__doc__, **flags, options=Options())
+    arguments = parse(__doc__, **flags, options=Options(), actions=Actions())
     options, store, wanted = arguments.options, Store.of(arguments.options), []
     for study in STUDIES:
         grid = replace(study.grid, seeds=arguments.repetitions.seeds)
         configs = study.configs(arguments.config, grid, arguments.preset.preset, given_flags())
         for config in configs:
             study.check(config)
-        wanted.append([smoke(config) for config in configs] if options.smoke else configs)
+        wanted.append([smoke(config) for config in configs] if arguments.actions.smoke else configs)
     unique = dict.fromkeys(config for configs in wanted for config in configs)
-    records = {record["run_id"]: record for record in run_all(list(unique), options)}
+    records = {record["run_id"]: record for record in run_all(list(unique), options, arguments.actions)}
     for study, configs in zip(STUDIES, wanted, strict=True):
         call = Call(arguments.preset.preset, study.grid, options)
         study.show([records[run_id(config)] for config in dict.fromkeys(configs)], call)

@@ -56,7 +56,7 @@ def read(configs, call):
     options = call.options
     store, going_on = Store.of(options), []
     for config in with_progress(configs):
-        if not decode_run(config, options, ("masc", "velpic")):  # it diverged
+        if not decode_run(config, options, ("masc", "velpic"), force=call.force):  # it diverged
             continue
         epoch = edit_epoch(config)
         files = {edited_name(config): store.model_path(config)}
@@ -65,9 +65,9 @@ def read(configs, call):
             going_on.append(trained_on(config))
         for name, path in files.items():
             edited = store.models / name
-            if outdated(edited, [path], options):
+            if outdated(edited, [path], call.force):
                 edit_output(path, config, prepare(config, options.data_dir, store.models), edited)
-    sweep.run(going_on, replace(options, keep_epochs=()))
+    sweep.run(going_on, replace(options, keep_epochs=()), force=call.force)
 
 
 def following(run, store):

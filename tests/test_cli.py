@@ -10,7 +10,7 @@ from common import study
 from common.cli import one_line_errors, parse
 from common.errors import RunsFailed
 from common.runs import training
-from common.runs.config import Config, Options, run_id, smoke
+from common.runs.config import Actions, Config, Options, run_id, smoke
 from common.runs.record import processor_flags
 from common.runs.store import Store
 from common.runs.training import train
@@ -53,8 +53,8 @@ def test_flags_set_the_fields_of_all_dataclasses(arguments, folder):
     arguments("--smoke", "--list", "--seed", 3, "--output-dir", folder, "--schedule", "steps", "--decay-epochs", 1, 2,
               "--train-size", 50, "--no-random-crop", "--flip", "--fractions", 0, 0.5)  # fmt: skip
     base = dataclasses.replace(BASE, random_crop=True)
-    parsed = parse("doc", config=base, grid=Grid(), options=Options())
-    assert parsed.options == Options(smoke=True, list=True, output_dir=folder)
+    parsed = parse("doc", config=base, grid=Grid(), options=Options(), actions=Actions())
+    assert parsed.options == Options(output_dir=folder) and parsed.actions == Actions(smoke=True, list=True)
     expected = {"seed": 3, "schedule": "steps", "decay_epochs": (1, 2), "train_size": 50, "flip": True}
     assert parsed.config == dataclasses.replace(BASE, **expected)
     assert parsed.grid == Grid(fractions=(0.0, 0.5))
@@ -62,8 +62,8 @@ def test_flags_set_the_fields_of_all_dataclasses(arguments, folder):
 
 def test_without_flags_everything_is_the_scripts_own(arguments):
     arguments()
-    parsed = parse(None, config=BASE, options=Options())
-    assert (parsed.config, parsed.options) == (BASE, Options())
+    parsed = parse(None, config=BASE, options=Options(), actions=Actions(decode=True))
+    assert (parsed.config, parsed.options, parsed.actions) == (BASE, Options(), Actions(decode=True))
 
 
 def test_a_dataclass_given_as_a_type_has_arguments_that_must_be_named(arguments):
@@ -157,13 +157,13 @@ def test_a_script_trains_draws_and_says_what_came_out(arguments, folder, capsys,
 
 
 def test_a_sweep_begins_with_the_time_it_takes(folder, capsys, monkeypatch):
-    monkeypatch.setattr(study.sweep, "run", lambda configs, options, begin: begin(configs) or [])
+    monkeypatch.setattr(study.sweep, "run", lambda configs, options, begin, *_: begin(configs) or [])
     configs = [BASE, dataclasses.replace(BASE, seed=1)]
-    run_all(configs, options(folder))
+    run_all(configs, options(folder), Actions())
     assert capsys.readouterr().err == listing(configs, Store(folder)).splitlines()[-1] + "\n"
     monkeypatch.setattr(study, "estimate", lambda config, known: 90.0)
     monkeypatch.setattr(Store, "done", lambda *arguments: pytest.fail("asked what is done"))
-    run_all(configs, options(folder, force=True))
+    run_all(configs, options(folder), Actions(force=True))
     assert capsys.readouterr().err.startswith("2 runs, about 3 minutes of training left")
 
 
@@ -184,8 +184,8 @@ def test_bfloat16_without_instructions_for_it_is_warned_of(
 ):
     monkeypatch.setattr(study, "processor_flags", lambda: flags)
     monkeypatch.setattr(study, "GPU", Path("/" if gpu else "/none"))
-    monkeypatch.setattr(study.sweep, "run", lambda configs, options, begin: begin(configs) or [])
-    run_all([dataclasses.replace(BASE, precision=precision)], options(folder, device=device))
+    monkeypatch.setattr(study.sweep, "run", lambda configs, options, begin, *_: begin(configs) or [])
+    run_all([dataclasses.replace(BASE, precision=precision)], options(folder, device=device), Actions())
     error = capsys.readouterr().err
     assert error.count("\n") == warned and error.startswith("warning: bfloat16 is slow" if warned else "")
 
@@ -196,28 +196,28 @@ def test_the_processor_tells_its_flags():
 
 def test_one_epoch_has_no_curve(folder):
     config = dataclasses.replace(BASE, epochs=1)
-    run_all([config], options(folder))
+    run_all([config], options(folder), Actions())
     assert not (Store(folder).folder(run_id(config)) / "learning_curves.png").exists()
 
 
 def test_curves_are_drawn_again_only_when_the_record_is_newer_or_by_force(folder):
     curves = Store(folder).folder(run_id(BASE)) / "learning_curves.png"
-    run_all([BASE], options(folder))
+    run_all([BASE], options(folder), Actions())
     content = curves.read_bytes()
     curves.write_bytes(b"kept")
-    run_all([BASE], options(folder))
+    run_all([BASE], options(folder), Actions())
     assert curves.read_bytes() == b"kept"
-    run_all([BASE], options(folder, force=True))
+    run_all([BASE], options(folder), Actions(force=True))
     assert curves.read_bytes()[:4] == content[:4]
     curves.write_bytes(b"old")
     os.utime(curves, (0, 0))
-    run_all([BASE], options(folder))
+    run_all([BASE], options(folder), Actions())
     assert curves.read_bytes() == content
 
 
 def test_smoke_replaces_the_runs_by_small_ones_each_once(folder):
     configs = [dataclasses.replace(BASE, epochs=epochs) for epochs in (10, 20)]
-    (found,) = run_all(configs, options(folder, smoke=True))
+    (found,) = run_all(configs, options(folder), Actions(smoke=True))
     assert found["run_id"] == run_id(smoke(configs[0])) and found["outcome"]["epochs"] == 2
 
 
@@ -226,13 +226,13 @@ def test_threads_are_those_of_read_outs_too_where_nothing_is_left_to_train(folde
     found = []
     monkeypatch.setattr(study, "limit_threads", found.append)
     monkeypatch.setattr(study, "decode_run", lambda *_: found.append("read"))
-    run_all([BASE], options(folder, decode=True))
+    run_all([BASE], options(folder), Actions(decode=True))
     assert found == [1, "read"]
 
 
 @pytest.mark.parametrize("decode", [False, True])
 def test_layers_are_read_out_where_asked(folder, decode):
-    run_all([BASE], options(folder, decode=decode))
+    run_all([BASE], options(folder), Actions(decode=decode))
     layers = {line["layer"] for line in Store(folder).readout(run_id(BASE))}
     assert layers == ({"input", "fc1", "logits"} if decode else set())
 
@@ -241,7 +241,7 @@ def test_list_says_what_is_done_and_missing_and_trains_nothing(folder, capsys):
     store, missing = Store(folder), dataclasses.replace(BASE, seed=1)
     train(BASE, options(folder))
     with pytest.raises(SystemExit) as caught:
-        run_all([BASE, missing], options(folder, list=True))
+        run_all([BASE, missing], options(folder), Actions(list=True))
     assert not caught.value.code and capsys.readouterr().out == listing([BASE, missing], store) + "\n"
     done, left, total = listing([BASE, missing], store).splitlines()
     assert done.split()[0] == "done" and done.split()[-1] == run_id(BASE)

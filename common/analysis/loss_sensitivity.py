@@ -131,7 +131,9 @@ def kept_sensitivity(store: Store, name: str) -> Arrays:
         return dict(file)
 
 
-def sensitivity_run(config: Config, options: Options, settings: Sensitivity | None = None) -> Arrays:
+def sensitivity_run(
+    config: Config, options: Options, settings: Sensitivity | None = None, force: bool = False
+) -> Arrays:
     """Loss-sensitivity of a finished PyTorch run, kept with the run: made where it is missing or of other settings.
 
     The run is trained again from its initial weights, and all its states are held: steps x parameters x 8 bytes.
@@ -147,7 +149,7 @@ def sensitivity_run(config: Config, options: Options, settings: Sensitivity | No
         return {}
     ((epochs, file),) = files.items()
     path, text = sensitivity_path(store, run_id(config)), json.dumps(asdict(settings))
-    if not outdated(path, [file], options):
+    if not outdated(path, [file], force):
         kept = kept_sensitivity(store, run_id(config))
         if kept["settings"] == text:
             return kept

@@ -36,6 +36,7 @@ def critical_run(
     splits: Sequence[str] = ("validation",),
     size: int | None = None,
     flags: bool = True,
+    force: bool = False,
 ) -> list[Line]:
     """A line for each split of each of a finished run's networks: how many of `n` examples are `critical`.
 
@@ -56,7 +57,7 @@ def critical_run(
         yield {"n": len(found), "critical": int(found.sum())}
 
     settings = [{"split": split, "size": size, **dataclasses.asdict(search)} for split in splits]
-    return measured_run(config, options, CRITICAL, epochs, settings, measure)
+    return measured_run(config, options, CRITICAL, epochs, settings, measure, force)
 
 
 def critical_examples(
@@ -73,7 +74,9 @@ def critical_examples(
     return np.array(found)
 
 
-def sharpness_run(config: Config, options: Options, epochs: Sequence[int] = (), size: int | None = 1000) -> list[Line]:
+def sharpness_run(
+    config: Config, options: Options, epochs: Sequence[int] = (), size: int | None = 1000, force: bool = False
+) -> list[Line]:
     """A line with the `largest_eigenvalue` of the Hessian of the cross-entropy for each of a finished run's networks.
 
     It is the mean over at most `size` training examples, always the same, with the labels that they are trained with.
@@ -85,7 +88,7 @@ def sharpness_run(config: Config, options: Options, epochs: Sequence[int] = (), 
         value = largest_eigenvalue(lambda vector: network.hessian_product(x, labels, vector), sum(network.sizes))
         yield {"n": len(examples), "largest_eigenvalue": value}
 
-    return measured_run(config, options, SHARPNESS, epochs, [{"size": size}], measure)
+    return measured_run(config, options, SHARPNESS, epochs, [{"size": size}], measure, force)
 
 
 def some(examples: Examples, size: int | None, seed: int, name: str) -> Examples:

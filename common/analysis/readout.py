@@ -75,6 +75,7 @@ def decode_run(
     probes: Sequence[str] = tuple(MASC),
     epochs: Sequence[int] = (),
     other_labels: tuple[str, float] | None = None,
+    force: bool = False,
 ) -> list[Line]:
     """The read-out of a finished run, kept with the run: what is missing, with `force` all, is made, the rest is read.
 
@@ -89,7 +90,7 @@ def decode_run(
     files = model_files(config, options, epochs)
     with store.lock(run_id(config), READ):
         lines = kept_lines(path, [store.model_path(config)])
-        done = set() if options.force else {(line["epoch"], line["probe"]) for line in lines}
+        done = set() if force else {(line["epoch"], line["probe"]) for line in lines}
         for epoch, file in files.items():
             missing = {name: PROBES[name] for name in probes if (epoch, name) not in done}
             if missing:
@@ -127,6 +128,7 @@ def measured_run(
     epochs: Sequence[int],
     settings: Sequence[Line],
     measure: Callable[[SavedModel, Task, Line], Iterable[Line]],
+    force: bool = False,
 ) -> list[Line]:
     """All lines of the file `name` beside a finished run, once each of its networks was measured in each setting.
 
@@ -140,7 +142,7 @@ def measured_run(
     wanted = [{"epoch": epoch, **setting} for epoch, setting in product(files, settings)]
     with store.lock(run_id(config), READ):
         lines = kept_lines(path, [store.model_path(config)])
-        there = [] if options.force else lines
+        there = [] if force else lines
         missing = [fields for fields in wanted if not any(fields.items() <= line.items() for line in there)]
         if missing:
             task = prepare(config, options.data_dir, store.models)
@@ -156,9 +158,9 @@ def kept_lines(path: Path, models: Iterable[Path]) -> list[Line]:
     return read_lines(path) if current(path, models) else []
 
 
-def outdated(path: Path, models: Iterable[Path], options: Options) -> bool:
+def outdated(path: Path, models: Iterable[Path], force: bool) -> bool:
     """Whether a file that is made of models is to be made: with `force`, where it is not there, or one is younger."""
-    return options.force or not current(path, models)
+    return force or not current(path, models)
 
 
 def current(path: Path, models: Iterable[Path]) -> bool:

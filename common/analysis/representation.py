@@ -39,7 +39,7 @@ def similarity_path(store: Store, name: str, other: str) -> Path:
     return store.folder(name) / f"similarity_{other}.jsonl"
 
 
-def statistics_run(config: Config, options: Options, epochs: Sequence[int] = ()) -> list[Line]:
+def statistics_run(config: Config, options: Options, epochs: Sequence[int] = (), force: bool = False) -> list[Line]:
     """Lines of `model_statistics` of a finished run's last network and of those of the named epochs that were kept.
 
     Activations are those on the test inputs of the run's own task. ValueError for a run that is not finished.
@@ -48,7 +48,7 @@ def statistics_run(config: Config, options: Options, epochs: Sequence[int] = ())
     def measure(model: SavedModel, task: Task, _: Line) -> Iterator[Line]:
         return model_statistics(model, task.test.images, config)
 
-    return measured_run(config, options, STATISTICS, epochs, [{}], measure)
+    return measured_run(config, options, STATISTICS, epochs, [{}], measure, force)
 
 
 def kept_statistics(store: Store, name: str) -> list[Line]:
@@ -75,7 +75,7 @@ def _arrays(model: SavedModel, x: NDArray[np.float32]) -> Iterator[tuple[str, st
             yield "activations", layer, outputs
 
 
-def similarity_run(config: Config, other: Config, options: Options) -> list[Line]:
+def similarity_run(config: Config, other: Config, options: Options, force: bool = False) -> list[Line]:
     """Lines of `similarities` of two finished runs' last networks, kept with the run whose id sorts first, its `layer`.
 
     Both see the same `shared_images`, each in its own input scale. ValueError for networks of different data sets.
@@ -90,7 +90,7 @@ def similarity_run(config: Config, other: Config, options: Options) -> list[Line
     if len(models) < len(pair):  # one diverged
         return []
     path = similarity_path(store, *map(run_id, pair))
-    lines = [] if outdated(path, models, options) else read_lines(path)
+    lines = [] if outdated(path, models, force) else read_lines(path)
     if not lines:
         images = shared_images(config.dataset, options.data_dir)
         first, second = (layers_of(load(file), images, each) for file, each in zip(models, pair, strict=True))

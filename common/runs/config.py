@@ -1,4 +1,4 @@
-"""`Config` says what a run is, `Options` how it is carried out. Defaults, help and flags are declared here alone."""
+"""`Config` says what a run is, `Options` how it is carried out, `Actions` what a command does."""
 
 from __future__ import annotations
 
@@ -107,16 +107,8 @@ class Options:
     """Epochs between checkpoints."""
     keep_epochs: tuple[int, ...] = ()
     """Epochs whose network is kept beside the last one, for read-outs over training; 0 is the untrained network."""
-    decode: bool = False
-    """Also read the layers out: the minimum angle subspace classifier on every layer of the trained network."""
     tensorboard: bool = False
     """Also write TensorBoard event files into the run's folder."""
-    force: bool = False
-    """Train again what is already done, and read out again what is asked for."""
-    smoke: bool = False
-    """A run of seconds on the embedded digits, to see that everything works."""
-    list: Annotated[bool, tyro.conf.arg(name="list")] = False
-    """List the runs, done or missing, with an estimate of the time, and stop."""
 
     def __post_init__(self) -> None:
         if self.checkpoint_every < 1:
@@ -126,6 +118,20 @@ class Options:
         for name in ("threads", "workers"):
             if (value := getattr(self, name)) < 0:
                 raise ValueError(f"{name} must be 0 or more. Received: {name}={value}")
+
+
+@dataclass(frozen=True)
+class Actions:
+    """What a command does with its runs: not a property of a run, nor of how it is carried out."""
+
+    decode: bool = False
+    """Also read the layers out: the minimum angle subspace classifier on every layer of the trained network."""
+    force: bool = False
+    """Train again what is already done, and read out again what is asked for."""
+    smoke: bool = False
+    """A run of seconds on the embedded digits, to see that everything works."""
+    list: Annotated[bool, tyro.conf.arg(name="list")] = False
+    """List the runs, done or missing, with an estimate of the time, and stop."""
 
 
 def as_dict(config: Config) -> dict[str, Any]:

@@ -66,13 +66,13 @@ class Run:
         """File that a killed run goes on from."""
         return self.folder / "checkpoint.npz"
 
-    def live(self) -> Life:
-        """From the last checkpoint to the record, until a stop rule holds.
+    def live(self, force: bool = False) -> Life:
+        """From the last checkpoint, or with `force` from the start, to the record, until a stop rule holds.
 
         It yields each epoch that it wants trained, and is sent what came out on the way and the seconds.
         """
         started = datetime.now(UTC).isoformat(timespec="seconds")
-        if self.options.force or not self.restore():
+        if force or not self.restore():
             untrained = {"epoch": 0, "learning_rate": None, "seconds": 0.0}
             self.history = [untrained | self.measure(0) | means(None)]
             self.keep_model()

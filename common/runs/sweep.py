@@ -30,28 +30,31 @@ from common.runs.training import train
 
 
 def run(
-    configs: Sequence[Config], options: Options, begin: Callable[[Sequence[Config]], None] = lambda missing: None
+    configs: Sequence[Config],
+    options: Options,
+    begin: Callable[[Sequence[Config]], None] = lambda missing: None,
+    force: bool = False,
+    decode: bool = False,
 ) -> list[Record]:
     """Records of all configs, in their order; a single missing run trains in this process, more in a sweep.
 
-    `begin` is told the missing ones before they are trained.
+    `begin` is told the missing ones, with `force` all, before they are trained; with `decode` a sweep reads each out
+    where it was trained.
     """
     missing = [
-        config
-        for config in dict.fromkeys(configs)
-        if options.force or not Store.of(options).done(config, options.keep_epochs)
+        config for config in dict.fromkeys(configs) if force or not Store.of(options).done(config, options.keep_epochs)
     ]
     begin(missing)
     if len(missing) == 1 and options.scheduler is None:
-        train(missing[0], options)
+        train(missing[0], options, force)
     elif missing:
-        failures = distribute(missing, options)
+        failures = distribute(missing, options, force, decode)
         if failures:
             raise RunsFailed(f"{len(failures)} of {len(missing)} runs failed:\n" + "\n".join(failures))
-    return [train(config, dataclasses.replace(options, force=False)) for config in configs]
+    return [train(config, options) for config in configs]
 
 
-def distribute(configs: Sequence[Config], options: Options) -> list[str]:
+def distribute(configs: Sequence[Config], options: Options, force: bool = False, decode: bool = False) -> list[str]:
     """Train every config on a dask cluster; returns a line for each that failed."""
     from distributed import Client, LocalCluster, as_completed
 
@@ -66,7 +69,7 @@ def distribute(configs: Sequence[Config], options: Options) -> list[str]:
     failures, done, start = [], 0, time.monotonic()
     with Client(cluster) as client:
         # impure: dask must not reuse the result of an earlier, failed attempt at the same run
-        futures = client.map(child, groups, options=options, pure=False, retries=0)
+        futures = client.map(child, groups, options=options, force=force, decode=decode, pure=False, retries=0)
         names = {future.key: list(map(run_id, group)) for future, group in zip(futures, groups, strict=True)}
         bar = tqdm(total=len(configs), unit="run", disable=not sys.stderr.isatty())
         for future in as_completed(futures):
@@ -109,9 +112,12 @@ def number_of_stacks(group: Sequence[Config], options: Options, workers: int) ->
     return number
 
 
-def child(configs: Sequence[Config], options: Options) -> str:
+def child(configs: Sequence[Config], options: Options, force: bool = False, decode: bool = False) -> str:
     """Runs of a stack, or one, in a child process with pinned threads; "" or why it failed. Runs on a dask worker."""
-    text = json.dumps({"configs": list(map(as_dict, configs)), "options": encode(options), "parent": os.getpid()})
+    actions = {"force": force, "decode": decode}
+    text = json.dumps(
+        {"configs": list(map(as_dict, configs)), "options": encode(options), "parent": os.getpid(), **actions}
+    )
     process = subprocess.run(
         [sys.executable, "-m", "common.job"],
         input=text, text=True, capture_output=True, env=child_environment(options.threads),

@@ -19,12 +19,15 @@ TrainEpoch = Callable[[dict[int, EpochPlan], float], Mapping[int, Online]]
 """Trains the runs at these places by their plans."""
 
 
-def train(config: Config, options: Options) -> Record:
-    """The record of the run: read where it is done, else trained, from its last checkpoint if there is one."""
-    return train_stacked([config], options)[0]
+def train(config: Config, options: Options, force: bool = False) -> Record:
+    """The record of the run: read where it is done, else trained, from its last checkpoint if there is one.
+
+    With `force` it is trained, from its first epoch.
+    """
+    return train_stacked([config], options, force)[0]
 
 
-def train_stacked(configs: Sequence[Config], options: Options) -> list[Record]:
+def train_stacked(configs: Sequence[Config], options: Options, force: bool = False) -> list[Record]:
     """Records of runs that train as one program, but for those that are done; see `torch_models.stacked` for which can.
 
     Each has its own checkpoint, stop rules, files and record, as if it had been alone.
@@ -32,7 +35,7 @@ def train_stacked(configs: Sequence[Config], options: Options) -> list[Record]:
     store = Store.of(options)
 
     def done(config: Config) -> Record | None:
-        return None if options.force else store.done(config, options.keep_epochs)
+        return None if force else store.done(config, options.keep_epochs)
 
     records = {config: done(config) for config in configs}
     with contextlib.ExitStack() as locks:
@@ -42,11 +45,11 @@ def train_stacked(configs: Sequence[Config], options: Options) -> list[Record]:
             locks.enter_context(store.lock(run_id(config)))
         records |= {config: done(config) for config in missing}  # perhaps trained by another process meanwhile
         if missing := [config for config in missing if not records[config]]:
-            records |= zip(missing, train_missing(missing, options, store), strict=True)
+            records |= zip(missing, train_missing(missing, options, store, force), strict=True)
     return [record for config in configs if (record := records[config])]
 
 
-def train_missing(configs: Sequence[Config], options: Options, store: Store) -> list[Record]:
+def train_missing(configs: Sequence[Config], options: Options, store: Store, force: bool) -> list[Record]:
     """Train runs whose folders are locked; those that differ in seed alone share one task."""
     limit_threads(options.threads)
     keys = [dataclasses.replace(config, seed=0) for config in configs]
@@ -55,7 +58,7 @@ def train_missing(configs: Sequence[Config], options: Options, store: Store) -> 
     store.models.mkdir(parents=True, exist_ok=True)
     with memory_named(configs[0]):
         trainers, train_epoch = make_trainers(runs, options.device, store.models)
-        lives = [Run(*run, trainer, options).live() for run, trainer in zip(runs, trainers, strict=True)]
+        lives = [Run(*run, trainer, options).live(force) for run, trainer in zip(runs, trainers, strict=True)]
         return drive(lives, train_epoch)
 
 

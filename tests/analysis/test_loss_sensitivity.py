@@ -171,7 +171,7 @@ def test_a_runs_sensitivity_is_kept_until_settings_or_model_change(options, swep
     os.utime(path, (1, 1))
     sensitivity_run(CONFIG, options, second)
     sensitivity_run(CONFIG, options, second)
-    sensitivity_run(CONFIG, dataclasses.replace(options, force=True), second)
+    sensitivity_run(CONFIG, options, second, force=True)
     assert swept == [first] + [second] * 3
 
 

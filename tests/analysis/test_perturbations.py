@@ -98,8 +98,7 @@ def test_lines_are_kept_for_each_search_and_only_what_is_missing_is_made(options
     path = store.folder(last) / "critical_samples.jsonl"
     os.utime(path, (1, 1))
     assert critical_run(CONFIG, options, SEARCH) == lines and len(loaded) == 10
-    forced = dataclasses.replace(options, force=True)
-    assert critical_run(CONFIG, forced, SEARCH) == lines and len(loaded) == 11
+    assert critical_run(CONFIG, options, SEARCH, force=True) == lines and len(loaded) == 11
 
 
 def test_an_interrupted_measurement_goes_on_where_it_was(options, monkeypatch):
@@ -118,9 +117,8 @@ def test_labels_play_no_part_in_critical_samples_but_do_in_sharpness(options, mo
     lines = critical_run(CONFIG, options, SEARCH), sharpness_run(CONFIG, options, size=50)
     other = dataclasses.replace(CONFIG, corruption_fraction=1.0)
     monkeypatch.setattr(readout, "prepare", lambda config, *rest: prepare(other, *rest))
-    forced = dataclasses.replace(options, force=True)
-    assert critical_run(CONFIG, forced, SEARCH) == lines[0]
-    assert sharpness_run(CONFIG, forced, size=50) != lines[1]
+    assert critical_run(CONFIG, options, SEARCH, force=True) == lines[0]
+    assert sharpness_run(CONFIG, options, size=50, force=True) != lines[1]
 
 
 def test_a_longer_search_finds_what_a_shorter_one_does_and_more_in_every_batch(options, monkeypatch):

@@ -183,7 +183,7 @@ def test_a_run_is_read_out_once_and_again_when_forced_or_trained_again(run, line
     kept = [line for line in lines if line["layer"] != "input"]
     path.write_text("".join(json.dumps(line) + "\n" for line in kept))
     assert readout.decode_run(config, options) == kept
-    assert readout.decode_run(config, dataclasses.replace(options, force=True)) == lines
+    assert readout.decode_run(config, options, force=True) == lines
     path.write_text("")
     newer = path.stat().st_mtime + 10
     os.utime(model_path(run), (newer, newer))
@@ -249,28 +249,31 @@ def test_force_makes_again_what_is_asked_for_and_keeps_the_rest(run, tmp_path):
     config, options, _ = run
     options = dataclasses.replace(options, output_dir=tmp_path, keep_epochs=(0,))
     train(config, options)
-    store, forced = Store.of(options), dataclasses.replace(options, force=True)
+    store = Store.of(options)
     path = store.readout_path(run_id(config))
     whole = readout.decode_run(config, options, ("masc", "velpic"), (0,))
     path.write_text("".join(json.dumps({**line, "correct": 0}) + "\n" for line in whole))
-    readout.decode_run(config, forced, ("velpic",))
+    readout.decode_run(config, options, ("velpic",), force=True)
     again = [line for line in whole if line["epoch"] == 2 and line["probe"] in ("velpic", "model")]
     rest = [{**line, "correct": 0} for line in whole if line not in again]
     assert store.readout(run_id(config)) == rest + again
     made = []
 
-    def measured(options, *names):
+    def measured(*names, force=True):
         settings = [{"name": name} for name in names]
         made.clear()
-        return readout.measured_run(config, options, "m.jsonl", (), settings, lambda *a: made.append(a) or [{}])
+        return readout.measured_run(config, options, "m.jsonl", (), settings, lambda *a: made.append(a) or [{}], force)
 
-    lines = measured(options, "first", "second")
-    assert measured(forced, "first") == lines[::-1] and len(made) == 1
-    assert measured(forced, "second", "third") == [lines[0], lines[1], {**lines[0], "name": "third"}] and len(made) == 2
+    lines = measured("first", "second", force=False)
+    assert measured("first") == lines[::-1] and len(made) == 1
+    assert measured("second", "third") == [lines[0], lines[1], {**lines[0], "name": "third"}] and len(made) == 2
     newer = path.stat().st_mtime + 10
     os.utime(store.model_path(config), (newer, newer))
-    assert measured(forced, "first") == lines[:1]
-    assert {line["probe"] for line in readout.decode_run(config, forced, ("velpic",))} == {"velpic", "model"}
+    assert measured("first") == lines[:1]
+    assert {line["probe"] for line in readout.decode_run(config, options, ("velpic",), force=True)} == {
+        "velpic",
+        "model",
+    }
 
 
 def test_lines_are_kept_where_a_run_is_trained_again_to_the_same_network(run, tmp_path, monkeypatch):

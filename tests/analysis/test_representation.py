@@ -68,7 +68,7 @@ def test_there_is_a_line_for_each_kernel_and_each_layers_outputs_on_the_prepared
 
 @pytest.mark.parametrize("config", [CONFIG, OTHER], ids=["torch", "keras"])
 def test_statistics_of_a_run_are_of_its_kept_epochs_and_its_own_test_inputs(options, config):
-    lines = statistics_run(config, dataclasses.replace(options, force=True), (0, 9))
+    lines = statistics_run(config, options, (0, 9), force=True)
     kinds = [("weights", "fc1"), ("weights", "logits"), *[("activations", of) for of in ("input", "fc1", "logits")]]
     assert [(line["of"], line["layer"]) for line in lines] == kinds + kinds
     assert [line["epoch"] for line in lines] == 5 * [0] + 5 * [2]
@@ -146,7 +146,7 @@ def test_similarities_are_kept_once_for_both_orders_and_made_again_where_a_model
     (first, second), store = sorted((CONFIG, OTHER), key=run_id), Store.of(options)
     names = run_id(first), run_id(second)
     path = store.folder(names[0]) / f"similarity_{names[1]}.jsonl"
-    lines = similarity_run(first, second, dataclasses.replace(options, force=True))
+    lines = similarity_run(first, second, options, force=True)
     assert path.exists() and similarity_run(second, first, options) == lines and loaded == list(names)
     kept = representation.kept_similarities(store, [*reversed(names), *names, "unknown"])
     assert kept == {names: lines, names[::-1]: [swapped(line) for line in lines]}

@@ -13,6 +13,7 @@ from common.runs.config import (
     CHOICES,
     FOUNDING,
     STACKED,
+    Actions,
     Config,
     Options,
     as_dict,
@@ -141,7 +142,7 @@ def test_every_choice_is_valid(name, value):
     assert getattr(Config(**{name: value}, **changes), name) == value
 
 
-@pytest.mark.parametrize("kind", [Config, Options])
+@pytest.mark.parametrize("kind", [Config, Options, Actions])
 def test_the_help_names_every_flag_with_its_choices_and_default(kind, capsys):
     with pytest.raises(SystemExit):
         tyro.cli(kind, args=["--help"])

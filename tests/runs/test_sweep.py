@@ -1,6 +1,7 @@
 """Sweeps: every run once, whatever dies or fails meanwhile, in child processes with pinned threads."""
 
 import dataclasses
+import io
 import json
 import os
 import subprocess
@@ -14,8 +15,9 @@ import distributed
 import psutil
 import pytest
 
+from common import job
 from common.runs import sweep, threads
-from common.runs.config import Config, Options, from_dict, run_id
+from common.runs.config import Config, Options, as_dict, from_dict, run_id
 from common.runs.store import Store, all_records
 from common.runs.sweep import RunsFailed, child, decode, distribute, encode, grid
 from common.runs.threads import MEMORY
@@ -77,7 +79,7 @@ def test_a_sweep_survives_the_death_of_a_worker_and_leaves_no_process(tmp_path, 
 def test_a_run_that_fails_is_reported_with_its_reason_and_the_others_complete(tmp_path):
     wrong = dataclasses.replace(BASE, model="nope")
     with pytest.raises(RunsFailed) as caught:
-        sweep.run([wrong, BASE], options(tmp_path, workers=1, threads=2, decode=True))
+        sweep.run([wrong, BASE], options(tmp_path, workers=1, threads=2), decode=True)
     summary, line = str(caught.value).splitlines()
     assert summary == "1 of 2 runs failed:"
     assert line.startswith(f"{run_id(wrong)}: ValueError: model must be one of mlp1, ") and line.endswith("'nope'")
@@ -101,8 +103,8 @@ def cluster(monkeypatch):
         def __exit__(self, *_):
             pass
 
-        def map(self, function, stacks, options, pure, retries):
-            assert function is child and not pure
+        def map(self, function, stacks, options, force, decode, pure, retries):
+            assert function is child and not pure and not force and not decode
             noted.tasks += [([run_id(config) for config in stack], options) for stack in stacks]
             return [future(run_id(stack[0])) for stack in stacks]
 
@@ -200,7 +202,7 @@ def test_a_stack_that_failed_names_its_runs_and_progress_counts_runs(tmp_path, c
 
 def test_a_sweep_trains_stacks(tmp_path):
     configs = list(grid(SMALL, seed=range(3)))
-    records = sweep.run([*configs, LARGE], options(tmp_path, workers=1, decode=True))
+    records = sweep.run([*configs, LARGE], options(tmp_path, workers=1), decode=True)
     assert [record["environment"]["stacked"] for record in records] == [3, 3, 3, 1]
     assert [record["config"]["seed"] for record in records] == [0, 1, 2, 0]
     assert all(Store(tmp_path).readout(record["run_id"]) for record in records)
@@ -233,6 +235,7 @@ def test_a_child_gets_its_task_and_its_threads_and_says_why_it_failed(tmp_path, 
         task = json.loads(input)
         assert command == [sys.executable, "-m", "common.job"] and task["parent"] == os.getpid()
         assert list(map(from_dict, task["configs"])) == [BASE, LONG] and decode(task["options"]) == given
+        assert (task["force"], task["decode"]) == (True, False)
         # dask's own, 0, is slow in a training loop
         assert env["MALLOC_TRIM_THRESHOLD_"] == MEMORY["MALLOC_TRIM_THRESHOLD_"] == str(2**32)
         assert env["MALLOC_MMAP_THRESHOLD_"] == MEMORY["MALLOC_MMAP_THRESHOLD_"] == str(2**30) and len(MEMORY) == 2
@@ -244,7 +247,7 @@ def test_a_child_gets_its_task_and_its_threads_and_says_why_it_failed(tmp_path, 
     monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")  # set, so that it stays alone
     monkeypatch.setenv("GOMP_SPINCOUNT", "7")
     monkeypatch.setattr(subprocess, "run", process)
-    assert child([BASE, LONG], given) == expected
+    assert child([BASE, LONG], given, force=True) == expected
 
 
 ORPHAN = """
@@ -272,10 +275,10 @@ def distributed_runs(monkeypatch):
     """The run ids that went to a cluster; they are trained in this process instead."""
     found = []
 
-    def local(configs, options):
+    def local(configs, options, force, decode):
         found.extend(run_id(config) for config in configs)
         for config in configs:
-            train(config, options)
+            train(config, options, force)
         return []
 
     monkeypatch.setattr(sweep, "distribute", local)
@@ -290,7 +293,7 @@ def test_only_missing_runs_go_to_a_cluster_and_each_once(tmp_path, distributed_r
     assert [record["config"]["seed"] for record in records] == [0, 1, 2, 0]
     distributed_runs.clear()
     assert sweep.run(configs, options(tmp_path)) == records[:3] and distributed_runs == []
-    sweep.run(configs[:2], options(tmp_path, force=True))
+    sweep.run(configs[:2], options(tmp_path), force=True)
     assert distributed_runs == [run_id(configs[0]), run_id(configs[1])]
 
 
@@ -303,10 +306,21 @@ def test_a_single_missing_run_trains_here_unless_a_scheduler_is_named(tmp_path, 
 
 @pytest.mark.parametrize(
     "given",
-    [Options(), Options(data_dir=Path("/data"), output_dir=Path("/out"), threads=3, force=True, scheduler="tcp://a:1")],
+    [Options(), Options(data_dir=Path("/data"), output_dir=Path("/out"), threads=3, scheduler="tcp://a:1")],
 )
 def test_options_survive_the_way_to_a_child(given):
     assert decode(json.loads(json.dumps(encode(given)))) == given
+
+
+@pytest.mark.parametrize("force, decode", [(False, False), (True, True), (True, False)])
+def test_a_job_does_what_its_task_says(tmp_path, monkeypatch, force, decode):
+    given, done = options(tmp_path), []
+    task = {"configs": [as_dict(BASE)], "options": encode(given), "parent": os.getppid()}
+    monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(task | {"force": force, "decode": decode})))
+    monkeypatch.setattr(job, "train_stacked", lambda *arguments: done.append(("train", *arguments)))
+    monkeypatch.setattr(job, "decode_run", lambda *arguments, force: done.append(("decode", *arguments, force)))
+    job.main()
+    assert done == [("train", [BASE], given, force), ("decode", BASE, given, force)][: 1 + decode]
 
 
 def test_relative_folders_stay_the_callers(tmp_path, monkeypatch):

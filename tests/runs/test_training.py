@@ -478,9 +478,9 @@ def test_options_out_of_range_are_refused(given):
 
 
 def test_force_trains_again_from_the_start(store, checkpoint, trained_epochs, weights_sha256):
-    train(BASE, options(store, force=True))
+    train(BASE, options(store), force=True)
     first = weights_sha256(store.model_path(BASE))
-    train(BASE, options(store, force=True))
+    train(BASE, options(store), force=True)
     assert trained_epochs == [0, 1, 2, 0, 1, 2] and weights_sha256(store.model_path(BASE)) == first
 
 
@@ -488,7 +488,7 @@ def test_a_forced_run_that_is_interrupted_leaves_the_finished_one(store, monkeyp
     record = train(BASE, options(store))
     interrupt(monkeypatch, 2)
     with pytest.raises(KeyboardInterrupt):
-        train(BASE, options(store, force=True))
+        train(BASE, options(store), force=True)
     assert store.done(BASE) == record
 
 
@@ -617,7 +617,7 @@ def test_a_model_file_keeps_its_time_where_training_again_gives_the_same_bytes(s
     kept.write_bytes(kept.read_bytes() + b"other")
     for path in (model, kept):
         os.utime(path, (5, 5))
-    train(config, options(store, keep_epochs=(1,), force=True))
+    train(config, options(store, keep_epochs=(1,)), force=True)
     assert store.done(config) and model.stat().st_mtime == 5 < kept.stat().st_mtime
 
 
@@ -637,7 +637,7 @@ def test_training_goes_on_from_the_weights_of_a_model_file(store, trained_epochs
     (store.models / name).unlink()
     assert store.done(config) == record  # what is finished needs its inputs no more
     with pytest.raises(ValueError, match="^initial_model must be a .* Received: .*epoch0001"):
-        train(config, options(store, force=True))
+        train(config, options(store), force=True)
 
 
 def test_the_initial_model_must_have_the_layers(store):
