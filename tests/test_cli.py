@@ -271,6 +271,7 @@ def test_the_time_that_is_left_counts_missing_runs_by_the_records_there_are(fold
         ({"train_size": 400}, [record()], 60.0),
         ({"train_size": None}, [record()], None),  # of a part says nothing of the whole
         ({"crop": 14}, [record()], None),
+        ({"downscale": 2}, [record()], None),
         ({}, [record(seconds=10.0), record(seconds=90.0), record(seconds=20.0)], 20.0),
         ({"seed": 4, "corruption": "ketha"}, [record()], 30.0),
         ({"seed": 4}, [record(epochs=1)], 30.0),  # the same run ended after one of two epochs

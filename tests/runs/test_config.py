@@ -224,9 +224,11 @@ def test_the_identity_has_a_slug_that_can_be_read():
         ({"flip": True, "weight_decay": 0.1}, "-aug-wd"),
         ({"unique_labels": True}, "-unique"),
         ({"batch_norm": False, "random_crop": True, "weight_decay": 0.1}, "-nobn-aug-wd"),
+        ({"batch_norm": False, "initial_model": "a.h5", "labels": "a.npy"}, "-relabelled-continued-nobn"),
+        ({"batch_norm": False, "unique_labels": True, "flip": True}, "-nobn-unique-aug"),
     ],
 )
-def test_the_slug_marks_batch_norm_augmentation_and_weight_decay(changes, marks):
+def test_the_slug_says_in_a_fixed_order_what_is_unusual(changes, marks):
     assert run_id(Config(**changes)).rsplit("-", 1)[0] == f"mlp3-cifar10-true{marks}-keras-seed0"
 
 
@@ -293,6 +295,18 @@ def test_a_record_without_a_founding_field_is_refused(name):
 )
 def test_what_moves_the_pixels_of_an_example_is_augmentation(changes, expected):
     assert Config(**changes).augmented is expected
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_some_fields_move_examples_some_draw_in_a_step_and_some_the_network_must_know(name):
+    config = dataclasses.replace(base(name), **{name: OTHER[name]})
+    assert config.augmented is (name in ("random_crop", "flip", "rotation"))
+    assert config.noisy is (name in ("dropout", *TORCH_ONLY))
+    try:
+        refused = bool(model_options(config, lambda input_shape, num_classes: None))
+    except ValueError:
+        refused = True
+    assert refused is (name in ("width", "padding", "batch_norm", "dropout", "hidden_noise"))
 
 
 FULL = {"batch_norm": False, "batch_norm_momentum": 0.99, "dropout": 0.5}

@@ -1,0 +1,78 @@
+"""A study is told how it was called, and what it is told reaches what it calls."""
+
+import dataclasses
+import inspect
+import sys
+from pathlib import Path
+
+import pytest
+
+from common import study
+from common.runs.config import Actions, Config, Options
+from common.study import Call, Seeds, Study
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "experiments"))
+import published_report
+
+MEASURES = ("decode_run", "measured_run", "critical_run", "sharpness_run", "sensitivity_run", "statistics_run",
+            "similarity_run")  # fmt: skip
+BASE = Config(model="mlp1", dataset="digits", train_size=200, crop=6, epochs=2, batch_size=32)
+
+
+def names_of(read):
+    """Globals of the module of a study's `read`."""
+    return getattr(read, "func", read).__globals__
+
+
+READ = [
+    each for each in (*published_report.ZHANG, *published_report.DECODING, *published_report.ARPIT)
+    if each.read is not Study.read and not names_of(each.read).keys().isdisjoint(MEASURES)
+]  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Widths(Seeds):
+    widths: tuple[int, ...] = (4, 8)
+
+    def rows(self, preset):
+        return [{"width": width} for width in self.widths]
+
+
+def test_a_study_does_what_the_command_line_says_and_knows_how_it_was_called(tmp_path, monkeypatch):
+    ran, called = [], []
+    monkeypatch.setattr(
+        study, "run_all", lambda configs, options, actions: ran.append((configs, options, actions)) or []
+    )
+    monkeypatch.setattr(
+        sys, "argv", ["widths.py", "--force", "--smoke", "--widths", "8", "--output-dir", str(tmp_path)]
+    )
+    widths = Study(
+        "widths", Widths(), dataclasses.replace(BASE, model="mlp2"), keep_epochs=(1,), stack=False,
+        report=lambda runs, call: called.append(call) or {}, read=lambda configs, call: called.append(call),
+    )  # fmt: skip
+    widths.main("doc")
+    config, options = dataclasses.replace(BASE, model="mlp2", width=8), Options(output_dir=tmp_path)
+    trained = dataclasses.replace(options, keep_epochs=(1,), stack=False)
+    assert ran == [([config], trained, Actions(force=True, smoke=True))]
+    assert called == [Call("small", Widths(widths=(8,)), options, force=True)] * 2
+
+
+@pytest.mark.parametrize("forced", [False, True])
+@pytest.mark.parametrize("reading", READ, ids=lambda each: each.name)
+def test_whatever_a_study_reads_out_it_reads_out_again_when_forced(reading, forced, tmp_path, monkeypatch):
+    told, names = [], names_of(reading.read)
+    for name in names.keys() & set(MEASURES):
+        signature = inspect.signature(names[name])
+
+        def measure(*arguments, signature=signature, **keywords):
+            told.append(signature.bind(*arguments, **keywords).arguments.get("force", False))
+            return []
+
+        monkeypatch.setitem(names, name, measure)
+    call = Call("small", reading.grid, Options(output_dir=tmp_path), forced)
+    reading.read(reading.configs(reading.default, reading.grid, "small"), call)
+    assert set(told) == {forced}
+
+
+def test_most_studies_read_out_more_than_records():
+    assert len(READ) >= 10
