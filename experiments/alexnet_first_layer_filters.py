@@ -9,8 +9,8 @@ Time:      made for a GPU; --preset small takes 5 minutes on two cores
 
 from dataclasses import dataclass
 
+from common.report.figures import filter_grids
 from common.report.records import setting_of, setting_text
-from common.report.zhang_figures import filter_grids
 from common.study import Seeds, Study
 from configs import BASE, fields, shown
 

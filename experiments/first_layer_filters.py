@@ -13,9 +13,9 @@ Time:      made for a GPU; --preset small takes three minutes a seed on two core
 from dataclasses import dataclass
 
 from closer_look_configs import BASE, KEPT, fields
+from common.report.figures import filter_grids
 from common.report.filters import centroid_findings, centroid_table, filters_of
 from common.report.tables import claims_table
-from common.report.zhang_figures import filter_grids
 from common.study import Seeds, Study
 
 TITLE = "First layer of the CNN"

@@ -11,6 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from common import files
 from common.report.layers import accuracies, choose_layer, last_epoch
 from common.report.numbers import Curve, Estimate, estimate
@@ -280,6 +283,35 @@ def _at(rows: Sequence[Mapping[str, Any]], framework: str, fraction: float, key:
     sizes = [None if key == "train_accuracy" else row.get("test_n") for row in here]
     counts = [(round(v * n), n) if n and v is not None else None for v, n in zip(values, sizes, strict=True)]
     return estimate(values, counts)
+
+
+def filter_grids(kernels: Mapping[str, NDArray[Any]], title: str) -> Figure:
+    """First-layer filters (height, width, 1 or 3, n) of each network; each filter from its least to its largest."""
+    if not kernels:
+        raise ValueError("kernels must hold at least one network's. Received: none")
+    for name, array in kernels.items():
+        if array.ndim != 4 or array.shape[2] not in (1, 3) or not array.size or not np.isfinite(array).all():
+            raise ValueError(f"kernels must be finite, (height, width, 1 or 3, n). Received: {name}, {array.shape}")
+    figure, panels = new_figure(title, (3.8 * len(kernels), 4.3), (1, len(kernels)))
+    figure.set_layout_engine("constrained", wspace=0.06)
+    for axes, (name, array) in zip(panels, kernels.items(), strict=True):
+        axes.imshow(_grid(np.asarray(array, dtype=np.float64)), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        axes.set_title(name, fontsize=10)
+        axes.set_axis_off()
+    return figure
+
+
+def _grid(kernels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Filters row by row with white between them; a constant filter is grey."""
+    height, width, channels, n = kernels.shape
+    low, high = kernels.min(axis=(0, 1, 2)), kernels.max(axis=(0, 1, 2))
+    scaled = np.where(high > low, (kernels - low) / np.where(high > low, high - low, 1), 0.5)
+    columns = math.ceil(math.sqrt(n))
+    image = np.ones((math.ceil(n / columns) * (height + 1) - 1, columns * (width + 1) - 1, channels))
+    for index in range(n):
+        top, left = (index // columns) * (height + 1), (index % columns) * (width + 1)
+        image[top : top + height, left : left + width] = scaled[..., index]
+    return image
 
 
 def png(figure: Figure) -> bytes:

@@ -1,8 +1,17 @@
 import math
 
+import numpy as np
 import pytest
 
-from common.report.figures import FRAMEWORK_STYLES, corruption_sweep, layer_accuracies, learning_curves, png, save
+from common.report.figures import (
+    FRAMEWORK_STYLES,
+    corruption_sweep,
+    filter_grids,
+    layer_accuracies,
+    learning_curves,
+    png,
+    save,
+)
 from common.report.runs import FRAMEWORKS
 from common.runs.config import CHOICES
 
@@ -100,3 +109,37 @@ def test_png_is_the_same_each_time_and_saved_whole(tmp_path):
     content = (tmp_path / "new" / "curves.png").read_bytes()
     assert content.startswith(b"\x89PNG") and content == png(learning_curves({"run": history()}, "Title"))
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["curves.png"]
+
+
+def test_filters_are_scaled_one_by_one():
+    kernels = np.zeros((2, 2, 3, 5), np.float32)
+    kernels[0, 0, :, 0], kernels[1, 1, 2, 0] = -3, 5
+    kernels[..., 1] = 7
+    figure = filter_grids({"true labels": kernels, "random labels": kernels[..., :1]}, "Title")
+    left, right = (axes.images[0].get_array() for axes in figure.axes)
+    assert left.shape == (5, 8, 3) and right.shape == (2, 2, 3)  # two rows of three, a pixel between
+    assert left[0, 0].tolist() == [0, 0, 0] and left[1, 1, 2] == 1 and left[0, 1, 0] == pytest.approx(3 / 8)
+    assert (left[:2, 3:5] == 0.5).all() and (left[2] == 1).all() and (left[3:, 6:] == 1).all()
+    assert [axes.get_title() for axes in figure.axes] == ["true labels", "random labels"]
+    assert png(figure).startswith(b"\x89PNG")
+
+
+def test_filters_of_grey_images_are_grey():
+    kernels = np.zeros((2, 2, 1, 2), np.float32)
+    kernels[0, 0, 0, 0], kernels[1, 1, 0, 0] = -3, 5
+    (axes,) = filter_grids({"true labels": kernels}, "Title").axes
+    shown = np.squeeze(axes.images[0].get_array())
+    assert (
+        shown[:, :2].tolist() == [[0, 3 / 8], [3 / 8, 1]] and (shown[:, 2] == 1).all() and (shown[:, 3:] == 0.5).all()
+    )
+    assert axes.images[0].get_cmap().name == "gray" and axes.images[0].get_clim() == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "kernels",
+    [{}, {"a": np.zeros((5, 5, 2, 8))}, {"a": np.zeros((5, 5, 4, 8))}, {"a": np.zeros((5, 5, 3))},
+     {"a": np.zeros((5, 5, 3, 0))}, {"a": np.full((5, 5, 3, 2), np.nan)}],
+)  # fmt: skip
+def test_wrong_kernels_are_refused(kernels):
+    with pytest.raises(ValueError, match="kernels must .*Received:"):
+        filter_grids(kernels, "Title")

@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 
 from common.report.figures import GREY, png
@@ -7,7 +6,6 @@ from common.report.zhang_figures import (
     PUBLISHED,
     batch_norm_curves,
     convergence_slowdown,
-    filter_grids,
     generalization_error,
     training_losses,
 )
@@ -166,40 +164,6 @@ def test_a_figure_of_nothing_is_refused(zhang):
     for draw in (convergence_slowdown, generalization_error):
         with pytest.raises(ValueError, match="at least one run"):
             draw([], "Title")
-
-
-def test_filters_are_scaled_one_by_one():
-    kernels = np.zeros((2, 2, 3, 5), np.float32)
-    kernels[0, 0, :, 0], kernels[1, 1, 2, 0] = -3, 5
-    kernels[..., 1] = 7
-    figure = filter_grids({"true labels": kernels, "random labels": kernels[..., :1]}, "Title")
-    left, right = (axes.images[0].get_array() for axes in figure.axes)
-    assert left.shape == (5, 8, 3) and right.shape == (2, 2, 3)  # two rows of three, a pixel between
-    assert left[0, 0].tolist() == [0, 0, 0] and left[1, 1, 2] == 1 and left[0, 1, 0] == pytest.approx(3 / 8)
-    assert (left[:2, 3:5] == 0.5).all() and (left[2] == 1).all() and (left[3:, 6:] == 1).all()
-    assert [axes.get_title() for axes in figure.axes] == ["true labels", "random labels"]
-    assert png(figure).startswith(b"\x89PNG")
-
-
-def test_filters_of_grey_images_are_grey():
-    kernels = np.zeros((2, 2, 1, 2), np.float32)
-    kernels[0, 0, 0, 0], kernels[1, 1, 0, 0] = -3, 5
-    (axes,) = filter_grids({"true labels": kernels}, "Title").axes
-    shown = np.squeeze(axes.images[0].get_array())
-    assert (
-        shown[:, :2].tolist() == [[0, 3 / 8], [3 / 8, 1]] and (shown[:, 2] == 1).all() and (shown[:, 3:] == 0.5).all()
-    )
-    assert axes.images[0].get_cmap().name == "gray" and axes.images[0].get_clim() == (0, 1)
-
-
-@pytest.mark.parametrize(
-    "kernels",
-    [{}, {"a": np.zeros((5, 5, 2, 8))}, {"a": np.zeros((5, 5, 4, 8))}, {"a": np.zeros((5, 5, 3))},
-     {"a": np.zeros((5, 5, 3, 0))}, {"a": np.full((5, 5, 3, 2), np.nan)}],
-)  # fmt: skip
-def test_wrong_kernels_are_refused(kernels):
-    with pytest.raises(ValueError, match="kernels must .*Received:"):
-        filter_grids(kernels, "Title")
 
 
 def test_the_legends_grey_is_no_lines_colour(zhang):
