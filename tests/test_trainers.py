@@ -15,7 +15,6 @@ import torch
 import torch_models.files
 from common import frameworks
 from common.analysis import evaluator
-from common.analysis.critical_samples import Search, critical_points
 from common.data.epochs import EpochPlan, draw
 from common.data.preprocessing import (
     PREPROCESSING,
@@ -27,6 +26,7 @@ from common.data.preprocessing import (
 )
 from common.runs import initial_weights
 from common.runs.config import Config, as_dict
+from common.runs.critical_points import Search, critical_points
 from common.runs.run import cross_entropy
 from common.runs.task import prepare
 from common.runs.trainers import Trainer, make_trainer

@@ -10,7 +10,7 @@ BATCH = 250  # of Hessian products, which keep several times as much as a step o
 
 
 class Derivatives:
-    """A network as `common.analysis.critical_samples.Model` has it, and products with its loss's Hessian.
+    """A network as `common.runs.critical_points.Model` has it, and products with its loss's Hessian.
 
     Neither the network's mode nor its moving statistics nor its parameters' gradients change.
     """

@@ -4,10 +4,10 @@ import numpy as np
 import torch
 from torch.nn.functional import affine_grid, cross_entropy, grid_sample
 
-from common.analysis.critical_samples import Search, critical_points
 from common.data.preprocessing import crop_side, minimum_std, pixel_scale
 from common.errors import check_choice
 from common.runs.config import ADAM, model_options
+from common.runs.critical_points import Search, critical_points
 from common.runs.trainers import Online
 from torch_models import MODELS, files
 from torch_models.derivatives import Derivatives

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from common.analysis.critical_samples import Search, critical
+from common.analysis.critical_samples import critical
 from common.analysis.evaluator import SavedModel
 from common.analysis.readout import Line, measured_run
 from common.analysis.sharpness import largest_eigenvalue
@@ -19,6 +19,7 @@ from common.data.arrays import Images
 from common.data.preprocessing import pixel_scale
 from common.errors import check_choice
 from common.runs.config import Config, Options, run_id
+from common.runs.critical_points import Search
 from common.runs.store import Store
 from common.runs.task import Examples, Task
 from common.seeds import integer, stream

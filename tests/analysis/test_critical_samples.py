@@ -7,9 +7,10 @@ import pytest
 import torch
 from scipy.special import softmax
 
-from common.analysis.critical_samples import Search, critical, critical_points
+from common.analysis.critical_samples import critical
 from common.data import datasets
 from common.data.preprocessing import pixel_scale, standardize
+from common.runs.critical_points import Search, critical_points
 from torch_models.derivatives import Derivatives
 from torch_models.mlp import MLP
 

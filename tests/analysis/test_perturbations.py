@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from common.analysis import perturbations, readout
-from common.analysis.critical_samples import Search
 from common.analysis.evaluator import load
 from common.analysis.perturbations import critical_examples, critical_run, sharpness_run, some
 from common.runs.config import Config, Options, run_id
+from common.runs.critical_points import Search
 from common.runs.store import Store
 from common.runs.task import prepare
 from common.runs.training import train
