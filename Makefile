@@ -1,4 +1,4 @@
-# make demo: the main job on embedded digits, results/demo/index.html.   make test: lint, types and tests.
+# make demo: the main job on embedded digits, results/demo/index.html.   make test: lint, types, arrows and tests.
 PYTHON ?= python3
 ENVIRONMENT = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
 
@@ -12,6 +12,7 @@ test: .venv/installed
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+	.venv/bin/lint-imports
 	$(ENVIRONMENT) .venv/bin/python -m pytest -n 2 --dist loadgroup
 
 .venv/installed: requirements.txt pyproject.toml
