@@ -18,7 +18,7 @@ from common.report.claims import Finding
 from common.report.figures import BLACK, BLUE, GREEN, ORANGE, add_legend, new_figure, percent_axis
 from common.report.numbers import Number
 from common.report.records import Record, setting_of
-from common.report.representation import text_of
+from common.report.runs import data_text
 from common.report.tables import Table
 from common.runs.task import stratified_subset
 
@@ -59,7 +59,7 @@ def difficulty_figure(found: Mapping[str, Difficulty], title: str) -> Figure:
         colour, n = COLOURS.get(setting, BLACK), len(each.wrong)
         x = 100 * (np.arange(n) + 0.5) / n
         equal = 1 - binomial_shares(len(each.runs), each.dispersion.mean, n)
-        handles += axes.plot(x, 100 * np.sort(each.wrong), color=colour, label=text_of(setting))
+        handles += axes.plot(x, 100 * np.sort(each.wrong), color=colour, label=data_text(setting))
         axes.plot(x, 100 * np.sort(equal), color=colour, linestyle="--", linewidth=1)
     handles += axes.plot([], [], color=BLACK, linestyle="--", linewidth=1, label="binomial, same mean")
     axes.set(xlabel="training examples in the order of their difficulty (%)")
@@ -72,7 +72,7 @@ def difficulty_table(found: Mapping[str, Difficulty], title: str) -> Table:
     """A row for each setting."""
     rows = [
         [
-            text_of(setting),
+            data_text(setting),
             len(each.runs),
             len(each.wrong),
             each.dispersion.mean,
@@ -103,7 +103,7 @@ def difficulty_findings(found: Mapping[str, Difficulty]) -> list[Finding]:
     findings = []
     for setting, name in CLAIMS.items():
         if setting not in found:
-            findings.append(judged(name, text_of(setting)))
+            findings.append(judged(name, data_text(setting)))
             continue
         runs, wrong, spread = found[setting]
         low, high = spread.band

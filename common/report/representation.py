@@ -19,8 +19,8 @@ from common.report.decoding_figures import Curve, draw
 from common.report.figures import COLOURS, add_legend, new_figure
 from common.report.layers import last_epoch
 from common.report.numbers import Number, estimate
-from common.report.records import Line, Record, setting_of, setting_text
-from common.report.runs import FRAMEWORKS
+from common.report.records import Line, Record, setting_of
+from common.report.runs import FRAMEWORKS, data_text
 from common.report.tables import Table
 
 STATISTICS = {  # label, factor
@@ -69,11 +69,6 @@ def by_network(records: Iterable[Record]) -> dict[Network, dict[str, list[Record
     return {name: grouped(runs, lambda run: setting_of(run["config"])) for name, runs in groups.items()}
 
 
-def text_of(setting: str) -> str:
-    """A setting as it is read."""
-    return setting_text(setting).replace("gaussian", "Gaussian inputs")
-
-
 def statistics_figure(settings: Settings, lines: Lines, of: str, title: str, layer: str | None = None) -> Figure:
     """Each statistic of the `weights` or the `activations` of a layer, by default the last hidden one, over epochs.
 
@@ -90,7 +85,7 @@ def statistics_figure(settings: Settings, lines: Lines, of: str, title: str, lay
         axes.set_xscale("symlog", base=2, linthresh=1, linscale=0.5)
         axes.xaxis.set_major_formatter("{x:g}")
     panels[-1].set_visible(False)
-    add_legend(figure, [Line2D([], [], color=colours[name], marker="o", label=text_of(name)) for name in groups])
+    add_legend(figure, [Line2D([], [], color=colours[name], marker="o", label=data_text(name)) for name in groups])
     return figure
 
 
@@ -115,7 +110,7 @@ def statistics_table(records: Iterable[Record], lines: Lines, title: str) -> Tab
     for network, settings in by_network(records).items():
         for name, runs in settings.items():
             ends = [last_epoch(lines[run["run_id"]]) for run in runs]
-            rows += [[*network.cells(), text_of(name), len(runs), *cells] for cells in _statistics_rows(ends)]
+            rows += [[*network.cells(), data_text(name), len(runs), *cells] for cells in _statistics_rows(ends)]
     columns = [*COLUMNS, "setting", "seeds", "epochs", "of", "layer", "mean", "variance", "skewness", "excess kurtosis"]
     note = "Means over seeds with 95 % t intervals; activations are those on the test inputs of the network's own task."
     return Table(title, [*columns, "values that are 0, %"], rows, note)
@@ -167,7 +162,7 @@ def similarity_figure(settings: Settings, lines: Similarities, measure: str, tit
         axes.set_visible(bool(found))
         if found:
             _heat_map(axes, list(found.values()), measure)
-        axes.set_title(f"{text_of(name)} × {text_of(other)},\n{WEIGHTS[same]}", fontsize=8)
+        axes.set_title(f"{data_text(name)} × {data_text(other)},\n{WEIGHTS[same]}", fontsize=8)
     scale = ScalarMappable(cmap="viridis")
     scale.set_clim(0, 1)
     figure.colorbar(scale, ax=panels, label=MEASURES[measure], shrink=0.6)
@@ -201,7 +196,7 @@ def similarity_table(records: Iterable[Record], lines: Similarities, title: str)
         for (name, other), same in every:
             found = compared(settings[name], settings[other], same, lines)
             once = list({frozenset(pair): known for pair, known in found.items()}.values())
-            head = [*network.cells(), f"{text_of(name)} × {text_of(other)}", WEIGHTS[same], len(once)]
+            head = [*network.cells(), f"{data_text(name)} × {data_text(other)}", WEIGHTS[same], len(once)]
             rows += [[*head, *cells] for cells in _similarity_rows(once)]
     columns = [*COLUMNS, "networks", "that have", "pairs", "layer", "examples", "linear CKA", "SVCCA"]
     note = (

@@ -114,14 +114,16 @@ class Run:
         """A measure by epoch of training, where it was measured."""
         return {line["epoch"]: value for line in self.trained if (value := line.get(name)) is not None}  # type: ignore[misc]
 
-    def best(self, name: str) -> HistoryLine:
+    def best(self, name: str, start: bool = False) -> HistoryLine:
         """The first epoch of training with the highest value; the untrained network is no epoch of training.
 
-        The best test epoch that a record names counts it. ValueError where nothing was trained.
+        With `start` epoch 0 counts too, as it does where a run goes on from a trained network, and in the best test
+        epoch that a record names. ValueError where nothing was trained.
         """
         if not self.trained:
             raise ValueError(f"a run must have trained to have a best epoch. Received: {self.id}")
-        return max(self.trained, key=lambda line: -1 if (value := line.get(name)) is None else value)  # type: ignore[arg-type, return-value]
+        lines = self.history if start else self.trained
+        return max(lines, key=lambda line: -1 if (value := line.get(name)) is None else value)  # type: ignore[arg-type, return-value]
 
     def epochs_to(self, name: str, threshold: float) -> int | None:
         """First epoch of training at which a loss is at most, an accuracy at least, the threshold; null without."""
@@ -291,6 +293,11 @@ def setting_text(setting: str) -> str:
     for name in REGULARIZERS:
         setting = setting.replace(f"_{name}", f", {name}")
     return setting.replace("_", " ")
+
+
+def data_text(setting: str) -> str:
+    """What networks of a setting see, as it is read: Gaussian inputs, random labels."""
+    return setting_text(setting).replace("gaussian", "Gaussian inputs")
 
 
 def group_names(groups: Sequence[Runs]) -> list[str]:

@@ -9,7 +9,8 @@ from common.analysis.similarity import mean_correlation
 from common.report import representation
 from common.report.figures import BLUE, ORANGE, png
 from common.report.numbers import Number, cell
-from common.report.representation import Network, by_network, text_of
+from common.report.representation import Network, by_network
+from common.report.runs import data_text
 from common.runs.config import Config, as_dict
 
 TRUE, NOISE = "true_labels", "gaussian"
@@ -46,7 +47,7 @@ def test_runs_are_grouped_by_what_is_compared_and_by_setting_each_once():
     assert list(found[MLP]) == [TRUE, NOISE]
     assert MLP.cells() == ["mlp3", "fashion mnist", "PyTorch", 5000]
     assert (MLP.text(), MLP.name()) == ("mlp3, fashion mnist, PyTorch", "mlp3_fashion_mnist_torch")
-    assert (text_of("random_labels"), text_of(NOISE)) == ("random labels", "Gaussian inputs")
+    assert (data_text("random_labels"), data_text(NOISE)) == ("random labels", "Gaussian inputs")
 
 
 def test_the_last_hidden_layer_is_neither_input_nor_logits():
