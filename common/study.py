@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
@@ -62,6 +62,29 @@ class Seeds:
 
 
 @dataclasses.dataclass(frozen=True)
+class Combinations(Seeds):
+    """A run for each combination of these values."""
+
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """Seeds of weights and order."""
+    models: tuple[str, ...] = ("mlp1", "mlp3")
+    """Architectures."""
+    rule: str = "uniform"
+    """Rule that corrupts, at fractions above 0."""
+    fractions: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+    """Corrupted fractions of the training set; 0 means true labels, whatever the rule."""
+    frameworks: tuple[str, ...] = ("keras", "torch")
+    """Frameworks."""
+
+    def rows(self, preset: str) -> Iterable[Fields]:
+        """Fraction by fraction."""
+        names = "corruption", "corruption_fraction", "model", "framework"
+        rules = [(self.rule if fraction else "none", fraction) for fraction in self.fractions]
+        for rule, model, framework in product(rules, self.models, self.frameworks):
+            yield dict(zip(names, (*rule, model, framework), strict=True))
+
+
+@dataclasses.dataclass(frozen=True)
 class Call:
     """How a study was called: what its read-outs and reports may depend on beside the runs.
 
@@ -100,28 +123,40 @@ class Study:
 
     def configs(self, given: Config, grid: Seeds, preset: str, flags: Collection[str] = ()) -> list[Config]:
         """The runs, over the fields that flags have given."""
-        return [overlay(given, self.default, fields, f"--preset {preset}", flags) for fields in grid.runs(preset)]
+        rows = grid.runs(preset)
+        for name in sorted(flags):
+            if len({repr(fields[name]) for fields in rows if name in fields}) > 1:
+                flag = name.replace("_", "-")
+                raise ValueError(f"{name} must be left to the flags of this study's runs (--help). Received: --{flag}")
+        return [overlay(given, self.default, fields, f"--preset {preset}", flags) for fields in rows]
 
     def main(self, doc: str | None) -> None:
-        """Train what is missing, read it out, save and print what it shows."""
+        """The whole script."""
         with one_line_errors():
-            defaults = {"preset": Preset(), "config": self.default, "options": Options(), "actions": Actions()}
-            arguments = parse(doc, grid=self.grid, **defaults)
-            preset, options, actions = arguments.preset.preset, arguments.options, arguments.actions
-            configs = self.configs(arguments.config, arguments.grid, preset, given_flags())
-            for config in configs:
-                self.check(config)
-            kept = tuple(sorted({*self.keep_epochs, *options.keep_epochs}))
-            training = dataclasses.replace(options, stack=options.stack and self.stack, keep_epochs=kept)
-            records = run_all(configs, training, actions)
-            call = Call("small" if actions.smoke else preset, arguments.grid, options, actions.force)
-            self.read([from_dict(record["config"]) for record in records], call)
-            self.show(records, call)
+            self.carry_out(self.parse(doc))
 
-    def show(self, records: Sequence[Record], call: Call) -> None:
+    def parse(self, doc: str | None, **more: Any) -> Any:
+        """The command line: grid, preset, config and options, and what else a script has."""
+        own = {"grid": self.grid, "preset": Preset(), "config": self.default, "options": Options()}
+        return parse(doc, **own, actions=Actions(), **more)
+
+    def carry_out(self, arguments: Any) -> None:
+        """Train what is missing, read it out, save and print what it shows."""
+        preset, options, actions = arguments.preset.preset, arguments.options, arguments.actions
+        configs = self.configs(arguments.config, arguments.grid, preset, given_flags())
+        for config in configs:
+            self.check(config)
+        kept = tuple(sorted({*self.keep_epochs, *options.keep_epochs}))
+        training = dataclasses.replace(options, stack=options.stack and self.stack, keep_epochs=kept)
+        records = run_all(configs, training, actions)
+        call = Call("small" if actions.smoke else preset, arguments.grid, options, actions.force)
+        self.read([from_dict(record["config"]) for record in records], call)
+        self.show(Runs.of(records, call.store), call)
+
+    def show(self, runs: Runs, call: Call) -> None:
         """Save figures and tables in a folder of the study's name, and print the tables."""
         folder = call.store.results / self.name
-        for title, item in self.report(Runs.of(records, call.store), call).items():
+        for title, item in self.report(runs, call).items():
             save(item, folder / title)
             if isinstance(item, Table):
                 print(item.markdown())
@@ -242,42 +277,6 @@ def estimate(config: Config, records: Sequence[Record]) -> float | None:
     own = recipe(as_dict(config))
     epochs = [record["outcome"]["epochs"] for record in like if recipe(record["config"]) == own] or [config.epochs]
     return statistics.median(costs) * statistics.median(epochs)
-
-
-@dataclasses.dataclass(frozen=True)
-class Grid:
-    """A run for each combination of these values."""
-
-    models: tuple[str, ...] = ("mlp1", "mlp3")
-    """Architectures."""
-    fractions: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-    """Corrupted fractions of the training labels; 0 means true labels, whatever the rule."""
-    frameworks: tuple[str, ...] = ("keras", "torch")
-    """Frameworks."""
-    seeds: tuple[int, ...] = (0, 1, 2)
-    """Seeds of weights and order."""
-    flags: ClassVar = {
-        "model": "models",
-        "corruption_fraction": "fractions",
-        "framework": "frameworks",
-        "seed": "seeds",
-    }
-
-    def configs(self, base: Config) -> list[Config]:
-        """Over a base config whose corruption rule is used at fractions above 0."""
-        given = given_flags()
-        for name, values in self.flags.items():
-            if name in given:
-                raise ValueError(
-                    f"a grid has --{values}, one for each of its runs. Received: --{name.replace('_', '-')}"
-                )
-        return [
-            dataclasses.replace(
-                config, corruption=base.corruption if fraction else "none", corruption_fraction=fraction
-            )
-            for fraction in self.fractions
-            for config in sweep.grid(base, model=self.models, framework=self.frameworks, seed=self.seeds)
-        ]
 
 
 def summary(record: Record, options: Options) -> str:

@@ -10,22 +10,39 @@ Result:    framework.md and framework.csv (precision.*) under results/compare_fr
 Time:      --list estimates it; about 4 minutes a run of an MLP, 60 epochs, on CIFAR-10 on one core
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from common.cli import Preset, given_flags, one_line_errors, parse
+from common.cli import one_line_errors
 from common.errors import check_choice
 from common.report.comparison import FIELDS, comparison_table
-from common.runs.config import Actions, Config, Options, overlay
-from common.runs.store import Store, all_records
-from common.runs.sweep import grid
-from common.study import Grid, run_all
+from common.report.runs import Runs
+from common.runs.config import Config
+from common.runs.store import Store
+from common.study import Call, Combinations, Study
 from configs import BASE, MODELS, small
 
-DEFAULT = Config(epochs=BASE.epochs)
+
+@dataclass(frozen=True)
+class Sides(Combinations):
+    """A run on each side for each combination of these values, by the recipes of Zhang et al."""
+
+    fractions: tuple[float, ...] = (0.0, 1.0)
+    """Corrupted fractions of the training set; 0 means true labels, whatever the rule."""
+    by: Annotated[str, tyro.conf.arg(metavar="|".join(FIELDS))] = "framework"
+    """What differs between the two sides."""
+
+    def __post_init__(self):
+        check_choice("by", self.by, FIELDS)
+
+    def rows(self, preset):
+        sides = [{"precision": name} for name in FIELDS["precision"]] if self.by == "precision" else [{}]
+        for row in super().rows(preset):
+            recipe = {**MODELS.get(row["model"], {}), **(small(row["model"]) if preset == "small" else {})}
+            yield from ({**recipe, **row, **side} for side in sides)
 
 
 @dataclass(frozen=True)
@@ -34,37 +51,24 @@ class Source:
 
     records: Path | None = None
     """A folder with runs/ whose records are compared as they are; none trains what is missing."""
-    by: Annotated[str, tyro.conf.arg(metavar="|".join(FIELDS))] = "framework"
-    """What differs between the two sides."""
 
 
-def model_fields(model, preset):
-    """What the experiments of Zhang et al. change for a model."""
-    return {**MODELS.get(model, {}), **(small(model) if preset == "small" else {})}
+def report(runs, call):
+    """Side by side."""
+    return {call.grid.by: comparison_table(runs, call.grid.by)}
+
+
+STUDY = Study("compare_frameworks", Sides(), Config(epochs=BASE.epochs), report)
 
 
 def main():
-    defaults = {"grid": Grid(fractions=(0.0, 1.0)), "source": Source(), "preset": Preset()}
-    settings = {"options": Options(), "actions": Actions()}
-    arguments = parse(__doc__, config=replace(DEFAULT, corruption="uniform"), **defaults, **settings)
-    store, by = Store.of(arguments.options), arguments.source.by
-    check_choice("by", by, FIELDS)
+    """Compare records that are there, or train what is missing."""
+    arguments = STUDY.parse(__doc__, source=Source())
     if arguments.source.records:
-        source = Store(arguments.source.records)
-        records = all_records(source)
+        runs = Runs.under(Store(arguments.source.records))
+        STUDY.show(runs, Call(arguments.preset.preset, arguments.grid, arguments.options))
     else:
-        source = store
-        sides = {"precision": list(FIELDS["precision"])} if by == "precision" else {}
-        bases = [
-            overlay(config, DEFAULT, model_fields(config.model, arguments.preset.preset), "this model", given_flags())
-            for config in arguments.grid.configs(arguments.config)
-        ]
-        configs = [config for base in bases for config in grid(base, **sides)]
-        records = run_all(configs, arguments.options, arguments.actions)
-    readouts = {record["run_id"]: source.readout(record["run_id"]) for record in records}
-    table = comparison_table(records, readouts, by)
-    table.save(store.results / "compare_frameworks" / by)
-    print(f"{table.markdown()}\n{store.results / 'compare_frameworks'}")
+        STUDY.carry_out(arguments)
 
 
 if __name__ == "__main__":

@@ -11,36 +11,18 @@ Deviations: test error is shown against true labels; the record also holds it ag
            what the published Figure 1c shows
 """
 
-from common.cli import one_line_errors, parse
-from common.report import figures
-from common.report.comparison import corruption_row
-from common.report.numbers import Number
-from common.report.tables import Table
-from common.runs.config import Actions, Config, Options
-from common.runs.store import Store
-from common.study import Grid, run_all
+from common.report.corruption import corruption_figure, corruption_table
+from common.runs.config import Config
+from common.study import Combinations, Study
 
 
-def sweep_table(rows):
-    """Every run, a row each."""
-    columns = [name for name in rows[0] if name != "test_n"]
-    shown = [[Number(v, "ratio") if (v := r[c]) is not None and "fraction" in c else v for c in columns] for r in rows]
-    return Table("Label corruption", [name.replace("_", " ") for name in columns], shown)
+def report(runs, call):
+    """A figure for each model, and every run."""
+    drawn = {model: corruption_figure(own, f"{model}: label corruption") for model, own in runs.by("model").items()}
+    return {**drawn, "table": corruption_table(runs)}
 
 
-def main():
-    arguments = parse(__doc__, config=Config(corruption="uniform"), grid=Grid(), options=Options(), actions=Actions())
-    options = arguments.options
-    records = run_all(arguments.grid.configs(arguments.config), options, arguments.actions)
-    rows = [corruption_row(record, Store.of(options).readout(record["run_id"])) for record in records]
-    folder = Store.of(options).results / "label_corruption_sweep"
-    for model in arguments.grid.models:
-        chosen = [row for row in rows if row["model"] == model]
-        figures.save(figures.corruption_sweep(chosen, f"{model}: label corruption"), folder / f"{model}.png")
-    sweep_table(rows).save(folder / "table")
-    print(f"{sweep_table(rows).markdown()}\n{folder}")
-
+STUDY = Study("label_corruption_sweep", Combinations(), Config(), report)
 
 if __name__ == "__main__":
-    with one_line_errors():
-        main()
+    STUDY.main(__doc__)

@@ -40,7 +40,7 @@ from common.analysis.examples import well_known
 from common.cli import PRESETS, one_line_errors, parse
 from common.files import write
 from common.groups import grouped
-from common.report import figures, html
+from common.report import figures, page
 from common.report.claims import NOT_MEASURED, load_targets
 from common.report.comparison import comparison_table
 from common.report.difficulty import agreement_table
@@ -99,7 +99,6 @@ SEEDS = range(10)
 
 def sections(records, store):
     """{heading: {file name: table, figure or text}}."""
-    readouts = {record["run_id"]: store.readout(record["run_id"]) for record in records}
     claims = claims_table(findings(records, store.histories(records)), "Zhang et al. (2017), CIFAR-10: statements")
     shown = dict(studies(records, store))
     return {
@@ -110,8 +109,8 @@ def sections(records, store):
         **shown,
         "Real MNIST digits over all runs": digits(trained_on(records, "mnist"), store),
         "Learning curves of full-size runs": dict(curves(records, store)),
-        "Keras and PyTorch": {"frameworks": comparison_table(records, readouts)},
-        "float32 and bfloat16": {"precisions": comparison_table(records, readouts, "precision")},
+        "Keras and PyTorch": {"frameworks": comparison_table(Runs.of(records, store))},
+        "float32 and bfloat16": {"precisions": comparison_table(Runs.of(records, store), "precision")},
         **{heading: measured(script, store) for heading, script in BENCHMARKS.items()},
     }
 
@@ -259,9 +258,9 @@ def report():
                 blocks.append(item)
                 continue
             save(item, PUBLISHED / ("tables" if isinstance(item, Table) else "figures") / name)
-            blocks.append(item if isinstance(item, Table) else html.Picture(figures.png(item), name.replace("_", " ")))
-        shown.append(html.Section(heading, blocks))
-    html.write(PUBLISHED / "index.html", html.page("Published results", LEAD, shown))
+            blocks.append(item if isinstance(item, Table) else page.Picture(figures.png(item), name.replace("_", " ")))
+        shown.append(page.Section(heading, blocks))
+    write(PUBLISHED / "index.html", page.page("Published results", LEAD, shown))
     readme = ROOT / "README.md"
     write(readme, fill_readme(readme.read_text(), readme_table(TARGETS, records).markdown()))
     print(PUBLISHED / "index.html")

@@ -13,6 +13,7 @@ import published_report
 import regularized_random_labels
 from common.cli import Preset, given_flags, one_line_errors, parse
 from common.report.records import published_table
+from common.report.runs import Runs
 from common.runs.config import Actions, Options, run_id, smoke
 from common.runs.store import Store, publish
 from common.study import Call, Publishing, Seeds, Study, run_all
@@ -57,7 +58,7 @@ def main():
     records = {record["run_id"]: record for record in run_all(list(unique), options, arguments.actions)}
     for study, configs in zip(STUDIES, wanted, strict=True):
         call = Call(arguments.preset.preset, study.grid, options)
-        study.show([records[run_id(config)] for config in dict.fromkeys(configs)], call)
+        study.show(Runs.of((records[run_id(config)] for config in configs), store), call)
     if arguments.publishing.publish:
         for name in records:
             publish(store, name)

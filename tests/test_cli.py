@@ -14,7 +14,7 @@ from common.runs.config import Actions, Config, Options, run_id, smoke
 from common.runs.record import processor_flags
 from common.runs.store import Store
 from common.runs.training import train
-from common.study import Grid, estimate, listing, percent, run, run_all, summary
+from common.study import Combinations, Study, estimate, listing, percent, run, run_all, summary
 
 BASE = Config(model="mlp1", dataset="digits", framework="torch", train_size=200, crop=6, epochs=2, batch_size=32)
 
@@ -53,11 +53,11 @@ def test_flags_set_the_fields_of_all_dataclasses(arguments, folder):
     arguments("--smoke", "--list", "--seed", 3, "--output-dir", folder, "--schedule", "steps", "--decay-epochs", 1, 2,
               "--train-size", 50, "--no-random-crop", "--flip", "--fractions", 0, 0.5)  # fmt: skip
     base = dataclasses.replace(BASE, random_crop=True)
-    parsed = parse("doc", config=base, grid=Grid(), options=Options(), actions=Actions())
-    assert parsed.options == Options(output_dir=folder) and parsed.actions == Actions(smoke=True, list=True)
+    parsed = parse("doc", config=base, grid=Combinations(), options=Options(), actions=Actions())
+    assert (parsed.options, parsed.actions) == (Options(output_dir=folder), Actions(smoke=True, list=True))
     expected = {"seed": 3, "schedule": "steps", "decay_epochs": (1, 2), "train_size": 50, "flip": True}
     assert parsed.config == dataclasses.replace(BASE, **expected)
-    assert parsed.grid == Grid(fractions=(0.0, 0.5))
+    assert parsed.grid == Combinations(fractions=(0.0, 0.5))
 
 
 def test_without_flags_everything_is_the_scripts_own(arguments):
@@ -288,22 +288,26 @@ def test_an_estimate_is_the_median_cost_of_like_runs_per_epoch_and_example(chang
     assert estimate(dataclasses.replace(BASE, **changes), records) == expected
 
 
-def test_a_grid_uses_the_rule_only_where_something_is_corrupted():
-    given = Grid(models=("mlp1",), fractions=(0, 0.5), frameworks=("keras", "torch"), seeds=(0, 1))
-    configs = given.configs(dataclasses.replace(BASE, corruption="other_class"))
+def a_study(grid, default=BASE):
+    return Study("a_study", grid, default, lambda runs, call: {})
+
+
+def test_combinations_use_the_rule_only_where_something_is_corrupted():
+    grid = Combinations(models=("mlp1",), rule="other_class", fractions=(0, 0.5), seeds=(0, 1))
+    configs = a_study(grid).configs(BASE, grid, "paper")
     assert len(configs) == len(set(configs)) == 8
-    found = {(config.corruption, config.corruption_fraction) for config in configs}
-    assert found == {("none", 0.0), ("other_class", 0.5)}
-    assert {(config.framework, config.seed) for config in configs[:4]} == {
-        (framework, seed) for framework in ("keras", "torch") for seed in (0, 1)
-    }
+    assert {(c.corruption, c.corruption_fraction) for c in configs} == {("none", 0.0), ("other_class", 0.5)}
+    assert {(c.framework, c.seed, c.corruption) for c in configs[:4]} == {
+        (framework, 0, rule) for framework in ("keras", "torch") for rule in ("none", "other_class")
+    }  # seed by seed
 
 
-@pytest.mark.parametrize("flag, values", [("--model", "models"), ("--corruption-fraction", "fractions")])
-def test_a_grid_refuses_one_value_for_what_it_has_several_of(arguments, flag, values):
-    arguments(flag, 1)
-    with pytest.raises(ValueError, match=f"^a grid has --{values}, .* Received: {flag}$"):
-        Grid().configs(BASE)
+@pytest.mark.parametrize("flag", ["model", "corruption_fraction"])
+def test_a_study_refuses_one_value_for_what_its_runs_have_several_of(flag):
+    grid = Combinations()
+    message = f"^{flag} must be left to the flags of this study's runs .* Received: --{flag.replace('_', '-')}$"
+    with pytest.raises(ValueError, match=message):
+        a_study(grid).configs(BASE, grid, "paper", {flag})
 
 
 def test_the_summary_says_what_came_out_and_where_it_is(folder):

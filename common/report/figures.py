@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 
 from common import files
 from common.report.layers import accuracies, choose_layer, last_epoch
-from common.report.numbers import Curve, Estimate, estimate
+from common.report.numbers import Curve, estimate
 from common.report.records import Line
-from common.report.runs import FRAMEWORKS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,11 +43,6 @@ ACCURACIES: dict[str, tuple[str, str, Any]] = {
     "test_accuracy_corrupted_labels": ("test, corrupted labels", GREY, ":"),
 }
 PAIR = ("train_accuracy", "test_accuracy")
-SWEEP_MEASURES: dict[str, tuple[str, str, Any]] = {
-    "train_accuracy": ("training accuracy, corrupted labels", "s", ":"),
-    "chosen_layer_accuracy": ("test accuracy, chosen layer (MASC)", "^", "-"),
-    "test_accuracy": ("test accuracy, the network's own", "o", "--"),
-}
 
 
 def new_figure(title: str, size: tuple[float, float], shape: tuple[int, int] = (1, 1)) -> tuple[Figure, list[Axes]]:
@@ -159,7 +153,7 @@ def _scaled(value: float | None, scale: float = 100) -> float:
 
 
 def learning_curves(histories: Mapping[str, Sequence[Line]], title: str) -> Figure:
-    """Training cross-entropy (nats) and accuracies (%) over epochs, of runs by label.
+    """Training cross-entropy (nats) and accuracies (%) over epochs, of histories by label.
 
     One run shows every accuracy it has; several show training (solid) and test (dashed), a colour for each run.
     """
@@ -196,22 +190,17 @@ def _draw_several(loss: Axes, accuracy: Axes, histories: Mapping[str, Sequence[L
     return handles + [handle(name, color=GREY, linestyle=style) for name, _, style in pair]
 
 
-def layer_accuracies(readouts_by_label: Mapping[str, Sequence[Line]], title: str, probe: str = "masc") -> Figure:
-    """Test accuracy (%) of the probe on each layer at the last read-out, a panel for each run.
+def layer_accuracies(readouts: Mapping[str, Sequence[Line]], title: str, probe: str = "masc") -> Figure:
+    """Test accuracy (%) of the probe on each layer at the last read-out, a panel for each label.
 
     The horizontal line is the network's own test accuracy, the ring the layer chosen on held-out training examples.
     """
-    columns = min(2, len(readouts_by_label))
-    rows = math.ceil(len(readouts_by_label) / columns)
-    figure, panels = new_figure(title, (6.0 if columns == 1 else 8.4, 1.2 + 2.8 * rows), (rows, columns))
+    figure, panels = panel_figure(title, list(readouts), 2, (4.2 if len(readouts) > 1 else 6.0, 2.8), (0, 1.2))
     handles: dict[str, Any] = {}
-    for index, (label, readout) in enumerate(readouts_by_label.items()):
-        _layer_panel(panels[index], last_epoch(readout), probe)
-        panels[index].set_title(label, fontsize=10)
-        percent_axis(panels[index], "" if index % columns else "test accuracy (%)")
-        handles |= {str(artist.get_label()): artist for artist in panels[index].lines}
-    for axes in panels[len(readouts_by_label) :]:
-        axes.set_visible(False)
+    for place, (axes, readout) in enumerate(zip(panels, readouts.values(), strict=True)):
+        _layer_panel(axes, last_epoch(readout), probe)
+        percent_axis(axes, "" if place % 2 else "test accuracy (%)")
+        handles |= {str(artist.get_label()): artist for artist in axes.lines}
     add_legend(figure, list(handles.values()))
     return figure
 
@@ -235,54 +224,6 @@ def _layer_panel(axes: Axes, readout: Sequence[Line], probe: str) -> None:
 
 def _share(line: Line) -> float:
     return float(100 * line["correct"] / line["n"])
-
-
-def corruption_sweep(
-    rows: Sequence[Mapping[str, Any]], title: str, published: Mapping[str, Sequence[tuple[float, float]]] | None = None
-) -> Figure:
-    """Accuracies (%) against the corrupted fraction (%): a colour for each framework, the band its 95 % interval.
-
-    `rows` has one entry for each run: framework, corruption_fraction, any of train_accuracy, test_accuracy and
-    chosen_layer_accuracy (0 to 1 or null), and test_n, which one seed's Wilson interval needs. `published` holds
-    curves by label, as (fraction, accuracy) points, drawn dashed in black.
-    """
-    figure, (axes,) = new_figure(title, (6.6, 6.2))
-    frameworks = sorted({row["framework"] for row in rows})
-    handles = [handle(FRAMEWORKS[name], marker="o", **FRAMEWORK_STYLES[name]) for name in frameworks]
-    for key, (name, marker, style) in SWEEP_MEASURES.items():
-        drawn = [_sweep_curve(axes, rows, framework, key) for framework in frameworks]
-        if any(drawn):
-            handles.append(handle(name, color=GREY, marker=marker, linestyle=style))
-    for label, points in (published or {}).items():
-        x, y = zip(*[(100 * fraction, 100 * accuracy) for fraction, accuracy in points], strict=True)
-        handles += axes.plot(x, y, color=BLACK, linestyle=(0, (6, 3)), linewidth=1.2, label=label, zorder=3)
-    axes.set(xlabel="corrupted training examples (%)", xticks=range(0, 101, 20))
-    percent_axis(axes)
-    add_legend(figure, handles)
-    return figure
-
-
-def _sweep_curve(axes: Axes, rows: Sequence[Mapping[str, Any]], framework: str, key: str) -> bool:
-    """Draw one measure of one framework, where it was measured; says whether it was."""
-    found = {x: _at(rows, framework, x, key) for x in sorted({row["corruption_fraction"] for row in rows})}
-    found = {100 * x: point for x, point in found.items() if point.n}
-    if not found:
-        return False
-    name, marker, style = SWEEP_MEASURES[key]
-    look, x = FRAMEWORK_STYLES[framework], list(found)
-    means, lows, highs = ([_scaled(getattr(e, end)) for e in found.values()] for end in ("mean", "low", "high"))
-    axes.fill_between(x, lows, highs, color=look["color"], alpha=0.18, linewidth=0)
-    axes.plot(x, means, marker=marker, linestyle=style, label=f"{FRAMEWORKS[framework]}, {name}", **look)
-    return True
-
-
-def _at(rows: Sequence[Mapping[str, Any]], framework: str, fraction: float, key: str) -> Estimate:
-    """Mean and interval of one measure over the runs of a framework at one fraction."""
-    here = [row for row in rows if (row["framework"], row["corruption_fraction"]) == (framework, fraction)]
-    values = [row.get(key) for row in here]
-    sizes = [None if key == "train_accuracy" else row.get("test_n") for row in here]
-    counts = [(round(v * n), n) if n and v is not None else None for v, n in zip(values, sizes, strict=True)]
-    return estimate(values, counts)
 
 
 def filter_grids(kernels: Mapping[str, NDArray[Any]], title: str) -> Figure:

@@ -3,14 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from common.report.numbers import Number, wilson_interval
-from common.report.runs import Line
+from common.report.runs import Line, last_epoch
 from common.report.tables import Table
-
-
-def last_epoch(readout: Sequence[Line]) -> list[Line]:
-    """Lines of the last epoch that was read out; a null epoch (unknown) comes before all others."""
-    last = max((line["epoch"] for line in readout), default=None, key=lambda epoch: -1 if epoch is None else epoch)
-    return [line for line in readout if line["epoch"] == last]
 
 
 def accuracies(readout: Sequence[Line], probe: str, fitted_on: str | None, scored_on: str = "test") -> dict[str, Line]:

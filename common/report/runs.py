@@ -101,6 +101,11 @@ class Run:
         """What probes found in the layers; none where it was not read out."""
         return self.lines("readout.jsonl")
 
+    @cached_property
+    def last_readout(self) -> Sequence[Line]:
+        """That of the last epoch that was read out; a null epoch (unknown) comes before all others."""
+        return last_epoch(self.readout)
+
     def lines(self, file: str) -> Sequence[Line]:
         """Lines of a file beside the record; none where there is no file."""
         return self.source.lines(self.id, file)
@@ -255,6 +260,12 @@ class Runs(Sequence[Run]):
     def sizes(self) -> str:
         """Numbers of training examples, as text."""
         return ", ".join(f"{size:,}" for size in sorted({run.train_n for run in self}))
+
+
+def last_epoch(lines: Sequence[Line]) -> list[Line]:
+    """Lines of the last epoch; a null epoch (unknown) comes before all others."""
+    last = max((line["epoch"] for line in lines), default=None, key=lambda epoch: -1 if epoch is None else epoch)
+    return [line for line in lines if line["epoch"] == last]
 
 
 def epochs_to(lines: Iterable[Line | HistoryLine], name: str, threshold: float) -> int | None:

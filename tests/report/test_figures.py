@@ -5,12 +5,19 @@ import pytest
 
 from common.report.figures import (
     FRAMEWORK_STYLES,
-    corruption_sweep,
+    doubling_axis,
+    draw_curve,
     filter_grids,
+    heat_map,
     layer_accuracies,
     learning_curves,
+    new_figure,
+    palette,
+    panel_figure,
     png,
     save,
+    shades,
+    shared_epochs,
 )
 from common.report.runs import FRAMEWORKS
 from common.runs.config import CHOICES
@@ -67,6 +74,7 @@ def readout(chosen="fc2"):
 def test_layer_accuracies():
     figure = layer_accuracies({"20 %": readout(), "40 %": readout("fc1"), "60 %": readout()[:-1]}, "Title")
     first, second, third, unused = figure.axes
+    assert [axes.get_title() for axes in (first, second, third)] == ["20 %", "40 %", "60 %"]
     assert [text.get_text() for text in first.get_xticklabels()] == ["input", "fc1", "fc2"]
     assert curves(first)["fitted on corrupted labels"] == [50, 60, 70]
     assert curves(first)["fitted on true labels"] == [70, 80, 90]
@@ -76,28 +84,6 @@ def test_layer_accuracies():
     assert "the network's own output" not in curves(third)
     assert not unused.get_visible()
     assert len(labels(figure)) == 4
-
-
-def sweep_rows():
-    return [
-        {"framework": framework, "corruption_fraction": fraction, "test_accuracy": accuracy, "train_accuracy": 1.0,
-         "chosen_layer_accuracy": None, "test_n": 10_000}
-        for framework in ("keras", "torch")
-        for fraction, accuracy in ((0.0, 0.5), (0.2, 0.4), (0.2, 0.42), (0.8, None))
-    ]  # fmt: skip
-
-
-def test_corruption_sweep():
-    figure = corruption_sweep(sweep_rows(), "Title", {"published": [(0.0, 0.51), (0.2, 0.45)]})
-    (axes,) = figure.axes
-    found = curves(axes)
-    assert found["Keras, test accuracy, the network's own"] == pytest.approx([50, 41])  # null at 80 % is no point
-    assert found["PyTorch, training accuracy, corrupted labels"] == [100, 100, 100]
-    assert found["published"] == pytest.approx([51, 45])
-    assert not any("chosen layer" in label for label in found)
-    heights = [y for collection in axes.collections for y in collection.get_paths()[0].vertices[:, 1]]
-    assert max(heights) > 41 + 12  # two seeds, 40 and 42 %: half a t interval is 12.7 points
-    assert axes.get_xlabel() == "corrupted training examples (%)"
 
 
 def test_every_framework_has_a_name_and_a_look():
@@ -143,3 +129,45 @@ def test_filters_of_grey_images_are_grey():
 def test_wrong_kernels_are_refused(kernels):
     with pytest.raises(ValueError, match="kernels must .*Received:"):
         filter_grids(kernels, "Title")
+
+
+def test_a_curve_is_the_mean_over_seeds_with_its_band_and_without_what_no_seed_has():
+    _, (axes,) = new_figure("Title", (4, 4))
+    draw_curve(axes, {2: [0.5, 0.7], 1: [0.4, None], 3: [None]}, 100, color="red", marker="s")
+    (line,), (band,) = axes.lines, axes.collections
+    assert list(line.get_xdata()) == [1, 2] and list(line.get_ydata()) == pytest.approx([40, 60])
+    assert line.get_marker() == "s" and max(band.get_paths()[0].vertices[:, 1]) == pytest.approx(187.06, abs=0.01)
+    draw_curve(axes, {1: [None]}, color="red")
+    assert len(axes.lines) == 1
+
+
+def test_panels_have_names_and_spare_ones_are_hidden():
+    figure, panels = panel_figure("Title", list("abcd"), 3, (2, 1), (1, 0.5))
+    assert [axes.get_title() for axes in panels] == list("abcd") and list(figure.get_size_inches()) == [7, 2.5]
+    assert [axes.get_visible() for axes in figure.axes] == [True] * 4 + [False] * 2
+    assert panel_figure("Title", [], 3, (2, 1))[1] == []
+
+
+def test_shared_epochs_are_those_that_all_seeds_have():
+    assert shared_epochs([{1: 0.1, 3: 0.3, 2: 0.2}, {3: 0.4, 1: None}]) == {1: [0.1, None], 3: [0.3, 0.4]}
+    assert shared_epochs([]) == {}
+
+
+def test_colours_are_the_palettes_or_from_dark_to_light():
+    assert palette("ab", ["red", "blue", "green"]) == {"a": "red", "b": "blue"}
+    assert palette("ab", ["red"]) == shades("ab") and len(set(shades("abc").values())) == 3
+
+
+def test_an_axis_doubles_with_plain_numbers():
+    _, (epochs, units) = new_figure("Title", (4, 4), (1, 2))
+    doubling_axis(epochs, "epoch", from_zero=True)
+    doubling_axis(units, "units")
+    assert (epochs.get_xscale(), units.get_xscale()) == ("symlog", "log") and units.get_xlabel() == "units"
+    assert units.xaxis.get_major_formatter()(64, None) == "64"
+
+
+def test_a_heat_map_names_its_rows_and_columns():
+    _, (axes,) = new_figure("Title", (4, 4))
+    image = heat_map(axes, [[0.1, 0.2]], ["row"], ["a", "b"])
+    assert image.get_clim() == (0, 1) and [text.get_text() for text in axes.get_xticklabels()] == ["a", "b"]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["row"]

@@ -1,12 +1,10 @@
-"""One self-contained page: tables and figures inside it, no request to anywhere."""
+"""A page of tables and figures, which asks nothing of any network."""
 
 import base64
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from common import files
 from common.report.tables import Table
 
 STYLE = """
@@ -43,16 +41,19 @@ td.not-measured, td.no-band, td.undecided { color: var(--soft); }
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG, what it shows for those who cannot see it, and a caption."""
+    """A PNG inside the page, or the address of one beside it, what it shows for those who cannot see it, a caption."""
 
-    png: bytes
+    source: bytes | str
     alt: str
     caption: str = ""
 
     def html(self) -> str:
-        data = base64.b64encode(self.png).decode("ascii")
+        """Loaded when it is scrolled to."""
+        inside = isinstance(self.source, bytes)
+        source = f"data:image/png;base64,{base64.b64encode(self.source).decode()}" if inside else self.source  # type: ignore[arg-type]
         caption = f"<p>{html.escape(self.caption)}</p>" if self.caption else ""
-        return f'<figure><img alt="{html.escape(self.alt)}" src="data:image/png;base64,{data}">{caption}</figure>'
+        image = f'<img alt="{html.escape(self.alt)}" loading="lazy" src="{html.escape(str(source))}">'
+        return f"<figure>{image}{caption}</figure>"
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Section:
     blocks: Sequence[str | Table | Picture]
 
     def html(self) -> str:
+        """Its part of the page."""
         parts = [f"<p>{html.escape(b)}</p>" if isinstance(b, str) else b.html() for b in self.blocks]
         return "\n".join([f"<section>\n<h2>{html.escape(self.heading)}</h2>", *parts, "</section>"])
 
@@ -87,8 +89,3 @@ def page(title: str, lead: str, sections: Sequence[Section]) -> str:
 </body>
 </html>
 """
-
-
-def write(path: Path, text: str) -> None:
-    """Write the page, whole or not at all."""
-    files.write(path, text)

@@ -1,6 +1,6 @@
 from html.parser import HTMLParser
 
-from common.report.html import Picture, Section, page, write
+from common.report.page import Picture, Section, page
 from common.report.tables import Table
 
 VOID = {"meta", "img"}
@@ -27,7 +27,12 @@ class Checker(HTMLParser):
 
 def checked():
     table = Table("Table <1>", ["verdict", "x"], [["confirmed", 0.5], ["not measured", None], ["word " * 20, 1.0]])
-    blocks = ["a < b & <script>alert(1)</script>", table, Picture(b"\x89PNG", 'curves of "x"', "Caption")]
+    blocks = [
+        "a < b & <script>alert(1)</script>",
+        table,
+        Picture(b"\x89PNG", 'curves of "x"', "Caption"),
+        Picture("figures/a.png", "beside"),
+    ]
     text = page("Title & more", "Lead <lead>", [Section("One <two>", blocks)])
     checker = Checker()
     checker.feed(text)
@@ -49,7 +54,7 @@ def test_page_parses_and_escapes():
 def test_page_asks_nothing_of_the_network():
     text, checker = checked()
     links = [attrs[name] for _, attrs in checker.tags for name in ("src", "href") if name in attrs]
-    assert links == ["data:image/png;base64,iVBORw=="]
+    assert links == ["data:image/png;base64,iVBORw==", "figures/a.png"]
     assert "@import" not in text and "url(" not in text and "http" not in text
 
 
@@ -57,14 +62,6 @@ def test_page_fits_a_phone_and_both_colour_schemes():
     text, checker = checked()
     assert ("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}) in checker.tags
     assert "prefers-color-scheme: dark" in text
-    assert [attrs["alt"] for tag, attrs in checker.tags if tag == "img"] == ['curves of "x"']
+    assert [attrs["alt"] for tag, attrs in checker.tags if tag == "img"] == ['curves of "x"', "beside"]
     tags = [tag for tag, _ in checker.tags]
     assert checker.tags[tags.index("table") - 1][1]["class"] == "scroll"
-
-
-def test_write_replaces_the_whole_file(tmp_path):
-    path = tmp_path / "index.html"
-    path.write_text("old" * 1000)
-    write(path, "new –")
-    assert path.read_text(encoding="utf-8") == "new –"
-    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,61 @@
+"""Accuracy over label corruption, of networks and of what their layers know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from common.report.comparison import chosen_layer_accuracy
+from common.report.figures import (
+    FRAMEWORK_STYLES,
+    GREY,
+    add_legend,
+    draw_curve,
+    handle,
+    new_figure,
+    percent_axis,
+)
+from common.report.numbers import Number
+from common.report.runs import FRAMEWORKS, Measure, Run, Runs
+from common.report.tables import Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MEASURES: dict[str, tuple[Measure, str, Any]] = {
+    "training accuracy, corrupted labels": (lambda run: run.outcome["train_accuracy"], "s", ":"),
+    "test accuracy, chosen layer (MASC)": (chosen_layer_accuracy, "^", "-"),
+    "test accuracy, the network's own": (lambda run: run.outcome["test_accuracy"], "o", "--"),
+}
+OUTCOMES = ("train_accuracy", "test_accuracy", "test_accuracy_corrupted_labels", "epochs_to_fit")
+
+
+def corruption_figure(runs: Runs, title: str) -> Figure:
+    """Accuracies (%) against the corrupted fraction (%): a colour for each framework, the band its 95 % t interval."""
+    figure, (axes,) = new_figure(title, (6.6, 6.2))
+    frameworks = runs.by("framework")
+    handles = [handle(FRAMEWORKS[name], marker="o", **FRAMEWORK_STYLES[name]) for name in frameworks]
+    for name, (measure, marker, style) in MEASURES.items():
+        if all(measure(run) is None for run in runs):
+            continue
+        handles.append(handle(name, color=GREY, marker=marker, linestyle=style))
+        for framework, own in frameworks.items():
+            curve = {100 * x: [measure(run) for run in at] for x, at in own.by("corruption_fraction").items()}
+            look = {"marker": marker, "linestyle": style, "label": f"{FRAMEWORKS[framework]}, {name}"}
+            draw_curve(axes, curve, 100, **FRAMEWORK_STYLES[framework], **look)
+    axes.set(xlabel="corrupted training examples (%)", xticks=range(0, 101, 20))
+    percent_axis(axes)
+    add_legend(figure, handles)
+    return figure
+
+
+def corruption_table(runs: Runs) -> Table:
+    """Every run, a row each."""
+    columns = ["model", "framework", "seed", "corruption fraction", *OUTCOMES, "chosen layer accuracy"]
+    return Table("Label corruption", [name.replace("_", " ") for name in columns], [row_of(run) for run in runs])
+
+
+def row_of(run: Run) -> list[object]:
+    """Its fields, outcomes and what the chosen layer knows."""
+    config, outcomes = run.config, dict(run.outcome)
+    fields = [config.model, config.framework, config.seed, Number(config.corruption_fraction, "ratio")]
+    return [*fields, *(outcomes[name] for name in OUTCOMES), chosen_layer_accuracy(run)]

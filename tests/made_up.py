@@ -1,0 +1,49 @@
+"""Runs that never were, as readers see them."""
+
+from common.report.runs import Run, Runs
+from common.runs.config import Config, as_dict
+
+MEASURED = {
+    "train_accuracy": 1.0,
+    "test_accuracy": 0.86,
+    "test_accuracy_corrupted_labels": 0.86,
+    "validation_accuracy": None,
+    "best_test_accuracy": 0.865,
+    "epochs_to_fit": None,
+    "stop_reason": "epochs",
+    "epochs": 60,
+}
+
+
+class Files:
+    """What lies beside a record: lines by file, and arrays."""
+
+    def __init__(self, lines=None, arrays=None):
+        self.kept, self.values = lines or {}, arrays or {}
+
+    def lines(self, name, file):
+        return list(self.kept.get(file, []))
+
+    def arrays(self, name):
+        return self.values
+
+
+def a_run(history=(), outcome=None, lines=None, arrays=None, train_n=50_000, **changes):
+    """A run of a config with these changes; `lines` by file, `readout.jsonl` say."""
+    config = as_dict(Config(**{"framework": "torch", **changes}))
+    record = {
+        "run_id": repr((sorted(config.items(), key=str), train_n)),
+        "config": config,
+        "code": {"commit": "0123456789abcdef", "dirty": False},
+        "environment": {"device": "cpu", "processor": "Processor", "threads": 1},
+        "data": {"test_n": 10_000, "train_n": train_n, "validation_n": 1000},
+        "outcome": {**MEASURED, **(outcome or {})},
+        "model": {"sha256": "", "parameters": 1},
+        "time": {"train_seconds": 2.0, "evaluate_seconds": 1.0},
+    }
+    return Run(record, Files({"history.jsonl": history, **(lines or {})}, arrays))
+
+
+def some_runs(*runs):
+    """Together."""
+    return Runs(runs)
