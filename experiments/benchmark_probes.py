@@ -28,8 +28,9 @@ import numpy as np
 from scipy.linalg import qr
 from scipy.linalg.blas import dsyrk
 
+from common.analysis.features import BATCH
 from common.analysis.linalg import decompose
-from common.analysis.probes import BATCH, MASC
+from common.analysis.probes import MASC
 from common.cli import one_line_errors, parse
 from common.report.benchmarks import median, record, run_on, save, verdict
 from common.report.records import Record

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from common.data.arrays import Labels
 from common.seeds import stream
@@ -41,6 +40,8 @@ def dispersion(correct: Correct, labels: Labels) -> Dispersion:
 
     ValueError for fewer than two networks or examples, and where all predictions are right, or all wrong.
     """
+    from scipy.stats import binom
+
     networks, n = correct.shape
     if min(networks, n) < 2 or len(labels) != n:
         raise ValueError(
@@ -55,15 +56,17 @@ def dispersion(correct: Correct, labels: Labels) -> Dispersion:
     index = float(np.var(shares, ddof=1)) / (mean * (1 - mean) / networks)
     counts = np.arange(networks + 1)
     steps = np.searchsorted(np.sort(correct.sum(axis=0)), counts, side="right") / n
-    distance = float(np.max(np.abs(steps - stats.binom.cdf(counts, networks, mean))))
+    distance = float(np.max(np.abs(steps - binom.cdf(counts, networks, mean))))
     return Dispersion(mean, index, chi_square_band(n - 1), chi_square_band(freedom), within, distance)
 
 
 def chi_square_band(freedom: int) -> tuple[float, float]:
     """Where chi-square over its degrees of freedom is with probability 0.95; nan without any."""
+    from scipy.stats import chi2
+
     if not freedom:
         return float("nan"), float("nan")
-    low, high = stats.chi2.ppf([(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], freedom) / freedom
+    low, high = chi2.ppf([(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], freedom) / freedom
     return float(low), float(high)
 
 

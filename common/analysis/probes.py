@@ -16,10 +16,8 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
+from common.analysis.features import BATCH, check_features, varies
 from common.analysis.linalg import Floats, check_size, principal_subspace
-
-# Rows taken to float64 at a time: matrix products at full speed, while the batch stays in the cache for all classes.
-BATCH = 512
 
 
 class HighestScore(ClassifierMixin, BaseEstimator, ABC):
@@ -159,32 +157,10 @@ class LinearSoftmax(MLPClassifier):
         return self
 
 
-def check_features(features: ArrayLike, dimensions: int | None = None) -> NDArray[Any]:
-    """`features` as an array (n, d) of its own dtype; ValueError unless real, finite and d = `dimensions`."""
-    rows = np.asarray(features)
-    if rows.ndim != 2 or rows.shape[1] == 0:
-        raise ValueError(f"features must have shape (n, d), d >= 1. Received: features of shape {rows.shape}")
-    if dimensions is not None and rows.shape[1] != dimensions:
-        raise ValueError(f"features must have d = {dimensions} as at fit. Received: features of shape {rows.shape}")
-    if rows.dtype.kind not in "fiub":
-        raise ValueError(f"features must be real numbers. Received: features of dtype {rows.dtype}")
-    for start in range(0, len(rows), BATCH):
-        finite = np.isfinite(rows[start : start + BATCH])
-        if not finite.all():
-            row, column = np.argwhere(~finite)[0] + (start, 0)
-            raise ValueError(f"features must be finite. Received: features[{row}, {column}]={rows[row, column]}")
-    return rows
-
-
 def check_variety(rows: NDArray[Any]) -> None:
     """Raise ValueError where several rows of features (n, d) are all the same, as those of a layer of dead units."""
     if len(rows) > 1 and not varies(rows):
         raise ValueError(f"features must differ between examples. Received: {len(rows)} equal rows")
-
-
-def varies(rows: NDArray[Any]) -> bool:
-    """Whether any row of (n, d) differs from the first; compared in batches, up to the first that does."""
-    return any((rows[start : start + BATCH] != rows[0]).any() for start in range(0, len(rows), BATCH))
 
 
 def check_labels(labels: ArrayLike, examples: int, num_classes: int | None = None) -> NDArray[Any]:

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.analysis.evaluator import SavedModel, load
+from common.analysis.features import check_features, varies
 from common.analysis.linalg import Floats
-from common.analysis.probes import check_features, varies
 from common.analysis.readout import Line, measured_run, model_files, outdated, together
 from common.analysis.similarity import leading_scores, linear_cka, mean_correlation
 from common.analysis.statistics import statistics

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import numpy as np
-from scipy.sparse.linalg import LinearOperator, eigsh
 
 from common.analysis.linalg import Floats
 from common.seeds import stream
@@ -16,6 +15,8 @@ def largest_eigenvalue(product: Callable[[Floats], Floats], size: int) -> float 
 
     The matrix is known by its `product` with a vector. None where that is not finite.
     """
+    from scipy.sparse.linalg import LinearOperator, eigsh
+
     start = stream(0, "sharpness").standard_normal(size)
     image = product(start)
     if not np.isfinite(image).all():

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import qr, svdvals
 
+from common.analysis.features import check_features, varies
 from common.analysis.linalg import Floats, check_size, principal_subspace
-from common.analysis.probes import check_features, varies
 
 
 def linear_cka(x: ArrayLike, y: ArrayLike) -> float:

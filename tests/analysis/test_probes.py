@@ -14,7 +14,8 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.utils.estimator_checks import check_estimator
 
 from common.analysis import probes
-from common.analysis.probes import BATCH, MASC, PROBES, NearestClassMean, VeLPIC, check_labels
+from common.analysis.features import BATCH
+from common.analysis.probes import MASC, PROBES, NearestClassMean, VeLPIC, check_labels
 from common.data import datasets
 from common.data.corruption import corrupt_labels
 
