@@ -2,40 +2,65 @@
 
 import numpy as np
 import torch
+from torch import nn
 
-KINDS = {"weight": "kernel", "bias": "bias"}
-BATCH_NORM = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
+from torch_models.batch_norm import BatchNorm
+
+VECTOR, TABLE, MATRIX, HWIO = (0,), (0, 1), (1, 0), (2, 3, 1, 0)
+
+LAYERS = {
+    nn.Linear: {"weight": ("kernel", MATRIX), "bias": ("bias", VECTOR)},
+    nn.Conv2d: {"weight": ("kernel", HWIO), "bias": ("bias", VECTOR)},
+    nn.Embedding: {"weight": ("embeddings", TABLE)},
+    # Gates come in one order in both, (input, forget, cell, output); of PyTorch's two biases a model holds one at 0.
+    nn.LSTM: {
+        "weight_ih_l0": ("kernel", MATRIX),
+        "weight_hh_l0": ("recurrent_kernel", MATRIX),
+        "bias_ih_l0": ("bias", VECTOR),
+        "bias_hh_l0": None,
+    },
+    BatchNorm: {
+        "weight": ("gamma", VECTOR),
+        "bias": ("beta", VECTOR),
+        "running_mean": ("moving_mean", VECTOR),
+        "running_var": ("moving_variance", VECTOR),
+    },
+}
+"""By kind of layer and PyTorch's name: the canonical name and the order of axes, or none for what stays as it is."""
 
 
-def to_canonical(state_dict):
-    """Arrays under canonical names from a state dict, copied."""
+def to_canonical(model):
+    """Arrays under canonical names, copied."""
+    state = model.state_dict()
     return {
-        canonical_name(name, state_dict): kernel_from_torch(tensor.detach().cpu().numpy())
-        for name, tensor in state_dict.items()
+        canonical: np.array(state[name].detach().cpu().numpy().transpose(axes), order="C")
+        for name, canonical, axes in named(model)
     }
 
 
-def from_canonical(weights, state_dict):
-    """Tensors under the state dict's names, in its order, from canonical arrays."""
-    return {name: torch.from_numpy(kernel_to_torch(weights[canonical_name(name, state_dict)])) for name in state_dict}
+def from_canonical(weights, model):
+    """The model's state dict, in its order, with canonical arrays in place of its own."""
+    state = model.state_dict()
+    for name, canonical, axes in named(model):
+        state[name] = torch.from_numpy(np.array(weights[canonical].transpose(np.argsort(axes)), order="C"))
+    return state
 
 
-def canonical_name(name, state_dict):
-    """What Keras calls it, which on its torch backend takes no dots; a layer with moving statistics is a batch norm."""
-    layer, kind = name.rsplit(".", 1)
-    kinds = BATCH_NORM if f"{layer}.running_mean" in state_dict else KINDS
-    return f"{layer.replace('.', '-')}/{kinds[kind]}"
+def named(model):
+    """(name in the state dict, canonical name, order of axes) of each array; Keras on torch takes no dots."""
+    layers = dict(model.named_modules())
+    for name in model.state_dict():
+        layer, part = name.rsplit(".", 1)
+        if entry := parts_of(layers[layer])[part]:
+            yield name, f"{layer.replace('.', '-')}/{entry[0]}", entry[1]
 
 
-def kernel_from_torch(array):
-    """(out, in) to (in, out), OIHW to HWIO; vectors stay."""
-    return np.array(
-        array.T if array.ndim == 2 else array.transpose(2, 3, 1, 0) if array.ndim == 4 else array, order="C"
-    )
-
-
-def kernel_to_torch(array):
-    """(in, out) to (out, in), HWIO to OIHW; vectors stay."""
-    return np.array(
-        array.T if array.ndim == 2 else array.transpose(3, 2, 0, 1) if array.ndim == 4 else array, order="C"
+def parts_of(layer):
+    """The table of a layer's kind."""
+    for kind, parts in LAYERS.items():
+        if isinstance(layer, kind):
+            return parts
+    raise ValueError(
+        f"a layer with weights must be one of {', '.join(kind.__name__ for kind in LAYERS)}. "
+        f"Received: {type(layer).__name__}"
     )

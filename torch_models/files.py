@@ -16,10 +16,11 @@ FORMAT = 1
 
 
 class Reader:
-    """Predictions and layer outputs of a model, by layer name; inputs are float NHWC in the model's input scale."""
+    """Predictions and layer outputs of a model, by layer name; images are float NHWC in the model's input scale."""
 
     def __init__(self, model, input_shape, metadata=None):
         self.model, self.input_shape, self.metadata = model, tuple(input_shape), metadata or {}
+        self.dtype = input_dtype(model)
         self.layers = model.layer_names
         self.input_layer = "input"
 
@@ -32,18 +33,23 @@ class Reader:
         device = next(self.model.parameters()).device
         self.model.eval()
         with torch.inference_mode():
-            _, outputs = self.model(torch.as_tensor(x, dtype=torch.float32, device=device), tuple(layers))
+            _, outputs = self.model(torch.as_tensor(x, dtype=getattr(torch, self.dtype), device=device), tuple(layers))
             return [outputs[layer].flatten(1).float().cpu().numpy() for layer in layers]
+
+
+def input_dtype(model):
+    """Name of the numbers that the model takes; it says so itself where they are not float32."""
+    return getattr(model, "input_dtype", "float32")
 
 
 def get_weights(model):
     """Arrays under canonical names."""
-    return to_canonical(model.state_dict())
+    return to_canonical(model)
 
 
 def set_weights(model, weights):
     """Inverse of `get_weights`."""
-    model.load_state_dict(from_canonical(weights, model.state_dict()))
+    model.load_state_dict(from_canonical(weights, model))
 
 
 def save(model, path, metadata):

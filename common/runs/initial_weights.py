@@ -1,38 +1,95 @@
 """Initial weights drawn in numpy, so that both frameworks start from the same bits."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.seeds import stream
 
-BATCH_NORM = {"gamma": 1, "beta": 0, "moving_mean": 0, "moving_variance": 1}
+Shape = tuple[int, ...]
+Layer = dict[str, Shape]
+"""Shapes of a layer's arrays, by their canonical names without the layer's."""
+Values = NDArray[np.float64]
 
 
-def draw(shapes: dict[str, tuple[int, ...]], initializer: str, seed: int) -> dict[str, NDArray[np.float32]]:
+def draw(shapes: dict[str, Shape], initializer: str, seed: int) -> dict[str, NDArray[np.float32]]:
     """float32 arrays for canonical names and shapes ("fc1/kernel": (in, out); HWIO for convolutions).
 
     `glorot_uniform` (Keras' default): U(±sqrt(6 / (fan_in + fan_out))); `he_normal`: N(0, 2 / fan_in); biases 0.
     `torch` (PyTorch's default for linear and convolution layers): kernel and bias U(±1 / sqrt(fan_in)).
+    Embeddings are U(±0.05), a recurrent kernel has orthogonal rows and the forget gate's bias is 1, as in Keras;
+    `torch` draws N(0, 1), and all of a recurrent layer from U(±1 / sqrt(units)).
     Batch norm starts as the identity in all three.
     """
-    weights = {}
+    layers: dict[str, Layer] = {}
     for name, shape in shapes.items():
         layer, kind = name.rsplit("/", 1)
-        if kind in BATCH_NORM:
-            weights[name] = np.full(shape, BATCH_NORM[kind], np.float32)
-            continue
-        kernel = shapes[f"{layer}/kernel"]
-        fan_in, fan_out = math.prod(kernel[:-1]), math.prod(kernel[:-2]) * kernel[-1]
-        generator = stream(seed, "weights", name)
-        if initializer == "torch":
-            values = generator.uniform(-1, 1, shape) / math.sqrt(fan_in)
-        elif kind == "bias":
-            values = np.zeros(shape)
-        elif initializer == "he_normal":
-            values = generator.standard_normal(shape) * math.sqrt(2 / fan_in)
-        else:
-            values = generator.uniform(-1, 1, shape) * math.sqrt(6 / (fan_in + fan_out))
+        layers.setdefault(layer, {})[kind] = shape
+    weights = {}
+    for name in shapes:
+        layer, kind = name.rsplit("/", 1)
+        values = KINDS[kind](layers[layer], initializer, stream(seed, "weights", name))
         weights[name] = values.astype(np.float32)
     return weights
+
+
+def kernel(layer: Layer, initializer: str, generator: np.random.Generator) -> Values:
+    """(in, out), HWIO, or (in, 4 units) of a recurrent layer."""
+    shape = layer["kernel"]
+    fan_in, fan_out = math.prod(shape[:-1]), math.prod(shape[:-2]) * shape[-1]
+    if initializer == "torch":
+        return torch_uniform(layer, shape, generator)
+    if initializer == "he_normal":
+        return generator.standard_normal(shape) * math.sqrt(2 / fan_in)
+    return generator.uniform(-1, 1, shape) * math.sqrt(6 / (fan_in + fan_out))
+
+
+def bias(layer: Layer, initializer: str, generator: np.random.Generator) -> Values:
+    """(out,); a recurrent layer's gates come in the order input, forget, cell, output."""
+    if initializer == "torch":
+        return torch_uniform(layer, layer["bias"], generator)
+    values = np.zeros(layer["bias"])
+    if "recurrent_kernel" in layer:
+        units = layer["recurrent_kernel"][0]
+        values[units : 2 * units] = 1
+    return values
+
+
+def recurrent_kernel(layer: Layer, initializer: str, generator: np.random.Generator) -> Values:
+    """(units, 4 units)."""
+    units, gates = shape = layer["recurrent_kernel"]
+    if initializer == "torch":
+        return torch_uniform(layer, shape, generator)
+    q, r = np.linalg.qr(generator.standard_normal((gates, units)))
+    return (q * np.sign(np.diag(r))).T  # uniform among all such kernels, whatever signs the decomposition chose
+
+
+def embeddings(layer: Layer, initializer: str, generator: np.random.Generator) -> Values:
+    """(tokens, dimensions)."""
+    shape = layer["embeddings"]
+    return generator.standard_normal(shape) if initializer == "torch" else generator.uniform(-0.05, 0.05, shape)
+
+
+def torch_uniform(layer: Layer, shape: Shape, generator: np.random.Generator) -> Values:
+    """U(±1 / sqrt(fan_in)), of a recurrent layer U(±1 / sqrt(units))."""
+    fan_in = layer["recurrent_kernel"][0] if "recurrent_kernel" in layer else math.prod(layer["kernel"][:-1])
+    return generator.uniform(-1, 1, shape) / math.sqrt(fan_in)
+
+
+def constant(kind: str, value: float) -> Callable[[Layer, str, np.random.Generator], Values]:
+    """What draws nothing."""
+    return lambda layer, initializer, generator: np.full(layer[kind], value, np.float64)
+
+
+KINDS: dict[str, Callable[[Layer, str, np.random.Generator], Values]] = {
+    "kernel": kernel,
+    "bias": bias,
+    "recurrent_kernel": recurrent_kernel,
+    "embeddings": embeddings,
+    "gamma": constant("gamma", 1),
+    "beta": constant("beta", 0),
+    "moving_mean": constant("moving_mean", 0),
+    "moving_variance": constant("moving_variance", 1),
+}

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from common.runs.initial_weights import draw
 
@@ -79,3 +80,33 @@ def test_draws_are_those_of_the_published_runs(initializer, start):
     arrays = draw(SHAPES, initializer, 0)
     digest = hashlib.sha256(b"".join(arrays[name].tobytes() for name in SHAPES)).hexdigest()
     assert digest.startswith(start)
+
+
+RECURRENT = {
+    "lstm/kernel": (30, 80),
+    "lstm/recurrent_kernel": (20, 80),
+    "lstm/bias": (80,),
+    "words/embeddings": (99, 9),
+}
+
+
+@pytest.mark.parametrize("initializer", ["glorot_uniform", "he_normal"])
+def test_recurrent_layers_and_embeddings_start_as_in_keras(initializer):
+    weights = draw(RECURRENT | DENSE, initializer, 0)
+    recurrent = weights["lstm/recurrent_kernel"]
+    np.testing.assert_allclose(recurrent @ recurrent.T, np.eye(20), atol=1e-6)
+    assert (recurrent > 0).any() and (recurrent < 0).any()
+    np.testing.assert_array_equal(weights["lstm/bias"].reshape(4, 20), np.repeat([[0], [1], [0], [0]], 20, axis=1))
+    assert_uniform(weights["words/embeddings"], 0.05)
+    for name, array in draw(DENSE, initializer, 0).items():
+        np.testing.assert_array_equal(weights[name], array)
+    if initializer == "glorot_uniform":
+        assert_uniform(weights["lstm/kernel"], math.sqrt(6 / 110))
+
+
+def test_recurrent_layers_and_embeddings_start_as_in_torch():
+    weights = draw(RECURRENT, "torch", 0)
+    for name in ("kernel", "recurrent_kernel"):
+        assert_uniform(weights[f"lstm/{name}"], 1 / math.sqrt(20))
+    assert 0.15 < np.abs(weights["lstm/bias"]).max() <= 1 / math.sqrt(20)
+    assert stats.kstest(weights["words/embeddings"].ravel(), "norm").pvalue > 0.001
