@@ -15,10 +15,11 @@ METADATA = "memorization_suite"
 
 
 class Reader:
-    """Predictions and layer outputs of a model, by layer name; inputs are float NHWC in the model's input scale."""
+    """Predictions and layer outputs of a model, by layer name; images are float NHWC in the model's input scale."""
 
     def __init__(self, model, input_shape, metadata=None):
         self.model, self.input_shape, self.metadata = model, tuple(input_shape), metadata or {}
+        self.dtype = model.inputs[0].dtype
         # Flatten and Dropout repeat their input: features are flat already, and those of evaluation.
         repeat = keras.layers.Flatten | keras.layers.Dropout
         names = [layer.name for layer in model.layers if not isinstance(layer, repeat)]

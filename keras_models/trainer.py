@@ -6,11 +6,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from common.data.preprocessing import crop_side, minimum_std
 from common.errors import check_choice
 from common.runs.config import ADAM, model_options
 from common.runs.trainers import Online
 from keras_models import MODELS, files
+from keras_models.inputs import PREPARATIONS
 
 EVALUATION_BATCH = 250
 
@@ -29,45 +29,41 @@ def on_its_device(method):
 class Trainer:
     """A model, its optimizer and its training set on one device; see `common.runs.trainers.Trainer`."""
 
-    def __init__(self, config, image_shape, num_classes, statistics=None, device="auto"):
+    def __init__(self, config, kind, num_classes, statistics=None, device="auto"):
         check_choice("model", config.model, MODELS)
-        self.config, self.image_shape, self.statistics = config, image_shape, statistics
-        self.side = crop_side(image_shape, config.crop)
+        self.config, self.kind, self.prepare = config, kind, PREPARATIONS[kind.name](kind, statistics)
         self.device = find_device(device)
-        input_shape = (self.side, self.side, image_shape[2])
         with keras.device(self.device):
             model = MODELS[config.model]
-            build = partial(model, input_shape, num_classes, **model_options(config, model))
+            build = partial(model, kind.input_shape, num_classes, **model_options(config, model))
             self.model = self.trained = build()
             if config.precision == "bfloat16":  # files and evaluation stay in float32: train a copy that is not
                 self.trained = in_policy("mixed_bfloat16", build)
-        self.reader = files.Reader(self.model, input_shape)
+        self.reader = files.Reader(self.model, kind.input_shape)
 
     @on_its_device
-    def put(self, images, labels):
-        """Place the training set, uint8 or float32 (n, h, w, c) on the 0-255 scale and int64 (n,), on the device."""
-        self.images, self.labels = self._place(images), self._place(labels)
-        self._compile(images.dtype.name)
+    def put(self, inputs, labels):
+        """Place the training set, inputs as their kind keeps them and labels int64 (n,), on the device."""
+        self.inputs, self.labels = self._place(inputs), self._place(labels)
+        self._compile(inputs.dtype.name)
 
     def _place(self, array):
         """A tensor on the torch backend; TensorFlow on a CPU takes slices of numpy arrays as they are."""
         return ops.convert_to_tensor(array) if keras.backend.backend() == "torch" else array
 
     def _compile(self, dtype):
-        """One program from raw images to the update of the weights: preprocessing is part of the compiled step."""
-        inputs = {"images": keras.Input(self.image_shape, dtype=dtype, name="images")}
-        if self.config.random_crop:
-            inputs["offsets"] = keras.Input((2,), dtype="int64", name="offsets")
-        if self.config.flip:
-            inputs["flips"] = keras.Input((), dtype="bool", name="flips")
-        if self.config.rotation:
-            inputs["angles"] = keras.Input((), dtype="float32", name="angles")
-        self.step = keras.Model(inputs, self.trained(self.prepare(**inputs)))
+        """One program from raw inputs to the update of the weights: their preparation is part of the compiled step."""
+        drawn = {
+            name: keras.Input(array.shape[1:], dtype=array.dtype.name, name=name)
+            for name, array in self.kind.draw(0, 0, 1).items()
+        }
+        inputs = keras.Input(self.kind.shape, dtype=dtype, name="inputs")
+        self.step = keras.Model({"inputs": inputs, **drawn}, self.trained(self.prepare(inputs, **drawn)))
         for variable in self.trained.trainable_variables:
             if len(variable.shape) > 1 and self.config.weight_decay:
                 variable.regularizer = keras.regularizers.L2(self.config.weight_decay / 2)
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        metrics = ["accuracy"] if self.config.augmented else []
+        metrics = ["accuracy"] if self.config.counts_correct else []
         if self.config.weight_decay:  # the loss has a penalty, which is none of the cross-entropy
             metrics.append(keras.metrics.SparseCategoricalCrossentropy("cross_entropy", from_logits=True))
         self.step.compile(make_optimizer(self.config), loss, metrics=metrics, jit_compile=False)
@@ -83,9 +79,8 @@ class Trainer:
         for start in range(0, len(plan.order), self.config.batch_size):
             part = slice(start, start + self.config.batch_size)
             chosen = plan.order[part]
-            drawn = {"offsets": plan.offsets, "flips": plan.flips, "angles": plan.angles}
-            drawn = {name: self._place(array[part]) for name, array in drawn.items() if array is not None}
-            batch = {"images": self.images[chosen], **drawn}, self.labels[chosen]
+            drawn = {name: self._place(array[part]) for name, array in plan.drawn.items()}
+            batch = {"inputs": self.inputs[chosen], **drawn}, self.labels[chosen]
             if start:  # what `train_on_batch` calls, without its checks and with metrics that go on
                 logs = self.step.train_function([(*batch, None)])
             else:
@@ -105,49 +100,22 @@ class Trainer:
                     momentum.assign(momentum * ratio)
         optimizer.learning_rate.assign(learning_rate)
 
-    def prepare(self, images, offsets=None, flips=None, angles=None):
-        """Model inputs from images as `common.data.preprocessing` defines: turn, crop, flip, standardize."""
-        side = self.side
-        if angles is not None:
-            images = rotate(images, angles)
-        if offsets is None:
-            top, left = (images.shape[1] - side) // 2, (images.shape[2] - side) // 2
-            images = images[:, top : top + side, left : left + side]
-        else:
-            _, height, width, channels = images.shape
-            place = ops.cumsum(ops.ones_like(offsets[:, 0])) - 1
-            start = place * height * width + offsets[:, 0] * width + offsets[:, 1]
-            window = ops.arange(side, dtype="int64")[:, None] * width + ops.arange(side, dtype="int64")
-            images = ops.take(ops.reshape(images, (-1, channels)), start[:, None, None] + window, axis=0)
-        if flips is not None:
-            images = ops.where(flips[:, None, None, None], ops.flip(images, 2), images)
-        return self._standardize(ops.cast(images, "float32") / 255)
+    def logits(self, inputs):
+        """float32 (n, num_classes)."""
+        return self.features(inputs, "logits")
 
-    def _standardize(self, x):
-        if self.config.preprocessing == "zero_one":
-            return x
-        if self.config.preprocessing == "minus_one_one":
-            return x * 2 - 1
-        if self.config.preprocessing == "per_channel":
-            mean, std = (ops.convert_to_tensor(np.asarray(values, "float32")) for values in self.statistics)
-            return (x - mean) / std
-        x = x - ops.mean(x, (1, 2, 3), keepdims=True)
-        std = ops.sqrt(ops.mean(x * x, (1, 2, 3), keepdims=True))
-        return x / ops.maximum(std, minimum_std(x.shape[1:]))
+    def features(self, inputs, layer):
+        """float32 (n, d) of a named layer, flattened in NHWC order."""
+        return np.concatenate(list(self.feature_batches(inputs, layer)))
 
-    def logits(self, images):
-        """float32 (n, num_classes) of images on the 0-255 scale, centre crop."""
-        return self.features(images, "logits")
+    def feature_batches(self, inputs, layer):
+        """`features` in parts, one after the other."""
+        for start in range(0, len(inputs), EVALUATION_BATCH):
+            yield self._features(inputs[start : start + EVALUATION_BATCH], layer)
 
     @on_its_device
-    def features(self, images, layer):
-        """float32 (n, d) of a named layer, flattened in NHWC order."""
-        return np.concatenate(
-            [
-                self.reader.features(self.prepare(images[start : start + EVALUATION_BATCH]), layer)
-                for start in range(0, len(images), EVALUATION_BATCH)
-            ]
-        )
+    def _features(self, batch, layer):
+        return self.reader.features(self.prepare(batch), layer)
 
     def get_weights(self):
         """Arrays under canonical names."""
@@ -180,15 +148,6 @@ class Trainer:
     def description(self):
         """What the record says of the framework."""
         return {"framework_version": keras.__version__, "keras_backend": keras.backend.backend(), "device": self.device}
-
-
-def rotate(images, angles):
-    """Square NHWC images turned counterclockwise about their centre by degrees (n,): bilinear, 0 from outside."""
-    cosine, sine, zero = ops.cos(ops.deg2rad(angles)), ops.sin(ops.deg2rad(angles)), ops.zeros_like(angles)
-    centre = (images.shape[1] - 1) / 2
-    across, down = centre * (1 - cosine + sine), centre * (1 - cosine - sine)
-    matrices = ops.stack([cosine, -sine, across, sine, cosine, down, zero, zero], 1)
-    return ops.image.affine_transform(ops.cast(images, "float32"), matrices, data_format="channels_last")
 
 
 class Adam(keras.optimizers.Adam):

@@ -10,6 +10,7 @@ import pytest
 import torch_models
 from common.analysis import evaluator
 from common.data.epochs import EpochPlan, draw
+from common.data.inputs import ImageInputs
 from common.data.preprocessing import rotate
 from common.runs import initial_weights
 from common.runs.config import ADAM, Config, as_dict
@@ -31,6 +32,7 @@ import numpy as np
 from common.analysis import evaluator
 from common.data.epochs import EpochPlan
 from common.runs.config import ADAM
+from common.data.inputs import ImageInputs
 from keras_models.files import named_variables, to_array
 from keras_models.trainer import Trainer
 
@@ -46,7 +48,7 @@ for layer in model.layers:
 weights = {name: to_array(variable) for name, variable in named_variables(model._reader.model)}
 for optimizer in ("sgd", "adam"):
     config = model.config.__class__(**{**vars(model.config), "optimizer": optimizer})
-    trainer, resumed = (Trainer(config, (8, 8, 1), 10, None, "cpu") for _ in range(2))
+    trainer, resumed = (Trainer(config, ImageInputs((8, 8, 1), config), 10, device="cpu") for _ in range(2))
     for each in (trainer, resumed):
         each.put(arrays["images"], arrays["labels"])
     trainer.set_weights(weights)
@@ -78,9 +80,11 @@ import numpy as np
 import torch
 
 from common.data.epochs import draw
+from common.data.inputs import ImageInputs
 from common.runs.config import Config
 from keras_models.files import to_array
-from keras_models.trainer import Trainer, rotate
+from keras_models.inputs import rotate
+from keras_models.trainer import Trainer
 
 folder = Path(sys.argv[1])
 arrays = dict(np.load(folder / "arrays.npz"))
@@ -92,10 +96,12 @@ initial = {name.removeprefix("initial/"): array for name, array in arrays.items(
 
 
 def trained(dropout, epochs=(0, 1)):
-    trainer = Trainer(Config(**fields, dropout=dropout), (8, 8, 1), 10, None, "cpu")
+    config = Config(**fields, dropout=dropout)
+    kind = ImageInputs((8, 8, 1), config)
+    trainer = Trainer(config, kind, 10, device="cpu")
     trainer.put(arrays["images"], arrays["labels"])
     trainer.set_weights(initial)
-    online = [trainer.train_epoch(draw(0, epoch, 40, (8, 8, 1), 6, True, True, 25.0), 0.01) for epoch in epochs]
+    online = [trainer.train_epoch(draw(kind, 0, epoch, 40), 0.01) for epoch in epochs]
     return trainer.get_weights(), [value for both in online for value in both]
 
 
@@ -151,7 +157,7 @@ def run_child(script, folder, **environment):
 
 def keras_trainer(images, labels, **fields):
     config = Config(model="mlp1", framework="keras", batch_size=32, weight_decay=0.01, **fields)
-    trainer = Trainer(config, SHAPE, 10, None, "cpu")
+    trainer = Trainer(config, ImageInputs(SHAPE, config), 10, device="cpu")
     shapes = {name: array.shape for name, array in trainer.get_weights().items()}
     trainer.set_weights(initial_weights.draw(shapes, "glorot_uniform", 0))
     trainer.put(images, labels)
@@ -193,12 +199,14 @@ def test_examples_are_turned_and_units_dropped_under_torch_as_under_tensorflow(t
     images, labels = generator.integers(0, 256, (40, *SHAPE), np.uint8), generator.integers(0, 10, 40)
     angles = generator.uniform(-180, 180, 40).astype(np.float32)
     fields = {"model": "mlp3", "batch_size": 32, "crop": 6, "random_crop": True, "flip": True, "rotation": 25.0}
-    trainer = Trainer(Config(**fields), SHAPE, 10, None, "cpu")
+    config = Config(**fields)
+    kind = ImageInputs(SHAPE, config)
+    trainer = Trainer(config, kind, 10, device="cpu")
     shapes = {name: array.shape for name, array in trainer.get_weights().items()}
     initial = initial_weights.draw(shapes, "glorot_uniform", 0)
     trainer.set_weights(initial)
     trainer.put(images, labels)
-    found = [trainer.train_epoch(draw(0, epoch, 40, SHAPE, 6, True, True, 25.0), 0.01) for epoch in (0, 1)]
+    found = [trainer.train_epoch(draw(kind, 0, epoch, 40), 0.01) for epoch in (0, 1)]
     expected = [value for both in found for value in both]
     arrays = {"images": images, "labels": labels, "angles": angles, "turned": rotate(images, angles)}
     arrays |= {f"initial/{name}": array for name, array in initial.items()}
@@ -215,7 +223,7 @@ def test_examples_are_turned_and_units_dropped_under_torch_as_under_tensorflow(t
 def test_a_keras_and_then_a_torch_file_open_in_one_process_and_torch_still_works_there(tmp_path):
     trainer = keras_trainer(np.zeros((1, *SHAPE), np.uint8), np.zeros(1, np.int64))
     model = torch_models.MODELS["mlp1"](SHAPE, 10)
-    model.load_state_dict(from_canonical(trainer.get_weights(), model.state_dict()))
+    model.load_state_dict(from_canonical(trainer.get_weights(), model))
     metadata = {"config": as_dict(trainer.config), "input_shape": SHAPE, "num_classes": 10}
     trainer.save(tmp_path / "model.h5", metadata)
     files.save(model, tmp_path / "model.pt", metadata)

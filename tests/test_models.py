@@ -19,8 +19,9 @@ import torch_models.files
 from common import frameworks
 from common.analysis import evaluator
 from common.data.epochs import draw
+from common.data.inputs import ImageInputs
 from common.runs.config import Config
-from common.runs.run import cross_entropy
+from common.runs.evaluation import cross_entropy
 from common.runs.task import prepare
 from common.runs.trainers import make_trainer
 from keras_models.files import named_variables
@@ -110,7 +111,7 @@ def read(framework, name, input_shape, num_classes):
 
 def weights_of(framework, model):
     if framework == "torch":
-        return to_canonical(model.state_dict())
+        return to_canonical(model)
     return {name: convert_to_numpy(variable) for name, variable in named_variables(model)}
 
 
@@ -152,7 +153,7 @@ def test_layers_have_the_names_and_shapes_of_the_battery_after_their_activation(
 @every_model
 def test_parameters_are_counted_exactly_and_moving_statistics_are_none(framework, name):
     config = Config(model=name, crop=32 if name == "alexnet_large" else 28)
-    trainer = frameworks.module(framework, "trainer").Trainer(config, (32, 32, 3), 10)
+    trainer = frameworks.module(framework, "trainer").Trainer(config, ImageInputs((32, 32, 3), config), 10)
     sizes = {key: array.size for key, array in trainer.get_weights().items()}
     moving = sum(sizes.pop(key) for key in tuple(sizes) if "/moving_" in key)
     assert trainer.parameters == PARAMETERS[name] == sum(sizes.values())
@@ -198,29 +199,30 @@ def test_a_model_learns_digits_is_saved_loads_with_the_same_outputs_and_trains_o
     config = dataclasses.replace(config, **TRAINING.get(name, {}))
     task = prepare(config)
     if name == "alexnet_large":
-        images = task.train.images.repeat(4, axis=1).repeat(4, axis=2)
-        task = dataclasses.replace(task, train=dataclasses.replace(task.train, images=images))
+        images = task.train.inputs.repeat(4, axis=1).repeat(4, axis=2)
+        train_set, kind = dataclasses.replace(task.train, inputs=images), ImageInputs((32, 32, 1), config)
+        task = dataclasses.replace(task, train=train_set, kind=kind)
     trainer = make_trainer(config, task, "cpu")
-    losses = [cross_entropy(trainer.logits(task.train.images), task.train.labels)]
+    losses = [cross_entropy(trainer.logits(task.train.inputs), task.train.labels).mean()]
 
     def train(trainer, epochs):
         for epoch in epochs:
-            trainer.train_epoch(draw(0, epoch, len(task.train), (8, 8, 1), 8, False, False), config.learning_rate)
-        losses.append(cross_entropy(trainer.logits(task.train.images), task.train.labels))
+            trainer.train_epoch(draw(task.kind, 0, epoch, len(task.train)), config.learning_rate)
+        losses.append(cross_entropy(trainer.logits(task.train.inputs), task.train.labels).mean())
 
     train(trainer, range(3))
     suffix = {"keras": ".h5", "torch": ".pt"}[framework]
     trainer.save(tmp_path / f"model{suffix}", {"config": dataclasses.asdict(config)})
     loaded = frameworks.module(framework, "files").load(tmp_path / f"model{suffix}")
-    x = np.asarray(trainer.prepare(trainer.images), np.float32)
-    assert loaded.layers == trainer.reader.layers and loaded.input_shape == task.image_shape
+    x = np.asarray(trainer.prepare(trainer.inputs), np.float32)
+    assert loaded.layers == trainer.reader.layers and loaded.input_shape == task.kind.shape
     size = frameworks.module(framework, "trainer").EVALUATION_BATCH  # another one gives other last bits
     parts = [loaded.features(x[start : start + size], "logits") for start in range(0, len(x), size)]
-    np.testing.assert_array_equal(np.concatenate(parts), trainer.logits(task.train.images))
+    np.testing.assert_array_equal(np.concatenate(parts), trainer.logits(task.train.inputs))
 
     again = make_trainer(dataclasses.replace(config, seed=1), task, "cpu")
     again.set_weights(weights_of(framework, loaded.model))
-    np.testing.assert_array_equal(again.logits(task.train.images), trainer.logits(task.train.images))
+    np.testing.assert_array_equal(again.logits(task.train.inputs), trainer.logits(task.train.inputs))
     train(again, range(3, 5))
     assert losses[1] < 0.8 * losses[0] and losses[2] < 0.9 * losses[1]
 
@@ -248,7 +250,7 @@ def test_the_cnn_computes_what_stock_keras_layers_compute_with_its_canonical_wei
         x = keras.layers.Dense(250, activation="relu", name=f"fc{number}")(x)
     twin = keras.Model(inputs, keras.layers.Dense(5, use_bias=False, name="logits")(x))
     model = torch_models.MODELS["cnn"]((17, 24, 3), 5)
-    model.load_state_dict(from_canonical(weights_of("keras", twin), model.state_dict()))
+    model.load_state_dict(from_canonical(weights_of("keras", twin), model))
     x = np.random.default_rng(0).standard_normal((4, 17, 24, 3)).astype(np.float32)
     reader = torch_models.files.Reader(model, (17, 24, 3))
     for layer in reader.layers[1:]:
@@ -309,7 +311,7 @@ def test_arpits_cnn_computes_what_stock_keras_layers_compute():
         x = keras.layers.ReLU(name=f"fc{number}")(x)
     twin = keras.Model(inputs, keras.layers.Dense(5, name="logits")(x))
     model = torch_models.MODELS["cnn2"]((28, 28, 3), 5, width=16)
-    model.load_state_dict(from_canonical(weights_of("keras", twin), model.state_dict()))
+    model.load_state_dict(from_canonical(weights_of("keras", twin), model))
     x = np.random.default_rng(0).standard_normal((4, 28, 28, 3)).astype(np.float32)
     reader = torch_models.files.Reader(model, (28, 28, 3))
     for layer in reader.layers[1:]:
@@ -345,7 +347,8 @@ def test_images_of_a_size_that_a_model_does_not_take_are_refused_in_one_line(nam
 
 
 def test_a_saved_resnet_is_read_out_in_evaluation_mode(tmp_path):
-    trainer = Trainer(Config(model="resnet18", framework="torch"), (9, 9, 3), 10, device="cpu")
+    config = Config(model="resnet18", framework="torch")
+    trainer = Trainer(config, ImageInputs((9, 9, 3), config), 10, device="cpu")
     x = np.random.default_rng(0).standard_normal((6, 9, 9, 3)).astype(np.float32)
     for _ in range(3):  # the moving statistics leave their initial values
         trainer.model.train()(torch.from_numpy(3 * x + 1))

@@ -14,6 +14,7 @@ import keras_models
 import torch_models
 from common import frameworks
 from common.data.epochs import EpochPlan, draw
+from common.data.inputs import ImageInputs
 from common.runs import initial_weights
 from common.runs.config import ADAM, Config
 from common.runs.task import Examples, Task
@@ -34,28 +35,27 @@ def few_units(monkeypatch):
     monkeypatch.setitem(torch_models.MODELS, "few_units", partial(MLP, widths=(8, 8)))
 
 
-def random_task(n, side):
+def random_task(n, config):
     generator = np.random.default_rng(0)
     labels = generator.integers(0, 10, n)
-    images = generator.integers(0, 256, (n, side, side, 3), np.uint8)
+    images = generator.integers(0, 256, (n, SIDE, SIDE, 3), np.uint8)
     examples = Examples(images, labels, labels, np.zeros(n, bool), np.arange(n))
-    return Task(examples, examples.take(np.arange(0)), examples, 10, "")
+    return Task(examples, examples.take(np.arange(0)), examples, 10, "", ImageInputs((SIDE, SIDE, 3), config))
 
 
-def plans(parts, side, random_crop, flip):
+def plans(parts, kind):
     """20 steps in so many parts, each of which goes once over its share of the examples."""
-    whole = draw(0, 0, STEPS * BATCH, (SIDE, SIDE), side, random_crop, flip)
-    arrays = [whole.order, whole.offsets, whole.flips]
-    splits = [[None] * parts if array is None else np.split(array, parts) for array in arrays]
-    return [EpochPlan(*split) for split in zip(*splits, strict=True)]
+    whole = draw(kind, 0, 0, STEPS * BATCH)
+    for places in np.split(np.arange(STEPS * BATCH), parts):
+        yield EpochPlan(whole.order[places], {name: array[places] for name, array in whole.drawn.items()})
 
 
 def trained(framework, parts, **fields):
     """Weights after 20 steps; the learning rate falls to a tenth from one part to the next."""
     config = Config(**{"model": "few_units", "framework": framework, "batch_size": BATCH, **fields})
-    trainer = make_trainer(config, random_task(STEPS * BATCH, SIDE), "cpu")
-    side = min(SIDE, config.crop)
-    for number, plan in enumerate(plans(parts, side, config.random_crop, config.flip)):
+    task = random_task(STEPS * BATCH, config)
+    trainer = make_trainer(config, task, "cpu")
+    for number, plan in enumerate(plans(parts, task.kind)):
         trainer.train_epoch(plan, RATES[config.optimizer] * 0.1**number)
     return trainer.get_weights()
 
@@ -69,11 +69,13 @@ def differences(arrays, expected):
 @pytest.mark.parametrize("initializer", ["glorot_uniform", "he_normal", "torch"])
 @pytest.mark.parametrize("name", keras_models.MODELS)
 def test_the_same_weights_give_the_same_layers(name, initializer):
-    task, layers, weights = random_task(16, 28), {}, {}
+    layers, weights = {}, {}
     for framework in ("keras", "torch"):
-        trainer = make_trainer(Config(model=name, framework=framework, initializer=initializer), task, "cpu")
+        config = Config(model=name, framework=framework, initializer=initializer)
+        task = random_task(16, config)
+        trainer = make_trainer(config, task, "cpu")
         names = trainer.reader.layers
-        layers[framework] = {layer: trainer.features(task.train.images, layer) for layer in names}
+        layers[framework] = {layer: trainer.features(task.train.inputs, layer) for layer in names}
         weights[framework] = trainer.get_weights()
     for layer, array in weights["keras"].items():
         np.testing.assert_array_equal(array, weights["torch"][layer])

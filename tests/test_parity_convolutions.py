@@ -14,6 +14,7 @@ import keras_models
 import torch_models
 from common import frameworks
 from common.data.epochs import draw
+from common.data.inputs import ImageInputs
 from common.runs import initial_weights
 from common.runs.config import Config
 from common.runs.task import Examples, Task
@@ -72,8 +73,8 @@ def random_weights(shapes):
 def twins(name, options, input_shape):
     """The Keras and the PyTorch model with the same weights."""
     model, twin = (models[name](input_shape, 10, **options) for models in (keras_models.MODELS, torch_models.MODELS))
-    weights = random_weights({key: array.shape for key, array in to_canonical(twin.state_dict()).items()})
-    twin.load_state_dict(from_canonical(weights, twin.state_dict()))
+    weights = random_weights({key: array.shape for key, array in to_canonical(twin).items()})
+    twin.load_state_dict(from_canonical(weights, twin))
     for key, variable in named_variables(model):
         variable.assign(weights[key])
     return model, twin
@@ -190,7 +191,7 @@ def test_the_statistics_of_inception_move_alike():
     for batch in normal(3, 16, 8, 8, 3):
         model(batch, training=True)
         twin.train()(torch.from_numpy(batch))
-    weights = to_canonical(twin.state_dict())
+    weights = to_canonical(twin)
     for name, variable in named_variables(model):
         assert difference(weights[name], convert_to_numpy(variable)) < 1e-5, name
 
@@ -210,14 +211,14 @@ def trained(name, seed, **fields):
     generator = np.random.default_rng(seed)
     images, labels = generator.integers(0, 256, (80, 8, 8, 3), np.uint8), generator.integers(0, 10, 80)
     examples = Examples(images, labels, labels, np.zeros(80, bool), np.arange(80))
-    task = Task(examples, examples.take(np.arange(0)), examples, 10, "")
     for framework in ("keras", "torch"):
         config = Config(model=name, framework=framework, batch_size=16, weight_decay=1e-3, crop=5, seed=seed,
                         initializer="he_normal", **fields)  # fmt: skip
+        task = Task(examples, examples.take(np.arange(0)), examples, 10, "", ImageInputs((8, 8, 3), config))
         trainer = make_trainer(config, task, "cpu")
         weights = [trainer.get_weights()]
         for epoch in range(4):
-            drawn = draw(seed, epoch, 80, (8, 8, 3), 5, config.random_crop, config.flip, config.rotation)
+            drawn = draw(task.kind, seed, epoch, 80)
             trainer.train_epoch(drawn, config.learning_rate_at(epoch))
         yield [*weights, trainer.get_weights()]
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from common.data.datasets import DATASETS
 from common.data.epochs import EpochPlan
 from common.runs.config import Config
 from common.runs.task import prepare
@@ -16,7 +17,7 @@ from torch_models.stacked import StackedTrainer, contents, most_runs, number_of_
 from torch_models.trainer import make_model
 
 BASE = Config(model="mlp2", width=16, dataset="digits", framework="torch", train_size=60, batch_size=25, crop=None)
-MNIST = (60_000, 28, 28, 1)
+MNIST = DATASETS["mnist"]
 
 
 def changed(**changes):
@@ -61,19 +62,14 @@ def test_runs_whose_images_are_the_same_share_them():
     assert trainer.sets.tolist() == [0, 0, 0, 1] and trainer.inputs.shape == (2, 60, 8, 8, 1)
     for run, config in zip(trainer.runs, configs, strict=True):
         task = prepare(config)
-        expected = run.prepare(torch.from_numpy(task.train.images))
-        torch.testing.assert_close(torch.cat(list(run.inputs(run.images))), expected)
-        assert run.prepared.data_ptr() == trainer.inputs[trainer.sets[trainer.runs.index(run)]].data_ptr()
-        assert next(run.inputs(task.test.images)).shape == (250, 8, 8, 1)
+        expected = run.prepare(torch.from_numpy(task.train.inputs))
+        torch.testing.assert_close(torch.cat(list(run.prepared(run.own))), expected)
+        assert run.ready.data_ptr() == trainer.inputs[trainer.sets[trainer.runs.index(run)]].data_ptr()
+        assert next(run.prepared(task.test.inputs)).shape == (250, 8, 8, 1)
 
 
-def test_inputs_are_the_same_where_images_and_the_statistics_that_are_used_are():
-    task, other = prepare(BASE), prepare(changed(data_seed=1))
-    mixed = dataclasses.replace(task)
-    vars(mixed)["channel_statistics"] = ([0.0], [1.0])
-    channel = changed(preprocessing="per_channel")
-    assert contents(BASE, task) == contents(BASE, mixed) != contents(BASE, other)
-    assert contents(channel, task) == contents(channel, prepare(BASE)) != contents(channel, mixed)
+def test_inputs_are_the_same_where_the_training_examples_are():
+    assert contents(prepare(BASE)) == contents(prepare(changed(seed=1))) != contents(prepare(changed(data_seed=1)))
 
 
 def test_weights_of_the_runs_are_slices_of_the_stack_from_the_first_epoch_on():
@@ -177,12 +173,12 @@ def test_products_in_bfloat16_are_those_of_a_trainer():
     ],
 )
 def test_a_stack_holds_what_is_faster_together_and_fits(changes, kind, sets, expected):
-    assert most_runs(changed(**changes), MNIST, 10, kind, sets) == expected
+    assert most_runs(changed(**changes), MNIST, kind, sets) == expected
 
 
 def test_a_network_that_is_too_large_is_a_stack_of_its_own(monkeypatch):
     monkeypatch.setattr(stacked, "MOST_BYTES", 10)
-    assert most_runs(BASE, MNIST, 10, "cuda", 0.0) == 1
+    assert most_runs(BASE, MNIST, "cuda", 0.0) == 1
 
 
 def test_a_step_keeps_its_inputs_activations_and_weights_for_the_backward_pass():
@@ -193,17 +189,17 @@ def test_a_step_keeps_its_inputs_activations_and_weights_for_the_backward_pass()
 
 def test_runs_are_divided_among_workers_on_a_cpu_and_as_few_as_possible_on_a_gpu(monkeypatch):
     configs = [changed(seed=seed) for seed in range(70)]
-    count = lambda number, device, workers: number_of_stacks(configs[:number], MNIST, 10, device, workers)  # noqa: E731
+    count = lambda number, device, workers: number_of_stacks(configs[:number], MNIST, device, workers)  # noqa: E731
     assert [count(70, "cpu", 2), count(64, "cpu", 2), count(6, "cpu", 4), count(3, "cpu", 8)] == [3, 2, 4, 3]
     assert count(70, "cuda", 16) == 1
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert count(70, "auto", 16) == 1
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert count(70, "auto", 16) == 16
-    assert number_of_stacks([changed(model="nope", seed=seed) for seed in range(3)], MNIST, 10, "cuda", 1) == 3
+    assert number_of_stacks([changed(model="nope", seed=seed) for seed in range(3)], MNIST, "cuda", 1) == 3
 
 
 def test_training_sets_count_where_runs_do_not_share_them():
     shared = [changed(seed=seed, train_size=None) for seed in range(100)]
     own = [changed(data_seed=seed, train_size=None) for seed in range(100)]
-    assert [number_of_stacks(configs, MNIST, 10, "cuda", 1) for configs in (shared, own)] == [1, 3]
+    assert [number_of_stacks(configs, MNIST, "cuda", 1) for configs in (shared, own)] == [1, 3]

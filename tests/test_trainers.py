@@ -16,6 +16,7 @@ import torch_models.files
 from common import frameworks
 from common.analysis import evaluator
 from common.data.epochs import EpochPlan, draw
+from common.data.inputs import ImageInputs
 from common.data.preprocessing import (
     PREPROCESSING,
     channel_statistics,
@@ -27,7 +28,7 @@ from common.data.preprocessing import (
 from common.runs import initial_weights
 from common.runs.config import Config, as_dict
 from common.runs.critical_points import Search, critical_points
-from common.runs.run import cross_entropy
+from common.runs.evaluation import cross_entropy
 from common.runs.task import prepare
 from common.runs.trainers import Trainer, make_trainer
 from torch_models.derivatives import Derivatives
@@ -44,10 +45,16 @@ def module(framework):
     return frameworks.module(framework, "trainer")
 
 
+def with_statistics(framework, config, images):
+    """A trainer that knows the images, without any of them in place."""
+    kind = ImageInputs(images.shape[1:], config)
+    return module(framework).Trainer(config, kind, 10, kind.statistics(images), "cpu")
+
+
 def untrained(framework, images=IMAGES, labels=LABELS, **fields):
     """A trainer of a small model with its initial weights and training set in place."""
     config = Config(**{"model": "mlp1", "framework": framework, "batch_size": 16, "seed": 3, **fields})
-    trainer = module(framework).Trainer(config, images.shape[1:], 10, channel_statistics(images), "cpu")
+    trainer = with_statistics(framework, config, images)
     shapes = {name: array.shape for name, array in trainer.get_weights().items()}
     trainer.set_weights(initial_weights.draw(shapes, config.initializer, config.seed))
     trainer.put(images, labels)
@@ -80,15 +87,15 @@ def convolved(x, kernel):
 
 
 def loss(trainer):
-    return cross_entropy(trainer.logits(IMAGES), LABELS)
+    return cross_entropy(trainer.logits(IMAGES), LABELS).mean()
 
 
 def test_both_trainers_have_the_same_public_names_and_all_that_the_training_loop_needs():
     names = [{name for name in vars(module(side).Trainer) if name[0] != "_"} for side in ("keras", "torch")]
     needed = {name for name in (*vars(Trainer), *Trainer.__annotations__) if name[0] != "_"}
-    assert names[0] > needed > {"train_epoch"}
+    assert names[0] >= needed > {"train_epoch"}
     assert names[0] < names[1]
-    own = {"batches", "inputs", "evaluation_batch", "update", "in_precision", "tensors"}  # what Keras does by itself
+    own = {"batches", "prepared", "evaluation_batch", "update", "in_precision", "tensors"}  # what Keras does by itself
     assert names[1] - names[0] == own
 
 
@@ -103,7 +110,7 @@ def test_preprocessing_is_that_of_the_numpy_reference(framework, kind, augmented
     images[0] = 255  # no contrast
     images[1] = 100 + images[1] % 3  # less than the least standard deviation that counts
     config = Config(framework=framework, model="mlp1", preprocessing=kind, crop=crop)
-    trainer = module(framework).Trainer(config, shape, 10, channel_statistics(images), "cpu")
+    trainer = with_statistics(framework, config, images)
     side = min(shape[0], shape[1], crop or 28)
     room = (shape[0] - side + 1, shape[1] - side + 1)
     offsets = generator.integers(room, size=(7, 2)) if "crop" in augmented else None
@@ -134,7 +141,7 @@ def test_turned_examples_are_those_of_the_numpy_reference(framework, kind, augme
     images = (generator.random((9, *shape)) * 255).astype(dtype)
     images[0] = 255
     config = Config(framework=framework, model="mlp1", preprocessing=kind, crop=crop)
-    trainer = module(framework).Trainer(config, shape, 10, channel_statistics(images), "cpu")
+    trainer = with_statistics(framework, config, images)
     side = min(shape[0], crop or shape[0])
     angles = np.float32([13.7, 0, 90, -90, 180, 25, -25, 0.1, -133])
     offsets = generator.integers((shape[0] - side + 1,) * 2, size=(9, 2)) if "crop" in augmented else None
@@ -149,30 +156,24 @@ def test_turned_examples_are_those_of_the_numpy_reference(framework, kind, augme
     assert np.abs(prepared[2:] - straight[2:]).max((1, 2, 3)).min() > 1e-3
 
 
-def augmented_plan(n=40, side=6, epoch=0):
-    return draw(7, epoch, n, IMAGES.shape[1:], side, True, True, 25.0)
-
-
 AUGMENTED = {"crop": 6, "random_crop": True, "flip": True, "rotation": 25.0}
+
+
+def augmented_plan(n=40, epoch=0, **fields):
+    return draw(ImageInputs(IMAGES.shape[1:], Config(**(fields or AUGMENTED))), 7, epoch, n)
 
 
 def reference(images, drawn, config):
     """What a network sees of an epoch."""
-    images = images[drawn.order]
-    turned = images if drawn.angles is None else rotate(images, drawn.angles)
-    side = min(images.shape[1], config.crop or images.shape[1])
-    return standardize(crop_and_flip(turned, side, drawn.offsets, drawn.flips), config.preprocessing, None)
+    return ImageInputs(images.shape[1:], config).prepare(images[drawn.order], {}, **drawn.drawn)
 
 
 @both
 @pytest.mark.parametrize("fields", [AUGMENTED, {"crop": 6, "random_crop": True}, {"flip": True}, {"rotation": 90.0}])
 def test_the_accuracy_of_an_epoch_is_that_on_its_augmented_examples(framework, fields):
     trainer = untrained(framework, **fields)
-    full, side = augmented_plan(), min(8, trainer.config.crop)
-    names = {"random_crop": "offsets", "flip": "flips", "rotation": "angles"}
-    drawn = EpochPlan(full.order, **{part: getattr(full, part) for name, part in names.items() if fields.get(name)})
-    if drawn.offsets is None:
-        assert side == 8
+    drawn = augmented_plan(**fields)
+    assert len(drawn.drawn) == sum(map(bool, fields.values())) - ("crop" in fields)
     guesses = trainer.reader.features(reference(IMAGES, drawn, trainer.config), "logits").argmax(1)
     for right in (np.arange(40) < 20, np.arange(40) % 4 == 0, np.arange(40) >= 35):  # by place in the epoch
         labels = np.empty(40, np.int64)
@@ -193,9 +194,9 @@ def test_without_augmentation_an_epoch_has_no_accuracy_of_its_own(framework):
 def test_the_loss_of_an_epoch_is_the_mean_cross_entropy_of_its_examples_without_penalty(framework, fields):
     trainer, drawn = untrained(framework, **fields), shuffled(0)
     if fields.get("flip"):
-        drawn = dataclasses.replace(drawn, flips=np.arange(40) < 13)
+        drawn = dataclasses.replace(drawn, drawn={"flips": np.arange(40) < 13})
     logits = trainer.reader.features(reference(IMAGES, drawn, trainer.config), "logits")
-    expected = cross_entropy(logits, LABELS[drawn.order])
+    expected = cross_entropy(logits, LABELS[drawn.order]).mean()
     for _ in range(2):
         assert trainer.train_epoch(drawn, 1e-9).loss == pytest.approx(expected, rel=1e-5)
     assert trainer.train_epoch(drawn, 0.05).loss > trainer.train_epoch(drawn, 0.05).loss
@@ -207,8 +208,8 @@ def test_steps_that_are_prepared_together_are_the_epochs_in_its_order(monkeypatc
     monkeypatch.setattr(module("torch"), "PREPARED_STEPS", 2)
     trainer = untrained("torch", **fields)
     full = augmented_plan()
-    parts = (full.offsets, full.flips, full.angles) if fields else ()
-    drawn = EpochPlan(*(part[:length] for part in (full.order, *parts)))
+    parts = full.drawn if fields else {}
+    drawn = EpochPlan(full.order[:length], {name: part[:length] for name, part in parts.items()})
     batches = [(images.numpy(), labels.numpy()) for images, labels in trainer.batches(drawn)]
     whole, rest = divmod(length, 16)
     assert [len(labels) for _, labels in batches] == [16] * whole + [rest] * (rest > 0)
@@ -245,7 +246,7 @@ def test_dropout_is_the_same_for_the_same_plan_and_another_in_another_epoch(fram
     assert_same_bits(weights(1, 2), first)
     for other in (weights(2, 1), weights(1, 1), weights(1, 2, dropout=0.0)):
         assert not np.array_equal(other["fc1/kernel"], first["fc1/kernel"])
-    plans = [draw(0, epoch, 40, (8, 8, 1), 8, False, False) for epoch in (0, 0, 1)]
+    plans = [draw(ImageInputs((8, 8, 1), Config()), 0, epoch, 40) for epoch in (0, 0, 1)]
     assert plans[0].dropout_seed == plans[1].dropout_seed != plans[2].dropout_seed
 
 
@@ -366,7 +367,9 @@ def test_batch_norm_that_a_model_does_not_have_in_that_way_is_refused_in_one_lin
     if model not in frameworks.models(framework):
         pytest.skip("PyTorch alone has it")
     with pytest.raises(ValueError) as caught:
-        module(framework).Trainer(Config(model=model, batch_norm=False), (8, 8, 1), 10, None, "cpu")
+        module(framework).Trainer(
+            config := Config(model=model, batch_norm=False), ImageInputs((8, 8, 1), config), 10, device="cpu"
+        )
     assert str(caught.value) == "batch_norm must be True for this model. Received: batch_norm=False"
 
 
@@ -534,7 +537,7 @@ def test_bfloat16_is_for_training_alone(framework, tmp_path):
     narrow.save(path, {"config": as_dict(narrow.config)})
     assert set(map(str, stored_types(path))) == {"float32"}
     np.testing.assert_array_equal(
-        evaluator.load(path).logits(np.asarray(narrow.prepare(narrow.images), np.float32)), narrow.logits(IMAGES)
+        evaluator.load(path).logits(np.asarray(narrow.prepare(narrow.inputs), np.float32)), narrow.logits(IMAGES)
     )
     if framework == "keras":
         layers = keras.models.load_model(path, compile=False).layers
@@ -594,7 +597,7 @@ def test_the_same_seed_gives_the_same_bits_in_a_fresh_trainer_and_another_seed_o
 
     def weights(seed):
         trainer = make_trainer(dataclasses.replace(config, seed=seed), task, "cpu")
-        trainer.train_epoch(draw(seed, 0, 100, (8, 8, 1), 6, True, False), 0.01)
+        trainer.train_epoch(draw(task.kind, seed, 0, 100), 0.01)
         return trainer.get_weights()
 
     first = weights(0)
@@ -619,12 +622,12 @@ def test_without_a_gpu_auto_means_the_cpu_and_asking_for_one_is_an_error_of_one_
     assert str(find_device("auto")) == str(find_device("cpu")) == "cpu"
     for device, hint in (("cuda", "device must be cpu or auto"), ("cud", "Did you mean cuda?")):
         with pytest.raises(ValueError, match=hint) as error:
-            module(framework).Trainer(Config(model="mlp1"), (8, 8, 1), 10, None, device)
+            module(framework).Trainer(Config(model="mlp1"), ImageInputs((8, 8, 1), Config()), 10, device=device)
         assert str(error.value).endswith(f"Received: device='{device}'") and "\n" not in str(error.value)
 
 
 @both
 def test_an_unknown_model_is_an_error_of_one_line_with_the_nearest_name(framework):
     with pytest.raises(ValueError, match="Did you mean mlp3?") as error:
-        module(framework).Trainer(Config(model="mpl3"), (8, 8, 1), 10)
+        module(framework).Trainer(Config(model="mpl3"), ImageInputs((8, 8, 1), Config()), 10)
     assert str(error.value).endswith("Received: model='mpl3'") and "\n" not in str(error.value)

@@ -11,6 +11,7 @@ from scipy.special import softmax
 from torch.nn.functional import cross_entropy
 
 from common.data.epochs import draw
+from common.data.inputs import ImageInputs
 from common.runs.config import Config
 from torch_models import MODELS, unrolled
 from torch_models.trainer import Trainer, make_optimizer, set_learning_rate
@@ -143,8 +144,8 @@ def test_norms_are_in_the_order_of_points_and_parts_however_many_fit_at_once(mon
 def test_a_replay_takes_the_trainers_own_steps_from_its_weights():
     config = dataclasses.replace(CONFIG, model="mlp2", width=4, batch_size=5)
     images = np.random.default_rng(0).integers(0, 256, (N, 3, 3, 1), np.uint8)
-    trainers = [Trainer(config, (3, 3, 1), CLASSES) for _ in range(2)]
-    plans = [draw(0, epoch, N, (3, 3, 1), 3, False, False) for epoch in range(3)]
+    trainers = [Trainer(config, ImageInputs((3, 3, 1), config), CLASSES) for _ in range(2)]
+    plans = [draw(ImageInputs((3, 3, 1), config), 0, epoch, N) for epoch in range(3)]
     for trainer in trainers:
         trainer.set_weights(trainers[0].get_weights())
         trainer.put(images, LABELS.numpy())
@@ -162,7 +163,8 @@ def test_a_replay_takes_the_trainers_own_steps_from_its_weights():
 
 
 def test_a_model_with_moving_statistics_is_not_unrolled():
-    trainer = Trainer(Config(model="cnn2", width=2, framework="torch", padding="same_stride_2"), (8, 8, 1), CLASSES)
+    config = Config(model="cnn2", width=2, framework="torch", padding="same_stride_2")
+    trainer = Trainer(config, ImageInputs((8, 8, 1), config), CLASSES)
     with pytest.raises(ValueError, match="^model must have no batch norm .* Received: model='cnn2'$"):
         replay(trainer, [], [])
 

@@ -9,9 +9,10 @@ import torch
 from torch.func import functional_call, stack_module_state, vmap
 from torch.nn.functional import cross_entropy
 
-from common.data.preprocessing import crop_side
+from common.data.inputs import make
 from common.runs.config import STACKED, obstacles
 from common.runs.trainers import Online
+from torch_models.files import input_dtype
 from torch_models.recorded import Recorded
 from torch_models.trainer import Trainer, make_model, make_optimizer, set_learning_rate
 
@@ -37,17 +38,19 @@ class StackedTrainer(Recorded):
 
     def put(self, tasks):
         """Place every distinct training set on the device once, as model inputs, and the labels of each run."""
-        known = {id(task): contents(self.config, task) for task in {id(task): task for task in tasks}.values()}
+        known = {id(task): contents(task) for task in {id(task): task for task in tasks}.values()}
         places = {content: place for place, content in enumerate(dict.fromkeys(known.values()))}
         self.sets = torch.tensor([places[known[id(task)]] for task in tasks], device=self.device)
         self.labels = torch.stack([torch.from_numpy(task.train.labels) for task in tasks]).to(self.device)
         shape = len(tasks[0].train), *self.runs[0].reader.input_shape
-        self.inputs = torch.empty((len(places), *shape), device=self.device)
+        self.inputs = torch.empty(
+            (len(places), *shape), dtype=getattr(torch, self.runs[0].reader.dtype), device=self.device
+        )
         for place in range(len(places)):
             run = self.runs[self.sets.tolist().index(place)]
-            torch.cat(list(run.inputs(run.images)), out=self.inputs[place])
+            torch.cat(list(run.prepared(run.own)), out=self.inputs[place])
         for run, place in zip(self.runs, self.sets.tolist(), strict=True):
-            run.prepared = self.inputs[place]
+            run.ready = self.inputs[place]
 
     def train_epoch(self, plans, learning_rate):
         """One pass of some runs, by their places among all, over their training sets in their plans' order."""
@@ -59,21 +62,26 @@ class StackedTrainer(Recorded):
         places = orders + self.sets[chosen, None] * self.labels.shape[1]
         size = self.config.batch_size
         self.model.train()
-        self.losses.zero_()
+        self.losses.zero_(), self.correct.zero_()
         self.steps(zip(places.split(size, 1), labels.split(size, 1), strict=True))
         self.give_state()
-        means = (self.losses / orders.shape[1]).tolist()
-        return {place: Online(loss, None) for place, loss in zip(plans, means, strict=True)}
+        means = [(totals / orders.shape[1]).tolist() for totals in (self.losses, self.correct)]
+        counts = self.config.counts_correct
+        return {
+            place: Online(loss, share if counts else None) for place, loss, share in zip(plans, *means, strict=True)
+        }
 
     def update(self, places, labels):
         """One step of all runs of the stack, from places (runs, n) in all training sets and labels (runs, n)."""
-        images = self.inputs.flatten(0, 1).index_select(0, places.flatten()).unflatten(0, places.shape)
+        inputs = self.inputs.flatten(0, 1).index_select(0, places.flatten()).unflatten(0, places.shape)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"):
-            logits = self.forward(self.weights, images)
+            logits = self.forward(self.weights, inputs)
         self.optimizer.zero_grad()
         each = cross_entropy(logits.float().flatten(0, 1), labels.flatten(), reduction="none")
         losses = each.view(labels.shape).sum(1)
         self.losses += losses.detach()
+        if self.config.counts_correct:
+            self.correct += (logits.argmax(-1) == labels).sum(1)
         (losses.sum() / labels.shape[1]).backward()  # the sum of the runs' means: each run has its own gradient
         self.optimizer.step()
 
@@ -82,7 +90,7 @@ class StackedTrainer(Recorded):
         if runs == self.stacked:
             return
         self.stacked, self.recordings = runs, {}
-        self.losses = torch.zeros(len(runs), dtype=torch.float64, device=self.device)
+        self.losses, self.correct = torch.zeros((2, len(runs)), dtype=torch.float64, device=self.device)
         self.weights, _ = stack_module_state([run.model.train() for run in runs])
         self.optimizer = make_optimizer(self.config, self.weights.values(), stacked=True)
         states = [run.optimizer.state_dict()["state"] for run in runs]
@@ -107,21 +115,21 @@ class StackedTrainer(Recorded):
 
     def tensors(self):
         """What a step changes beside the optimizer's state."""
-        return [*self.weights.values(), self.losses]
+        return [*self.weights.values(), self.losses, self.correct]
 
 
 class Run(Trainer):
     """One run of a stack, which trains it: files, evaluation and checkpoints are those of any trainer."""
 
     def __init__(self, stack, config, task, device, count):
-        super().__init__(config, task.image_shape, task.num_classes, task.channel_statistics, device)
-        self.owner, self.images, self.prepared, self.count = stack, task.train.images, None, count
+        super().__init__(config, task.kind, task.num_classes, task.statistics, device)
+        self.owner, self.own, self.ready, self.count = stack, task.train.inputs, None, count
 
-    def inputs(self, images):
-        """As `Trainer.inputs`, but the training set is prepared once."""
-        if images is not self.images or self.prepared is None:
-            return super().inputs(images)
-        return iter(self.prepared.split(self.evaluation_batch))
+    def prepared(self, inputs):
+        """As `Trainer.prepared`, but the training set is prepared once."""
+        if inputs is not self.own or self.ready is None:
+            return super().prepared(inputs)
+        return iter(self.ready.split(self.evaluation_batch))
 
     def set_optimizer_state(self, arrays):
         """As `Trainer.set_optimizer_state`; the stack is formed again."""
@@ -139,18 +147,18 @@ def stack_values(values):
     return torch.stack(values) if values[0].ndim else values[0].clone()
 
 
-def contents(config, task):
-    """What says whether two training sets give the same model inputs."""
-    digest = hashlib.sha256(np.ascontiguousarray(task.train.images)).hexdigest()
-    return digest, repr(task.channel_statistics) if config.preprocessing == "per_channel" else ""
+def contents(task):
+    """What says whether two training sets give the same model inputs; their statistics follow from it."""
+    return hashlib.sha256(np.ascontiguousarray(task.train.inputs)).hexdigest()
 
 
 def check(configs, tasks):
     """ValueError of one line for runs that one program cannot train; it lists what stands in the way."""
     found = obstacles(configs)
-    shapes = sorted({(*task.train.images.shape, task.num_classes) for task in tasks})
+    shapes = sorted({(*task.train.inputs.shape, task.num_classes) for task in tasks})
     found += [f"examples and classes={shapes}"] if len(shapes) > 1 else []
-    if not found and has_statistics(make_model(configs[0], tasks[0].image_shape, tasks[0].num_classes, "meta")):
+    found += ["inputs that change from epoch to epoch"] if tasks[0].kind.draw(0, 0, 1) and not found else []
+    if not found and has_statistics(make_model(configs[0], tasks[0].kind.input_shape, tasks[0].num_classes, "meta")):
         found = [f"a network with moving statistics, model={configs[0].model!r}"]
     if found:
         raise ValueError(
@@ -164,43 +172,46 @@ def has_statistics(model):
     return any(name.endswith("running_mean") for name in model.state_dict())
 
 
-def number_of_stacks(configs, shape, num_classes, device, workers):
+def number_of_stacks(configs, source, device, workers):
     """In how many programs these runs, which nothing but moving statistics keeps from one, are trained fastest.
 
-    The data set's training images have this shape (n, h, w, c). On a CPU every worker gets a part of the runs.
+    `source` is the data set's in `DATASETS`. On a CPU every worker gets a part of the runs.
     """
     on_gpu = device == "cuda" or (device == "auto" and torch.cuda.is_available())
     sets = len({dataclasses.replace(config, seed=0) for config in configs}) / len(configs)
     try:
-        most = most_runs(configs[0], shape, num_classes, "cuda" if on_gpu else "cpu", sets)
+        most = most_runs(configs[0], source, "cuda" if on_gpu else "cpu", sets)
     except ValueError:  # said where the run is trained
         most = 1
     fewest = math.ceil(len(configs) / most)
     return fewest if on_gpu else max(fewest, min(len(configs), workers))
 
 
-def most_runs(config, shape, num_classes, kind, sets):
+def most_runs(config, source, device, sets):
     """Most runs like this one in a program, 1 where that is slower; `sets` training sets for each, at most 1.
 
     As `experiments/benchmark_stacked.py` measures it on a CPU, where convolutions lose; they are stacked on no device.
     Memory is a rough estimate.
     """
-    n, height, width, channels = shape
-    n, image_shape = config.train_size or n, (height // config.downscale, width // config.downscale, channels)
-    model = make_model(config, image_shape, n if config.unique_labels else num_classes, "meta")
+    n, kind = config.train_size or source.shape[0], make(source.kind, config, source.shape[1:])
+    shape = kind.input_shape
+    model = make_model(config, shape, n if config.unique_labels else source.num_classes, "meta")
     parameters = sum(parameter.numel() for parameter in model.parameters())
     convolutions = any(parameter.ndim == 4 for parameter in model.parameters())
-    if convolutions or has_statistics(model) or (kind == "cpu" and parameters > MOST_PARAMETERS):
+    if (
+        kind.draw(0, 0, 1)
+        or convolutions
+        or has_statistics(model)
+        or (device == "cpu" and parameters > MOST_PARAMETERS)
+    ):
         return 1
-    side = crop_side(image_shape, config.crop)
-    values = 5 * parameters + saved_values(model, (config.batch_size, side, side, channels))
-    values += math.ceil(sets * n * side * side * channels)
-    return max(1, min(MOST_RUNS[kind], MOST_BYTES // (4 * values)))
+    values = 5 * parameters + saved_values(model, (config.batch_size, *shape)) + math.ceil(sets * n * math.prod(shape))
+    return max(1, min(MOST_RUNS[device], MOST_BYTES // (4 * values)))
 
 
 def saved_values(model, shape):
     """How many values a step keeps for its backward pass; the model is on the device "meta"."""
     counts = []
     with torch.autograd.graph.saved_tensors_hooks(lambda tensor: counts.append(tensor.numel()), lambda _: None):
-        model(torch.empty(shape, device="meta"))
+        model(torch.empty(shape, dtype=getattr(torch, input_dtype(model)), device="meta"))
     return sum(counts)

@@ -2,15 +2,16 @@
 
 import numpy as np
 import torch
-from torch.nn.functional import affine_grid, cross_entropy, grid_sample
+from torch.nn.functional import cross_entropy
 
-from common.data.preprocessing import crop_side, minimum_std, pixel_scale
+from common.data.preprocessing import pixel_scale
 from common.errors import check_choice
 from common.runs.config import ADAM, model_options
 from common.runs.critical_points import Search, critical_points
 from common.runs.trainers import Online
 from torch_models import MODELS, files
 from torch_models.derivatives import Derivatives
+from torch_models.inputs import PREPARATIONS
 from torch_models.noise import disturbed
 from torch_models.recorded import Recorded
 
@@ -21,25 +22,23 @@ PREPARED_STEPS = 8
 class Trainer(Recorded):
     """A model, its optimizer and its training set on one device; see `common.runs.trainers.Trainer`."""
 
-    def __init__(self, config, image_shape, num_classes, statistics=None, device="auto"):
+    def __init__(self, config, kind, num_classes, statistics=None, device="auto"):
         self.config, self.num_classes = config, num_classes
-        self.side = crop_side(image_shape, config.crop)
         self.device = find_device(device)
-        self.model = make_model(config, image_shape, num_classes, self.device)
-        self.reader = files.Reader(self.model, (self.side, self.side, image_shape[2]))
+        self.model = make_model(config, kind.input_shape, num_classes, self.device)
+        self.reader = files.Reader(self.model, kind.input_shape)
+        self.prepare = PREPARATIONS[kind.name](kind, statistics, self.device)
         self.optimizer = make_optimizer(config, self.model.parameters())
         self.loss, self.correct = torch.zeros((2, 1), dtype=torch.float64, device=self.device)
         self.recordings, self.given = {}, None
-        if config.preprocessing == "per_channel":
-            self.mean, self.std = (torch.tensor(v, dtype=torch.float32, device=self.device) for v in statistics)
         if config.adversarial_weight:
             self.derivatives, self.search = Derivatives(self.model), Search(iterations=config.adversarial_iterations)
-            self.scale = self._tensor(pixel_scale(config.preprocessing, statistics))
+            self.scale = self._tensor(pixel_scale(config.preprocessing, (statistics or {}).get("channel_statistics")))
 
-    def put(self, images, labels):
-        """Place the training set, uint8 or float32 (n, h, w, c) on the 0-255 scale and int64 (n,), on the device."""
-        self.images, self.labels = (torch.from_numpy(array).to(self.device) for array in (images, labels))
-        self.given = images
+    def put(self, inputs, labels):
+        """Place the training set, inputs as their kind keeps them and labels int64 (n,), on the device."""
+        self.inputs, self.labels = (torch.from_numpy(array).to(self.device) for array in (inputs, labels))
+        self.given = inputs
 
     def train_epoch(self, plan, learning_rate):
         """One pass over the training set in the plan's order."""
@@ -50,14 +49,14 @@ class Trainer(Recorded):
             torch.manual_seed(plan.dropout_seed)
         self.steps(self.batches(plan))
         loss, share = (total.item() / len(plan.order) for total in (self.loss, self.correct))
-        return Online(loss, share if self.config.augmented else None)
+        return Online(loss, share if self.config.counts_correct else None)
 
-    def update(self, images, labels):
+    def update(self, inputs, labels):
         """One step of the optimizer."""
-        images = disturbed(images, self.config.input_dropout, self.config.input_noise)
+        inputs = disturbed(inputs, self.config.input_dropout, self.config.input_noise)
         if weight := self.config.adversarial_weight:
-            points = critical_points(self.derivatives, images, self.search, self.scale)
-        logits = self.in_precision(images)
+            points = critical_points(self.derivatives, inputs, self.search, self.scale)
+        logits = self.in_precision(inputs)
         loss = cross_entropy(logits, labels)
         self.loss += loss.detach() * len(labels)
         if weight:
@@ -65,13 +64,13 @@ class Trainer(Recorded):
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
-        if self.config.augmented:
+        if self.config.counts_correct:
             self.correct += (logits.argmax(1) == labels).sum()
 
-    def in_precision(self, images):
+    def in_precision(self, inputs):
         """float32 logits in training, from products in the config's precision."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"):
-            return self.model(images).float()
+            return self.model(inputs).float()
 
     def tensors(self):
         """What a step changes beside the optimizer's state: weights, moving statistics and counts."""
@@ -79,57 +78,33 @@ class Trainer(Recorded):
 
     def batches(self, plan):
         """Model inputs and labels of each step of an epoch; several steps are prepared at once, in fewer calls."""
-        parts = [self._tensor(array) for array in (plan.order, plan.offsets, plan.flips, plan.angles)]
+        order, drawn = self._tensor(plan.order), {name: self._tensor(array) for name, array in plan.drawn.items()}
         size = self.config.batch_size
         for start in range(0, len(plan.order), PREPARED_STEPS * size):
             part = slice(start, start + PREPARED_STEPS * size)
-            chosen, *drawn = (None if array is None else array[part] for array in parts)
-            images = self.prepare(self.images, *drawn, chosen=chosen)
-            yield from zip(images.split(size), self.labels[chosen].split(size), strict=True)
-
-    def prepare(self, images, offsets=None, flips=None, angles=None, chosen=None):
-        """Model inputs from the chosen images as `common.data.preprocessing` defines: turn, crop, flip, standardize."""
-        if angles is not None:
-            images, chosen = rotate(images if chosen is None else images[chosen], angles), None
-        n, height, width, channels = images.shape
-        side, device = self.side, images.device
-        chosen = torch.arange(n, device=device) if chosen is None else chosen
-        top, left = ((height - side) // 2, (width - side) // 2) if offsets is None else offsets.T
-        # All rows of `side` pixels as one overlapping view: a crop is a choice of rows, copied whole.
-        rows = images.flatten().as_strided((n * height * width - side + 1, side * channels), (channels, 1))
-        start = (chosen * height + top) * width + left
-        images = rows[start[:, None] + torch.arange(side, device=device) * width].view(-1, side, side, channels)
-        if flips is not None:
-            images = torch.where(flips[:, None, None, None], images.flip(2), images)
-        return self._standardize(images.float().div_(255))
-
-    def _standardize(self, x):
-        """In place: what it is given is a copy already."""
-        if self.config.preprocessing == "zero_one":
-            return x
-        if self.config.preprocessing == "minus_one_one":
-            return x.mul_(2).sub_(1)
-        if self.config.preprocessing == "per_channel":
-            return x.sub_(self.mean).div_(self.std)
-        x.sub_(x.mean((1, 2, 3), keepdim=True))
-        std = x.square().mean((1, 2, 3), keepdim=True).sqrt_()
-        return x.div_(std.clamp_min_(float(minimum_std(x.shape[1:]))))
+            chosen = order[part]
+            inputs = self.prepare(self.inputs, chosen=chosen, **{name: array[part] for name, array in drawn.items()})
+            yield from zip(inputs.split(size), self.labels[chosen].split(size), strict=True)
 
     def _tensor(self, array):
-        return None if array is None else torch.from_numpy(array).to(self.device)
+        return torch.from_numpy(array).to(self.device)
 
-    def logits(self, images):
-        """float32 (n, num_classes) of images on the 0-255 scale, centre crop."""
-        return self.features(images, "logits")
+    def logits(self, inputs):
+        """float32 (n, num_classes)."""
+        return self.features(inputs, "logits")
 
-    def features(self, images, layer):
+    def features(self, inputs, layer):
         """float32 (n, d) of a named layer, flattened in NHWC order."""
-        return np.concatenate([self.reader.features(x, layer) for x in self.inputs(images)])
+        return np.concatenate(list(self.feature_batches(inputs, layer)))
 
-    def inputs(self, images):
-        """Model inputs of images on the 0-255 scale, centre crop, in batches for evaluation; `put` has placed some."""
-        images = self.images if images is self.given else torch.from_numpy(images)
-        for batch in images.split(self.evaluation_batch):
+    def feature_batches(self, inputs, layer):
+        """`features` in parts, one after the other."""
+        return (self.reader.features(x, layer) for x in self.prepared(inputs))
+
+    def prepared(self, inputs):
+        """Model inputs in batches for evaluation, nothing drawn; `put` has placed some."""
+        inputs = self.inputs if inputs is self.given else torch.from_numpy(inputs)
+        for batch in inputs.split(self.evaluation_batch):
             yield self.prepare(batch.to(self.device))
 
     @property
@@ -185,15 +160,6 @@ class Trainer(Recorded):
         return {"framework_version": torch.__version__, "keras_backend": None, "device": device}
 
 
-def rotate(images, angles):
-    """Square NHWC images turned counterclockwise about their centre by degrees (n,): bilinear, 0 from outside."""
-    cosine, sine, zero = torch.cos(angles.deg2rad()), torch.sin(angles.deg2rad()), torch.zeros_like(angles)
-    matrices = torch.stack([cosine, -sine, zero, sine, cosine, zero], 1).view(-1, 2, 3)
-    images = images.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
-    grid = affine_grid(matrices, images.shape, align_corners=True)
-    return grid_sample(images, grid, align_corners=True).permute(0, 2, 3, 1).contiguous()
-
-
 def set_learning_rate(optimizer, learning_rate):
     """For the steps to come; recorded ones read it from the device."""
     for group in optimizer.param_groups:
@@ -203,11 +169,11 @@ def set_learning_rate(optimizer, learning_rate):
             group["lr"] = learning_rate
 
 
-def make_model(config, image_shape, num_classes, device):
-    """The config's network for centre crops of images (h, w, c)."""
+def make_model(config, input_shape, num_classes, device):
+    """The config's network for inputs of this shape."""
     check_choice("model", config.model, MODELS)
-    build, side = MODELS[config.model], crop_side(image_shape, config.crop)
-    return build((side, side, image_shape[2]), num_classes, **model_options(config, build)).to(device)
+    build = MODELS[config.model]
+    return build(input_shape, num_classes, **model_options(config, build)).to(device)
 
 
 def make_optimizer(config, parameters, stacked=False):

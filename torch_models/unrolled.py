@@ -79,7 +79,7 @@ def replay(trainer, plans, rates):
             trainer.update(*batch)
             states.append(as_vector(model))
             steps.append((rate, places))
-    inputs = trainer.prepare(trainer.images)
+    inputs = trainer.prepare(trainer.inputs)
     return Training(model, inputs, trainer.labels, torch.stack(states), steps, config.momentum, config.weight_decay)
 
 

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from common import frameworks
-from common.data.arrays import Images
-from common.data.preprocessing import center_crop, crop_side, standardize
+from common.data.arrays import Array
+from common.data.datasets import DATASETS
+from common.data.inputs import KINDS
 from common.errors import check_choice, in_short
 from common.runs.config import Config, from_dict
 
@@ -55,7 +56,7 @@ class SavedModel:
         return self._reader.model
 
     def logits(self, x: ArrayLike) -> NDArray[np.float32]:
-        """Outputs of the last layer (n, num_classes) for (n, height, width, channels) in the model's input scale."""
+        """Outputs of the last layer (n, num_classes) for inputs as `prepare` makes them, images (n, h, w, c)."""
         return self.features(x, self.layers[-1])
 
     def features(self, x: ArrayLike, layer: str) -> NDArray[np.float32]:
@@ -66,7 +67,7 @@ class SavedModel:
         """`features` of each of these layers, by one pass through the network."""
         for layer in layers:
             check_choice("layer", layer, self.layers)
-        inputs = np.asarray(x, np.float32)
+        inputs = np.asarray(x, self._reader.dtype)
         if inputs.shape[1:] != self.input_shape:
             raise ValueError(
                 f"data must fit the model's input shape {self.input_shape}. "
@@ -103,7 +104,7 @@ class SavedModel:
         """Write the model with its weights as they are now, in its own format, with the metadata it came with."""
         self._files.save(self.network, path, self.metadata)
 
-    def prepare(self, images: Images, config: Config) -> NDArray[np.float32]:
-        """Model inputs from images on the 0-255 scale: the config's centre crop and input scale."""
-        side = crop_side(images.shape[1:], config.crop)
-        return standardize(center_crop(images, side), config.preprocessing, self.metadata.get("channel_statistics"))
+    def prepare(self, inputs: Array, config: Config) -> Array:
+        """What the network sees of inputs as their kind keeps them: of images the config's centre crop and scale."""
+        kind = KINDS[DATASETS[config.dataset].kind]
+        return kind(inputs.shape[1:], config).prepare(inputs, self.metadata)

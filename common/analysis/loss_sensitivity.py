@@ -191,7 +191,7 @@ def unrolled_sensitivity(
     started = time.perf_counter()
     norms = unrolled.gradient_norms(training, times, weights, settings.direct)
     seconds = np.array((time.perf_counter() - started) / len(times))
-    local = local_gradient_norms(model, model.prepare(task.train.images, config), task.train.labels)
+    local = local_gradient_norms(model, model.prepare(task.train.inputs, config), task.train.labels)
     arrays: Arrays = {"indices": task.train.indices, "steps": times, "local": local, "seconds": seconds}
     return summary(norms, task.train.labels) | arrays
 

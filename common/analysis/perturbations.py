@@ -52,7 +52,7 @@ def critical_run(
     def measure(model: SavedModel, task: Task, fields: Line) -> Iterator[Line]:
         split = fields["split"]
         examples = some(getattr(task, split), size, config.data_seed, split)
-        found = critical_examples(model, examples.images, config, search, options.device)
+        found = critical_examples(model, examples.inputs, config, search, options.device)
         if flags and model.path == store.model_path(config):
             store.add_arrays(name, {f"{split}_critical_indices": examples.indices, f"{split}_critical": found})
         yield {"n": len(found), "critical": int(found.sum())}
@@ -85,7 +85,7 @@ def sharpness_run(
 
     def measure(model: SavedModel, task: Task, _: Line) -> Iterator[Line]:
         network, examples = model.derivatives(options.device), some(task.train, size, config.data_seed, "train")
-        x, labels = (network.put(array) for array in (model.prepare(examples.images, config), examples.labels))
+        x, labels = (network.put(array) for array in (model.prepare(examples.inputs, config), examples.labels))
         value = largest_eigenvalue(lambda vector: network.hessian_product(x, labels, vector), sum(network.sizes))
         yield {"n": len(examples), "largest_eigenvalue": value}
 

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from common.analysis.evaluator import SavedModel, load
 from common.analysis.probes import PROBES
 from common.data.arrays import Labels
-from common.data.preprocessing import crop_side
 from common.errors import check_choice
 from common.runs.config import Config, Options, run_id
 from common.runs.store import READ, Store, file_sha256, read_lines, write_lines
@@ -41,14 +40,14 @@ def decode(
     if "model" in given:
         config = dataclasses.replace(FOREIGN, **given)
         task = prepare(config, options.data_dir, models)
-        side = crop_side(task.image_shape, config.crop)
-        model = load(path, (config.model, (side, side, task.image_shape[2]), task.num_classes))
+        model = load(path, (config.model, task.kind.input_shape, task.num_classes))
     else:
         model = load(path)
         config = dataclasses.replace(model.config or FOREIGN, **given)
         check_held_out(config, model.config or config)
         task = prepare(config, options.data_dir, models)
-    model.metadata.setdefault("channel_statistics", task.channel_statistics)
+    for name, value in task.statistics.items():
+        model.metadata.setdefault(name, value)
     return read_out(model, config, task, layers, probes)
 
 
@@ -182,7 +181,7 @@ def read_out(
     class, of probes that have them. The input is called "input", whatever the model calls it.
     """
     splits = [split for split in (task.train, task.validation, task.test) if len(split)]
-    inputs = {id(split): model.prepare(split.images, config) for split in splits}
+    inputs = {id(split): model.prepare(split.inputs, config) for split in splits}
     own = {key: model.logits(x).argmax(1) for key, x in inputs.items()}
     lines = [{"layer": model.layers[-1], "probe": OWN, "fitted_on": None, **line} for line in scores(own, task)]
     for group in together(model, layers or model.layers[:-1], sum(map(len, splits))):

@@ -46,7 +46,7 @@ def statistics_run(config: Config, options: Options, epochs: Sequence[int] = (),
     """
 
     def measure(model: SavedModel, task: Task, _: Line) -> Iterator[Line]:
-        return model_statistics(model, task.test.images, config)
+        return model_statistics(model, task.test.inputs, config)
 
     return measured_run(config, options, STATISTICS, epochs, [{}], measure, force)
 

@@ -23,7 +23,7 @@ def edit_output(path: Path, config: Config, task: Task, edited: Path) -> SavedMo
     """
     model = load(path)
     hidden, output = model.layers[-2:]
-    inputs = model.prepare(task.train.images, config)
+    inputs = model.prepare(task.train.inputs, config)
     probe = VeLPIC().fit(model.features(inputs, hidden), task.train.labels)
     weights = model.get_weights()
     if len(probe.classes_) != weights[f"{output}/kernel"].shape[1]:
@@ -42,7 +42,7 @@ def relabel(path: Path, config: Config, task: Task, layer: str, labels: Path, pr
     The .npy has a label for each of the training and held-out examples, in the order of the data set's own indices.
     """
     model = load(path)
-    features = model.features(model.prepare(task.train.images, config), layer)
+    features = model.features(model.prepare(task.train.inputs, config), layer)
     predicted = PROBES[probe]().fit(features, task.train.labels).predict(features)
     given = np.concatenate([predicted, task.validation.labels])
     ordered: Labels = given[np.argsort(np.concatenate([task.train.indices, task.validation.indices]))]

@@ -1,9 +1,10 @@
-"""The two kinds of arrays that everything here passes on."""
+"""The kinds of arrays that everything here passes on."""
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+Array: TypeAlias = NDArray[Any]  # (n, ...), inputs of any kind
 Images: TypeAlias = NDArray[np.uint8] | NDArray[np.float32]  # (n, height, width, channels), 0-255
 Labels: TypeAlias = NDArray[np.int64]  # (n,)

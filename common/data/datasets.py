@@ -36,7 +36,7 @@ TINY_IMAGENET_PER_CLASS = 500  # training images
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A data set: images uint8 (n, height, width, channels), labels int64 (n,)."""
+    """A data set: inputs of one kind, such as images uint8 (n, height, width, channels), and labels int64 (n,)."""
 
     name: str
     x_train: Images
@@ -44,6 +44,8 @@ class Dataset:
     x_test: Images
     y_test: Labels
     num_classes: int
+    kind: str = "images"
+    """Its name in `common.data.inputs.KINDS`."""
 
     @cached_property
     def sha256(self) -> str:
@@ -60,9 +62,10 @@ class Dataset:
 class Source:
     """Where a data set comes from; checksums read ``algorithm:hex digest``."""
 
-    shape: tuple[int, ...]  # of the training images
+    shape: tuple[int, ...]  # of the training inputs
     num_classes: int
     read: Callable[[str, Path], Arrays]  # from the data set's name and the data folder
+    kind: str = "images"  # in `common.data.inputs.KINDS`
     folder: str = ""  # below the data folder
     url: str = ""
     files: dict[str, str] = field(default_factory=dict)  # file in the folder: checksum; training files come first
@@ -86,7 +89,8 @@ def load(name: str, data_dir: str | os.PathLike[str] | None = None, download: bo
     directory = find_data_dir(data_dir)
     if missing := [file for file in DATASETS[name].files if not _locate(name, directory, file).exists()]:
         _obtain(name, directory, missing, download)
-    return Dataset(name, *DATASETS[name].read(name, directory), DATASETS[name].num_classes)
+    source = DATASETS[name]
+    return Dataset(name, *source.read(name, directory), source.num_classes, source.kind)
 
 
 def parse_idx(content: bytes) -> Images:

@@ -9,6 +9,15 @@ from common.errors import check_choice
 PREPROCESSING = ("per_image", "per_channel", "minus_one_one", "zero_one")
 
 
+def downscale(images: Images, factor: int) -> Images:
+    """Means of squares of `factor` x `factor` pixels of (n, h, w, c), float32; the images themselves at 1."""
+    n, height, width, channels = images.shape
+    if height % factor or width % factor:
+        raise ValueError(f"downscale must divide sides of {height} and {width} pixels. Received: downscale={factor}")
+    squares = images.reshape(n, height // factor, factor, width // factor, factor, channels)
+    return images if factor == 1 else squares.mean(axis=(2, 4), dtype=np.float32)
+
+
 def crop_side(image_shape: tuple[int, ...], crop: int | None) -> int:
     """Side in pixels that the crop leaves of (height, width, channels): images that are smaller stay whole."""
     return min(image_shape[0], image_shape[1], crop or max(image_shape[:2]))

@@ -141,11 +141,9 @@ def heat_map(
 
 
 def line_over_epochs(axes: Axes, history: Sequence[Any], key: str, scale: float = 1.0, **style: Any) -> list[Line2D]:
-    """One measure over the epochs of one run; null breaks the line, and a measure that is all null is not drawn."""
-    values = [math.nan if line.get(key) is None else scale * line[key] for line in history]
-    if all(map(math.isnan, values)):
-        return []
-    return axes.plot([line["epoch"] for line in history], values, linewidth=1.8, **style)
+    """One measure over the epochs of one run after which it was measured; one that never was is not drawn."""
+    points = [(line["epoch"], scale * line[key]) for line in history if line.get(key) is not None]
+    return axes.plot(*zip(*points, strict=True), linewidth=1.8, **style) if points else []
 
 
 def _scaled(value: float | None, scale: float = 100) -> float:

@@ -63,6 +63,11 @@ class Config(Repetition, Stopping, Training, Network, Inputs, Data, Subject):  #
             *((name, torch or not getattr(self, name), "0 in Keras") for name in self.marked(Mark.TORCH)),
         ]
 
+    @property
+    def counts_correct(self) -> bool:
+        """Whether training counts the examples that are right: evaluation sees others, or does not see them."""
+        return self.augmented or self.train_evaluation_every > 1
+
 
 CHOICES: dict[str, tuple[str, ...]] = {name: choice.names for name, choice in Config.annotated(Choice).items()}
 

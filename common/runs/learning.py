@@ -10,6 +10,7 @@ class Learning:
     """First epoch, counted from 1, after which each example was right, and how often it went from right to wrong.
 
     A forgetting event (Toneva et al. 2019) is counted between ends of epochs, not between presentations. int32 (n,).
+    Epochs after which the training set was not measured (`train_evaluation_every`) do not count in either.
     """
 
     def __init__(self, n: int):

@@ -40,6 +40,15 @@ class Slug(NamedTuple):
     word: str
 
 
+class OfKind(NamedTuple):
+    """The kind of inputs, in `common.data.inputs.KINDS`, that a field is for; others leave it at its default."""
+
+    name: str
+
+
+IMAGES = OfKind("images")
+
+
 class Choice(NamedTuple):
     """All that a field may be."""
 
@@ -79,7 +88,7 @@ class Part:
 
     @classmethod
     def annotated(cls, kind: type) -> dict[str, Any]:
-        """The `Choice` or the `Slug` of each field that has one."""
+        """The `Choice`, the `Slug` or the `OfKind` of each field that has one."""
         every = ((name, mark) for name, (_, marks) in cls.types().items() for mark in marks)
         return {name: mark for name, mark in every if isinstance(mark, kind)}
 
@@ -110,7 +119,7 @@ class Data(Part):
     """Keep this many test examples, stratified by class; none keeps all."""
     balanced: bool = False
     """Subsets hold as many examples of each class, not the classes' shares."""
-    downscale: Annotated[int, Mark.COST] = 1
+    downscale: Annotated[int, Mark.COST, IMAGES] = 1
     """Sides of images are divided by this; a pixel is the mean of the square of pixels that it stands for."""
     validation_size: int = 0
     """Training examples (after `train_size`) held out from the network, for choosing layers and thresholds."""
@@ -125,7 +134,7 @@ class Data(Part):
     labels: Annotated[str | None, Mark.FILE, Slug(0, "relabelled")] = None
     """File of training labels under `saved_models` (.npy, one for each example of the set); none takes the set's own,
     corrupted as above."""
-    gaussian_statistics: Annotated[str, *one_of("channel", "all")] = "channel"
+    gaussian_statistics: Annotated[str, *one_of("channel", "all"), IMAGES] = "channel"
     """Gaussian images match the mean and variance of each channel, or of all values."""
 
     def rules(self) -> list[Rule]:
@@ -149,15 +158,15 @@ class Data(Part):
 class Inputs(Part):
     """What a network is given of an example."""
 
-    preprocessing: Annotated[str, *one_of(*PREPROCESSING)] = "per_image"
+    preprocessing: Annotated[str, *one_of(*PREPROCESSING), IMAGES] = "per_image"
     """Input scale: per image as TensorFlow standardises it, per channel, [-1, 1] or [0, 1]."""
-    crop: Annotated[int | None, Mark.COST] = 28
+    crop: Annotated[int | None, Mark.COST, IMAGES] = 28
     """Side of the crop in pixels (Zhang et al., appendix A: 28); smaller images stay whole, none keeps all of it."""
-    random_crop: Annotated[bool, Mark.AUGMENTATION, Mark.REGULARIZER, Slug(4, "aug")] = False
+    random_crop: Annotated[bool, Mark.AUGMENTATION, Mark.REGULARIZER, Slug(4, "aug"), IMAGES] = False
     """Draw the crop's position for each example and epoch; tests keep the centre."""
-    flip: Annotated[bool, Mark.AUGMENTATION, Mark.REGULARIZER, Slug(4, "aug")] = False
+    flip: Annotated[bool, Mark.AUGMENTATION, Mark.REGULARIZER, Slug(4, "aug"), IMAGES] = False
     """Mirror each example left to right with probability 1/2 in each epoch."""
-    rotation: Annotated[float, Mark.AUGMENTATION, Mark.REGULARIZER, Slug(4, "aug")] = 0.0
+    rotation: Annotated[float, Mark.AUGMENTATION, Mark.REGULARIZER, Slug(4, "aug"), IMAGES] = 0.0
     """Turn each example by an angle drawn from ± this many degrees in each epoch, before the crop."""
 
     def rules(self) -> list[Rule]:
@@ -189,13 +198,13 @@ class Network(Part):
     """Share that the moving statistics of batch norm keep at each step; not in Zhang et al."""
     dropout: Annotated[float, Mark.MODEL, Mark.REGULARIZER, Mark.NOISE] = 0.0
     """Share of units dropped in training: after hidden fully connected layers, or before the logits."""
-    input_dropout: Annotated[float, Mark.NOISE, Mark.TORCH] = 0.0
+    input_dropout: Annotated[float, Mark.NOISE, Mark.TORCH, IMAGES] = 0.0
     """Share of input values dropped in training, of the others all are scaled up; PyTorch only."""
-    input_noise: Annotated[float, Mark.NOISE, Mark.TORCH] = 0.0
+    input_noise: Annotated[float, Mark.NOISE, Mark.TORCH, IMAGES] = 0.0
     """Standard deviation of Gaussian noise added to inputs in training, in the model's input scale; PyTorch only."""
     hidden_noise: Annotated[float, Mark.MODEL, Mark.NOISE, Mark.TORCH] = 0.0
     """The same for outputs of hidden fully connected layers."""
-    adversarial_weight: Annotated[float, Mark.NOISE, Mark.TORCH] = 0.0
+    adversarial_weight: Annotated[float, Mark.NOISE, Mark.TORCH, IMAGES] = 0.0
     """Weight w of the loss where a search for critical samples ends: (1 - w) loss + w loss at these points, at all of
     them, whether or not they have another class, and batch norm's moving statistics see both; Arpit et al. leave the
     formula open; PyTorch only."""
@@ -281,6 +290,10 @@ class Stopping(Part):
     """Stop after the epoch that reaches this training cross-entropy."""
     patience: Annotated[int | None, Mark.STOP] = None
     """Stop when accuracy on held-out examples has not risen for this many epochs."""
+    train_evaluation_every: int = 1
+    """Epochs between measurements of the training set. In between it is measured only where the epoch's own loss and
+    accuracy, taken while it trained, come near a criterion of stopping or fitting, and after the last; else null. Stop
+    rules hold at measured epochs alone, so that a run may stop later than with 1, by fewer epochs than this."""
     fit_accuracy: float = 0.99
     """Training accuracy at which the training set counts as fitted (`epochs_to_fit`)."""
 
@@ -291,6 +304,7 @@ class Stopping(Part):
             ("stop_accuracy", self.stop_accuracy is None or 0 < self.stop_accuracy <= 1, "above 0 and at most 1"),
             ("stop_loss", self.stop_loss is None or 0 < self.stop_loss < math.inf, "positive and finite"),
             ("patience", self.patience is None or self.patience > 0, "positive"),
+            ("train_evaluation_every", self.train_evaluation_every > 0, "positive"),
             ("fit_accuracy", 0 < self.fit_accuracy <= 1, "above 0 and at most 1"),
         ]
 

@@ -12,19 +12,23 @@ from common.runs.trainers import Trainer
 
 
 def outcome(config: Config, history: list[Record], reason: str) -> Record:
-    """The last epoch's measures, the best test epoch, and the first epoch that fitted the training set."""
+    """The last epoch's measures, the best test epoch, and the first epoch that was seen to fit the training set."""
     last = {name: value for name, value in history[-1].items() if "accuracy" in name or "loss" in name}
-    fitted = [line["epoch"] for line in history if (line["train_accuracy"] or 0) >= config.fit_accuracy]
     best = history[best_epoch(history, "test_accuracy")]
     return {
         "epochs": history[-1]["epoch"],
         "stop_reason": reason,
-        "epochs_to_fit": fitted[0] if fitted else None,
+        "epochs_to_fit": next(iter(fitted(config, history)), None),
         "fit_criterion": f"train_accuracy >= {config.fit_accuracy}",
         **last,
         "best_test_accuracy": best["test_accuracy"],
         "best_test_epoch": None if best["test_accuracy"] is None else best["epoch"],
     }
+
+
+def fitted(config: Config, history: list[Record]) -> list[int]:
+    """Epochs after which the training set was measured and found fitted."""
+    return [line["epoch"] for line in history if (line["train_accuracy"] or 0) >= config.fit_accuracy]
 
 
 def best_epoch(history: list[Record], name: str) -> int:
@@ -51,18 +55,25 @@ def describe(config: Config, task: Task) -> Record:
 
 
 def environment(config: Config, trainer: Trainer) -> Record:
-    """Versions, hardware and threads."""
+    """Versions, hardware and threads of a training."""
     return {
-        "python": platform.python_version(),
+        **machine(),
         "framework": config.framework,
-        "numpy": np.__version__,
-        "platform": platform.platform(),
-        "processor": processor(),
         "threads": int(os.environ["OMP_NUM_THREADS"]),
         "omp_wait_policy": os.environ["OMP_WAIT_POLICY"],
         "gomp_spincount": os.environ.get("GOMP_SPINCOUNT"),
         "stacked": 1,
         **trainer.description,
+    }
+
+
+def machine() -> Record:
+    """Versions and hardware."""
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "platform": platform.platform(),
+        "processor": processor(),
     }
 
 

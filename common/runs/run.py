@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
-import os
 import time
 from collections.abc import Generator
 from datetime import UTC, datetime
@@ -12,22 +10,24 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from common.data import epochs
-from common.data.arrays import Labels
-from common.data.preprocessing import crop_side
 from common.errors import in_short
-from common.files import write
 from common.runs.config import Config, Options, as_dict, from_dict, run_id
+from common.runs.evaluation import finite, mean, score, share
 from common.runs.learning import Learning
-from common.runs.progress import Progress
-from common.runs.record import best_epoch, describe, environment, outcome
-from common.runs.store import Record, Store, code_version, file_sha256, write_arrays, write_lines
-from common.runs.task import Examples, Task
+from common.runs.record import describe, environment, outcome
+from common.runs.stopping import is_due, stop_reason
+from common.runs.store import Record, Store, code_version
+from common.runs.task import Task
 from common.runs.trainers import Arrays, Online, Trainer
+from common.runs.writer import Writer
 
 SCHEMA = 1
+TRAINING = (
+    "train_loss",
+    *("train_accuracy", "train_accuracy_corrupted", "train_accuracy_untouched", "train_accuracy_true_labels"),
+)
 
 
 class Wanted(NamedTuple):
@@ -47,10 +47,11 @@ class Run:
     `history` has a line for each epoch, the first of the untrained network.
     """
 
-    def __init__(self, config: Config, task: Task, trainer: Trainer, options: Options):
+    def __init__(self, config: Config, task: Task, trainer: Trainer, options: Options, writer: Writer | None = None):
         self.config, self.task, self.trainer, self.options = config, task, trainer, options
         self.store = Store.of(options)
         self.folder = self.store.folder(run_id(config))
+        self.writer = writer or Writer(config, options)
         self.learning = Learning(len(task.train))
         self.inputs = self.store.inputs(config)
         self.history: list[Record] = []
@@ -72,72 +73,62 @@ class Run:
         It yields each epoch that it wants trained, and is sent what came out on the way and the seconds.
         """
         started = datetime.now(UTC).isoformat(timespec="seconds")
-        if force or not self.restore():
-            untrained = {"epoch": 0, "learning_rate": None, "seconds": 0.0}
-            self.history = [untrained | self.measure(0) | means(None)]
-            self.keep_model()
-        with Progress(self.config, self.options, self.folder) as progress:
+        with self.writer:
+            if force or not self.restore():
+                self.history = [self.measure({"epoch": 0, "learning_rate": None, "seconds": 0.0}, None)]
+                self.writer.epoch(self)
             while not (reason := stop_reason(self.config, self.history)):
                 learning_rate = self.config.learning_rate_at(self.epoch)
                 online, seconds = yield Wanted(self.epoch, draw_plan(self.config, self.task, self.epoch), learning_rate)
                 trained = time.perf_counter()
                 line = {"epoch": self.epoch + 1, "learning_rate": learning_rate, "seconds": seconds}
-                self.history.append(line | self.measure(self.epoch + 1) | means(online))
+                self.history.append(self.measure(line, online))
                 self.history[-1]["evaluate_seconds"] = time.perf_counter() - trained
-                progress.update(self.history[-1])
-                self.keep_model()
-                if self.epoch % self.options.checkpoint_every == 0:
-                    self.keep()
-        return self.finish(reason, started)
+                self.writer.epoch(self)
+        return self.writer.finish(self, reason, started)
 
-    def measure(self, epoch: int) -> Record:
-        """Loss (cross-entropy without penalty) and accuracies on every split; none where there is nothing."""
+    def measure(self, line: Record, online: Online | None) -> Record:
+        """The line of an epoch with its measures: loss (cross-entropy without penalty) and accuracies on every split.
+
+        None is what there is nothing of, and the training set's where it is not due.
+        """
+        held_out, own = self.measure_held_out(), means(online)
+        due = is_due(self.config, self.history, line | held_out | own)
+        training = self.measure_training(line["epoch"]) if due else dict.fromkeys(TRAINING)
+        return line | training | held_out | own
+
+    def measure_held_out(self) -> Record:
+        """The measures of validation and test set."""
         task = self.task
-        train, validation, test = (self.logits(split) for split in (task.train, task.validation, task.test))
-        corrupted, correct = task.train.corrupted, train.argmax(1) == task.train.labels
-        self.learning.update(epoch, correct)
+        validation = score(self.trainer, task.validation, task.validation.labels).predictions
+        test, guesses = score(self.trainer, task.test, task.test.true_labels)
         return {
-            "train_loss": cross_entropy(train, task.train.labels),
-            "train_accuracy": share(correct),
-            "train_accuracy_corrupted": share(correct[corrupted]),
-            "train_accuracy_untouched": share(correct[~corrupted]),
-            "train_accuracy_true_labels": share(train.argmax(1) == task.train.true_labels),
-            "validation_accuracy": share(validation.argmax(1) == task.validation.labels),
-            "test_loss": cross_entropy(test, task.test.true_labels),
-            "test_accuracy": share(test.argmax(1) == task.test.true_labels),
-            "test_accuracy_corrupted_labels": share(test.argmax(1) == task.test.labels),
+            "validation_accuracy": share(validation == task.validation.labels),
+            "test_loss": mean(test),
+            "test_accuracy": share(guesses == task.test.true_labels),
+            "test_accuracy_corrupted_labels": share(guesses == task.test.labels),
         }
 
-    def logits(self, examples: Examples) -> NDArray[np.float32]:
-        """(n, num_classes), also of none."""
-        return self.trainer.logits(examples.images) if len(examples) else np.empty((0, 1), np.float32)
+    def measure_training(self, epoch: int) -> Record:
+        """The measures of the training set, whose examples are counted as learned or not."""
+        examples = self.task.train
+        losses, guesses = score(self.trainer, examples, examples.labels)
+        corrupted, correct = examples.corrupted, guesses == examples.labels
+        self.learning.update(epoch, correct)
+        shares = (correct, correct[corrupted], correct[~corrupted], guesses == examples.true_labels)
+        return dict(zip(TRAINING, [mean(losses), *map(share, shares)], strict=True))
 
-    def save(self, path: Path) -> None:
-        """Write the network as it is, with what its file says of itself.
+    def metadata(self) -> Record:
+        """What a file of the network as it is says of itself."""
+        return {"config": as_dict(self.config), "epoch": self.epoch, **self.task.statistics}
 
-        A file that comes out as it was keeps its time, by which what was read out of it counts as made of it.
-        """
-        before = (path.stat().st_mtime_ns, file_sha256(path)) if path.exists() else None
-        statistics = self.task.channel_statistics
-        metadata = {"config": as_dict(self.config), "epoch": self.epoch, "channel_statistics": statistics}
-        self.trainer.save(path, metadata)
-        if before and before[1] == file_sha256(path):
-            os.utime(path, ns=(before[0], before[0]))
-
-    def keep_model(self) -> None:
-        """Write the network of an epoch that the options name."""
-        if self.epoch in self.options.keep_epochs:
-            path = self.store.snapshot_path(self.config, self.epoch)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self.save(path)
-
-    def keep(self) -> None:
-        """A checkpoint: weights, optimizer state, examples and history in one file, whole or not at all."""
+    def state(self) -> Arrays:
+        """All that a checkpoint holds: weights, optimizer state, examples and history."""
         arrays = {f"weights/{name}": array for name, array in self.trainer.get_weights().items()}
         arrays |= {f"optimizer/{name}": array for name, array in self.trainer.get_optimizer_state().items()}
         arrays |= {f"examples/{name}": array for name, array in self.learning.arrays().items()}
         text = json.dumps({"config": as_dict(self.config), "inputs": self.inputs, "history": self.history})
-        write_arrays(self.checkpoint, arrays | {"json": np.frombuffer(text.encode(), np.uint8)})
+        return arrays | {"json": np.frombuffer(text.encode(), np.uint8)}
 
     def restore(self) -> bool:
         """Whether there is a checkpoint that fits the config; all that it holds is set."""
@@ -169,91 +160,32 @@ class Run:
         self.history = history
         return True
 
-    def finish(self, reason: str, started: str) -> Record:
-        """Write model, history, per-example values and, last, the record."""
-        config, history, path = self.config, self.history, self.store.model_path(self.config)
-        self.save(path)
-        write_lines(self.folder / "history.jsonl", history)
-        arrays = self.example_arrays() | first_layer_filters(self.trainer)
-        write_arrays(self.folder / "arrays.npz", arrays, compress=True)
-        record = {
+    def record(self, reason: str, started: str, model: Record) -> Record:
+        """What the run was and what came of it; `model` says which file holds the network."""
+        return {
             "schema": SCHEMA,
-            "run_id": run_id(config),
-            "config": as_dict(config),
+            "run_id": run_id(self.config),
+            "config": as_dict(self.config),
             "code": code_version(),
-            "environment": environment(config, self.trainer),
-            "data": describe(config, self.task),
+            "environment": environment(self.config, self.trainer),
+            "data": describe(self.config, self.task),
             "inputs": self.inputs,
-            "outcome": outcome(config, history, reason),
-            "model": {"path": path.name, "sha256": file_sha256(path), "parameters": self.trainer.parameters},
+            "outcome": outcome(self.config, self.history, reason),
+            "model": model,
             "time": {
                 "start_utc": started,
-                "train_seconds": sum(line["seconds"] for line in history),
-                "evaluate_seconds": sum(line.get("evaluate_seconds", 0.0) for line in history),
+                "train_seconds": sum(line["seconds"] for line in self.history),
+                "evaluate_seconds": sum(line.get("evaluate_seconds", 0.0) for line in self.history),
             },
         }
-        write(self.folder / "run.json", json.dumps(record, indent=1, allow_nan=False) + "\n")
-        self.checkpoint.unlink(missing_ok=True)
-        return record
-
-    def example_arrays(self) -> Arrays:
-        """Per-example values of the training and the test set, in the order of the data set's own indices."""
-        arrays: Arrays = {}
-        kind = np.int16 if self.task.num_classes <= 2**15 else np.int32
-        for split, examples in (("train", self.task.train), ("test", self.task.test)):
-            arrays |= {f"{split}_indices": examples.indices, f"{split}_labels": examples.labels.astype(kind)}
-            arrays[f"{split}_true_labels"] = examples.true_labels.astype(kind)
-            arrays[f"{split}_predictions"] = self.logits(examples).argmax(1).astype(kind)
-        names = ("learned_epochs", "times_forgotten")
-        return arrays | {f"train_{name}": getattr(self.learning, name) for name in names}
 
 
 def draw_plan(config: Config, task: Task, epoch: int) -> epochs.EpochPlan:
     """What the epoch, counted from 0, does."""
-    return epochs.draw(
-        config.seed, epoch, len(task.train), task.image_shape, crop_side(task.image_shape, config.crop),
-        config.random_crop, config.flip, config.rotation, config.shuffle,
-    )  # fmt: skip
-
-
-def stop_reason(config: Config, history: list[Record]) -> str:
-    """Why training ends after the last line of the history, or "" where it goes on."""
-    last = history[-1]
-    if last["train_loss"] is None:
-        return "diverged"
-    if config.stop_accuracy is not None and last["train_accuracy"] >= config.stop_accuracy:
-        return "train_accuracy"
-    if config.stop_loss is not None and last["train_loss"] <= config.stop_loss:
-        return "train_loss"
-    if config.patience is not None and last["epoch"] - best_epoch(history, "validation_accuracy") >= config.patience:
-        return "validation_accuracy"
-    return "epochs" if last["epoch"] >= config.epochs else ""
+    return epochs.draw(task.kind, config.seed, epoch, len(task.train), config.shuffle)
 
 
 def means(online: Online | None) -> Record:
     """An epoch's own loss, where it is finite, and accuracy; none of the untrained network."""
     loss, accuracy = online or (None, None)
     return {"online_train_loss": finite(loss), "online_train_accuracy": accuracy}
-
-
-def finite(loss: float | None) -> float | None:
-    return loss if loss is not None and math.isfinite(loss) else None
-
-
-def share(correct: NDArray[np.bool_]) -> float | None:
-    return float(correct.mean()) if len(correct) else None
-
-
-def cross_entropy(logits: NDArray[np.float32], labels: Labels) -> float | None:
-    """Mean cross-entropy in nats, or none where it is not finite or there are no examples."""
-    if not len(labels):
-        return None
-    shifted = logits.astype(np.float64) - logits.max(1, keepdims=True)
-    loss = float(np.mean(np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(labels)), labels]))
-    return finite(loss)
-
-
-def first_layer_filters(trainer: Trainer) -> Arrays:
-    """Kernels (height, width, channels, filters) of the first convolution, where there is one."""
-    kernels = [array for array in trainer.get_weights().values() if array.ndim == 4]
-    return {"first_layer_filters": kernels[0]} if kernels else {}

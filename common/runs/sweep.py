@@ -108,7 +108,7 @@ def number_of_stacks(group: Sequence[Config], options: Options, workers: int) ->
     if alone or frameworks.torch_is_late():
         return len(group)
     source, stacked = DATASETS[group[0].dataset], frameworks.module("torch", "stacked")
-    number: int = stacked.number_of_stacks(group, source.shape, source.num_classes, options.device, workers)
+    number: int = stacked.number_of_stacks(group, source, options.device, workers)
     return number
 
 

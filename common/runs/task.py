@@ -4,22 +4,24 @@ import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common.data import corruption, datasets
-from common.data.arrays import Images, Labels
-from common.data.preprocessing import channel_statistics
+from common.data import corruption, datasets, inputs
+from common.data.arrays import Array, Labels
+from common.data.inputs import Kind
 from common.runs.config import Config
+from common.runs.parts import OfKind
 from common.seeds import stream
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Images on the 0-255 scale, the labels a user would have, the true ones, and the data set's own indices."""
+    """Inputs as their kind keeps them, the labels a user would have, the true ones, and the data set's own indices."""
 
-    images: Images
+    inputs: Array
     labels: Labels
     true_labels: Labels
     corrupted: NDArray[np.bool_]
@@ -41,14 +43,12 @@ class Task:
     test: Examples
     num_classes: int
     sha256: str
-
-    @property
-    def image_shape(self) -> tuple[int, ...]:
-        return tuple(self.train.images.shape[1:])
+    kind: Kind
 
     @cached_property
-    def channel_statistics(self) -> tuple[list[float], list[float]]:
-        return channel_statistics(self.train.images)
+    def statistics(self) -> dict[str, Any]:
+        """What the preparation of any example must know of the training set."""
+        return self.kind.statistics(self.train.inputs)
 
 
 def prepare(config: Config, data_dir: Path | None = None, models: Path = Path()) -> Task:
@@ -57,14 +57,8 @@ def prepare(config: Config, data_dir: Path | None = None, models: Path = Path())
     The file of labels, where the config names one, lies under `models`.
     """
     data = datasets.load(config.dataset, data_dir)
-    height, width = (side // config.downscale for side in data.x_train.shape[1:3])
-    if config.rotation and height != width:
-        raise ValueError(f"rotation must be 0 where images are not square. Received: rotation={config.rotation}")
-    if config.random_crop and max(height, width) <= (config.crop or 0):
-        raise ValueError(
-            f"crop must be smaller than images of {height} x {width} pixels for random_crop to change them. "
-            f"Received: crop={config.crop}"
-        )
+    check_kind(config, data.kind)
+    kind = inputs.make(data.kind, config, data.x_train.shape[1:], data.x_train.dtype)
     kept = stratified_subset(data.y_train, config.train_size, config.data_seed, "", config.balanced)
     tested = stratified_subset(data.y_test, config.test_size, config.data_seed, "test ", config.balanced)
     if config.validation_size >= len(kept):
@@ -74,12 +68,12 @@ def prepare(config: Config, data_dir: Path | None = None, models: Path = Path())
         )
     order = stream(config.data_seed, "validation").permutation(len(kept))
     held_out, trained = np.sort(order[: config.validation_size]), np.sort(order[config.validation_size :])
-    known = untouched(downscale(data.x_train[kept], config.downscale), data.y_train[kept], kept)
-    test = untouched(downscale(data.x_test[tested], config.downscale), data.y_test[tested], tested)
-    test = corrupt(config, test, data.num_classes, "test ")
+    known = untouched(kind.reduce(data.x_train[kept], config), data.y_train[kept], kept)
+    test = untouched(kind.reduce(data.x_test[tested], config), data.y_test[tested], tested)
+    test = corrupt(config, kind, test, data.num_classes, "test ")
 
     def given(examples: Examples) -> Examples:
-        examples = corrupt(config, examples, data.num_classes, "")
+        examples = corrupt(config, kind, examples, data.num_classes, "")
         if not config.labels:
             return examples
         return relabel(examples, models / config.labels, data.num_classes, len(data.y_train))
@@ -93,41 +87,35 @@ def prepare(config: Config, data_dir: Path | None = None, models: Path = Path())
         own = np.arange(len(train))
         train, test = dataclasses.replace(train, labels=own, true_labels=own), test.take(own[:0])
     num_classes = len(train) if config.unique_labels else data.num_classes
-    return Task(train, validation, test, num_classes, data.sha256)
+    return Task(train, validation, test, num_classes, data.sha256, kind)
 
 
-def untouched(images: Images, labels: Labels, indices: Labels) -> Examples:
-    return Examples(images, labels, labels, np.zeros(len(labels), bool), indices)
+def check_kind(config: Config, kind: str) -> None:
+    """ValueError where the config asks for what is for another kind of inputs."""
+    for name, of in Config.annotated(OfKind).items():
+        if of.name != kind and (value := getattr(config, name)) != (default := getattr(Config, name)):
+            raise ValueError(f"{name} must be {default!r} for {kind}: it is for {of.name}. Received: {name}={value!r}")
 
 
-def downscale(images: Images, factor: int) -> Images:
-    """Means of squares of `factor` x `factor` pixels of (n, h, w, c), float32; the images themselves at 1."""
-    n, height, width, channels = images.shape
-    if height % factor or width % factor:
-        raise ValueError(f"downscale must divide sides of {height} and {width} pixels. Received: downscale={factor}")
-    squares = images.reshape(n, height // factor, factor, width // factor, factor, channels)
-    return images if factor == 1 else squares.mean(axis=(2, 4), dtype=np.float32)
+def untouched(inputs: Array, labels: Labels, indices: Labels) -> Examples:
+    return Examples(inputs, labels, labels, np.zeros(len(labels), bool), indices)
 
 
-def corrupt(config: Config, examples: Examples, num_classes: int, split: str) -> Examples:
+def corrupt(config: Config, kind: Kind, examples: Examples, num_classes: int, split: str) -> Examples:
     """The config's corruption of one split.
 
-    Test labels are corrupted at the same rate from their own stream, and used only beside the true ones. Test images
-    stay as they are, except that a network trained on shuffled pixels is tested on equally shuffled ones.
+    Test labels are corrupted at the same rate from their own stream, and used only beside the true ones.
     """
-    images, labels, changed = examples.images, examples.labels, examples.corrupted
+    shown, labels, changed = examples.inputs, examples.labels, examples.corrupted
     if config.corruption in corruption.LABEL_RULES:
         rule = "uniform" if split and config.corruption == "ketha" else config.corruption
         labels = corruption.corrupt_labels(
             labels, num_classes, rule, config.corruption_fraction, config.data_seed, f"{split}labels"
         )
         changed = labels != examples.labels
-    elif config.corruption in corruption.IMAGE_RULES and (not split or config.corruption == "shuffled_pixels"):
-        images, changed = corruption.corrupt_images(
-            images, config.corruption, config.corruption_fraction, config.data_seed, f"{split}images",
-            config.gaussian_statistics,
-        )  # fmt: skip
-    return dataclasses.replace(examples, images=images, labels=labels, corrupted=changed)
+    elif config.corruption in kind.rules:
+        shown, changed = kind.corrupt(examples.inputs, split)
+    return dataclasses.replace(examples, inputs=shown, labels=labels, corrupted=changed)
 
 
 def relabel(examples: Examples, path: Path, num_classes: int, whole: int) -> Examples:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common import frameworks
-from common.data.arrays import Images, Labels
+from common.data.arrays import Array, Labels
 from common.data.epochs import EpochPlan
 from common.errors import in_short
 from common.runs import initial_weights
@@ -26,19 +27,20 @@ class Online(NamedTuple):
     loss: float
     """Cross-entropy in nats, without penalty."""
     accuracy: float | None
-    """Where they are augmented, else none."""
+    """Where the config counts it, else none."""
 
 
 class Trainer(Protocol):
-    """All that a framework must provide. Images are (n, h, w, c) on the 0-255 scale; preprocessing is the trainer's."""
+    """All that a framework must provide. Inputs are as their kind keeps them; their preparation is the trainer's."""
 
     parameters: int
     description: Record
 
-    def put(self, images: Images, labels: Labels) -> None: ...
+    def put(self, inputs: Array, labels: Labels) -> None: ...
     def train_epoch(self, plan: EpochPlan, learning_rate: float) -> Online: ...
-    def logits(self, images: Images) -> NDArray[np.float32]: ...
-    def features(self, images: Images, layer: str) -> NDArray[np.float32]: ...
+    def feature_batches(self, inputs: Array, layer: str) -> Iterator[NDArray[np.float32]]: ...
+    def features(self, inputs: Array, layer: str) -> NDArray[np.float32]: ...
+    def logits(self, inputs: Array) -> NDArray[np.float32]: ...
     def get_weights(self) -> Arrays: ...
     def set_weights(self, weights: Arrays) -> None: ...
     def get_optimizer_state(self) -> Arrays: ...
@@ -49,9 +51,9 @@ class Trainer(Protocol):
 def make_trainer(config: Config, task: Task, device: str = "auto", models: Path = Path()) -> Trainer:
     """The config's trainer with its initial weights set and the training set on the device."""
     module = frameworks.module(config.framework, "trainer")
-    trainer: Trainer = module.Trainer(config, task.image_shape, task.num_classes, task.channel_statistics, device)
+    trainer: Trainer = module.Trainer(config, task.kind, task.num_classes, task.statistics, device)
     initialize(trainer, config, models)
-    trainer.put(task.train.images, task.train.labels)
+    trainer.put(task.train.inputs, task.train.labels)
     return trainer
 
 

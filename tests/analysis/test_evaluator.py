@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from common.analysis import evaluator
+from common.data.inputs import ImageInputs
 from common.data.preprocessing import channel_statistics, standardize
 from common.runs import initial_weights
 from common.runs.config import Config, as_dict
@@ -27,7 +28,9 @@ def save(path, preprocessing="per_image"):
     """A trainer of a small model that it saved as the suite does."""
     framework = {".h5": "keras", ".pt": "torch"}[path.suffix]
     config = Config(model="mlp1", framework=framework, preprocessing=preprocessing, crop=7, decay_epochs=())
-    trainer = TRAINERS[path.suffix](config, IMAGES.shape[1:], 10, STATISTICS, "cpu")
+    trainer = TRAINERS[path.suffix](
+        config, ImageInputs(IMAGES.shape[1:], config), 10, {"channel_statistics": STATISTICS}, "cpu"
+    )
     shapes = {name: array.shape for name, array in trainer.get_weights().items()}
     trainer.set_weights(initial_weights.draw(shapes, "torch", 0))
     trainer.save(path, {"config": as_dict(config), "epoch": 3, "channel_statistics": STATISTICS})

@@ -145,7 +145,7 @@ def test_a_runs_sensitivity_is_that_of_its_own_training(options, loss, direct):
     for name, values in summary(norms, task.train.labels).items():
         np.testing.assert_allclose(found[name], values, rtol=1e-12)
     assert found["seconds"].shape == () and 0 < found["seconds"] < 60
-    local = local_gradient_norms(model, model.prepare(task.train.images, CONFIG), task.train.labels)
+    local = local_gradient_norms(model, model.prepare(task.train.inputs, CONFIG), task.train.labels)
     np.testing.assert_array_equal(found["local"], local)
     assert {name: array.shape for name, array in found.items() if array.ndim} == {
         "indices": (50,), "steps": (2,), "sensitivity": (3, 50), "gini": (3, 2), "classes": (3, 10, 10),

@@ -56,7 +56,7 @@ def test_lines_count_critical_samples_of_each_epoch_and_split(options):
     assert all(setting.items() <= line.items() and 0 < line["critical"] < line["n"] for line in lines)
     assert set(lines[0]) == {"epoch", "split", "n", "critical", *setting}
     task, model = prepare(CONFIG), load(Store.of(options).model_path(CONFIG))
-    found = critical_examples(model, task.validation.images, CONFIG, SEARCH)
+    found = critical_examples(model, task.validation.inputs, CONFIG, SEARCH)
     assert found.dtype == bool and lines[4]["critical"] == found.sum()
 
 
@@ -75,7 +75,7 @@ def test_flags_of_the_last_network_go_into_the_runs_arrays_by_the_data_sets_indi
     assert len(indices) == line["n"] == 30 and np.isin(indices, task.validation.indices).all()
     assert arrays["validation_critical"].dtype == bool and arrays["validation_critical"].sum() == line["critical"]
     kept = task.validation.take(np.flatnonzero(np.isin(task.validation.indices, indices)))
-    found = critical_examples(load(store.model_path(CONFIG)), kept.images, CONFIG, SEARCH)
+    found = critical_examples(load(store.model_path(CONFIG)), kept.inputs, CONFIG, SEARCH)
     np.testing.assert_array_equal(arrays["validation_critical"], found)
     critical_run(CONFIG, options, SEARCH, (0,), size=30)  # of another epoch than the last
     np.testing.assert_array_equal(store.arrays(name)["validation_critical"], found)
@@ -123,7 +123,7 @@ def test_labels_play_no_part_in_critical_samples_but_do_in_sharpness(options, mo
 
 def test_a_longer_search_finds_what_a_shorter_one_does_and_more_in_every_batch(options, monkeypatch):
     monkeypatch.setattr(perturbations, "BATCH", 30)
-    model, images = load(Store.of(options).model_path(CONFIG)), prepare(CONFIG).test.images
+    model, images = load(Store.of(options).model_path(CONFIG)), prepare(CONFIG).test.inputs
     short, long = (critical_examples(model, images, CONFIG, Search(40.0, 0.0, 10.0, number)) for number in (2, 9))
     assert len(long) == 360 and (long >= short).all() and long.sum() > short.sum() > 0
     seeded = dataclasses.replace(CONFIG, seed=1)
@@ -135,7 +135,7 @@ def test_sharpness_is_that_of_the_loss_on_training_examples_as_they_are_labelled
     assert [(line["epoch"], line["n"], line["size"]) for line in lines] == [(0, 200, 1000), (2, 200, 1000)]
     train_set, model = prepare(CONFIG).train, load(Store.of(options).model_path(CONFIG))
     network = model.derivatives("cpu")
-    x, labels = (network.put(array) for array in (model.prepare(train_set.images, CONFIG), train_set.labels))
+    x, labels = (network.put(array) for array in (model.prepare(train_set.inputs, CONFIG), train_set.labels))
     vector = np.random.default_rng(0).standard_normal(sum(network.sizes))
     for _ in range(60):  # the power method
         vector = network.hessian_product(x, labels, vector / np.linalg.norm(vector))

@@ -16,7 +16,7 @@ from common.analysis import evaluator, readout
 from common.analysis.probes import MASC
 from common.data import datasets
 from common.data.preprocessing import standardize
-from common.report import tables
+from common.report import layers
 from common.runs.config import Config, Options, run_id
 from common.runs.store import Store
 from common.runs.task import prepare
@@ -90,7 +90,7 @@ def test_lines_are_what_the_probe_says_of_the_layer(run, lines, layer):
     task, model = prepare(run[0]), evaluator.load(model_path(run))
 
     def features(examples):
-        x = standardize(examples.images, "per_image", None)
+        x = standardize(examples.inputs, "per_image", None)
         return x.reshape(len(x), -1) if layer == "input" else model.features(x, layer)
 
     for fitted_on, labels in (("corrupted_labels", task.train.labels), ("true_labels", task.train.true_labels)):
@@ -199,7 +199,7 @@ def test_a_model_from_elsewhere_is_read_out_on_the_data_that_is_given(tmp_path):
     lines = readout.decode(tmp_path / "foreign.h5", given, Options())
     lines = [line for line in lines if line["scored_on"] == "test"]
     assert [line["layer"] for line in lines] == ["classes", "input", "input", "edges", "edges"]
-    assert tables.best_on_test(lines) == "edges"
+    assert layers.best_on_test(lines) == "edges"
     assert all(line["epoch"] is None and line["n"] == 360 for line in lines)
     assert min(line["correct"] for line in lines[1:]) > 300
 

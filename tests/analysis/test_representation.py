@@ -72,7 +72,7 @@ def test_statistics_of_a_run_are_of_its_kept_epochs_and_its_own_test_inputs(opti
     kinds = [("weights", "fc1"), ("weights", "logits"), *[("activations", of) for of in ("input", "fc1", "logits")]]
     assert [(line["of"], line["layer"]) for line in lines] == kinds + kinds
     assert [line["epoch"] for line in lines] == 5 * [0] + 5 * [2]
-    store, images = Store.of(options), prepare(config).test.images
+    store, images = Store.of(options), prepare(config).test.inputs
     for file, found in ((store.snapshot_path(config, 0), lines[:5]), (store.model_path(config), lines[5:])):
         model = load(file)
         features = model.features(model.prepare(images, config), "fc1")

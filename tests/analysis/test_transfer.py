@@ -33,7 +33,7 @@ def test_the_edited_network_is_velpic_of_its_last_hidden_layer(run):
     edited = folder / f"edited{path.suffix}"
     edit_output(path, config, task, edited)
     before, after = evaluator.load(path), evaluator.load(edited)
-    train_inputs, test_inputs = (before.prepare(split.images, config) for split in (task.train, task.test))
+    train_inputs, test_inputs = (before.prepare(split.inputs, config) for split in (task.train, task.test))
     probe = VeLPIC().fit(before.features(train_inputs, "fc1"), task.train.labels)
     expected = probe.predict(before.features(test_inputs, "fc1"))
     np.testing.assert_array_equal(after.logits(test_inputs).argmax(1), expected)
@@ -55,7 +55,7 @@ def test_subspaces_relabel_what_the_network_was_trained_on_and_nothing_else(run)
     config, task, path, folder = run
     relabel(path, config, task, "fc1", folder / "saved_models" / "masc.npy", "masc_1pc")
     model = evaluator.load(path)
-    features = model.features(model.prepare(task.train.images, config), "fc1")
+    features = model.features(model.prepare(task.train.inputs, config), "fc1")
     again = prepare(dataclasses.replace(config, labels="masc.npy"), models=folder / "saved_models")
     expected = MASC(components=1).fit(features, task.train.labels).predict(features)
     np.testing.assert_array_equal(again.train.labels, expected)

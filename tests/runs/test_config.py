@@ -44,7 +44,7 @@ OTHER = {  # another valid value of every field
     "fit_accuracy": 1.0, "precision": "bfloat16", "labels": "labels.npy", "initial_model": "model.h5", "shuffle": False,
     "patience": 3, "seed": 1, "data_seed": 1, "recipe": 2, "balanced": True, "downscale": 2, "clean_validation": True,
     "unique_labels": True, "width": 16, "padding": "same_stride_2", "input_dropout": 0.2, "input_noise": 0.5,
-    "hidden_noise": 0.1, "adversarial_weight": 0.5, "adversarial_iterations": 3,
+    "hidden_noise": 0.1, "adversarial_weight": 0.5, "adversarial_iterations": 3, "train_evaluation_every": 4,
 }  # fmt: skip
 WRONG = [
     ({"corruption_fraction": 1.5, "corruption": "uniform"}, "between 0 and 1"),
@@ -70,6 +70,7 @@ WRONG = [
     ({"dropout": 1.0}, "at least 0 and below 1"),
     ({"dropout": -0.1}, "at least 0 and below 1"),
     ({"epochs": -1}, "0 or more"),
+    ({"train_evaluation_every": 0}, "positive"),
     ({"batch_size": 0}, "positive"),
     ({"learning_rate": 0.0}, "positive and finite"),
     ({"learning_rate": math.inf}, "positive and finite"),
@@ -301,6 +302,7 @@ def test_what_moves_the_pixels_of_an_example_is_augmentation(changes, expected):
 def test_some_fields_move_examples_some_draw_in_a_step_and_some_the_network_must_know(name):
     config = dataclasses.replace(base(name), **{name: OTHER[name]})
     assert config.augmented is (name in ("random_crop", "flip", "rotation"))
+    assert config.counts_correct is (config.augmented or name == "train_evaluation_every")
     assert config.noisy is (name in ("dropout", *TORCH_ONLY))
     try:
         refused = bool(model_options(config, lambda input_shape, num_classes: None))

@@ -8,9 +8,10 @@ import pytest
 from common.analysis.evaluator import load
 from common.runs import trainers, training
 from common.runs.config import Config, Options, run_id
-from common.runs.run import Run, Wanted
+from common.runs.run import Wanted
 from common.runs.store import Store
 from common.runs.training import drive, train, train_stacked
+from common.runs.writer import Writer
 
 BASE = Config(
     model="mlp2", width=16, dataset="digits", framework="torch", train_size=120, crop=None, epochs=3, batch_size=50,
@@ -136,17 +137,17 @@ def test_a_run_that_diverges_leaves_the_others_alone(tmp_path, monkeypatch):
 @pytest.mark.parametrize("changes", [{}, {"optimizer": "adam", "learning_rate": 1e-3}], ids=["sgd", "adam"])
 def test_a_killed_stack_goes_on_from_checkpoints_of_different_epochs(tmp_path, monkeypatch, changes):
     configs = runs(epochs=5, **changes)
-    killed, keep = tmp_path / "killed", Run.keep
+    killed, epoch = tmp_path / "killed", Writer.epoch
 
-    def interrupted(run):
-        keep(run)
+    def interrupted(writer, run):
+        epoch(writer, run)
         if run.epoch == 4:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(Run, "keep", interrupted)
+    monkeypatch.setattr(Writer, "epoch", interrupted)
     with pytest.raises(KeyboardInterrupt):  # after the fourth epoch of one run, the second of the others
         train_stacked(configs, options(killed, checkpoint_every=2))
-    monkeypatch.setattr(Run, "keep", keep)
+    monkeypatch.setattr(Writer, "epoch", epoch)
     rounds, make_trainers = [], training.make_trainers
 
     def noted(*arguments):

@@ -8,9 +8,10 @@ from scipy import stats
 
 from common.data import datasets
 from common.data.corruption import IMAGE_RULES, LABEL_RULES, corrupt_images, corrupt_labels
-from common.data.preprocessing import channel_statistics
+from common.data.inputs import KINDS, ImageInputs, make
+from common.data.preprocessing import channel_statistics, downscale
 from common.runs.config import Config
-from common.runs.task import corrupt, downscale, prepare, stratified_subset, untouched
+from common.runs.task import check_kind, corrupt, prepare, stratified_subset, untouched
 
 CONFIG = Config(dataset="digits", train_size=400, validation_size=100, corruption="uniform", corruption_fraction=0.5)
 CLEAN = dataclasses.replace(CONFIG, corruption="none", corruption_fraction=0.0)
@@ -40,14 +41,14 @@ def test_arrays_align_with_the_data_sets_own_indices():
         (task.validation, DIGITS.x_train, DIGITS.y_train),
         (task.test, DIGITS.x_test, DIGITS.y_test),
     ):
-        np.testing.assert_array_equal(examples.images, x[examples.indices])
+        np.testing.assert_array_equal(examples.inputs, x[examples.indices])
         np.testing.assert_array_equal(examples.labels, y[examples.indices])
         np.testing.assert_array_equal(examples.true_labels, y[examples.indices])
         assert not examples.corrupted.any()
     assert (len(task.train), len(task.validation), len(task.test)) == (300, 100, 360)
-    assert task.num_classes == 10 and task.sha256 == DIGITS.sha256 and task.image_shape == (8, 8, 1)
+    assert task.num_classes == 10 and task.sha256 == DIGITS.sha256 and task.kind.shape == (8, 8, 1)
     np.testing.assert_array_equal(task.test.indices, np.arange(360))
-    assert task.channel_statistics == channel_statistics(task.train.images)
+    assert task.statistics["channel_statistics"] == channel_statistics(task.train.inputs)
 
 
 def test_held_out_examples_are_part_of_the_subset_and_not_trained_on():
@@ -70,7 +71,7 @@ def test_labels_are_corrupted_once_for_training_and_held_out_examples(rule):
         np.testing.assert_array_equal(examples.true_labels, DIGITS.y_train[examples.indices])
         np.testing.assert_array_equal(examples.corrupted, examples.labels != examples.true_labels)
         assert 0.3 < examples.corrupted.mean() < 0.65
-        np.testing.assert_array_equal(examples.images, DIGITS.x_train[examples.indices])
+        np.testing.assert_array_equal(examples.inputs, DIGITS.x_train[examples.indices])
 
 
 @pytest.mark.parametrize("rule", LABEL_RULES)
@@ -90,10 +91,10 @@ def test_corrupted_images_keep_their_labels_and_test_images_stay_whole(rule):
     expected, mask = corrupt_images(DIGITS.x_train[kept], rule, 0.5, 0)
     for examples in (task.train, task.validation):
         places = np.searchsorted(kept, examples.indices)
-        np.testing.assert_array_equal(examples.images, expected[places])
+        np.testing.assert_array_equal(examples.inputs, expected[places])
         np.testing.assert_array_equal(examples.corrupted, mask[places])
         np.testing.assert_array_equal(examples.labels, DIGITS.y_train[examples.indices])
-    changed = np.any(task.test.images != DIGITS.x_test, axis=(1, 2, 3))
+    changed = np.any(task.test.inputs != DIGITS.x_test, axis=(1, 2, 3))
     np.testing.assert_array_equal(task.test.corrupted, changed)
     assert changed.any() == (rule == "shuffled_pixels")
 
@@ -102,10 +103,13 @@ def test_a_network_trained_on_shuffled_pixels_is_tested_on_the_same_shuffle():
     config = dataclasses.replace(CONFIG, corruption="shuffled_pixels", corruption_fraction=1.0)
     where = np.tile(np.arange(64, dtype=np.uint8), (2, 1)).reshape(2, 8, 8, 1)
     examples = untouched(where, np.zeros(2, np.int64), np.arange(2))
-    orders = [corrupt(config, examples, 10, split).images[0].ravel() for split in ("", "test ")]
+    orders = [
+        corrupt(config, ImageInputs((8, 8, 1), config), examples, 10, split).inputs[0].ravel()
+        for split in ("", "test ")
+    ]
     np.testing.assert_array_equal(*orders)
     test = prepare(config).test
-    np.testing.assert_array_equal(test.images.reshape(360, 64), DIGITS.x_test.reshape(360, 64)[:, orders[0]])
+    np.testing.assert_array_equal(test.inputs.reshape(360, 64), DIGITS.x_test.reshape(360, 64)[:, orders[0]])
 
 
 def test_gaussian_statistics_are_the_configs():
@@ -114,7 +118,7 @@ def test_gaussian_statistics_are_the_configs():
     means, examples = {}, untouched(x, np.zeros(500, np.int64), np.arange(500))
     for statistics in ("channel", "all"):
         changed = dataclasses.replace(config, gaussian_statistics=statistics)
-        means[statistics] = corrupt(changed, examples, 10, "").images.mean((0, 1, 2))
+        means[statistics] = corrupt(changed, ImageInputs((4, 4, 2), changed), examples, 10, "").inputs.mean((0, 1, 2))
     np.testing.assert_allclose(means["channel"], x.mean((0, 1, 2)), atol=2)
     np.testing.assert_allclose(means["all"], x.mean(), atol=5)
 
@@ -147,7 +151,7 @@ def test_a_test_subset_is_stratified_and_from_its_own_stream():
     assert len(test) == 100 and np.all(np.diff(test.indices) > 0)
     shares = 100 * np.bincount(DIGITS.y_test) / 360
     assert np.all(np.abs(np.bincount(test.true_labels) - shares) <= 1)
-    np.testing.assert_array_equal(test.images, DIGITS.x_test[test.indices])
+    np.testing.assert_array_equal(test.inputs, DIGITS.x_test[test.indices])
     np.testing.assert_array_equal(test.true_labels, DIGITS.y_test[test.indices])
     np.testing.assert_array_equal(test.indices, stratified_subset(DIGITS.y_test, 100, 0, "test "))
     beside_training = stratified_subset(DIGITS.y_test, 100, 0)
@@ -172,7 +176,7 @@ def test_images_that_are_not_square_are_refused_where_they_would_be_turned(monke
         DIGITS, x_train=DIGITS.x_train[:, : shape[0], : shape[1]], x_test=DIGITS.x_test[:, : shape[0], : shape[1]]
     )
     monkeypatch.setattr(datasets, "load", lambda *_: cut)
-    assert prepare(CONFIG).image_shape == (*shape, 1)
+    assert prepare(CONFIG).kind.shape == (*shape, 1)
     with pytest.raises(ValueError) as caught:
         prepare(dataclasses.replace(CONFIG, rotation=25.0))
     assert str(caught.value) == "rotation must be 0 where images are not square. Received: rotation=25.0"
@@ -282,8 +286,8 @@ def test_downscaled_pixels_are_means_of_squares_of_pixels():
     np.testing.assert_array_equal(downscale(x, 2)[0, ..., 0], [[3.5, 5.5, 7.5], [15.5, 17.5, 19.5]])
     assert downscale(x, 1) is x
     task = prepare(dataclasses.replace(CLEAN, downscale=2))
-    assert task.image_shape == (4, 4, 1) and task.train.images.dtype == np.float32
-    np.testing.assert_allclose(task.test.images.mean((1, 2)), DIGITS.x_test.mean((1, 2)), rtol=1e-5)
+    assert task.kind.shape == (4, 4, 1) and task.train.inputs.dtype == np.float32
+    np.testing.assert_allclose(task.test.inputs.mean((1, 2)), DIGITS.x_test.mean((1, 2)), rtol=1e-5)
     with pytest.raises(ValueError, match=r"downscale must divide .* 8 and 8 pixels\. Received: downscale=3"):
         prepare(dataclasses.replace(CLEAN, downscale=3))
 
@@ -292,7 +296,7 @@ def test_downscaled_pixels_are_means_of_squares_of_pixels():
 def test_examples_held_out_clean_are_those_of_the_data_set(rule):
     config = dataclasses.replace(CONFIG, corruption=rule, corruption_fraction=0.8, clean_validation=True)
     task, same = prepare(config), prepare(dataclasses.replace(CLEAN))
-    for name in ("images", "labels", "true_labels", "indices", "corrupted"):
+    for name in ("inputs", "labels", "true_labels", "indices", "corrupted"):
         np.testing.assert_array_equal(getattr(task.validation, name), getattr(same.validation, name))
     np.testing.assert_array_equal(task.train.indices, same.train.indices)
     assert 0.6 < task.train.corrupted.mean() < 0.9
@@ -303,3 +307,33 @@ def test_unique_labels_are_a_class_for_each_example_and_nothing_is_tested():
     np.testing.assert_array_equal(task.train.labels, np.arange(400))
     np.testing.assert_array_equal(task.train.true_labels, np.arange(400))
     assert (task.num_classes, len(task.test), len(task.validation), task.train.corrupted.sum()) == (400, 0, 0, 0)
+
+
+def test_settings_and_rules_of_another_kind_are_refused_in_one_line(monkeypatch):
+    class Points(ImageInputs):
+        name, rules = "points", ()
+
+    monkeypatch.setitem(KINDS, "points", Points)
+    assert make("points", dataclasses.replace(CLEAN, crop=5), (8, 8, 1)).input_shape == (5, 5, 1)
+    message = r"^corruption must be a rule for labels or points\. Received: corruption='gaussian'$"
+    with pytest.raises(ValueError, match=message):
+        make("points", dataclasses.replace(CLEAN, corruption="gaussian"), (8, 8, 1))
+    assert make("points", dataclasses.replace(CLEAN, corruption="uniform"), (8, 8, 1)).name == "points"
+    check_kind(CLEAN, "points")
+    for name, value in {"downscale": 2, "crop": 5, "rotation": 9.0, "adversarial_weight": 0.5}.items():
+        config = dataclasses.replace(CLEAN, framework="torch", **{name: value})
+        check_kind(config, "images")
+        with pytest.raises(
+            ValueError, match=rf"^{name} must be .* for points: it is for images\. Received: {name}={value}$"
+        ):
+            check_kind(config, "points")
+    with pytest.raises(ValueError, match="^kind must be one of .*Received: "):
+        make("sounds", CLEAN, (8, 8, 1))
+
+
+@pytest.mark.parametrize("rotation, random_crop", [(0.0, False), (25.0, True)])
+def test_the_kind_of_a_task_is_that_of_its_images_after_they_were_made_smaller(rotation, random_crop):
+    config = dataclasses.replace(CLEAN, downscale=2, crop=3, rotation=rotation, random_crop=random_crop)
+    kind = prepare(config).kind
+    assert (kind.name, kind.shape, kind.input_shape) == ("images", (4, 4, 1), (3, 3, 1))
+    assert list(kind.draw(0, 0, 2)) == (["offsets", "angles"] if random_crop else [])

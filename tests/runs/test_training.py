@@ -4,7 +4,6 @@ import dataclasses
 import io
 import itertools
 import json
-import math
 import os
 import platform
 from pathlib import Path
@@ -23,11 +22,13 @@ from common.runs import training
 from common.runs.config import FOUNDING, Config, Options, as_dict, run_id
 from common.runs.progress import Progress
 from common.runs.record import outcome, processor
-from common.runs.run import Run, cross_entropy, share, stop_reason
+from common.runs.run import Run
+from common.runs.stopping import stop_reason
 from common.runs.store import SUFFIX, Store, file_sha256
 from common.runs.task import prepare, stratified_subset
 from common.runs.trainers import make_trainer
 from common.runs.training import train
+from common.runs.writer import example_arrays
 
 BASE = Config(model="mlp1", dataset="digits", framework="torch", train_size=200, crop=6, epochs=3, batch_size=32)
 CORRUPTED = {"corruption": "other_class", "corruption_fraction": 0.4, "validation_size": 40}
@@ -44,9 +45,9 @@ def trained_epochs(monkeypatch):
     """The epochs that were trained so far, as a list that grows."""
     found, draw = [], epochs.draw
 
-    def recorded(seed, epoch, *rest):
+    def recorded(kind, seed, epoch, *rest):
         found.append(epoch)
-        return draw(seed, epoch, *rest)
+        return draw(kind, seed, epoch, *rest)
 
     monkeypatch.setattr(epochs, "draw", recorded)
     return found
@@ -163,7 +164,7 @@ def test_losses_and_accuracies_are_those_of_the_saved_model_without_penalty(stor
     config = changed(framework=framework, **CORRUPTED, **changes)
     result, task, model = train(config, options(store))["outcome"], prepare(config), load(store.model_path(config))
     logits = {
-        name: model.logits(model.prepare(getattr(task, name).images, config)).astype(np.float64)
+        name: model.logits(model.prepare(getattr(task, name).inputs, config)).astype(np.float64)
         for name in ("train", "validation", "test")
     }
     for name, labels in (("train", task.train.labels), ("test", task.test.true_labels)):
@@ -197,8 +198,9 @@ def test_labels_and_predictions_of_very_many_classes_are_kept_whole(store, class
     task, labels = prepare(changed(train_size=2)), np.array([0, classes - 1])
     train = dataclasses.replace(task.train, labels=labels, true_labels=labels)
     task = dataclasses.replace(task, train=train, test=task.test.take(labels[:0]), num_classes=classes)
-    trainer = SimpleNamespace(logits=lambda images: (np.arange(classes) == labels[:, None]).astype(np.float32))
-    arrays = Run(BASE, task, trainer, options(store)).example_arrays()
+    logits = (np.arange(classes) == labels[:, None]).astype(np.float32)
+    trainer = SimpleNamespace(feature_batches=lambda inputs, layer: iter([logits]))
+    arrays = example_arrays(Run(BASE, task, trainer, options(store)))
     for name in ("labels", "true_labels", "predictions"):
         assert arrays[f"train_{name}"].tolist() == labels.tolist()
         assert arrays[f"train_{name}"].dtype == arrays[f"test_{name}"].dtype == kind
@@ -224,7 +226,7 @@ def test_a_disturbance_changes_training_and_is_the_same_again(field):
     task, weights = prepare(plain), []
     for config in (plain, *[dataclasses.replace(plain, **{field: 0.3})] * 2):
         trainer = make_trainer(config, task, "cpu")
-        trainer.train_epoch(epochs.draw(0, 0, len(task.train), task.image_shape, 6, False, False), 0.1)
+        trainer.train_epoch(epochs.draw(task.kind, 0, 0, len(task.train)), 0.1)
         weights.append(trainer.get_weights()["fc1/kernel"])
     assert not np.array_equal(*weights[:2])
     np.testing.assert_array_equal(*weights[1:])
@@ -252,7 +254,9 @@ def test_the_model_file_carries_config_epoch_and_statistics(store):
     train(BASE, options(store))
     model = load(store.model_path(BASE))
     assert model.config == BASE and model.metadata["epoch"] == 3
-    assert model.metadata["channel_statistics"] == [list(part) for part in prepare(BASE).channel_statistics]
+    assert model.metadata["channel_statistics"] == [
+        list(part) for part in prepare(BASE).statistics["channel_statistics"]
+    ]
 
 
 KEPT = stratified_subset(datasets.load("digits").y_train, 200, 3)
@@ -547,28 +551,12 @@ def test_the_stop_reason_is_the_first_rule_that_holds(changes, line, reason):
     assert stop_reason(changed(**changes), [{"epoch": 0, "train_loss": None}, last]) == reason
 
 
-def test_cross_entropy_is_scikit_learns_also_for_large_logits_and_none_where_it_is_not_finite():
-    random = np.random.default_rng(0)
-    logits, labels = random.normal(0, 3, (50, 4)).astype(np.float32), random.integers(4, size=50)
-    expected = log_loss(labels, softmax(logits.astype(np.float64), axis=1), labels=range(4))
-    assert cross_entropy(logits, labels) == pytest.approx(expected, rel=1e-12)
-    assert cross_entropy(np.float32([[1e30, 0]]), np.array([0])) == 0
-    assert cross_entropy(np.float32([[3e4, 0]]), np.array([1])) == 3e4
-    assert cross_entropy(np.zeros((5, 10), np.float32), np.arange(5)) == pytest.approx(math.log(10))
-    assert cross_entropy(np.float32([[np.nan, 0]]), np.array([0])) is None
-
-
 def test_the_processor_is_named_as_the_system_names_it(monkeypatch):
     otherwise, content = platform.processor(), "processor\t: 0\nmodel name\t: Some CPU: 3 GHz\nmodel name\t: Other\n"
     monkeypatch.setattr("builtins.open", lambda path: io.StringIO(content) if path == "/proc/cpuinfo" else None)
     assert processor() == "Some CPU: 3 GHz"
     content = "no name\n"
     assert processor() == otherwise
-
-
-def test_a_share_of_nothing_is_none():
-    assert share(np.array([], bool)) is None
-    assert share(np.array([True, False, False, False])) == 0.25
 
 
 def test_the_best_epoch_is_the_first_of_the_best_and_the_fit_the_first_that_fits():
@@ -599,7 +587,7 @@ def test_the_networks_of_named_epochs_are_kept_and_are_part_of_being_done(store,
     for epoch, path in paths.items():
         model = load(path)
         assert model.metadata["epoch"] == epoch and model.config == config
-        right = model.logits(model.prepare(task.test.images, config)).argmax(1) == task.test.true_labels
+        right = model.logits(model.prepare(task.test.inputs, config)).argmax(1) == task.test.true_labels
         assert right.mean() == history[epoch]["test_accuracy"]
     paths[0].unlink()
     assert store.done(config) == record

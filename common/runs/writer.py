@@ -1,0 +1,103 @@
+"""What a run leaves on disk: a run measures and its writer writes, one for all processes that train the run."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Protocol, Self
+
+import numpy as np
+
+from common.files import write
+from common.runs.config import Config, Options, run_id
+from common.runs.evaluation import score
+from common.runs.learning import Learning
+from common.runs.progress import Progress
+from common.runs.store import Record, Store, file_sha256, write_arrays, write_lines
+from common.runs.task import Task
+from common.runs.trainers import Arrays, Trainer
+
+
+class Measured(Protocol):
+    """What a writer must know of a run, as `common.runs.run.Run` says it."""
+
+    config: Config
+    task: Task
+    trainer: Trainer
+    history: list[Record]
+    learning: Learning
+
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def checkpoint(self) -> Path: ...
+    def metadata(self) -> Record: ...
+    def state(self) -> Arrays: ...
+    def record(self, reason: str, started: str, model: Record) -> Record: ...
+
+
+class Writer:
+    """Shows each epoch of a run, and writes checkpoints, kept networks and, last, model, history, arrays and record."""
+
+    def __init__(self, config: Config, options: Options):
+        self.config, self.options, self.store = config, options, Store.of(options)
+        self.folder, self.path = self.store.folder(run_id(config)), self.store.model_path(config)
+
+    def __enter__(self) -> Self:
+        self.progress = Progress(self.config, self.options, self.folder).__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.progress.__exit__(*error)
+
+    def epoch(self, run: Measured) -> None:
+        """The last line of its history was added."""
+        if run.epoch:
+            self.progress.update(run.history[-1])
+        if run.epoch in self.options.keep_epochs:
+            path = self.store.snapshot_path(run.config, run.epoch)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save(run, path)
+        if run.epoch and run.epoch % self.options.checkpoint_every == 0:
+            write_arrays(run.checkpoint, run.state())
+
+    def finish(self, run: Measured, reason: str, started: str) -> Record:
+        """Write model, history, per-example values and, last, the record."""
+        save(run, self.path)
+        write_lines(self.folder / "history.jsonl", run.history)
+        write_arrays(self.folder / "arrays.npz", example_arrays(run) | first_layer_filters(run.trainer), compress=True)
+        model = {"path": self.path.name, "sha256": file_sha256(self.path), "parameters": run.trainer.parameters}
+        record = run.record(reason, started, model)
+        write(self.folder / "run.json", json.dumps(record, indent=1, allow_nan=False) + "\n")
+        run.checkpoint.unlink(missing_ok=True)
+        return record
+
+
+def save(run: Measured, path: Path) -> None:
+    """Write the network as it is, with what its file says of itself.
+
+    A file that comes out as it was keeps its time, by which what was read out of it counts as made of it.
+    """
+    before = (path.stat().st_mtime_ns, file_sha256(path)) if path.exists() else None
+    run.trainer.save(path, run.metadata())
+    if before and before[1] == file_sha256(path):
+        os.utime(path, ns=(before[0], before[0]))
+
+
+def example_arrays(run: Measured) -> Arrays:
+    """Per-example values of the training and the test set, in the order of the data set's own indices."""
+    arrays: Arrays = {}
+    kind = np.int16 if run.task.num_classes <= 2**15 else np.int32
+    for split, examples in (("train", run.task.train), ("test", run.task.test)):
+        arrays |= {f"{split}_indices": examples.indices, f"{split}_labels": examples.labels.astype(kind)}
+        arrays[f"{split}_true_labels"] = examples.true_labels.astype(kind)
+        arrays[f"{split}_predictions"] = score(run.trainer, examples, examples.labels).predictions.astype(kind)
+    names = ("learned_epochs", "times_forgotten")
+    return arrays | {f"train_{name}": getattr(run.learning, name) for name in names}
+
+
+def first_layer_filters(trainer: Trainer) -> Arrays:
+    """Kernels (height, width, channels, filters) of the first convolution, where there is one."""
+    kernels = [array for array in trainer.get_weights().values() if array.ndim == 4]
+    return {"first_layer_filters": kernels[0]} if kernels else {}

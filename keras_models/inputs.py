@@ -1,0 +1,58 @@
+"""Model inputs from examples as they are kept, on the device, by kind; `torch_models/inputs.py` is its twin."""
+
+import numpy as np
+from keras import ops
+
+from common.data.preprocessing import minimum_std
+
+
+class Images:
+    """What `common.data.inputs.ImageInputs.prepare` defines."""
+
+    def __init__(self, kind, statistics):
+        self.side, self.scale, self.statistics = kind.side, kind.settings.preprocessing, statistics
+
+    def __call__(self, images, offsets=None, flips=None, angles=None):
+        """Model inputs from images: turn, crop, flip, standardize."""
+        side = self.side
+        if angles is not None:
+            images = rotate(images, angles)
+        if offsets is None:
+            top, left = (images.shape[1] - side) // 2, (images.shape[2] - side) // 2
+            images = images[:, top : top + side, left : left + side]
+        else:
+            _, height, width, channels = images.shape
+            place = ops.cumsum(ops.ones_like(offsets[:, 0])) - 1
+            start = place * height * width + offsets[:, 0] * width + offsets[:, 1]
+            window = ops.arange(side, dtype="int64")[:, None] * width + ops.arange(side, dtype="int64")
+            images = ops.take(ops.reshape(images, (-1, channels)), start[:, None, None] + window, axis=0)
+        if flips is not None:
+            images = ops.where(flips[:, None, None, None], ops.flip(images, 2), images)
+        return self.standardize(ops.cast(images, "float32") / 255)
+
+    def standardize(self, x):
+        """On the config's input scale."""
+        if self.scale == "zero_one":
+            return x
+        if self.scale == "minus_one_one":
+            return x * 2 - 1
+        if self.scale == "per_channel":
+            mean, std = (
+                ops.convert_to_tensor(np.asarray(values, "float32")) for values in self.statistics["channel_statistics"]
+            )
+            return (x - mean) / std
+        x = x - ops.mean(x, (1, 2, 3), keepdims=True)
+        std = ops.sqrt(ops.mean(x * x, (1, 2, 3), keepdims=True))
+        return x / ops.maximum(std, minimum_std(x.shape[1:]))
+
+
+def rotate(images, angles):
+    """Square NHWC images turned counterclockwise about their centre by degrees (n,): bilinear, 0 from outside."""
+    cosine, sine, zero = ops.cos(ops.deg2rad(angles)), ops.sin(ops.deg2rad(angles)), ops.zeros_like(angles)
+    centre = (images.shape[1] - 1) / 2
+    across, down = centre * (1 - cosine + sine), centre * (1 - cosine - sine)
+    matrices = ops.stack([cosine, -sine, across, sine, cosine, down, zero, zero], 1)
+    return ops.image.affine_transform(ops.cast(images, "float32"), matrices, data_format="channels_last")
+
+
+PREPARATIONS = {"images": Images}

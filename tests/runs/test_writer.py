@@ -1,0 +1,89 @@
+"""A run measures and its writer writes: without one it trains to the same numbers and leaves nothing behind."""
+
+import dataclasses
+
+import pytest
+
+from common.runs.config import Config, Options, run_id
+from common.runs.run import Run
+from common.runs.store import Store
+from common.runs.task import prepare
+from common.runs.trainers import make_trainer
+from common.runs.training import drive, train
+from common.runs.writer import Writer
+
+CONFIG = Config(model="mlp1", dataset="digits", framework="torch", train_size=100, crop=6, epochs=3, batch_size=32)
+
+
+class Silent(Writer):
+    """What another process of the same run has."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def epoch(self, run):
+        pass
+
+    def finish(self, run, reason, started):
+        return run.record(reason, started, {})
+
+
+class Counting(Writer):
+    """Writes, and counts the calls."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.epochs, self.finished = [], []
+
+    def epoch(self, run):
+        super().epoch(run)
+        self.epochs.append(run.epoch)
+
+    def finish(self, run, *arguments):
+        self.finished.append(run.epoch)
+        return super().finish(run, *arguments)
+
+
+def trained(writer, options):
+    task = prepare(CONFIG)
+    trainer = make_trainer(CONFIG, task, "cpu")
+    run = Run(CONFIG, task, trainer, options, writer(CONFIG, options))
+    Store.of(options).models.mkdir(parents=True)
+    run.folder.mkdir(parents=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+        (record,) = drive([run.live()], lambda plans, rate: {0: trainer.train_epoch(plans[0], rate)})
+    return run, record
+
+
+def files(folder):
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+def test_of_two_processes_that_train_the_same_run_one_writes_and_both_measure_the_same(tmp_path):
+    options = [Options(output_dir=tmp_path / name, threads=1, keep_epochs=(0, 2)) for name in ("silent", "counting")]
+    silent, record = trained(Silent, options[0])
+    counting, written = trained(Counting, options[1])
+    assert files(tmp_path / "silent") == []
+    name = run_id(CONFIG)
+    assert files(tmp_path / "counting") == sorted(
+        ["arrays.npz", "epoch0000.pt", "epoch0002.pt", "history.jsonl", "run.json", f"{name}.pt"]
+    )
+    assert counting.writer.epochs == [0, 1, 2, 3] and counting.writer.finished == [3]
+    assert record["outcome"] == written["outcome"] and record["model"] == {} != written["model"]
+    times = ("seconds", "evaluate_seconds")
+    for line, other in zip(silent.history, counting.history, strict=True):
+        assert {key: line[key] for key in line if key not in times} == {
+            key: other[key] for key in other if key not in times
+        }
+
+
+def test_what_a_run_with_its_own_writer_leaves_is_what_any_run_leaves(tmp_path):
+    trained(Counting, dataclasses.replace(Options(output_dir=tmp_path / "given", threads=1)))
+    train(CONFIG, Options(output_dir=tmp_path / "own", threads=1))
+    assert set(files(tmp_path / "own")) - set(files(tmp_path / "given")) == {"lock"}
+    records = [Store(tmp_path / name).record(run_id(CONFIG)) for name in ("given", "own")]
+    assert records[0]["model"] == records[1]["model"] and records[0]["outcome"] == records[1]["outcome"]

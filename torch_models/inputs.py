@@ -1,0 +1,56 @@
+"""Model inputs from examples as they are kept, on the device, by kind; `keras_models/inputs.py` is its twin."""
+
+import torch
+from torch.nn.functional import affine_grid, grid_sample
+
+from common.data.preprocessing import minimum_std
+
+
+class Images:
+    """What `common.data.inputs.ImageInputs.prepare` defines."""
+
+    def __init__(self, kind, statistics, device):
+        self.side, self.scale = kind.side, kind.settings.preprocessing
+        if self.scale == "per_channel":
+            values = statistics["channel_statistics"]
+            self.mean, self.std = (torch.tensor(value, dtype=torch.float32, device=device) for value in values)
+
+    def __call__(self, images, offsets=None, flips=None, angles=None, chosen=None):
+        """Model inputs from the chosen images, of all where none are named: turn, crop, flip, standardize."""
+        if angles is not None:
+            images, chosen = rotate(images if chosen is None else images[chosen], angles), None
+        n, height, width, channels = images.shape
+        side, device = self.side, images.device
+        chosen = torch.arange(n, device=device) if chosen is None else chosen
+        top, left = ((height - side) // 2, (width - side) // 2) if offsets is None else offsets.T
+        # All rows of `side` pixels as one overlapping view: a crop is a choice of rows, copied whole.
+        rows = images.flatten().as_strided((n * height * width - side + 1, side * channels), (channels, 1))
+        start = (chosen * height + top) * width + left
+        images = rows[start[:, None] + torch.arange(side, device=device) * width].view(-1, side, side, channels)
+        if flips is not None:
+            images = torch.where(flips[:, None, None, None], images.flip(2), images)
+        return self.standardize(images.float().div_(255))
+
+    def standardize(self, x):
+        """In place: what it is given is a copy already."""
+        if self.scale == "zero_one":
+            return x
+        if self.scale == "minus_one_one":
+            return x.mul_(2).sub_(1)
+        if self.scale == "per_channel":
+            return x.sub_(self.mean).div_(self.std)
+        x.sub_(x.mean((1, 2, 3), keepdim=True))
+        std = x.square().mean((1, 2, 3), keepdim=True).sqrt_()
+        return x.div_(std.clamp_min_(float(minimum_std(x.shape[1:]))))
+
+
+def rotate(images, angles):
+    """Square NHWC images turned counterclockwise about their centre by degrees (n,): bilinear, 0 from outside."""
+    cosine, sine, zero = torch.cos(angles.deg2rad()), torch.sin(angles.deg2rad()), torch.zeros_like(angles)
+    matrices = torch.stack([cosine, -sine, zero, sine, cosine, zero], 1).view(-1, 2, 3)
+    images = images.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
+    grid = affine_grid(matrices, images.shape, align_corners=True)
+    return grid_sample(images, grid, align_corners=True).permute(0, 2, 3, 1).contiguous()
+
+
+PREPARATIONS = {"images": Images}
