@@ -6,8 +6,8 @@ Targets:   60,000 x 2,048 rectified features of ten classes, 10,000 test rows: f
 Measured:  results/published/index.html, from the records under results/published/benchmark_probes/
 Run:       python experiments/benchmark_probes.py [--repeats 5] [--threads 2], or, at a size where nothing else is
            worth waiting for, --masc-only --rows 100000 --dimensions 4096 --classes 200
-Result:    a table on standard output, with its record under results/benchmark_probes/: medians of repeats that take
-           turns
+Result:    a table on standard output, and its record under results/computations/, made once (again with --force):
+           medians of repeats that take turns
 Time:      about 4 minutes on two cores; nothing else may run on the machine
 """
 
@@ -32,7 +32,8 @@ from common.analysis.features import BATCH
 from common.analysis.linalg import decompose
 from common.analysis.probes import MASC
 from common.cli import one_line_errors, parse
-from common.report.benchmarks import median, record, run_on, save, verdict
+from common.report import benchmarks
+from common.report.benchmarks import median, run_on, verdict
 from common.report.records import Record
 from common.report.tables import Table
 from common.runs.config import Actions, Options
@@ -44,8 +45,10 @@ PUBLISHED_BATCH = 100
 
 
 @dataclass(frozen=True)
-class Benchmark:
+class Benchmark(benchmarks.Benchmark):
     """What is measured."""
+
+    slug = "benchmark_probes"
 
     rows: int = 60_000
     """Examples that are fitted."""
@@ -61,8 +64,8 @@ class Benchmark:
     """Only seconds and memory of MASC."""
 
     def __post_init__(self) -> None:
-        for name, value in dataclasses.asdict(self).items():
-            if name != "masc_only" and value < 1:
+        for name in ("rows", "test_rows", "dimensions", "classes", "repeats"):
+            if (value := getattr(self, name)) < 1:
                 raise ValueError(f"{name} must be at least 1. Received: {name}={value}")
         if self.rows < 2 * self.classes:
             raise ValueError(
@@ -179,17 +182,18 @@ def measure(part, benchmark, sizes, path):
     print(json.dumps(measured))
 
 
-def child(part, benchmark, sizes, path, threads):
+def child(part, benchmark, sizes, path):
     """What a process of its own measured."""
     fields = (json.dumps(dataclasses.asdict(benchmark)), json.dumps(sizes))
     command = [sys.executable, __file__, "measure", part, *fields, str(path)]
-    done = subprocess.run(command, env=os.environ | thread_environment(threads), stdout=subprocess.PIPE, text=True)
+    environment = os.environ | thread_environment(benchmark.threads)
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)
     if done.returncode:
         raise ChildProcessError(f"{part} ended with status {done.returncode}")
     return json.loads(done.stdout)
 
 
-def rounds(benchmark, threads) -> Record:
+def rounds(benchmark) -> Record:
     """What was measured of each part, the mean number of components, and how many predictions differ."""
     measured = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:
@@ -197,13 +201,13 @@ def rounds(benchmark, threads) -> Record:
         for repeat in range(benchmark.repeats):
             for part in ["masc"] if benchmark.masc_only else PARTS:
                 sizes = measured["masc"][0]["sizes"] if measured["masc"] else []
-                measured[part].append(child(part, benchmark, sizes, files[part], threads))
+                measured[part].append(child(part, benchmark, sizes, files[part]))
                 taken = measured[part][-1]["seconds"]
                 print(f"{repeat + 1}/{benchmark.repeats} {part} {taken:.2f} s", file=sys.stderr, flush=True)
         differ = None if benchmark.masc_only else int(np.sum(np.load(files["masc"]) != np.load(files["published"])))
     components = statistics.mean(measured["masc"][0]["sizes"])
     parts = {name: columns(lines) for name, lines in measured.items()}
-    return record(benchmark, processor(), parts=parts, components=components, differ=differ, threads=threads)
+    return {"parts": parts, "components": components, "differ": differ}
 
 
 def columns(lines):
@@ -252,9 +256,9 @@ def main():
         return print("\n".join(f"{name}: {part.__doc__}" for name, part in PARTS.items()))
     if actions.smoke:
         benchmark = dataclasses.replace(benchmark, **SMOKE)
-    found = rounds(benchmark, options.threads or os.cpu_count() or 1)
-    name = f"{benchmark.rows}x{benchmark.dimensions}x{benchmark.classes}" + "_masc_only" * benchmark.masc_only
-    save(options, f"benchmark_probes/{name}", found, table(found))
+    place = {"hardware": processor(), "threads": options.threads or os.cpu_count() or 1}
+    benchmark = dataclasses.replace(benchmark, **place)
+    benchmarks.report(benchmark, lambda: rounds(benchmark), table, arguments)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@ Measured:  an epoch of MLPs 2x256 on 6,000 images of MNIST's shape and an evalua
            other and stacked: seconds, how far the weights are apart afterwards, peak memory. What a sweep stacks
            (`torch_models.stacked.most_runs`) follows from these ratios
 Run:       python experiments/benchmark_stacked.py [--runs 100] [--width 256] [--examples 6000] [--device cuda]
-Result:    a table on standard output, with its record under results/benchmark_stacked/: medians of repeats that take
-           turns
+Result:    a table on standard output, and its record under results/computations/, made once (again with --force):
+           medians of repeats that take turns
 Time:      about 3 minutes on two cores; nothing else may run on the machine
 """
 
@@ -21,7 +21,9 @@ import numpy as np
 from benchmark_training import hardware
 from common.cli import one_line_errors, parse
 from common.data.epochs import draw
-from common.report.benchmarks import median, record, run_on, save
+from common.data.inputs import ImageInputs
+from common.report import benchmarks
+from common.report.benchmarks import median, run_on
 from common.report.numbers import Number
 from common.report.records import Record
 from common.report.tables import Table
@@ -36,8 +38,10 @@ SMOKE = {"runs": 3, "width": 16, "examples": 300, "repeats": 1}
 
 
 @dataclass(frozen=True)
-class Benchmark:
+class Benchmark(benchmarks.Benchmark):
     """What is measured."""
+
+    slug = "benchmark_stacked"
 
     runs: int = 100
     """Networks."""
@@ -49,8 +53,8 @@ class Benchmark:
     """Times each way is measured."""
 
     def __post_init__(self) -> None:
-        for name, value in dataclasses.asdict(self).items():
-            if value < (least := 2 if name == "runs" else 1):
+        for name, least in {"runs": 2, "width": 1, "examples": 1, "repeats": 1}.items():
+            if (value := getattr(self, name)) < least:
                 raise ValueError(f"{name} must be at least {least}. Received: {name}={value}")
 
 
@@ -60,21 +64,21 @@ def networks(benchmark):
     images = generator.integers(0, 256, (benchmark.examples, *SHAPE), dtype=np.uint8)
     examples = untouched(images, generator.integers(CLASSES, size=len(images)), np.arange(len(images)))
     nothing = examples.take(examples.indices[:0])
-    task = Task(examples, nothing, nothing, CLASSES, "")
     base = Config(model="mlp2", framework="torch", width=benchmark.width)
+    task = Task(examples, nothing, nothing, CLASSES, "", ImageInputs(SHAPE, base))
     return [(dataclasses.replace(base, seed=seed), task) for seed in range(benchmark.runs)]
 
 
 def measure(runs, device):
     """Seconds of an epoch of these runs, as one program where they are several, and of an evaluation; their weights."""
-    images = runs[0][1].train.images
+    task = runs[0][1]
     trainers, train_epoch = make_trainers(runs, device, Path())
-    orders = [draw(config.seed, 0, len(images), SHAPE, SHAPE[0], False, False) for config, _ in runs]
+    orders = [draw(task.kind, config.seed, 0, len(task.train)) for config, _ in runs]
     start = now(device)
     train_epoch(dict(enumerate(orders)), LEARNING_RATE)
     trained = now(device)
     for trainer in trainers:
-        trainer.logits(images)
+        trainer.logits(task.train.inputs)
     return (trained - start, now(device) - trained), [trainer.get_weights() for trainer in trainers]
 
 
@@ -100,8 +104,6 @@ def peak(device):
 
 def rounds(benchmark, device) -> Record:
     """Seconds of each part and peak memory in GB, alone and stacked, and the largest difference of any weight."""
-    import torch
-
     runs = networks(benchmark)
     measure(runs[:1], device)
     seconds, memory, apart = {"alone": [], "stacked": []}, {}, 0.0
@@ -115,8 +117,7 @@ def rounds(benchmark, device) -> Record:
         for (_, (expected,)), got in zip(found, weights, strict=True):
             apart = max(apart, *(float(np.abs(array - expected[name]).max()) for name, array in got.items()))
         print(f"{repeat + 1}/{benchmark.repeats} {sum(parts):.1f} s stacked", file=sys.stderr, flush=True)
-    measured = {"seconds": seconds, "memory": memory, "apart": apart, "threads": torch.get_num_threads()}
-    return record(benchmark, hardware(device), **measured)
+    return {"seconds": seconds, "memory": memory, "apart": apart}
 
 
 def table(found: Record) -> Table:
@@ -144,11 +145,13 @@ def main():
     if actions.smoke:
         benchmark = dataclasses.replace(benchmark, **SMOKE)
     limit_threads(options.threads)
+    import torch
+
     from torch_models.trainer import find_device
 
     device = find_device(options.device).type
-    found = rounds(benchmark, device)
-    save(options, f"benchmark_stacked/{benchmark.runs}x{benchmark.width}_{device}", found, table(found))
+    benchmark = dataclasses.replace(benchmark, hardware=hardware(device), threads=torch.get_num_threads())
+    benchmarks.report(benchmark, lambda: rounds(benchmark, device), table, arguments)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,13 @@ Targets:   MLP 3x512: an epoch costs at most 1.4 times its matrix products alone
            takes 0.3 s (AlexNet) and 1.0 s (Inception) at most
 Measured:  results/published/index.html, from the records under results/published/benchmark_training/
 Run:       python experiments/benchmark_training.py [--model inception] [--repeats 5] [--threads 2] [--device cuda]
-Result:    a table on standard output, with its record under results/benchmark_training/: medians of repeats that take
-           turns, and beside the epoch an evaluation of its training set
+Result:    a table on standard output, and its record under results/computations/, made once (again with --force):
+           medians of repeats that take turns, and beside the epoch an evaluation of its training set
 Time:      about 8 minutes a model on two cores; nothing else may run on the machine
 """
 
 import contextlib
+import dataclasses
 import os
 import resource
 import signal
@@ -30,8 +31,10 @@ import tyro
 from common import frameworks
 from common.cli import one_line_errors, parse
 from common.data import epochs
+from common.data.inputs import ImageInputs
 from common.errors import check_choice
-from common.report.benchmarks import median, record, run_on, save, verdict
+from common.report import benchmarks
+from common.report.benchmarks import median, run_on, verdict
 from common.report.numbers import Number
 from common.report.records import Record
 from common.report.tables import Table
@@ -48,13 +51,17 @@ GPU_EXAMPLES, GPU_SECONDS = 50_000, {"alexnet": 0.3, "inception": 1.0}
 
 
 @dataclass(frozen=True)
-class Benchmark:
+class Benchmark(benchmarks.Benchmark):
     """How it is measured."""
+
+    slug = "benchmark_training"
 
     model: Annotated[str, tyro.conf.arg(metavar="|".join(EXAMPLES))] = "mlp3"
     """What is trained."""
     repeats: int = 5
     """Times each part is measured."""
+    examples: Annotated[int, tyro.conf.Fixed, tyro.conf.Suppress] = 0
+    """Images of an epoch."""
 
     def __post_init__(self) -> None:
         if self.repeats < 1:
@@ -70,14 +77,15 @@ def data(examples):
 def trainer_parts(framework, model, examples, **fields):
     """The suite's own epoch on the CPU and an evaluation of its training set, as functions."""
     config = Config(framework=framework, model=model, **fields)
-    trainer = frameworks.module(framework, "trainer").Trainer(config, SHAPE, CLASSES, device="cpu")
+    kind = ImageInputs(SHAPE, config)
+    trainer = frameworks.module(framework, "trainer").Trainer(config, kind, CLASSES, device="cpu")
     images, labels = data(examples)
     trainer.put(images, labels)
     return lambda: trainer.train_epoch(plan(config, examples), 0.01), lambda: trainer.logits(images)
 
 
 def plan(config, examples):
-    return epochs.draw(0, 0, examples, SHAPE, SIDE, config.random_crop, config.flip)
+    return epochs.draw(ImageInputs(SHAPE, config), 0, 0, examples)
 
 
 def products(normal, transpose):
@@ -119,7 +127,9 @@ def torch_parts(model, examples):
     if model != "mlp3":
         return parts
     augmented = Config(framework="torch", random_crop=True, flip=True)
-    trainer = frameworks.module("torch", "trainer").Trainer(augmented, SHAPE, CLASSES, device="cpu")
+    trainer = frameworks.module("torch", "trainer").Trainer(
+        augmented, ImageInputs(SHAPE, augmented), CLASSES, device="cpu"
+    )
     trainer.put(*data(examples))
     # PyTorch keeps weights as (out, in): x W is a product with a transposed view, as in torch.nn.functional.linear.
     pairs = products(torch.randn, torch.t)
@@ -221,10 +231,10 @@ def serve(model, examples, name):
 
 
 @contextlib.contextmanager
-def servers(benchmark, threads, examples):
+def servers(benchmark):
     """A process for each framework and one for the usual loop."""
-    environment = os.environ | MEMORY | thread_environment(threads)
-    command = [sys.executable, __file__, "serve", benchmark.model, str(examples)]
+    environment = os.environ | MEMORY | thread_environment(benchmark.threads)
+    command = [sys.executable, __file__, "serve", benchmark.model, str(benchmark.examples)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
     started = {name: subprocess.Popen([*command, name], env=environment, **pipes) for name in served(benchmark.model)}
     try:
@@ -234,10 +244,10 @@ def servers(benchmark, threads, examples):
             process.kill()
 
 
-def cpu_record(benchmark, threads, examples) -> Record:
+def cpu_record(benchmark) -> Record:
     """Seconds of each part, and peak memory in GB of each process."""
     seconds, memory = {}, {}
-    with servers(benchmark, threads, examples) as started:
+    with servers(benchmark) as started:
         parts = [(name, part) for name, p in started.items() for part in p.stdout.readline().strip().split(",")]
         for repeat in range(benchmark.repeats + 1):
             for name, part in parts:
@@ -249,8 +259,8 @@ def cpu_record(benchmark, threads, examples) -> Record:
                 if repeat:
                     seconds.setdefault(f"{name} {part}", []).append(taken)
                 print(f"{repeat}/{benchmark.repeats} {name} {part} {taken:.2f} s", file=sys.stderr, flush=True)
-    measured = {"seconds": seconds, "memory": memory, "threads": threads, "waiting": waiting(threads)}
-    return record(benchmark, processor(), examples=examples, **measured)
+    waits = waiting(benchmark.threads)
+    return {"seconds": seconds, "memory": memory, "waiting": waits, "examples": benchmark.examples}
 
 
 def claims(model, seconds):
@@ -292,7 +302,7 @@ def cpu_table(found: Record) -> Table:
     return Table(f"An epoch of {model}", ["ratio of", "seconds", "to seconds", "ratio", "claim", "holds"], rows, note)
 
 
-def gpu_record(benchmark, examples=GPU_EXAMPLES, side=8192, device="cuda") -> Record:
+def gpu_record(benchmark, side=8192, device="cuda") -> Record:
     """Seconds of an epoch, its operations and seconds of an evaluation in each precision, and the card's rate."""
     import torch
 
@@ -301,17 +311,20 @@ def gpu_record(benchmark, examples=GPU_EXAMPLES, side=8192, device="cuda") -> Re
     device = find_device(device)
     square = torch.randn(side, side, dtype=torch.bfloat16, device=device)
     products = timed(lambda: [torch.mm(square, square) for _ in range(PRODUCTS)], device, benchmark.repeats)
-    epochs_of = {name: gpu_epoch(benchmark, name, examples, device) for name in ("float32", "bfloat16")}
+    epochs_of = {name: gpu_epoch(benchmark, name, device) for name in ("float32", "bfloat16")}
     rate = {"side": side, "flops": PRODUCTS * 2 * side**3, "seconds": products}
-    return record(benchmark, hardware(device.type), examples=examples, rate=rate, epochs=epochs_of)
+    return {"rate": rate, "epochs": epochs_of, "examples": benchmark.examples}
 
 
-def gpu_epoch(benchmark, precision, examples, device):
+def gpu_epoch(benchmark, precision, device):
     """One precision; the operations of a step are counted as it is executed."""
     from torch.utils.flop_counter import FlopCounterMode
 
     config = Config(framework="torch", model=benchmark.model, precision=precision)
-    trainer = frameworks.module("torch", "trainer").Trainer(config, SHAPE, CLASSES, device=device.type)
+    trainer = frameworks.module("torch", "trainer").Trainer(
+        config, ImageInputs(SHAPE, config), CLASSES, device=device.type
+    )
+    examples = benchmark.examples
     images, labels = data(examples)
     trainer.put(images, labels)
     with FlopCounterMode(display=False) as counter:
@@ -387,11 +400,12 @@ def main():
         )
     threads = options.threads or os.cpu_count() or 1
     check_choice("model", benchmark.model, EXAMPLES)
-    if options.device == "cuda":
-        found = gpu_record(benchmark)
-    else:
-        found = cpu_record(benchmark, threads, 256 if actions.smoke else EXAMPLES[benchmark.model])
-    save(options, f"benchmark_training/{benchmark.model}{'_gpu' * (options.device == 'cuda')}", found, table(found))
+    on_gpu = options.device == "cuda"
+    examples = GPU_EXAMPLES if on_gpu else 256 if actions.smoke else EXAMPLES[benchmark.model]
+    place = {"threads": threads, "hardware": hardware("cuda") if on_gpu else processor()}
+    benchmark = dataclasses.replace(benchmark, examples=examples, **place)
+    measure = gpu_record if on_gpu else cpu_record
+    benchmarks.report(benchmark, lambda: measure(benchmark), table, arguments)
 
 
 if __name__ == "__main__":

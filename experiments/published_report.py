@@ -5,7 +5,6 @@ Result:    results/published/tables/, figures/ and index.html, and the table in 
 Time:      seconds
 """
 
-import json
 from collections import Counter
 from dataclasses import replace
 from itertools import chain, product
@@ -40,10 +39,11 @@ from common.analysis.examples import well_known
 from common.cli import PRESETS, one_line_errors, parse
 from common.files import write
 from common.groups import grouped
-from common.report import figures, page
+from common.report import benchmarks, figures, page
 from common.report.claims import NOT_MEASURED, load_targets
 from common.report.comparison import comparison_table
-from common.report.examples import agreement_table, joined, trained_on
+from common.report.difficulty import agreement_table
+from common.report.examples import joined, trained_on
 from common.report.numbers import Number, cell
 from common.report.records import by_recipe, full_size, group_names, published_table, run_on, setting_of, setting_text
 from common.report.runs import FRAMEWORKS, Runs
@@ -106,7 +106,7 @@ def sections(records, store):
             "zhang_tables_1_and_4": published_table(TARGETS, records)
         },
         **shown,
-        "Real MNIST digits over all runs": digits(trained_on(Runs.of(records, store), "mnist")),
+        "Real MNIST digits over all runs": digits(trained_on(records, "mnist"), store),
         "Learning curves of full-size runs": dict(curves(records, store)),
         "Keras and PyTorch": {"frameworks": comparison_table(Runs.of(records, store))},
         "float32 and bfloat16": {"precisions": comparison_table(Runs.of(records, store), "precision")},
@@ -116,9 +116,8 @@ def sections(records, store):
 
 def measured(benchmark, store):
     """The tables of a benchmark's records."""
-    name = benchmark.__name__
-    paths = sorted((store.results / name).glob("*.json"))
-    return {f"{name}_{path.stem}": benchmark.table(json.loads(path.read_text())) for path in paths}
+    name = benchmark.Benchmark.slug
+    return {f"{name}_{key}": benchmark.table(record) for key, record in benchmarks.records(store, name).items()}
 
 
 def arpit_statements(shown):
@@ -174,11 +173,11 @@ def shows(item):
     return not isinstance(item, Table) or bool(item.rows)
 
 
-def digits(runs):
+def digits(records, store):
     """How what these runs say of each example agrees."""
-    table = well_known(joined(runs))
-    title = f"Examples of mnist, {len(runs)} runs"
-    note = f"{len(runs)} runs, {len(table['index'])} training examples: {runs.run_on()}."
+    table = well_known(joined(records, store))
+    title = f"Examples of mnist, {len(records)} runs"
+    note = f"{len(records)} runs, {len(table['index'])} training examples: {run_on(records)}."
     return {"note": note, "examples_mnist_agreement": agreement_table(table, title)}
 
 

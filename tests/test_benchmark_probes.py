@@ -1,5 +1,6 @@
 """The benchmark of MASC at its smallest size: every part runs, agrees and is tabulated."""
 
+import dataclasses
 import importlib
 import subprocess
 import sys
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 
 from common.analysis.linalg import principal_subspace
+from common.report.benchmarks import flat
+from common.runs.store import code_version
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 
@@ -23,15 +26,17 @@ def test_every_target_has_its_row(tmp_path):
     command = [sys.executable, EXPERIMENTS / "benchmark_probes.py", "--smoke", "--threads", "1"]
     done = subprocess.run([*command, "--output-dir", tmp_path], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    table = (tmp_path / "benchmark_probes" / "800x64x4.md").read_text()
+    (path,) = tmp_path.glob("computations/benchmark_probes-*/table.md")
+    table = path.read_text()
     assert done.stdout == table + "\n"
     for target in ("at most 1.5", "at least 3", "at most 1 |", "| predictions that differ | – | – | 0 | 0 | yes |"):
         assert target in table
 
 
 def test_masc_alone(benchmark, capsys):
-    alone = benchmark.Benchmark(**benchmark.SMOKE, masc_only=True)
-    table = benchmark.table(benchmark.rounds(alone, threads=1))
+    alone = benchmark.Benchmark(**benchmark.SMOKE, masc_only=True, threads=1)
+    record = {"settings": dataclasses.asdict(alone), "outcome": benchmark.rounds(alone), "code": code_version()}
+    table = benchmark.table(flat(record))
     ((seconds, peak, features, subspaces),) = table.rows
     assert features.value == 1100 * 64 * 4 / 1e9 < peak.value and 0 < subspaces.value <= 4 * 32 * 64 * 8 / 1e9
     assert "time goes to" in table.note and "published" not in capsys.readouterr().err

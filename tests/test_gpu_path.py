@@ -9,13 +9,17 @@ import numpy as np
 import pytest
 import torch
 
-from common.data.epochs import draw
+from common.data.epochs import EpochPlan, draw
+from common.data.inputs import ImageInputs
+from common.report.benchmarks import flat
 from common.runs.config import Config, Options
-from common.runs.run import Run
+from common.runs.store import code_version
 from common.runs.task import prepare
 from common.runs.training import train_stacked
+from common.runs.writer import Writer
+from torch_models.inputs import rotate
 from torch_models.stacked import StackedTrainer
-from torch_models.trainer import Trainer, rotate, set_learning_rate
+from torch_models.trainer import Trainer, set_learning_rate
 
 SHAPE, N = (8, 8, 3), 70
 with_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
@@ -23,13 +27,13 @@ with_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no
 
 def make(device="cpu", **fields):
     config = Config(**{"model": "inception", "framework": "torch", "batch_size": 32, "flip": True, **fields})
-    trainer, generator = Trainer(config, SHAPE, 10, device=device), np.random.default_rng(0)
+    trainer, generator = Trainer(config, ImageInputs(SHAPE, config), 10, device=device), np.random.default_rng(0)
     trainer.put(generator.integers(0, 256, (N, *SHAPE), np.uint8), generator.integers(0, 10, N))
     return trainer
 
 
 def plan(epoch=0):
-    return draw(0, epoch, N, SHAPE, 8, False, True)
+    return draw(ImageInputs(SHAPE, Config(crop=None, flip=True)), 0, epoch, N)
 
 
 def a_step(trainer):
@@ -88,7 +92,7 @@ def test_too_little_memory_is_one_line_with_what_to_change(monkeypatch, tmp_path
 def test_too_little_memory_is_no_fault_of_a_checkpoint_and_other_errors_stay_what_they_are(monkeypatch, tmp_path):
     options = Options(output_dir=tmp_path, threads=1, checkpoint_every=2)
     with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="^lost$"):
-        patch.setattr(Run, "finish", Mock(side_effect=RuntimeError("lost")))
+        patch.setattr(Writer, "finish", Mock(side_effect=RuntimeError("lost")))
         train_stacked(small_runs(1), options)
     full = Mock(side_effect=torch.OutOfMemoryError("CUDA out of memory"))
     monkeypatch.setattr(Trainer, "set_optimizer_state", full)
@@ -106,12 +110,14 @@ def test_a_recorded_step_reads_the_learning_rate_from_the_device():
 def test_the_benchmark_counts_a_steps_operations(monkeypatch):
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "experiments"))
     benchmark = importlib.import_module("benchmark_training")
-    once = {"repeats": 1}
-    epoch = benchmark.gpu_epoch(benchmark.Benchmark("mlp1", **once), "bfloat16", 256, torch.device("cpu"))
+    settings = {name: benchmark.Benchmark(name, 1, n) for name, n in (("mlp1", 256), ("alexnet", 128))}
+    epoch = benchmark.gpu_epoch(settings["mlp1"], "bfloat16", torch.device("cpu"))
     # A gradient of weights and one of inputs beside each product of the forward pass; images need none.
     products = 2352 * 512 * 2 + 512 * 10 * 3
     assert epoch["flops"] == pytest.approx(2 * 256 * products)
-    found = benchmark.gpu_record(benchmark.Benchmark("alexnet", **once), 128, 64, "cpu")
+    outcome = benchmark.gpu_record(settings["alexnet"], 64, "cpu")
+    record = {"settings": dataclasses.asdict(settings["alexnet"]), "outcome": outcome, "code": code_version()}
+    found = flat(record)
     floats, halves, evaluation = benchmark.table(found).rows
     assert evaluation[1].value == found["epochs"]["float32"]["evaluation"][0]
     del found["epochs"]["float32"]["evaluation"]  # as in older records
@@ -181,7 +187,9 @@ def test_recorded_steps_of_a_stack_are_the_steps_also_where_runs_drop_out(fields
     stepped.replay = stepped.update
     for epoch, chosen in enumerate([(0, 1, 2), (0, 1, 2), (0, 2)]):
         for trainer in (recorded, stepped):
-            trainer.train_epoch({place: draw(place, epoch, N, (8, 8, 1), 8, False, False) for place in chosen}, 0.01)
+            trainer.train_epoch(
+                {place: EpochPlan(np.random.default_rng((place, epoch)).permutation(N)) for place in chosen}, 0.01
+            )
         assert set(recorded.recordings) == {32, N % 32}
     for run, other in zip(recorded.runs, stepped.runs, strict=True):
         for name, array in run.get_weights().items():

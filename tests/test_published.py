@@ -140,8 +140,16 @@ def test_a_benchmarks_tables_are_made_from_its_records(report, tmp_path):
     }
     (tmp_path / "benchmark_training").mkdir()
     (tmp_path / "benchmark_training" / "alexnet.json").write_text(json.dumps(record))
+    outcome = {name: record[name] for name in ("examples", "seconds", "memory", "waiting")}
+    settings = record["benchmark"] | {"hardware": "another processor", "threads": 4}
+    computed = {"settings": settings, "outcome": outcome, "code": record["code"]}
+    folder = tmp_path / "computations" / "benchmark_training-0123abcd"
+    folder.mkdir(parents=True)
+    (folder / "record.json").write_text(json.dumps(computed))
     found = report.measured(report.benchmark_training, Store(tmp_path))
-    text = found["benchmark_training_alexnet"].markdown()
+    assert list(found) == ["benchmark_training_alexnet", "benchmark_training_0123abcd"]
+    text, newer = (table.markdown() for table in found.values())
+    assert newer == text.replace("a processor", "another processor").replace("2 threads", "4 threads") != text
     assert (
         "| usual epoch workers 0 / torch epoch | 2.00 [1.00, 3.00] | 1.00 [1.00, 1.00] | 2.00 | at least 1 | yes |"
         in text

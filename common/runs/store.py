@@ -120,15 +120,25 @@ class Store:
 
     @contextlib.contextmanager
     def lock(self, name: str, file: str = "lock") -> Iterator[None]:
-        """Waits until this process is the only writer of the run's folder; the lock dies with the process.
+        """As `locked`, the run's folder.
 
         Read-outs, which write to the folder on their way, have a `file` of their own, READ.
         """
-        folder = self.folder(name)
-        folder.mkdir(parents=True, exist_ok=True)
-        with open(folder / file, "w") as held:
-            fcntl.flock(held, fcntl.LOCK_EX)
+        with locked(self.folder(name), file):
             yield
+
+    def computation(self, name: str) -> Path:
+        """Folder of what needs no network, by its id."""
+        return self.results / "computations" / name
+
+
+@contextlib.contextmanager
+def locked(folder: Path, file: str = "lock") -> Iterator[None]:
+    """Waits until this process is the only writer of a folder; the lock dies with the process."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / file, "w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 def publish(store: Store, name: str) -> None:

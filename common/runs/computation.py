@@ -1,0 +1,108 @@
+"""A computation: settings with an identity, inputs and a record, but no network. It is done once, as a run is."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+from common.files import write
+from common.runs.config import Options
+from common.runs.record import machine
+from common.runs.store import Record, Store, code_version, locked, write_arrays
+from common.runs.trainers import Arrays
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Computation:
+    """Settings, the fields of a subclass: every value that can change a number, each with a default."""
+
+    slug: ClassVar[str]
+    """What it is called, the start of its id."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came out: JSON values, the sha256 of each data set that went in, and arrays."""
+
+    outcome: Record
+    data: Mapping[str, str] = field(default_factory=dict)
+    arrays: Arrays = field(default_factory=dict)
+
+
+def settings_of(computation: Computation) -> Record:
+    """Every setting, as JSON holds it."""
+    settings: Record = json.loads(json.dumps(dataclasses.asdict(computation)))
+    return settings
+
+
+def computation_id(computation: Computation) -> str:
+    """Slug and 8 hex digits of sha256 over the canonical JSON of the settings that differ from their default."""
+    defaults = settings_of(type(computation)())
+    changed = {name: value for name, value in settings_of(computation).items() if value != defaults[name]}
+    text = json.dumps([computation.slug, changed], sort_keys=True, separators=(",", ":"))
+    return f"{computation.slug}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def carry_out(computation: Computation, compute: Callable[[], Result], options: Options, force: bool = False) -> Record:
+    """Its record: read where it is done, unless `force`, else computed and written, last and whole or not at all.
+
+    Its folder, results/computations/<id>, has one writer at a time.
+    """
+    folder = Store.of(options).computation(computation_id(computation))
+    with locked(folder):
+        done = None if force else record_of(folder, computation)
+        return done or carried_out(computation, compute, folder)
+
+
+def carried_out(computation: Computation, compute: Callable[[], Result], folder: Path) -> Record:
+    """The record of what is computed now."""
+    started, start = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter()
+    result = compute()
+    record = {
+        "schema": SCHEMA,
+        "id": computation_id(computation),
+        "settings": settings_of(computation),
+        "code": code_version(),
+        "environment": machine(),
+        "data": dict(result.data),
+        "outcome": result.outcome,
+        "time": {"start_utc": started, "seconds": time.perf_counter() - start},
+    }
+    if result.arrays:
+        write_arrays(folder / "arrays.npz", result.arrays, compress=True)
+    write(folder / "record.json", json.dumps(record, indent=1, allow_nan=False) + "\n")
+    return record
+
+
+def record_of(folder: Path, computation: Computation) -> Record | None:
+    """The record in a folder, or none; one of other settings, or none of ours, is an error that names it."""
+    path = folder / "record.json"
+    if not path.exists():
+        return None
+    record = read_record(path)
+    if record["settings"] != settings_of(computation):
+        raise ValueError(f"a folder must hold its own settings; move it away or use --force. Received: {folder}")
+    return record
+
+
+def read_record(path: Path) -> Record:
+    """A record.json, with the parts that every reader relies on checked."""
+    try:
+        record: dict[str, Any] = json.loads(path.read_text())
+        if not all(isinstance(record[part], dict) for part in ("settings", "code", "outcome")):
+            raise TypeError("parts must be objects")
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            "record must be a record.json that the suite wrote; restore it or use --force. "
+            f"Received: {path} ({type(error).__name__}: {error})"
+        ) from error
+    return record
