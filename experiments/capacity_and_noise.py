@@ -14,9 +14,9 @@ Deviations: the paper's widths and noise levels are unknown; runs end at 100 % t
 
 from dataclasses import dataclass
 
-from closer_look_configs import BASE, MODELS, SMALL, fields
 from common.data.corruption import RULES
 from common.errors import check_choice
+from common.papers.arpit.recipes import BASE, MODELS, SMALL, fields
 from common.report.capacity import capacity_figure, capacity_findings, capacity_table
 from common.report.tables import claims_table
 from common.study import Seeds, Study

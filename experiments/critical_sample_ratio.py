@@ -15,10 +15,10 @@ Deviations: held-out examples are clean; the small preset searches 500 of each k
 
 from dataclasses import asdict, dataclass
 
-from closer_look_configs import BASE, DATASETS, HELD_OUT, KEPT, fields
 from common.analysis.perturbations import CRITICAL, SHARPNESS, critical_run, sharpness_run
 from common.data.preprocessing import pixel_scale
 from common.errors import check_choice
+from common.papers.arpit.recipes import BASE, DATASETS, HELD_OUT, KEPT, fields
 from common.report.arpit import by_fields
 from common.report.critical import critical_findings, critical_table, extremes_of, families, noise_figure, splits_figure
 from common.report.tables import claims_table

@@ -17,10 +17,10 @@ from common.cli import one_line_errors, parse
 from common.data import datasets
 from common.errors import check_choice
 from common.files import write
-from common.report.difficulty import agreement_table, image_grid
-from common.report.examples import joined, trained_on
+from common.report.examples import agreement_table, image_grid, joined, trained_on
+from common.report.runs import Runs
 from common.runs.config import Actions, Config, Options
-from common.runs.store import Store, all_records
+from common.runs.store import Store
 from common.study import save
 
 
@@ -57,14 +57,14 @@ def main():
     options, actions, chosen = arguments.options, arguments.actions, arguments.selection
     store = Store(chosen.records) if chosen.records else Store.of(options)
     dataset = "digits" if actions.smoke else chosen.dataset
-    records = trained_on(all_records(store), dataset, chosen.corruption, chosen.corruption_fraction)
-    if actions.list or not records:
-        print(f"{len(records)} runs of {dataset}, corruption {chosen.corruption}, under {store.results}")
+    runs = trained_on(Runs.under(store), dataset, chosen.corruption, chosen.corruption_fraction)
+    if actions.list or not runs:
+        print(f"{len(runs)} runs of {dataset}, corruption {chosen.corruption}, under {store.results}")
         return
-    table = joined(records, store)
+    table = joined(runs)
     folder = Store.of(options).results / "example_table"
     write(folder / "examples.csv", as_csv(table))
-    title = f"Examples of {dataset}, {len(records)} runs"
+    title = f"Examples of {dataset}, {len(runs)} runs"
     known = well_known(table)
     save(agreement := agreement_table(known, title), folder / "agreement")
     data = datasets.load(dataset, options.data_dir)

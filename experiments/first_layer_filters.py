@@ -10,37 +10,7 @@ Result:    pictures, spectral centroids and verdict under results/first_layer_fi
 Time:      made for a GPU; --preset small takes three minutes a seed on two cores
 """
 
-from dataclasses import dataclass
-
-from closer_look_configs import BASE, KEPT, fields
-from common.report.figures import filter_grids
-from common.report.filters import centroid_findings, centroid_table, filters_of
-from common.report.tables import claims_table
-from common.study import Seeds, Study
-
-TITLE = "First layer of the CNN"
-
-
-@dataclass(frozen=True)
-class Labels(Seeds):
-    """Real and random labels."""
-
-    def rows(self, preset):
-        return [fields("cnn2", "cifar10", preset, noise) for noise in ("none", "uniform")]
-
-
-def report(runs, call):
-    """Filters of the first seed, centroids of all."""
-    records, store = [run.record for run in runs], call.store
-    filters = filters_of(records, store)
-    return {
-        "filters": filter_grids(filters[min(filters)], TITLE),
-        "spectral_centroids": centroid_table(filters, TITLE),
-        "claims": claims_table(centroid_findings(filters, records), TITLE),
-    }
-
-
-STUDY = Study("first_layer_filters", Labels(), BASE, report, KEPT)
+from common.papers.arpit.filters import STUDY
 
 if __name__ == "__main__":
     STUDY.main(__doc__)

@@ -12,7 +12,7 @@ Deviations: none known; their recipe is in their logs: SGD 0.01 without momentum
 
 from dataclasses import dataclass
 
-from closer_look_configs import BASE, fields
+from common.papers.arpit.recipes import BASE, fields
 from common.report import figures
 from common.report.arpit import noise_of
 from common.report.claims import load_targets

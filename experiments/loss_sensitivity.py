@@ -15,8 +15,8 @@ Deviations: learning rate (0.1), batch (50) and number of steps are unknown; the
 
 from dataclasses import dataclass
 
-from closer_look_configs import BASE, fields
 from common.analysis.loss_sensitivity import NORMS, Sensitivity, check, kept_sensitivity, sensitivity_run
+from common.papers.arpit.recipes import BASE, fields
 from common.report.sensitivity import gini_figure, gini_findings, gini_table
 from common.report.tables import claims_table
 from common.study import Seeds, Study, with_progress

@@ -18,11 +18,11 @@ from itertools import product
 
 import critical_sample_ratio
 import loss_sensitivity
-from closer_look_configs import BASE, DATASETS, fields
 from common.analysis.loss_sensitivity import LOSSES, NORMS, Sensitivity, unrolled_sensitivity
 from common.analysis.perturbations import CRITICAL, critical_run
 from common.analysis.readout import measured_run
 from common.cli import Preset, one_line_errors, parse
+from common.papers.arpit.recipes import BASE, DATASETS, fields
 from common.report.choices import search_table, unrolled_table
 from common.report.sensitivity import mean_gini
 from common.runs.config import Actions, Options

@@ -42,8 +42,7 @@ from common.groups import grouped
 from common.report import benchmarks, figures, page
 from common.report.claims import NOT_MEASURED, load_targets
 from common.report.comparison import comparison_table
-from common.report.difficulty import agreement_table
-from common.report.examples import joined, trained_on
+from common.report.examples import agreement_table, joined, trained_on
 from common.report.numbers import Number, cell
 from common.report.records import by_recipe, full_size, group_names, published_table, run_on, setting_of, setting_text
 from common.report.runs import FRAMEWORKS, Runs
@@ -106,7 +105,7 @@ def sections(records, store):
             "zhang_tables_1_and_4": published_table(TARGETS, records)
         },
         **shown,
-        "Real MNIST digits over all runs": digits(trained_on(records, "mnist"), store),
+        "Real MNIST digits over all runs": digits(trained_on(Runs.of(records, store), "mnist")),
         "Learning curves of full-size runs": dict(curves(records, store)),
         "Keras and PyTorch": {"frameworks": comparison_table(Runs.of(records, store))},
         "float32 and bfloat16": {"precisions": comparison_table(Runs.of(records, store), "precision")},
@@ -173,11 +172,11 @@ def shows(item):
     return not isinstance(item, Table) or bool(item.rows)
 
 
-def digits(records, store):
+def digits(runs):
     """How what these runs say of each example agrees."""
-    table = well_known(joined(records, store))
-    title = f"Examples of mnist, {len(records)} runs"
-    note = f"{len(records)} runs, {len(table['index'])} training examples: {run_on(records)}."
+    table = well_known(joined(runs))
+    title = f"Examples of mnist, {len(runs)} runs"
+    note = f"{len(runs)} runs, {len(table['index'])} training examples: {runs.run_on()}."
     return {"note": note, "examples_mnist_agreement": agreement_table(table, title)}
 
 

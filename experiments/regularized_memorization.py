@@ -16,8 +16,8 @@ Deviations: only the ranges of the strengths are published; where dropout and no
 
 from dataclasses import dataclass
 
-from closer_look_configs import BASE, KEPT, fields
 from common.errors import check_choice
+from common.papers.arpit.recipes import BASE, KEPT, fields
 from common.report.regularizers import (
     SINGLE,
     effect_table,

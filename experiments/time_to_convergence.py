@@ -15,7 +15,7 @@ Deviations: the paper's widths, sizes and noise levels are unknown; noise is ran
 from dataclasses import dataclass
 
 from capacity_and_noise import FRACTIONS, WIDTHS, check_fractions, run_fields
-from closer_look_configs import BASE
+from common.papers.arpit.recipes import BASE
 from common.report.capacity import time_figure, time_findings, time_table
 from common.report.tables import claims_table
 from common.study import Seeds, Study

@@ -1,4 +1,4 @@
-"""The experiments of Arpit et al. (2017) as Config fields: networks, noise, sizes.
+"""The experiments of Arpit et al. (2017) as Config fields, networks, noise and sizes, and their runs in words.
 
 The paper leaves open: batch size (128 here), initial weights (Glorot uniform), input scale ([0, 1] for digits, each
 channel of CIFAR-10 standardized, which noise of standard deviation up to 5 calls for), the CNN's epochs (100) and
@@ -6,13 +6,17 @@ padding (none), momentum of the MLP's SGD (none), whether a random label may be 
 10,000 training examples are held out and stay clean.
 """
 
+from typing import Any
+
 from common.data import datasets
 from common.errors import check_choice
+from common.report.runs import Run
 from common.runs.config import Config
+from common.study import Fields
 
 BASE = Config(framework="torch")
-HELD_OUT = {"validation_size": 10_000, "clean_validation": True}
-MODELS = {
+HELD_OUT: Fields = {"validation_size": 10_000, "clean_validation": True}
+MODELS: dict[str, Fields] = {
     "mlp2": {
         "model": "mlp2",
         "preprocessing": "zero_one",
@@ -32,8 +36,8 @@ MODELS = {
         **HELD_OUT,
     },
 }
-SIZES = {"train_size": 6000, "validation_size": 1000, "test_size": 1000}
-SMALL = {
+SIZES: Fields = {"train_size": 6000, "validation_size": 1000, "test_size": 1000}
+SMALL: dict[str, Fields] = {
     "mlp2": {**SIZES, "width": 512, "batch_size": 32, "learning_rate": 0.1, "epochs": 100},
     "cnn2": {**SIZES, "width": 32, "batch_size": 64, "epochs": 60, "decay_epochs": (15, 30, 45)},
 }
@@ -42,12 +46,26 @@ some 60 epochs and not in many hundreds."""
 KEPT = (0, 1, 2, 4, 8, 16, 30, 50, 128, 256, 500)
 """Epochs whose networks the studies of the CNN share: until the end, and until half of it, of every preset."""
 DATASETS = {"mlp2": "mnist", "cnn2": "cifar10"}
+NOISE = {"gaussian": "random inputs", "uniform": "random labels", "none": "real data"}
 
 
-def fields(model, dataset, preset, noise="none", fraction=1.0, **changes):
+def fields(
+    model: str, dataset: str, preset: str, noise: str = "none", fraction: float = 1.0, **changes: Any
+) -> dict[str, Any]:
     """Fields of a run; `noise` is a corruption rule, of random inputs or labels, used where the fraction is above 0."""
     check_choice("data set", dataset, datasets.DATASETS)
     fraction = fraction if noise != "none" else 0.0
     corruption = {"corruption": noise if fraction else "none", "corruption_fraction": fraction}
     sizes = SMALL[model] if preset == "small" else {}
     return {**MODELS[model], "dataset": dataset, **sizes, **corruption, **changes}
+
+
+def network(run: Run) -> str:
+    """Architecture, its width where it is not the published one, and data set."""
+    width = f" of width {run.config.width}" if run.config.width else ""
+    return f"{run.config.model}{width}, {run.config.dataset.replace('_', ' ')}"
+
+
+def noise_of(run: Run) -> str:
+    """What is random in the training set, in words."""
+    return NOISE.get(run.config.corruption, run.config.corruption.replace("_", " "))

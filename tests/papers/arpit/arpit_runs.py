@@ -1,0 +1,47 @@
+"""Runs of Arpit et al.'s experiments that never were, with what would lie beside them."""
+
+from common.report.runs import Run, Runs
+from common.runs.config import Config, as_dict
+
+
+class Beside:
+    """What a store would hold of one run."""
+
+    def __init__(self, arrays, files):
+        self.per_example, self.files = arrays, files
+
+    def arrays(self, name):
+        return self.per_example
+
+    def kept_arrays(self, name, file):
+        return self.files.get(file, {})
+
+    def lines(self, name, file):
+        return self.files.get(file, [])
+
+
+def a_run(history=(), outcome=None, train_n=50_000, arrays=None, files=None, validation_n=1000, **changes):
+    """A PyTorch run under an id of its own, with its history, arrays and other files by name."""
+    config = as_dict(Config(**{"framework": "torch", "model": "mlp2", **changes}))
+    measured = {"train_accuracy": 1.0, "test_accuracy": 0.86, "best_test_accuracy": 0.865, "epochs": len(history)}
+    record = {
+        "run_id": repr((sorted(config.items(), key=str), train_n)),
+        "config": config,
+        "code": {"commit": "0123456789abcdef", "dirty": False},
+        "environment": {"device": "cpu", "processor": "Processor", "threads": 1},
+        "data": {"test_n": 10_000, "train_n": train_n, "validation_n": validation_n},
+        "outcome": {**measured, **(outcome or {})},
+    }
+    return Run(record, Beside(arrays or {}, {"history.jsonl": list(history), **(files or {})}))
+
+
+def corruption_of(setting):
+    rule = {"true_labels": "none", "random_labels": "uniform"}.get(setting, setting)
+    return {"corruption": rule, "corruption_fraction": float(rule != "none")}
+
+
+def verdicts(findings):
+    return [finding.verdict for finding in findings]
+
+
+__all__ = ["Runs", "a_run", "corruption_of", "verdicts"]
