@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Protocol, TypedDict, overload
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict, overload
 
 from numpy.typing import NDArray
 
@@ -14,6 +14,9 @@ from common.report.numbers import Number, number
 from common.runs.config import Config, from_dict
 from common.runs.parts import Mark
 from common.runs.store import Record, Store, all_records
+
+if TYPE_CHECKING:
+    import pandas
 
 Line = Mapping[str, Any]
 FRAMEWORKS = {"keras": "Keras", "torch": "PyTorch"}
@@ -256,6 +259,17 @@ class Runs(Sequence[Run]):
         codes = [run.record["code"] for run in self]
         commits = {(code["commit"] or "no commit")[:9] + ("+" if code["dirty"] else "") for code in codes}
         return f"{', '.join(sorted(devices))}; {', '.join(sorted(commits))}"
+
+    def frame(self) -> pandas.DataFrame:
+        """A row for each run, a column for each entry of its record: `config.model`, `outcome.test_accuracy` …"""
+        import pandas
+
+        return pandas.json_normalize([run.record for run in self]).convert_dtypes()
+
+    def csv(self) -> str:
+        """`frame` as comma-separated values; null is empty."""
+        text: str = self.frame().to_csv(index=False, lineterminator="\n")
+        return text
 
     def sizes(self) -> str:
         """Numbers of training examples, as text."""

@@ -170,18 +170,25 @@ def test_publishing_copies_what_was_recorded_but_neither_the_model_nor_what_is_t
         "arrays.npz",
         "loss_sensitivity.npz",
         "sensitivity_choices.jsonl",
-        "learning_curves.png",
     }
-    for name in (recorded - {"run.json"}) | {"checkpoint.npz", "lock"}:
+    for name in (recorded - {"run.json"}) | {"checkpoint.npz", "lock", "learning_curves.png"}:
         (folder / name).write_text(f"content of {name}")
+    arrays = {"train_indices": np.arange(5000), "test_labels": np.arange(10) % 3}
+    for name in ("arrays.npz", "loss_sensitivity.npz"):
+        np.savez_compressed(folder / name, **arrays)
     publish(finished, run_id(CONFIG))
     target = tmp_path / "published" / "runs" / run_id(CONFIG)
     assert {file.name for file in target.iterdir()} == recorded
-    assert all((target / name).read_bytes() == (folder / name).read_bytes() for name in recorded)
+    assert all((target / name).read_bytes() == (folder / name).read_bytes() for name in recorded if "npz" not in name)
+    packed = target / "arrays.npz"
+    assert packed.stat().st_size < (folder / "arrays.npz").stat().st_size
+    with np.load(packed) as kept:
+        assert {name: kept[name].tolist() for name in kept} == {name: array.tolist() for name, array in arrays.items()}
+    before = packed.read_bytes()
     (folder / "readout.jsonl").unlink()
     (folder / "history.jsonl").write_text("new")
     publish(finished, run_id(CONFIG))
-    assert (target / "history.jsonl").read_text() == "new"
+    assert (target / "history.jsonl").read_text() == "new" and packed.read_bytes() == before
     assert all_records(Store(tmp_path / "published")) == [RECORD]
 
 
