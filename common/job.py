@@ -1,22 +1,83 @@
-"""Runs trained as one program, or one run, in a process of its own, as sweeps start it: a task in JSON on stdin."""
+"""A warm child of a sweep: it trains one run, or stack, after another, as `common.runs.children` sends them.
 
+Jobs come as lines of JSON on stdin. Answers go as lines of JSON to a pipe of their own, whose number is the argument.
+"""
+
+import gc
 import json
+import os
+import queue
 import sys
+import threading
+import traceback
+from collections.abc import Iterator
+
+import psutil
 
 from common.analysis.readout import decode_run
+from common.runs.children import Answer
 from common.runs.config import from_dict
-from common.runs.sweep import decode, die_with
+from common.runs.sweep import decode
+from common.runs.trainers import forget
 from common.runs.training import train_stacked
+
+MOST_RUNS = 100
+"""Jobs of a child: TensorFlow keeps some megabytes of each, and a start costs each a hundredth of its seconds."""
+MOST_BYTES = 2 * 2**30
+"""Memory of a child between jobs: twice a framework's. What leaves more behind takes longer than a new start."""
 
 
 def main() -> None:
-    task = json.load(sys.stdin)
-    die_with(task["parent"])
-    configs, options = [from_dict(fields) for fields in task["configs"]], decode(task["options"])
-    train_stacked(configs, options, task["force"])
-    if task["decode"]:
-        for config in configs:
-            decode_run(config, options, force=task["force"])
+    answers = int(sys.argv[1])
+    os.set_inheritable(answers, False)
+    for number, line in enumerate(lines(), 1):
+        answer = carry_out(line)
+        if number == 1:
+            gc.freeze()  # what is imported stays: the garbage of later runs is found ten times as fast
+        worn = number >= MOST_RUNS or psutil.Process().memory_info().rss > MOST_BYTES
+        answer = answer._replace(sound=answer.sound and not worn)
+        os.write(answers, json.dumps(answer._asdict()).encode() + b"\n")
+
+
+def lines() -> Iterator[str]:
+    """Lines of stdin as they come; its end, since the worker has gone, ends this process in the middle of a run too."""
+    found: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def read(stdin: int) -> None:
+        with open(stdin) as jobs:
+            for line in jobs:
+                found.put(line)
+        os._exit(1)
+
+    threading.Thread(target=read, args=[os.dup(0)], daemon=True).start()
+    while True:
+        yield found.get()
+
+
+def carry_out(line: str) -> Answer:
+    """Train the runs of a job and read them out; an error leaves no trace but its last line."""
+    job = json.loads(line)
+    configs, options = [from_dict(fields) for fields in job["configs"]], decode(job["options"])
+    try:
+        train_stacked(configs, options, job["force"])
+        if job["decode"]:
+            for config in configs:
+                decode_run(config, options, force=job["force"])
+    except Exception as error:
+        reason = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
+        if not expected(error):
+            return Answer(reason, sound=False)
+    else:
+        reason = ""
+    forget(configs[0].framework)
+    return Answer(reason, sound=True)
+
+
+def expected(error: BaseException | None) -> bool:
+    """Whether it is wrong input or a file that failed, in all that led to it: else the process's state is unknown."""
+    while isinstance(error, ValueError | OSError):
+        error = error.__cause__ or error.__context__
+    return error is None
 
 
 if __name__ == "__main__":

@@ -183,6 +183,15 @@ def in_policy(policy, build):
         keras.config.set_dtype_policy(before)
 
 
+def forget():
+    """Free what trainers have left in this process: counted names, graphs, settings, and a GPU's memory."""
+    keras.backend.clear_session()
+    if keras.backend.backend() == "torch":
+        import torch
+
+        torch.cuda.empty_cache()
+
+
 def find_device(name):
     """The Keras device; a GPU is used through the torch backend alone."""
     check_choice("device", name, ("auto", "cpu", "cuda"))

@@ -1,5 +1,7 @@
 """Trains one model in PyTorch; `keras_models/trainer.py` is its twin."""
 
+import gc
+
 import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
@@ -191,6 +193,12 @@ def make_optimizer(config, parameters, stacked=False):
         betas = ADAM["beta_1"], ADAM["beta_2"]
         return torch.optim.Adam(groups, rate, betas, ADAM["epsilon"], fused=True, capturable=recorded)
     return torch.optim.SGD(groups, rate, config.momentum, fused=True)
+
+
+def forget():
+    """Free what trainers have left in this process, a GPU's memory too."""
+    gc.collect()
+    torch.cuda.empty_cache()
 
 
 def find_device(name):

@@ -1,4 +1,4 @@
-"""Many runs: each missing one trained once, in a child process of a dask worker, with the rest untouched.
+"""Many runs: each missing one trained once, in a warm child of a dask worker, with the rest untouched.
 
 Runs that differ in seeds and corruption alone are trained as one program by one child where that is faster.
 """
@@ -9,9 +9,7 @@ import dataclasses
 import itertools
 import json
 import os
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -23,9 +21,9 @@ from common import frameworks
 from common.data.datasets import DATASETS
 from common.errors import RunsFailed
 from common.groups import grouped
+from common.runs.children import CHILDREN, end_children
 from common.runs.config import Config, Options, alike, as_dict, obstacles, run_id
 from common.runs.store import Record, Store
-from common.runs.threads import MEMORY, thread_environment
 from common.runs.training import train
 
 
@@ -50,7 +48,8 @@ def run(
     elif missing:
         failures = distribute(missing, options, force, decode)
         if failures:
-            raise RunsFailed(f"{len(failures)} of {len(missing)} runs failed:\n" + "\n".join(failures))
+            some = f"{len(failures)} of {len(missing)} run{'s' * (len(missing) > 1)}"
+            raise RunsFailed(f"{some} failed:\n" + "\n".join(failures))
     return [train(config, options) for config in configs]
 
 
@@ -85,6 +84,8 @@ def distribute(configs: Sequence[Config], options: Options, force: bool = False,
                     state = f"{'failed' if reason else 'done'}, about {left:.0f} minutes left"
                     print(f"{done}/{len(configs)} {name} {state}", file=sys.stderr, flush=True)
         bar.close()
+        if options.scheduler:  # whose workers stay
+            client.run(end_children, on_error="ignore")
     if not options.scheduler:
         cluster.close()
     return failures
@@ -113,24 +114,9 @@ def number_of_stacks(group: Sequence[Config], options: Options, workers: int) ->
 
 
 def child(configs: Sequence[Config], options: Options, force: bool = False, decode: bool = False) -> str:
-    """Runs of a stack, or one, in a child process with pinned threads; "" or why it failed. Runs on a dask worker."""
-    actions = {"force": force, "decode": decode}
-    text = json.dumps(
-        {"configs": list(map(as_dict, configs)), "options": encode(options), "parent": os.getpid(), **actions}
-    )
-    process = subprocess.run(
-        [sys.executable, "-m", "common.job"],
-        input=text, text=True, capture_output=True, env=child_environment(options.threads),
-    )  # fmt: skip
-    if process.returncode == 0:
-        return ""
-    reason = process.stderr.strip().splitlines()[-1:] if process.returncode > 0 else []
-    return "".join(reason) or f"ended with status {process.returncode}"
-
-
-def child_environment(threads: int) -> dict[str, str]:
-    """The worker's environment with pinned threads and our settings of malloc in place of those of dask's nannies."""
-    return os.environ | MEMORY | thread_environment(threads)
+    """Runs of a stack, or one, in a warm child of this process; "" or why it failed. Runs on a dask worker."""
+    job = {"configs": list(map(as_dict, configs)), "options": encode(options), "force": force, "decode": decode}
+    return CHILDREN.carry_out(configs[0].framework, options.threads, json.dumps(job))
 
 
 def encode(options: Options) -> dict[str, Any]:
@@ -143,17 +129,6 @@ def encode(options: Options) -> dict[str, Any]:
 def decode(fields: dict[str, Any]) -> Options:
     paths = {name: Path(fields[name]) for name in ("data_dir", "output_dir") if fields[name] is not None}
     return Options(**{**fields, **paths, "keep_epochs": tuple(fields["keep_epochs"])})
-
-
-def die_with(parent: int) -> None:
-    """End this process when its parent has gone, so that a dead worker leaves no child behind."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.2)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def grid(base: Config, **values: Sequence[Any]) -> Iterator[Config]:

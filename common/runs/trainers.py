@@ -57,6 +57,11 @@ def make_trainer(config: Config, task: Task, device: str = "auto", models: Path 
     return trainer
 
 
+def forget(framework: str) -> None:
+    """Free what the trainers of this process have left, so that the next one finds the framework as new."""
+    frameworks.module(framework, "trainer").forget()
+
+
 def initialize(trainer: Trainer, config: Config, models: Path) -> None:
     """Set the config's initial weights."""
     shapes = {name: array.shape for name, array in trainer.get_weights().items()}

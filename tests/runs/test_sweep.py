@@ -1,7 +1,7 @@
 """Sweeps: every run once, whatever dies or fails meanwhile, in child processes with pinned threads."""
 
+import contextlib
 import dataclasses
-import io
 import json
 import os
 import subprocess
@@ -17,10 +17,10 @@ import pytest
 
 from common import job
 from common.runs import sweep, threads
+from common.runs.children import Answer, end_children
 from common.runs.config import Config, Options, as_dict, from_dict, run_id
 from common.runs.store import Store, all_records
 from common.runs.sweep import RunsFailed, child, decode, distribute, encode, grid
-from common.runs.threads import MEMORY
 from common.runs.training import train
 
 BASE = Config(model="mlp1", dataset="digits", framework="torch", train_size=200, crop=6, epochs=2, batch_size=32)
@@ -76,6 +76,14 @@ def test_a_sweep_survives_the_death_of_a_worker_and_leaves_no_process(tmp_path, 
     assert shown[-1][0] == "4/4" and " ".join(shown[-1][2:]) == "done, about 0 minutes left"
 
 
+def test_workers_of_a_cluster_keep_no_child_after_a_sweep(tmp_path):
+    settings = {"n_workers": 1, "threads_per_worker": 2, "processes": False, "dashboard_address": None}
+    with distributed.LocalCluster(**settings) as cluster:
+        configs = list(grid(BASE, seed=[0, 1, 2]))
+        distribute(configs, options(tmp_path, scheduler=cluster.scheduler_address, stack=False))
+    assert not below("common.job") and len(all_records(Store(tmp_path))) == 3
+
+
 def test_a_run_that_fails_is_reported_with_its_reason_and_the_others_complete(tmp_path):
     wrong = dataclasses.replace(BASE, model="nope")
     with pytest.raises(RunsFailed) as caught:
@@ -91,7 +99,7 @@ def test_a_run_that_fails_is_reported_with_its_reason_and_the_others_complete(tm
 @pytest.fixture
 def cluster(monkeypatch):
     """A cluster that runs nothing and notes what it was asked for; `failures` maps a run id to an exception."""
-    noted = SimpleNamespace(tasks=[], clusters=[], address=None, closed=False, failures={})
+    noted = SimpleNamespace(tasks=[], clusters=[], address=None, closed=False, failures={}, ended=[])
 
     class Client:
         def __init__(self, address):
@@ -102,6 +110,9 @@ def cluster(monkeypatch):
 
         def __exit__(self, *_):
             pass
+
+        def run(self, function, on_error):
+            noted.ended.append((function, on_error))
 
         def map(self, function, stacks, options, force, decode, pure, retries):
             assert function is child and not pure and not force and not decode
@@ -210,7 +221,14 @@ def test_a_sweep_trains_stacks(tmp_path):
 
 def test_a_running_scheduler_is_used_and_not_closed(tmp_path, cluster):
     distribute([BASE], options(tmp_path, scheduler="tcp://host:8786"))
+    assert cluster.ended == [(end_children, "ignore")]  # a worker that is gone has none
     assert cluster.address == "tcp://host:8786" and cluster.clusters == [] and not cluster.closed
+
+
+def test_a_single_run_that_failed_is_one_run(tmp_path, cluster):
+    cluster.failures[run_id(BASE)] = RuntimeError("worker died 4 times")
+    with pytest.raises(RunsFailed, match="^1 of 1 run failed:\n"):
+        sweep.run([BASE], options(tmp_path, scheduler="tcp://host:8786"))
 
 
 def test_a_run_that_the_cluster_gave_up_is_a_failure_with_its_id(tmp_path, cluster):
@@ -219,55 +237,51 @@ def test_a_run_that_the_cluster_gave_up_is_a_failure_with_its_id(tmp_path, clust
     assert distribute([first, second], options(tmp_path)) == [f"{run_id(second)}: worker died 4 times"]
 
 
-@pytest.mark.parametrize(
-    "status, stderr, expected",
-    [
-        (0, "a warning\n", ""),
-        (1, "Traceback\n  line\nValueError: no\n", "ValueError: no"),
-        (1, "", "ended with status 1"),
-        (-9, "epoch 3/60 loss 0.1", "ended with status -9"),
-    ],
-)
-def test_a_child_gets_its_task_and_its_threads_and_says_why_it_failed(tmp_path, monkeypatch, status, stderr, expected):
+def test_a_child_gets_a_stack_and_its_options(tmp_path, monkeypatch):
+    found = []
+    monkeypatch.setattr(sweep.CHILDREN, "carry_out", lambda *what: found.append(what) or "no")
     given = options(tmp_path, threads=3)
-
-    def process(command, input, env, **_):
-        task = json.loads(input)
-        assert command == [sys.executable, "-m", "common.job"] and task["parent"] == os.getpid()
-        assert list(map(from_dict, task["configs"])) == [BASE, LONG] and decode(task["options"]) == given
-        assert (task["force"], task["decode"]) == (True, False)
-        # dask's own, 0, is slow in a training loop
-        assert env["MALLOC_TRIM_THRESHOLD_"] == MEMORY["MALLOC_TRIM_THRESHOLD_"] == str(2**32)
-        assert env["MALLOC_MMAP_THRESHOLD_"] == MEMORY["MALLOC_MMAP_THRESHOLD_"] == str(2**30) and len(MEMORY) == 2
-        assert env["GOMP_SPINCOUNT"] == "7"
-        assert env["OMP_NUM_THREADS"] == env["TF_NUM_INTRAOP_THREADS"] == "3" and env["PATH"] == os.environ["PATH"]
-        return subprocess.CompletedProcess(command, status, "", stderr)
-
-    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "0")
-    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")  # set, so that it stays alone
-    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
-    monkeypatch.setattr(subprocess, "run", process)
-    assert child([BASE, LONG], given, force=True) == expected
+    assert child([BASE, LONG], given, force=True) == "no"
+    ((framework, threads, line),) = found
+    job = json.loads(line)
+    assert (framework, threads) == ("torch", 3) and decode(job["options"]) == given and "\n" not in line
+    assert list(map(from_dict, job["configs"])) == [BASE, LONG] and (job["force"], job["decode"]) == (True, False)
 
 
-ORPHAN = """
-import os, time
-from common.runs.sweep import die_with
-die_with(os.getppid())
-print(os.getpid(), flush=True)
-time.sleep(60)
+SWEEP = """
+import dataclasses, sys
+from pathlib import Path
+from common.runs import sweep
+from common.runs.config import Config, Options
+config = Config(model="mlp1", dataset="digits", framework="torch", train_size=200, crop=6, epochs=500, batch_size=1)
+if __name__ == "__main__":
+    configs = [config, dataclasses.replace(config, seed=1)]
+    sweep.run(configs, Options(output_dir=Path(sys.argv[1]), workers=2, checkpoint_every=1, stack=False))
 """
-PARENT = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]])"
 
 
-def test_a_process_ends_with_its_parent():
-    parent = subprocess.Popen([sys.executable, "-c", PARENT, ORPHAN], stdout=subprocess.PIPE, text=True)
-    orphan = psutil.Process(int(parent.stdout.readline()))
-    time.sleep(0.5)
-    assert orphan.is_running()
-    parent.kill()
-    parent.wait()
-    assert psutil.wait_procs([orphan], timeout=50)[1] == []
+def marked(name):
+    """Processes with this variable in their environment."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get("MARK") == name and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def test_a_sweep_that_is_killed_leaves_no_process(tmp_path):
+    script = tmp_path / "killed.py"
+    script.write_text(SWEEP)
+    environment = os.environ | {"MARK": str(tmp_path), "PYTHONPATH": str(Path(sweep.__file__).parents[2])}
+    process = subprocess.Popen([sys.executable, script, tmp_path], env=environment, stderr=subprocess.DEVNULL)
+    while len(list(tmp_path.glob("runs/*/checkpoint.npz"))) < 2:
+        time.sleep(0.02)
+    assert len(marked(str(tmp_path))) >= 5  # the sweep, two workers, their children
+    process.kill()
+    process.wait()
+    assert psutil.wait_procs(marked(str(tmp_path)), timeout=30)[1] == []
+    assert marked(str(tmp_path)) == [] and not list(tmp_path.glob("runs/*/run.json"))
 
 
 @pytest.fixture
@@ -315,11 +329,10 @@ def test_options_survive_the_way_to_a_child(given):
 @pytest.mark.parametrize("force, decode", [(False, False), (True, True), (True, False)])
 def test_a_job_does_what_its_task_says(tmp_path, monkeypatch, force, decode):
     given, done = options(tmp_path), []
-    task = {"configs": [as_dict(BASE)], "options": encode(given), "parent": os.getppid()}
-    monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(task | {"force": force, "decode": decode})))
+    task = {"configs": [as_dict(BASE)], "options": encode(given), "force": force, "decode": decode}
     monkeypatch.setattr(job, "train_stacked", lambda *arguments: done.append(("train", *arguments)))
     monkeypatch.setattr(job, "decode_run", lambda *arguments, force: done.append(("decode", *arguments, force)))
-    job.main()
+    assert job.carry_out(json.dumps(task)) == Answer("", sound=True)
     assert done == [("train", [BASE], given, force), ("decode", BASE, given, force)][: 1 + decode]
 
 
