@@ -126,8 +126,10 @@ class Study:
         rows = grid.runs(preset)
         for name in sorted(flags):
             if len({repr(fields[name]) for fields in rows if name in fields}) > 1:
-                flag = name.replace("_", "-")
-                raise ValueError(f"{name} must be left to the flags of this study's runs (--help). Received: --{flag}")
+                value = getattr(given, name)
+                raise ValueError(
+                    f"{name} must be left to the study, whose runs differ in it. Received: {name}={value!r}"
+                )
         return [overlay(given, self.default, fields, f"--preset {preset}", flags) for fields in rows]
 
     def main(self, doc: str | None) -> None:

@@ -305,7 +305,7 @@ def test_combinations_use_the_rule_only_where_something_is_corrupted():
 @pytest.mark.parametrize("flag", ["model", "corruption_fraction"])
 def test_a_study_refuses_one_value_for_what_its_runs_have_several_of(flag):
     grid = Combinations()
-    message = f"^{flag} must be left to the flags of this study's runs .* Received: --{flag.replace('_', '-')}$"
+    message = f"^{flag} must be left to the study, whose runs differ in it. Received: {flag}={getattr(BASE, flag)!r}$"
     with pytest.raises(ValueError, match=message):
         a_study(grid).configs(BASE, grid, "paper", {flag})
 

@@ -101,7 +101,7 @@ def test_a_model_without_an_entry_in_the_paper_is_refused(capsys, monkeypatch, t
         ("randomization_learning_curves.py", ["--flip"], "setting='flip'"),
         ("randomization_learning_curves.py", ["--no-batch-norm"], "model='inception_without_batch_norm'"),
         ("batch_norm_and_early_stopping.py", ["--dropout", "0.5"], "setting='dropout'"),
-        ("batch_norm_and_early_stopping.py", ["--no-batch-norm"], "batch_norm must be True"),
+        ("batch_norm_and_early_stopping.py", ["--no-batch-norm"], "batch_norm=False"),
         ("explicit_regularization.py", ["--flip"], "setting='weight_decay_random_crop_flip'"),
         ("regularized_random_labels.py", ["--no-batch-norm"], "model='inception_without_batch_norm'"),
         ("reproduce_zhang.py", ["--rotation", "5"], "setting='rotation_5'"),
