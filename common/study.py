@@ -10,8 +10,6 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
 from common import frameworks
 from common.analysis.readout import decode_run
 from common.cli import Preset, given_flags, one_line_errors, parse
@@ -19,7 +17,7 @@ from common.errors import check_choice
 from common.report import figures
 from common.report.runs import Runs, recipe
 from common.report.tables import Table
-from common.runs import sweep
+from common.runs import progress, sweep
 from common.runs.config import Actions, Config, Options, as_dict, from_dict, overlay, run_id, smoke
 from common.runs.parts import Mark
 from common.runs.record import processor_flags
@@ -175,7 +173,7 @@ class Publishing:
 
 def with_progress(configs: Sequence[Config]) -> Iterator[Config]:
     """Runs that are read out one after the other, with a bar on a terminal."""
-    return iter(tqdm(configs, desc="read out", unit="run", disable=not sys.stderr.isatty()))
+    return iter(progress.bar("run", iterable=configs, desc="read out"))
 
 
 def save(item: Table | Figure, path: Path) -> None:

@@ -6,9 +6,14 @@ import sys
 from pathlib import Path
 from typing import Any, Self
 
-from tqdm import tqdm
-
 from common.runs.config import Config, Options, run_id
+
+
+def bar(unit: str, **settings: Any) -> Any:
+    """A tqdm bar of these units on a terminal, and nowhere else."""
+    from tqdm import tqdm
+
+    return tqdm(unit=unit, disable=not sys.stderr.isatty(), **settings)
 
 
 class Progress:
@@ -16,7 +21,7 @@ class Progress:
 
     def __init__(self, config: Config, options: Options, folder: Path):
         self.name, self.epochs = run_id(config), config.epochs
-        self.bar = tqdm(total=config.epochs, desc=self.name, unit="epoch", disable=not sys.stderr.isatty())
+        self.bar = bar("epoch", total=config.epochs, desc=self.name)
         self.board = event_writer(folder / "tensorboard") if options.tensorboard else None
 
     def __enter__(self) -> Self:

@@ -15,12 +15,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from common import frameworks
 from common.data.datasets import DATASETS
 from common.errors import RunsFailed
 from common.groups import grouped
+from common.runs import progress
 from common.runs.children import CHILDREN, end_children
 from common.runs.config import Config, Options, alike, as_dict, obstacles, run_id
 from common.runs.store import Record, Store
@@ -70,7 +69,7 @@ def distribute(configs: Sequence[Config], options: Options, force: bool = False,
         # impure: dask must not reuse the result of an earlier, failed attempt at the same run
         futures = client.map(child, groups, options=options, force=force, decode=decode, pure=False, retries=0)
         names = {future.key: list(map(run_id, group)) for future, group in zip(futures, groups, strict=True)}
-        bar = tqdm(total=len(configs), unit="run", disable=not sys.stderr.isatty())
+        bar = progress.bar("run", total=len(configs))
         for future in as_completed(futures):
             reason = str(future.exception()) if future.status == "error" else future.result()
             ended = done + len(names[future.key])
