@@ -18,12 +18,12 @@ import tyro
 
 from common.cli import one_line_errors
 from common.errors import check_choice
+from common.papers.zhang.recipes import BASE, MODELS, small
 from common.report.comparison import FIELDS, comparison_table
 from common.report.runs import Runs
 from common.runs.config import Config
 from common.runs.store import Store
 from common.study import Call, Combinations, Study
-from configs import BASE, MODELS, small
 
 
 @dataclass(frozen=True)

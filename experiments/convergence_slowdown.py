@@ -11,28 +11,7 @@ Time:      made for a GPU; --preset small takes about an hour on two cores with 
 Deviations: fitted means a training loss of at most 0.05, which gives the published ratios on the published curves
 """
 
-from common.report import zhang_figures
-from common.report.tables import claims_table
-from common.report.zhang import LABELS, corruption_rows, corruption_table
-from common.report.zhang_claims import slowdown_findings
-from common.study import Study
-from configs import BASE, Fractions, shown
-
-TITLE = "Time to fit against label corruption"
-
-
-def report(runs, call):
-    """Figure 1b, its table with Figure 1c's, and what becomes of its claims."""
-    records, store = [run.record for run in runs], call.store
-    rows = corruption_rows(records, store.histories(records))
-    return {
-        "epochs_to_fit": zhang_figures.convergence_slowdown(rows, TITLE),
-        "table": corruption_table(rows),
-        "claims": claims_table(slowdown_findings(rows), TITLE),
-    }
-
-
-STUDY = Study("convergence_slowdown", Fractions(), BASE, report, check=shown(LABELS))
+from common.papers.zhang.corruption import SLOWDOWN
 
 if __name__ == "__main__":
-    STUDY.main(__doc__)
+    SLOWDOWN.main(__doc__)

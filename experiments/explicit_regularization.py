@@ -6,12 +6,10 @@ Run:       python experiments/explicit_regularization.py [--preset small] [--pre
 Expected:  the table's numbers, beside ours in results/explicit_regularization/table.md
 Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
 Time:      made for a GPU; --list estimates it where like runs are on record
-Deviations: the paper states neither epochs, initial weights nor weight decay: experiments/configs.py says ours
+Deviations: the paper states neither epochs, initial weights nor weight decay: common/papers/zhang/recipes.py says ours
 """
 
-from configs import table_study
-
-STUDY = table_study("explicit_regularization", "Table 1")
+from common.papers.zhang.tables import TABLE_1
 
 if __name__ == "__main__":
-    STUDY.main(__doc__)
+    TABLE_1.main(__doc__)

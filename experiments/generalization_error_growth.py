@@ -10,28 +10,7 @@ Result:    figure, table and verdicts under results/generalization_error_growth/
 Time:      made for a GPU; --preset small takes about an hour on two cores with bfloat16
 """
 
-from common.report import zhang_figures
-from common.report.tables import claims_table
-from common.report.zhang import LABELS, corruption_rows, corruption_table
-from common.report.zhang_claims import error_findings
-from common.study import Study
-from configs import BASE, Fractions, shown
-
-TITLE = "Test error against label corruption"
-
-
-def report(runs, call):
-    """Figure 1c, on equally corrupted and on true test labels, its table, and what becomes of its claims."""
-    records, store = [run.record for run in runs], call.store
-    rows = corruption_rows(records, store.histories(records))
-    return {
-        "test_error": zhang_figures.generalization_error(rows, TITLE),
-        "table": corruption_table(rows),
-        "claims": claims_table(error_findings(rows), TITLE),
-    }
-
-
-STUDY = Study("generalization_error_growth", Fractions(), BASE, report, check=shown(LABELS))
+from common.papers.zhang.corruption import ERROR_GROWTH
 
 if __name__ == "__main__":
-    STUDY.main(__doc__)
+    ERROR_GROWTH.main(__doc__)

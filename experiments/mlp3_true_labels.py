@@ -8,10 +8,8 @@ Time:      about 3 minutes for 60 epochs of CIFAR-10 on two cores
 Deviations: the paper states neither epochs nor initial weights; here 60 epochs and Glorot uniform weights
 """
 
-from common.runs.config import Config
+from common.papers.zhang.recipes import mlp
 from common.study import run
 
-CONFIG = Config(model="mlp3")
-
 if __name__ == "__main__":
-    run(__doc__, CONFIG)
+    run(__doc__, mlp("mlp3", "true_labels"))

@@ -9,10 +9,8 @@ Deviations: the paper gives no coefficient; here 1e-4, as in its first author's 
            states neither epochs nor initial weights; here 60 epochs and Glorot uniform weights
 """
 
-from common.runs.config import Config
+from common.papers.zhang.recipes import mlp
 from common.study import run
 
-CONFIG = Config(model="mlp3", weight_decay=1e-4)
-
 if __name__ == "__main__":
-    run(__doc__, CONFIG)
+    run(__doc__, mlp("mlp3", "weight_decay"))

@@ -9,18 +9,14 @@ from collections import Counter
 from dataclasses import replace
 from itertools import chain, product
 
-import alexnet_first_layer_filters
-import batch_norm_and_early_stopping
 import benchmark_probes
 import benchmark_stacked
 import benchmark_training
 import capacity_and_noise
 import class_loss_sensitivity
-import convergence_slowdown
 import critical_sample_ratio
 import example_difficulty
 import first_layer_filters
-import generalization_error_growth
 import independent_replication
 import latent_generalization_dynamics
 import loss_sensitivity
@@ -29,7 +25,6 @@ import masc_relabel_retraining
 import masc_variance_threshold
 import open_choices
 import probe_baselines
-import randomization_learning_curves
 import regularized_memorization
 import representation_similarity
 import representation_statistics
@@ -39,31 +34,26 @@ from common.analysis.examples import well_known
 from common.cli import PRESETS, one_line_errors, parse
 from common.files import write
 from common.groups import grouped
+from common.papers import zhang
+from common.papers.zhang.recipes import WIDE_RESNET
+from common.papers.zhang.targets import NUMBERS as TARGETS
 from common.report import benchmarks, figures, page
 from common.report.claims import NOT_MEASURED, load_targets
 from common.report.comparison import comparison_table
 from common.report.examples import agreement_table, joined, trained_on
 from common.report.numbers import Number, cell
-from common.report.records import by_recipe, full_size, group_names, published_table, run_on, setting_of, setting_text
+from common.report.published import published_table
+from common.report.records import by_recipe, full_size, group_names, run_on, setting_of, setting_text
 from common.report.runs import FRAMEWORKS, Runs
 from common.report.tables import Table, claims_table
-from common.report.zhang_claims import findings
 from common.runs.config import CHOICES, Actions, Options, run_id
 from common.runs.store import PUBLISHED, ROOT, Store, all_records
 from common.study import Call, save
-from configs import TARGETS, WIDE_RESNET
 
 MARKS = "<!-- made by experiments/published_report.py -->\n", "<!-- end -->"
 LEAD = (
     "Every number here is computed from a committed record: results/published/runs/<run id>/run.json names its "
     "config, versions, hardware, commit and the checksum of its data."
-)
-ZHANG = (
-    randomization_learning_curves.STUDY,
-    convergence_slowdown.STUDY,
-    generalization_error_growth.STUDY,
-    batch_norm_and_early_stopping.STUDY,
-    alexnet_first_layer_filters.STUDY,
 )
 DECODING = (
     masc_decoding.STUDY,
@@ -97,12 +87,12 @@ SEEDS = range(10)
 
 def sections(records, store):
     """{heading: {file name: table, figure or text}}."""
-    claims = claims_table(findings(records, store.histories(records)), "Zhang et al. (2017), CIFAR-10: statements")
+    claims = claims_table(zhang.statements(Runs.of(records, store)), "Zhang et al. (2017), CIFAR-10: statements")
     shown = dict(studies(records, store))
     return {
         "Claims": {"zhang_claims": claims, "arpit_claims": arpit_statements(shown)},
         "Tables 1 and 4 of Zhang et al. (2017), and their first author's Wide ResNet": {
-            "zhang_tables_1_and_4": published_table(TARGETS, records)
+            "zhang_tables_1_and_4": published_table(TARGETS, Runs.of(records, store))
         },
         **shown,
         "Real MNIST digits over all runs": digits(trained_on(Runs.of(records, store), "mnist")),
@@ -146,7 +136,7 @@ def verdicts_of(found):
 def studies(records, store):
     """Each study at each size, in each framework and precision, where half of its runs of some seed are there."""
     known = {record["run_id"]: record for record in records}
-    both = product((*ZHANG, *DECODING), PRESETS, CHOICES["framework"], CHOICES["precision"])
+    both = product((*zhang.STUDIES, *DECODING), PRESETS, CHOICES["framework"], CHOICES["precision"])
     for study, preset, framework, precision in chain(both, product(ARPIT, PRESETS, ["torch"], CHOICES["precision"])):
         base, seeds = replace(study.default, framework=framework, precision=precision), {*SEEDS, *study.grid.seeds}
         sets = [study.configs(base, replace(study.grid, seeds=(seed,)), preset) for seed in sorted(seeds)]
@@ -207,7 +197,7 @@ def readme_table(targets, records):
     """The measured ones of the published numbers: source, command, published, measured in each framework."""
     rows, machines, whole = [], set(), [record for record in records if full_size(record)]
     for target in targets:
-        table = published_table([target], whole)
+        table = published_table([target], Runs.of(whole, Store(PUBLISHED)))
         found = [dict(zip(table.columns, row, strict=True)) for row in table.rows if row[5]]
         if not found:
             continue

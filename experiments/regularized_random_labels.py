@@ -7,12 +7,10 @@ Expected:  the table's numbers, beside ours in results/regularized_random_labels
 Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
 Time:      made for a GPU; --list estimates it where like runs are on record
 Deviations: with augmentation training accuracy is that of the augmented examples as they were trained on, as published;
-           how many epochs, and the coefficients, the paper does not say: experiments/configs.py says ours
+           how many epochs, and the coefficients, the paper does not say: common/papers/zhang/recipes.py says ours
 """
 
-from configs import table_study
-
-STUDY = table_study("regularized_random_labels", "Table 4")
+from common.papers.zhang.tables import TABLE_4
 
 if __name__ == "__main__":
-    STUDY.main(__doc__)
+    TABLE_4.main(__doc__)

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from common.analysis.representation import kept_statistics, statistics_run
 from common.data import datasets
 from common.errors import check_choice
+from common.papers.zhang.recipes import INPUTS, SETTINGS
 from common.report.representation import by_network, statistics_figure, statistics_table
 from common.study import Seeds, Study, with_progress
-from configs import INPUTS, SETTINGS
 from decoding_configs import BASE, PAPER, RECIPES, SMALL
 
 TITLE = "Networks trained on data and on noise"

@@ -6,35 +6,23 @@ Result:    24 runs, as the six mlp*_*.py scripts make them one by one; --publish
 Time:      about an hour on two cores
 """
 
-import mlp1_random_labels
-import mlp1_true_labels
-import mlp1_weight_decay
-import mlp3_random_labels
-import mlp3_true_labels
-import mlp3_weight_decay
+from dataclasses import replace
+
 import published_report
 from common.cli import one_line_errors, parse
+from common.papers.zhang.recipes import mlp
 from common.runs.config import Actions, Options
 from common.runs.store import Store, publish
-from common.runs.sweep import grid
 from common.study import Publishing, run_all, summary
 
-SCRIPTS = (
-    mlp3_random_labels,
-    mlp1_random_labels,
-    mlp3_true_labels,
-    mlp1_true_labels,
-    mlp3_weight_decay,
-    mlp1_weight_decay,
-)
+ROWS = [mlp(model, s) for s in ("random_labels", "true_labels", "weight_decay") for model in ("mlp3", "mlp1")]
 SEEDS = {"keras": (0, 1, 2), "torch": (0,)}
 
 
 def configs():
     """Seed by seed, so that whatever is done first is a whole set."""
     runs = [(seed, framework) for seed in (0, 1, 2) for framework in SEEDS if seed in SEEDS[framework]]
-    settings = [(script.CONFIG, run) for run in runs for script in SCRIPTS]
-    return [config for base, (seed, name) in settings for config in grid(base, framework=[name], seed=[seed])]
+    return [replace(row, framework=framework, seed=seed) for seed, framework in runs for row in ROWS]
 
 
 def main():

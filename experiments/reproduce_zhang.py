@@ -6,42 +6,19 @@ Result:    what the scripts make, under results/; --publish copies the records t
 Time:      made for a GPU; --preset small takes about eight hours on two cores with bfloat16
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import explicit_regularization
 import published_report
-import regularized_random_labels
 from common.cli import Preset, given_flags, one_line_errors, parse
-from common.report.records import published_table
+from common.papers import zhang
+from common.papers.zhang.recipes import BASE
+from common.papers.zhang.tables import REST, TABLE_1, TABLE_4
 from common.report.runs import Runs
 from common.runs.config import Actions, Options, run_id, smoke
 from common.runs.store import Store, publish
-from common.study import Call, Publishing, Seeds, Study, run_all
-from configs import BASE, TARGETS, WIDE_RESNET, WIDE_RESNET_SMALL, fields
-from published_report import ZHANG
+from common.study import Call, Publishing, Seeds, run_all
 
-COMPLETING = ("random_crop", "weight_decay_random_crop")  # rows that Table 1 lacks
-
-
-@dataclass(frozen=True)
-class Rest(Seeds):
-    """The scripts of one run that no study holds."""
-
-    def rows(self, preset):
-        reduced = WIDE_RESNET_SMALL if preset == "small" else {}
-        wide = {name: value for name, value in vars(WIDE_RESNET).items() if value != getattr(BASE, name)}
-        completing = [fields("inception_without_batch_norm", setting, preset) for setting in COMPLETING]
-        return [*completing, {**wide, **reduced}]
-
-
-def report(runs, call):
-    """Wide ResNet: published and measured."""
-    records = [run.record for run in runs]
-    return {"table": published_table([t for t in TARGETS if t["model"] == WIDE_RESNET.model], records)}
-
-
-REST = Study("reproduce_zhang", Rest(), BASE, report)
-STUDIES = (*ZHANG, explicit_regularization.STUDY, regularized_random_labels.STUDY, REST)
+STUDIES = (*zhang.STUDIES, TABLE_1, TABLE_4, REST)
 
 
 def main():

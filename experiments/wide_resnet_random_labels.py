@@ -8,8 +8,8 @@ Time:      made for a GPU
 Deviations: initial weights are Glorot's, weight decay is on kernels alone
 """
 
+from common.papers.zhang.recipes import WIDE_RESNET, WIDE_RESNET_SMALL
 from common.study import run
-from configs import WIDE_RESNET, WIDE_RESNET_SMALL
 
 if __name__ == "__main__":
     run(__doc__, WIDE_RESNET, WIDE_RESNET_SMALL)

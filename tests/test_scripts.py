@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from common.analysis import readout, representation
+from common.papers.zhang.recipes import fields
 from common.report.claims import load_targets
 from common.runs import sweep, threads, training
 from common.runs.store import read_lines
@@ -88,10 +89,7 @@ def test_flags_that_contradict_a_preset_are_refused(script, tmp_path):
     assert script("inception_true_labels.py", "--preset", "large")[0] == 2
 
 
-def test_the_small_preset_keeps_the_slow_decay_of_augmented_random_labels(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "experiments"))
-    from configs import fields
-
+def test_the_small_preset_keeps_the_slow_decay_of_augmented_random_labels():
     both = [fields("inception", setting, "small") for setting in ("random_labels_random_crop", "random_labels")]
     assert [(each["decay"], each["epochs"], each["train_size"]) for each in both] == [
         (0.999, 120, 12_500), (0.98, 60, 12_500),

@@ -9,7 +9,7 @@ import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
+Value = TypeVar("Value")
 # Okabe and Ito's palette, without its yellow.
 BLUE, ORANGE, GREEN, PURPLE, AMBER, SKY, BLACK = "#0072B2 #D55E00 #009E73 #CC79A7 #E69F00 #56B4E9 #000000".split()
 GREY = "#666666"
@@ -84,7 +85,7 @@ def draw_curve(axes: Axes, curve: Curve, scale: float = 1, **style: Any) -> None
     axes.plot(list(points), means, **{"linewidth": 1.6, "markersize": 4, **style})
 
 
-def shared_epochs(seeds: Iterable[Mapping[int, float | None]]) -> Curve:
+def shared_epochs(seeds: Iterable[Mapping[int, Value]]) -> dict[int, list[Value]]:
     """Values of the seeds at the epochs that all of them have."""
     runs = list(seeds)
     common = set.intersection(*map(set, runs)) if runs else set()

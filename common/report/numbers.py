@@ -12,6 +12,7 @@ UNITS = {
     "fraction": (100.0, ".2f", ", %"),
     "ratio": (1.0, ".2f", ""),
     "components": (1.0, ".1f", ""),
+    "epochs": (1.0, ".1f", ""),
     "three digits": (1.0, "#.3g", ""),
 }
 """Factor, format and heading."""
@@ -87,6 +88,11 @@ def estimate(values: Sequence[float | None], counts: Sequence[Count | None] | No
     if count is None:
         return Estimate(1, value, interval_kind="1 seed")
     return Estimate(1, value, *wilson_interval(*count), "Wilson, 1 seed")
+
+
+def counted(values: Iterable[float | None], sizes: Iterable[int | None]) -> list[Count | None]:
+    """Fractions of so many examples as counts of these; null where either is."""
+    return [(round(v * n), n) if n and v is not None else None for v, n in zip(values, sizes, strict=True)]
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:

@@ -5,10 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from common.report.claims import NOT_MEASURED, Finding, claim_of, judge
-from common.report.numbers import UNITS, Count, Number
+from common.report.claims import NOT_MEASURED, Finding
 from common.report.runs import FRAMEWORKS
-from common.report.tables import Table
 from common.runs.config import Config
 from common.runs.parts import Mark
 
@@ -19,9 +17,7 @@ FULL_EPOCHS = 60
 FULL_TRAIN_N = {"cifar10": 50_000, "mnist": 60_000, "fashion_mnist": 60_000}  # the whole training set
 OWN = ("test_size", *Config.marked(Mark.FILE), *Config.marked(Mark.STOP))  # none in a published run
 SEEDS = Config.marked(Mark.SEED)
-CORRUPTION = Config.marked(Mark.CORRUPTION)
 REGULARIZERS = sorted(Config.marked(Mark.REGULARIZER), key=lambda name: name != "weight_decay")  # named first
-NOISE = [name for name in Config.marked(Mark.NOISE) if name not in REGULARIZERS]  # none of Zhang et al.'s
 
 
 def recipe(config: Record, without: Sequence[str] = SEEDS) -> str:
@@ -68,26 +64,6 @@ def full_size(record: Record) -> bool:
     return whole and not reduced(record) and config["epochs"] >= FULL_EPOCHS
 
 
-def _matches(record: Record, target: Record) -> bool:
-    config = record["config"]
-    same = all(config[name] == target[name] for name in ("dataset", "corruption_fraction"))
-    setting = (model_of(config), setting_of(config)) == (target["model"], target["setting"])
-    return same and setting and not any(config[name] for name in NOISE) and (full_size(record) or reduced(record))
-
-
-def as_stated(record: Record, target: Record) -> bool:
-    """Whether a run may decide on a number: at full size, with the values that the paper states."""
-    return full_size(record) and all(
-        record["config"][name] == value for name, value in target.get("recipe", {}).items()
-    )
-
-
-def _measure(record: Record, quantity: str) -> tuple[float | None, Count | None]:
-    """The quantity in one run and, for a fraction of test examples, its counts."""
-    value, n = record["outcome"][quantity], record["data"]["test_n"]
-    return value, (round(value * n), n) if quantity.startswith("test") and value is not None else None
-
-
 def scale_of(record: Record) -> list[str]:
     """How a run is smaller than a published one, or less exact: examples, size of images, precision."""
     config = record["config"]
@@ -126,45 +102,6 @@ def run_on(group: Sequence[Record]) -> str:
     devices = {m.get("processor") or "cpu" if m["device"] == "cpu" else m["device"] for m in machines}
     commits = {(r["code"]["commit"] or "no commit")[:9] + ("+" if r["code"]["dirty"] else "") for r in group}
     return f"{', '.join(sorted(devices))}; {', '.join(sorted(commits))}"
-
-
-def _target_cells(target: Record, source: str) -> list[object]:
-    setting = setting_text(target["setting"])
-    quantity = target["quantity"].replace("_", " ") + UNITS[target["unit"]][2]
-    published = target.get("statement") or Number(target["value"], target["unit"])
-    return [source, target["model"].replace("_", " "), setting, quantity, published]
-
-
-def _measured_cells(target: Record, group: Sequence[Record]) -> list[object]:
-    pairs = [_measure(record, target["quantity"]) for record in group]
-    found = judge(claim_of(dict(target)), [value for value, _ in pairs], [count for _, count in pairs])
-    mean = None if found.mean is None else Number(found.mean, target["unit"])
-    interval = Number(None, target["unit"], found.low, found.high)
-    verdict = found.verdict if all(as_stated(record, target) for record in group) else NOT_MEASURED
-    return [mean, interval, found.interval_kind or None, verdict]
-
-
-def published_table(targets: Sequence[Record], records: Sequence[Record]) -> Table:
-    """Published against measured: a row for each target and framework, over the seeds of one recipe.
-
-    A run matches a target with the same model, data set, setting and corruption fraction when it trained on the whole
-    training set for at least 60 epochs. One on less of it is shown with its train_n and decides nothing: not measured;
-    so does one that departs from the target's `recipe`, the values that the paper states.
-    Runs that differ in more than their seeds are never averaged.
-    """
-    papers = sorted({target["paper"] for target in targets})
-    rows: list[list[object]] = []
-    for target in targets:
-        source = target["source"] if len(papers) == 1 else f"{target['paper']}, {target['source']}"
-        described = _target_cells(target, source)
-        groups = by_recipe(record for record in records if _matches(record, target))
-        for name, group in zip(group_names(groups), groups, strict=True):
-            rows.append([*described, name, *_measured_cells(target, group), run_on(group)])
-        if not groups:
-            rows.append([*described, None, *_measured_cells(target, []), None])
-    columns = ["source", "model", "setting", "quantity", "published", "framework", "measured", "95 % interval", "n"]
-    note = "Wilson: over the test examples of one seed; t: over seeds; no band: nothing says how close is close enough."
-    return Table(f"{' and '.join(papers)}: published and measured", [*columns, "verdict", "run on"], rows, note)
 
 
 def finding(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypedDict, overload
 from numpy.typing import NDArray
 
 from common import groups
-from common.report.numbers import Number, number
+from common.report.numbers import Number, counted, number
 from common.runs.config import Config, from_dict
 from common.runs.parts import Mark
 from common.runs.store import Record, Store, all_records
@@ -249,8 +249,7 @@ class Runs(Sequence[Run]):
         of: Measure = (lambda run: run.outcome[measure]) if isinstance(measure, str) else measure  # type: ignore[literal-required]
         values = [of(run) for run in self]
         sizes = [run.data[f"{split}_n"] if split else None for run in self]
-        counts = [(round(v * n), n) if n and v is not None else None for v, n in zip(values, sizes, strict=True)]
-        return number(values, unit, counts)
+        return number(values, unit, counted(values, sizes))
 
     def run_on(self) -> str:
         """Hardware and commits; + where tracked files differed from the commit."""

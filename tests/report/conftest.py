@@ -5,10 +5,10 @@ import random
 from types import SimpleNamespace
 
 import pytest
+from common.report.zhang import in_epochs, published
 from made_up_runs import a_run, collected, corruption_of
 
 from common.report.decoding import Decoded
-from common.report.zhang import in_epochs, published
 
 INPUTS = ("shuffled_pixels", "random_pixels", "gaussian")
 

@@ -4,13 +4,13 @@ import json
 import xml.etree.ElementTree as ElementTree
 
 import pytest
+from common.report.zhang import stated
 
 from common.report.claims import Finding, load_targets
 from common.report.layers import best_on_test, choose_layer, run_table
 from common.report.numbers import Number, cell
 from common.report.records import full_size, model_of, published_table, recipe, setting_of, setting_text
 from common.report.tables import Table, claims_table
-from common.report.zhang import stated
 from common.runs.config import FOUNDING, Config, as_dict
 from common.runs.store import read_record
 

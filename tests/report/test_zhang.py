@@ -1,8 +1,6 @@
 import math
 
 import pytest
-
-from common.report.numbers import cell
 from common.report.zhang import (
     convergence_table,
     corruption_rows,
@@ -12,6 +10,8 @@ from common.report.zhang import (
     published,
     with_setting,
 )
+
+from common.report.numbers import cell
 
 
 def rows_of(table, **wanted):

@@ -1,7 +1,6 @@
 import copy
 
 import pytest
-
 from common.report.zhang import corruption_rows
 from common.report.zhang_claims import (
     batch_norm_findings,

@@ -1,6 +1,4 @@
 import pytest
-
-from common.report.figures import GREY, png
 from common.report.zhang import convergence_table, corruption_rows, published
 from common.report.zhang_figures import (
     PUBLISHED,
@@ -9,6 +7,8 @@ from common.report.zhang_figures import (
     generalization_error,
     training_losses,
 )
+
+from common.report.figures import GREY, png
 
 
 def curves(axes):

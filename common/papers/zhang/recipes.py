@@ -5,18 +5,17 @@ default coefficient for each model"): 4e-5 for Inception, as in TensorFlow's; 5e
 (2012); 1e-4 for MLPs, as in pluskid/fitting-random-labels.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from typing import Any
 
 from common.errors import check_choice
-from common.report.records import model_of, published_table, setting_of
-from common.report.zhang import READINGS, of_tables
-from common.runs.config import Config, as_dict
-from common.study import Seeds, Study, run
+from common.report.runs import model_of, setting_of
+from common.runs.config import Config
 
+Fields = dict[str, Any]
 BASE = Config(framework="torch", epochs=70)
-TARGETS = of_tables()
 
-MODELS = {
+MODELS: dict[str, Fields] = {
     "inception": {"model": "inception", "learning_rate": 0.1},
     "inception_without_batch_norm": {"model": "inception", "learning_rate": 0.1, "batch_norm": False},
     "alexnet": {"model": "alexnet"},
@@ -26,9 +25,11 @@ MODELS = {
 WEIGHT_DECAY = {"inception": 4e-5, "inception_without_batch_norm": 4e-5, "alexnet": 5e-4, "mlp3": 1e-4, "mlp1": 1e-4}
 
 INPUTS = ("shuffled_pixels", "random_pixels", "gaussian")
-RANDOM_LABELS = {"corruption": "uniform", "corruption_fraction": 1.0}
+READINGS = {"random_scalars": "random_pixels"}
+"""Settings that read another one differently: all values of an image move, and not whole pixels."""
+RANDOM_LABELS: Fields = {"corruption": "uniform", "corruption_fraction": 1.0}
 LONG = {"decay": 0.999, "epochs": 300}  # appendix E: another factor, more epochs, how many it does not say
-SETTINGS = {
+SETTINGS: dict[str, Fields] = {
     "true_labels": {},
     "random_labels": RANDOM_LABELS,
     **{name: {"corruption": name, "corruption_fraction": 1.0} for name in (*INPUTS, *READINGS)},
@@ -40,7 +41,7 @@ SETTINGS = {
     "random_labels_flip_rotation_25": {**RANDOM_LABELS, "flip": True, "rotation": 25.0, **LONG},
 }
 
-SMALL = {
+SMALL: Fields = {
     **{"downscale": 2, "crop": 14, "train_size": 12_500, "test_size": 2500},
     **{"batch_size": 64, "epochs": 60, "decay": 0.98, "stop_loss": 0.001},
 }
@@ -49,8 +50,6 @@ the paper has (few of many inputs are fitted as fast where they are noise: they 
 the batch and half the learning rate give an epoch 196 steps in place of 391, and the learning rate decays by less in
 each; with fewer, larger steps moving statistics lag behind and curves are noise. MLPs keep their rate: at half of it
 they do not fit random labels, even in 150 epochs."""
-
-
 LONG_SMALL = {"decay": 0.999, "epochs": 120}  # of LONG
 
 
@@ -71,7 +70,7 @@ WIDE_RESNET = Config(
 WIDE_RESNET_SMALL = {**SMALL, "crop": None, "learning_rate": 0.05, "schedule": "exponential", "decay_epochs": ()}
 
 
-def fields(model, setting, preset="paper"):
+def fields(model: str, setting: str, preset: str = "paper") -> Fields:
     """What a model in a setting changes."""
     check_choice("model", model, MODELS)
     decay = {"weight_decay": WEIGHT_DECAY[model]} if "weight_decay" in setting else {}
@@ -79,68 +78,24 @@ def fields(model, setting, preset="paper"):
     return {**MODELS[model], **SETTINGS[setting], **decay, **(reduced if preset == "small" else {})}
 
 
-def small(model):
+def small(model: str) -> Fields:
     """What the small preset changes."""
     check_choice("model", model, MODELS)
     rate = MODELS[model].get("learning_rate", BASE.learning_rate)
     return {**SMALL, "learning_rate": rate if model.startswith("mlp") else rate / 2}
 
 
-def shown(settings, models=None):
+def mlp(model: str, setting: str) -> Config:
+    """The full-size run of an MLP in the default framework."""
+    return Config(**fields(model, setting))
+
+
+def shown(settings: Collection[str], models: Collection[str] = ()) -> Callable[[Config], None]:
     """The check of a study's runs before they are trained: its figure or table has a place for them."""
 
-    def check(config):
-        fields = as_dict(config)
-        check_choice("setting", setting_of(fields), settings)
+    def check(config: Config) -> None:
+        check_choice("setting", setting_of(config), settings)
         if models:
-            check_choice("model", model_of(fields), models)
+            check_choice("model", model_of(config), models)
 
     return check
-
-
-def row(doc, model, setting):
-    """The main of a script that stands for one row of the paper's tables."""
-    default = Config(**{"framework": BASE.framework, "epochs": BASE.epochs, **fields(model, setting)})
-    run(doc, default, small(model))
-
-
-def table_study(name, source):
-    """The study of one of the paper's tables: a run for each row, published against measured."""
-    targets = [target for target in TARGETS if target["source"] == source]
-
-    class Rows(Seeds):
-        def rows(self, preset):
-            rows = dict.fromkeys((target["model"], target["setting"]) for target in targets)
-            return [fields(*row, preset) for row in rows]
-
-    def report(runs, call):
-        return {"table": published_table(targets, [run.record for run in runs])}
-
-    check = shown(*(list(dict.fromkeys(target[key] for target in targets)) for key in ("setting", "model")))
-    return Study(
-        name,
-        Rows(),
-        BASE,
-        report,
-        check=check,
-    )
-
-
-@dataclass(frozen=True)
-class Fractions(Seeds):
-    """A run for each combination of these values."""
-
-    models: tuple[str, ...] = ("inception", "alexnet", "mlp1")
-    """Architectures."""
-    fractions: tuple[float, ...] = ()
-    """Corrupted fractions of the labels; none means the paper's eleven, with the small preset six of them."""
-
-    def rows(self, preset):
-        tenths = range(0, 11, 2 if preset == "small" else 1)
-        fractions = self.fractions or [number / 10 for number in tenths]
-        return [{**fields(model, "true_labels", preset), **corrupted(p)} for model in self.models for p in fractions]
-
-
-def corrupted(fraction):
-    """Fields of uniform label corruption; at 0 labels are true, whatever the rule."""
-    return {"corruption": "uniform" if fraction else "none", "corruption_fraction": fraction}

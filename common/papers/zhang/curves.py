@@ -1,0 +1,102 @@
+"""Published curves, how runs are put beside them, and when a run has fitted: measured solid, published dashed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from common.errors import check_choice
+from common.papers.zhang.targets import TARGETS
+from common.report.figures import GREY, handle, shared_epochs
+from common.report.runs import CORRUPTION, SEEDS, Measure, Run, Runs, recipe
+from common.runs.parts import Stopping
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+
+Points = Iterable[tuple[float, float]]
+OverEpochs = Callable[[Run], Mapping[int, float]]  # values by epoch
+STEPS = 391  # an epoch of 50,000 examples in batches of 128
+FIT_LOSS = 0.05  # the criterion that gives Figure 1b's ratios on Figure 1a's curves
+PUBLISHED: dict[str, Any] = {"linestyle": (0, (4, 2)), "linewidth": 1.3, "alpha": 0.7, "zorder": 1.5}
+
+
+def published(source: str, key: str = "id") -> dict[str, list[tuple[float, float]]]:
+    """Published curves of a figure as points (x, y), by their `key`: setting, model, or id."""
+    curves = TARGETS.of("curves")
+    check_choice("source", source, dict.fromkeys(curve["source"] for curve in curves))
+    return {curve[key]: [(x, y) for x, y in curve["points"]] for curve in curves if curve["source"] == source}
+
+
+def in_epochs(points: Points) -> list[tuple[float, float]]:
+    """A published curve over thousands of steps, over epochs."""
+    return [(1000 * x / STEPS, y) for x, y in points]
+
+
+def line_of(run: Run) -> str:
+    """Equal for runs that may be compared over corruptions: seeds, corruption and when training ends may differ."""
+    return recipe(run.fields, (*SEEDS, *CORRUPTION, *Stopping.types()))
+
+
+def published_loss(runs: Runs) -> OverEpochs:
+    """Training loss (nats) of a run by epoch: Figure 1a's, the mean over an epoch's steps, where all of a line kept it.
+
+    Elsewhere it is that of the network after the epoch: what is compared is one or the other.
+    """
+    kept = {
+        line: all("online_train_loss" in epoch for run in members for epoch in run.trained)
+        for line, members in runs.grouped(line_of).items()
+    }
+    return lambda run: run.over_epochs("online_train_loss" if kept[line_of(run)] else "train_loss")
+
+
+def epochs_to_loss(loss: Mapping[int, float], threshold: float = FIT_LOSS) -> int | None:
+    """First epoch whose training loss (nats) is at most `threshold`; null where none is."""
+    return next((epoch for epoch, value in loss.items() if value <= threshold), None)
+
+
+def epochs_to_fit(runs: Runs, threshold: float = FIT_LOSS) -> Measure:
+    """Epochs in which each of these runs reaches the published loss; null for one that does not."""
+    loss = published_loss(runs)
+    return lambda run: epochs_to_loss(loss(run), threshold)
+
+
+def one_recipe(runs: Runs, line: str) -> Runs:
+    """The runs of one line: those that differ in more than their seeds are never averaged."""
+    groups = runs.recipes()
+    if len(groups) > 1:
+        raise ValueError(f"runs of one line must differ in their seeds alone. Received: {line}, recipes={len(groups)}")
+    return groups[0] if groups else Runs()
+
+
+def epoch_width(runs: Runs) -> float:
+    """Thousand steps in an epoch where it has as many as the published one, else 1; ValueError without runs."""
+    if not runs:
+        raise ValueError("runs must hold at least one of the figure's settings. Received: none")
+    steps = {math.ceil(run.train_n / run.config.batch_size) for run in runs}
+    return STEPS / 1000 if steps == {STEPS} else 1
+
+
+def training_axis(axes: Axes, runs: Runs) -> None:
+    """An axis of training from its start: thousand steps, or epochs of so many examples."""
+    reduced = f"epoch (of {runs.sizes()} examples; published: {STEPS} steps)"
+    axes.set_xlabel("thousand steps" if epoch_width(runs) < 1 else reduced)
+    axes.set_xlim(left=0)
+
+
+def over_training(runs: Runs, of: OverEpochs, width: float) -> dict[float, list[float]]:
+    """Values of these runs at the epochs that all have, an epoch so wide."""
+    return {width * epoch: values for epoch, values in shared_epochs(map(of, runs)).items()}
+
+
+def draw_published(axes: Axes, points: Points, colour: str, scales: tuple[float, float] = (1, 1)) -> None:
+    """A published curve, its x and y so much larger."""
+    x, y = zip(*points, strict=True)
+    axes.plot([scales[0] * at for at in x], [scales[1] * value for value in y], color=colour, **PUBLISHED)
+
+
+def published_handle() -> Line2D:
+    """What stands for the published curves in a legend."""
+    return handle("published, 50,000 examples", color=GREY, **PUBLISHED)
