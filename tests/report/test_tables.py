@@ -1,44 +1,20 @@
 import csv
 import io
-import json
 import xml.etree.ElementTree as ElementTree
 
 import pytest
-from common.report.zhang import stated
 
-from common.report.claims import Finding, load_targets
+from common.report.claims import Finding
 from common.report.layers import best_on_test, choose_layer, run_table
 from common.report.numbers import Number, cell
-from common.report.records import full_size, model_of, published_table, recipe, setting_of, setting_text
+from common.report.records import model_of, recipe, setting_of, setting_text
 from common.report.tables import Table, claims_table
-from common.runs.config import FOUNDING, Config, as_dict
-from common.runs.store import read_record
-
-TRUE_LABELS = {"model": "mlp3", "setting": "true labels", "quantity": "test accuracy, %"}
-
-
-def record(outcome=None, **changes):
-    config = as_dict(Config(**changes))
-    measured = {"train_accuracy": 1.0, "test_accuracy": 0.53, "test_accuracy_corrupted_labels": None}
-    return {
-        "run_id": repr(sorted(config.items(), key=str)),
-        "config": config,
-        "code": {"commit": "0123456789abcdef", "dirty": False},
-        "environment": {"device": "cpu", "processor": "Processor"},
-        "data": {"test_n": 10_000, "train_n": (config["train_size"] or 50_000) - config["validation_size"]},
-        "outcome": {**measured, "epochs_to_fit": None, **(outcome or {})},
-        "model": {"sha256": ""},
-        "time": {},
-    }
+from common.runs.config import Config, as_dict
 
 
 def rows_of(table, **wanted):
     rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
     return [row for row in rows if all(row[key] == value for key, value in wanted.items())]
-
-
-def published(records, **wanted):
-    return rows_of(published_table(load_targets("zhang_mlp"), records), **wanted)
 
 
 def test_cells():
@@ -131,141 +107,6 @@ def test_a_model_goes_by_its_batch_norm_and_a_recipe_by_all_but_the_seeds():
     assert model_of({**config, "model": "inception"}) == "inception"
     assert model_of({**config, "model": "inception", "batch_norm": False}) == "inception_without_batch_norm"
     assert recipe(config) == recipe({**config, "seed": 5}) != recipe({**config, "rotation": 25.0})
-
-
-def test_published_beside_measured():
-    records = [record({"test_accuracy": accuracy}, seed=seed) for seed, accuracy in enumerate((0.52, 0.53, 0.54))]
-    (row,) = published(records, **TRUE_LABELS)
-    texts = {key: cell(value) for key, value in row.items()}
-    assert texts == {
-        "source": "Table 1", "model": "mlp3", "setting": "true labels", "quantity": "test accuracy, %",
-        "published": "52.39", "framework": "Keras", "measured": "53.00", "95 % interval": "[50.52, 55.48]",
-        "n": "t, 3 seeds", "verdict": "confirmed", "run on": "Processor; 012345678",
-    }  # fmt: skip
-
-
-def test_one_seed_far_from_the_band():
-    (row,) = published([record({"test_accuracy": 0.4})], **TRUE_LABELS)
-    assert (cell(row["measured"]), row["n"], row["verdict"]) == ("40.00", "Wilson, 1 seed", "not confirmed")
-    assert cell(row["95 % interval"]) == "[39.04, 40.96]"
-
-
-def test_training_accuracy_of_one_seed_has_no_interval_over_test_examples():
-    (row,) = published([record()], setting="true labels", quantity="train accuracy, %", model="mlp3")
-    assert (cell(row["95 % interval"]), row["n"], row["verdict"]) == ("–", "1 seed", "confirmed")
-
-
-def test_frameworks_have_rows_of_their_own_and_unmeasured_targets_stay():
-    table = published_table(load_targets("zhang_mlp"), [record(), record(framework="torch")])
-    measured = rows_of(table, **TRUE_LABELS)
-    assert [row["framework"] for row in measured] == ["Keras", "PyTorch"]
-    (missing,) = rows_of(table, model="mlp3", setting="random labels", quantity="test accuracy, %")
-    assert (missing["framework"], missing["measured"], missing["verdict"]) == (None, None, "not measured")
-
-
-def test_null_outcomes_are_not_measured():
-    (row,) = published([record({"test_accuracy": None})], **TRUE_LABELS)
-    assert (row["framework"], row["measured"], row["verdict"]) == ("Keras", None, "not measured")
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"train_size": 1000}, {"validation_size": 5000}, {"epochs": 59}, {"random_crop": True}, {"flip": True},
-        {"dataset": "mnist"}, {"model": "mlp4"}, {"corruption": "other_class", "corruption_fraction": 1.0},
-        {"batch_norm": False}, {"rotation": 25.0}, {"dropout": 0.5},
-    ],
-)  # fmt: skip
-def test_other_runs_are_not_taken_for_the_published_one(change):
-    assert {row["verdict"] for row in published([record(**change)])} == {"not measured"}
-
-
-def test_runs_that_differ_in_more_than_seeds_are_not_averaged():
-    records = [record(), record(seed=1), record(learning_rate=0.1), record()]  # the last has the first's run_id
-    rows = published(records, **TRUE_LABELS)
-    assert [(row["framework"], row["n"]) for row in rows] == [
-        ("Keras (learning_rate=0.01)", "t, 2 seeds"), ("Keras (learning_rate=0.1)", "Wilson, 1 seed")
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("change", "name"),
-    [
-        ({"train_size": 3000}, "Keras (train_n=3000)"),
-        ({"validation_size": 5000}, "Keras (train_n=45000)"),
-        ({"train_size": 3000, "epochs": 20}, "Keras (train_n=3000)"),
-        ({"train_size": 3000, "downscale": 2}, "Keras (train_n=3000, images 2 times smaller)"),
-        ({"train_size": 3000, "precision": "bfloat16"}, "Keras (train_n=3000, bfloat16)"),
-    ],
-)
-def test_reduced_runs_stand_apart_and_decide_nothing(change, name):
-    reduced = record(**change)
-    assert full_size(record()) and not full_size(reduced)
-    rows = published([reduced, record({"test_accuracy": 0.54}), record(seed=1)], **TRUE_LABELS)
-    assert [(row["framework"], row["verdict"]) for row in rows] == [("Keras", "confirmed"), (name, "not measured")]
-    assert cell(rows[0]["measured"]) == "53.50" and cell(rows[1]["measured"]) == "53.00"
-
-
-@pytest.mark.parametrize("change", [
-    {"schedule": "constant"}, {"decay": 0.98}, {"preprocessing": "zero_one"}, {"crop": None}, {"labels": "own.npy"},
-    {"stop_loss": 0.1}, {"stop_accuracy": 0.5}, {"patience": 3, "validation_size": 0},
-])  # fmt: skip
-def test_a_run_that_departs_from_what_is_stated_decides_nothing(change):
-    other = record()
-    other["config"] |= change
-    assert {row["verdict"] for row in published([other], **TRUE_LABELS)} <= {"not measured"}
-    assert not stated(other) and stated(record())
-
-
-def test_runs_of_before_a_field_are_one_recipe_with_those_that_have_it_at_its_default(tmp_path):
-    old, path = record(), tmp_path / "run.json"
-    config = {name: value for name, value in old["config"].items() if name in FOUNDING}
-    path.write_text(json.dumps({**old, "config": config}))
-    (row,) = published([read_record(path), record(seed=1)], **TRUE_LABELS)
-    assert (row["framework"], row["n"]) == ("Keras", "t, 2 seeds")
-
-
-@pytest.mark.parametrize(("accuracy", "verdict"), [(0.4, "confirmed"), (1.0, "not confirmed")])
-def test_what_failed_to_converge_is_confirmed_where_it_is_not_fitted(accuracy, verdict):
-    random = {"model": "alexnet", "corruption": "uniform", "corruption_fraction": 1.0}
-    records = [record({"train_accuracy": accuracy}, weight_decay=5e-5, **random), record(**random)]
-    table = published_table([t for t in load_targets("zhang_cifar10") if t["source"] == "Table 4"], records)
-    (row,) = rows_of(table, model="alexnet")
-    assert (row["published"], row["verdict"], row["setting"]) == (
-        "failed to converge", verdict, "random labels, weight decay"
-    )  # fmt: skip
-    assert {row["verdict"] for row in rows_of(table, model="inception")} == {"not measured"}
-
-
-def test_inception_without_batch_norm_has_rows_of_its_own():
-    rate = {"model": "inception", "learning_rate": 0.1}
-    records = [record({"test_accuracy": 0.86}, **rate), record(**rate, batch_norm=False)]
-    table = published_table(load_targets("zhang_cifar10"), records)
-    found = rows_of(table, setting="true labels", quantity="test accuracy, %")
-    assert {row["model"]: (cell(row["measured"]), row["verdict"]) for row in found} == {
-        "inception": ("86.00", "confirmed"),
-        "inception without batch norm": ("53.00", "not confirmed"),
-        "alexnet": ("–", "not measured"),
-    }
-
-
-@pytest.mark.parametrize(
-    "changes, verdict",
-    [
-        ({}, "confirmed"),
-        ({"decay": 0.98}, "not measured"),
-        ({"optimizer": "adam"}, "not measured"),
-        ({"test_size": 500}, None),
-        ({"downscale": 2}, None),
-        ({"initial_model": "some.pt"}, None),
-        ({"input_noise": 1.0, "framework": "torch"}, None),
-    ],
-)
-def test_what_departs_from_the_papers_recipe_is_shown_and_decides_nothing(changes, verdict):
-    found = [record({"test_accuracy": 0.86}, model="inception", learning_rate=0.1, **changes)]
-    table = published_table(load_targets("zhang_cifar10"), found)
-    (row,) = rows_of(table, setting="true labels", quantity="test accuracy, %", model="inception")
-    assert (row["measured"] is not None, row["verdict"]) == (verdict is not None, verdict or "not measured")
 
 
 def test_claims_table():

@@ -117,7 +117,7 @@ def early_stopping_findings(runs: Runs) -> list[Finding]:
 
 def early_stopping_gain(run: Run) -> float | None:
     """Best less final test accuracy."""
-    return less(run.best("test_accuracy")["test_accuracy"], run.outcome["test_accuracy"])
+    return less(run.best("test_accuracy").get("test_accuracy"), run.outcome["test_accuracy"])
 
 
 def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
