@@ -14,6 +14,7 @@ from common import frameworks
 from common.analysis.readout import decode_run
 from common.cli import Preset, given_flags, one_line_errors, parse
 from common.errors import check_choice
+from common.groups import Item
 from common.report import figures
 from common.report.runs import Runs, recipe
 from common.report.tables import Table
@@ -171,9 +172,9 @@ class Publishing:
     """Copy them to results/published and make its report anew."""
 
 
-def with_progress(configs: Sequence[Config]) -> Iterator[Config]:
-    """Runs that are read out one after the other, with a bar on a terminal."""
-    return iter(progress.bar("run", iterable=configs, desc="read out"))
+def with_progress(runs: Sequence[Item]) -> Iterator[Item]:
+    """Runs, or pairs of these, that are read out one after the other, with a bar on a terminal."""
+    return iter(progress.bar("run", iterable=runs, desc="read out"))
 
 
 def save(item: Table | Figure, path: Path) -> None:

@@ -10,19 +10,7 @@ Time:      a minute for each network of the small preset, once it is trained
 Deviations: threshold and layer are chosen on held-out training examples; the papers show every threshold on test data
 """
 
-from common.report.decoding_claims import threshold_findings
-from decoding_configs import probe_study
-
-TITLE = "Components of class subspaces"
-PROBES = {
-    "masc_1pc": "one component",
-    "masc_0.25": "25 % of the variance",
-    "masc_0.50": "50 %",
-    "masc_0.75": "75 %",
-    "masc": "99 %",
-}
-
-STUDY = probe_study("masc_variance_threshold", TITLE, PROBES, threshold_findings, "decoding_thresholds")
+from common.papers.decoding.probes import COMPONENTS_STUDY as STUDY
 
 if __name__ == "__main__":
     STUDY.main(__doc__)

@@ -12,21 +12,7 @@ Time:      one to four minutes for each network of the small preset, once it is 
 Deviations: layers are chosen on held-out training examples; common/analysis/probes.py says how each probe is set
 """
 
-from common.report.decoding_claims import probe_findings
-from decoding_configs import probe_study
-
-TITLE = "Subspaces and other probes"
-PROBES = {
-    "masc": "subspaces (MASC, 99 %)",
-    "velpic": "VeLPIC",
-    "logistic_regression": "logistic regression",
-    "nearest_class_mean": "nearest class mean",
-    "k_nearest_neighbours": "5 nearest neighbours",
-    "lda": "linear discriminant analysis",
-    "qda": "quadratic discriminant analysis",
-}
-
-STUDY = probe_study("probe_baselines", TITLE, PROBES, probe_findings, "decoding_probes")
+from common.papers.decoding.probes import BASELINES_STUDY as STUDY
 
 if __name__ == "__main__":
     STUDY.main(__doc__)

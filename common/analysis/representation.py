@@ -5,8 +5,8 @@ Lines are kept with the runs, made where they are missing and made again where a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import combinations, product
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,6 @@ from common.runs.store import Store, read_lines, write_lines
 from common.runs.task import Task, stratified_subset
 
 Layers = Mapping[str, NDArray[np.float32]]  # layer: outputs (n, d)
-Pair = tuple[str, str]  # ids of two runs
 EXAMPLES = 2000
 """Test examples that networks are compared on: four for each unit of a layer of 512, so that SVCCA can tell layers."""
 VARIANCE = 0.99
@@ -35,8 +34,9 @@ STATISTICS = "statistics.jsonl"
 SWAPPED = {"layer": "other_layer", "directions": "other_directions"}
 
 
-def similarity_path(store: Store, name: str, other: str) -> Path:
-    return store.folder(name) / f"similarity_{other}.jsonl"
+def similarity_file(other: str) -> str:
+    """Beside a run, what it has in common with one whose id sorts after its own."""
+    return f"similarity_{other}.jsonl"
 
 
 def statistics_run(config: Config, options: Options, epochs: Sequence[int] = (), force: bool = False) -> list[Line]:
@@ -49,11 +49,6 @@ def statistics_run(config: Config, options: Options, epochs: Sequence[int] = (),
         return model_statistics(model, task.test.inputs, config)
 
     return measured_run(config, options, STATISTICS, epochs, [{}], measure, force)
-
-
-def kept_statistics(store: Store, name: str) -> list[Line]:
-    """What is kept of a run."""
-    return store.lines(name, STATISTICS)
 
 
 def model_statistics(model: SavedModel, images: Images, config: Config) -> Iterator[Line]:
@@ -89,7 +84,7 @@ def similarity_run(config: Config, other: Config, options: Options, force: bool 
     models = [file for each in pair for file in model_files(each, options).values()]
     if len(models) < len(pair):  # one diverged
         return []
-    path = similarity_path(store, *map(run_id, pair))
+    path = store.folder(run_id(pair[0])) / similarity_file(run_id(pair[1]))
     lines = [] if outdated(path, models, force) else read_lines(path)
     if not lines:
         images = shared_images(config.dataset, options.data_dir)
@@ -132,18 +127,7 @@ def _scores(x: NDArray[np.float32]) -> Floats:
     return leading_scores(x - x.mean(axis=0, dtype=np.float64), VARIANCE)
 
 
-def kept_similarities(store: Store, names: Iterable[str]) -> dict[Pair, list[Line]]:
-    """What is kept of every two of these runs, by the ids of both in either order; `layer` is one of the first."""
-    found: dict[Pair, list[Line]] = {}
-    for first, second in combinations(sorted(set(names)), 2):
-        path = similarity_path(store, first, second)
-        if path.exists():
-            found[first, second] = read_lines(path)
-            found[second, first] = [swapped(line) for line in found[first, second]]
-    return found
-
-
-def swapped(line: Line) -> Line:
+def swapped(line: Mapping[str, Any]) -> Line:
     """A line of `similarities` as it is with the second network first."""
     names = SWAPPED | {other: name for name, other in SWAPPED.items()}
     return {names.get(name, name): value for name, value in line.items()}

@@ -1,5 +1,6 @@
 """How alike two layers, or two networks, represent the same examples: linear CKA and SVCCA, in float64."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,16 @@ def leading_scores(centred: Floats, variance: float = 0.99) -> Floats:
 def mean_correlation(first: Floats, second: Floats) -> float:
     """Mean canonical correlation of two layers by their `leading_scores`, (n, k1) and (n, k2): their `svcca`."""
     return float(np.minimum(svdvals(first.T @ second), 1).mean())
+
+
+def chance_correlation(directions: int, other_directions: int, n: int) -> float:
+    """Most that SVCCA is expected to be for unrelated layers with so many directions, on `n` examples.
+
+    Centred examples lie in n - 1 dimensions. The squared canonical correlations of two uniformly random subspaces of
+    these, of p and q dimensions, sum to p q / (n - 1) on average, so that the mean of the min(p, q) correlations is on
+    average at most sqrt(max(p, q) / (n - 1)).
+    """
+    return min(1.0, math.sqrt(max(directions, other_directions) / (n - 1)))
 
 
 def _centred_pair(x: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:

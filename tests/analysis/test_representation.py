@@ -9,7 +9,14 @@ import pytest
 
 from common.analysis import readout, representation
 from common.analysis.evaluator import load
-from common.analysis.representation import similarities, similarity_run, statistics_run, swapped
+from common.analysis.representation import (
+    STATISTICS,
+    similarities,
+    similarity_file,
+    similarity_run,
+    statistics_run,
+    swapped,
+)
 from common.analysis.similarity import linear_cka, svcca
 from common.data import datasets
 from common.runs import store as store_module
@@ -84,7 +91,7 @@ def test_statistics_of_a_run_are_of_its_kept_epochs_and_its_own_test_inputs(opti
 
 def test_statistics_are_kept_and_only_what_is_missing_is_made(options, loaded):
     config, store, name = dataclasses.replace(CONFIG, seed=2), Store.of(options), "mlp1-digits-true-torch-seed2"
-    assert representation.kept_statistics(store, run_id(config)) == []
+    assert store.lines(run_id(config), STATISTICS) == []
     with pytest.raises(ValueError, match=f"^a run must be finished .*Received: {name}"):
         statistics_run(config, options)
     train(config, options)
@@ -92,7 +99,7 @@ def test_statistics_are_kept_and_only_what_is_missing_is_made(options, loaded):
     assert {line["epoch"] for line in last} == {2} and statistics_run(config, options) == last
     lines = statistics_run(config, options, (0, 1))
     assert lines[:5] == last and [line["epoch"] for line in lines] == [2] * 5 + [0] * 5 + [1] * 5
-    assert representation.kept_statistics(store, run_id(config)) == lines == statistics_run(config, options)
+    assert store.lines(run_id(config), STATISTICS) == lines == statistics_run(config, options)
     assert loaded == [run_id(config), "epoch0000", "epoch0001"]
     make_younger(store.model_path(config), store.folder(run_id(config)) / "statistics.jsonl")
     assert statistics_run(config, options) == last and len(loaded) == 4
@@ -148,8 +155,7 @@ def test_similarities_are_kept_once_for_both_orders_and_made_again_where_a_model
     path = store.folder(names[0]) / f"similarity_{names[1]}.jsonl"
     lines = similarity_run(first, second, options, force=True)
     assert path.exists() and similarity_run(second, first, options) == lines and loaded == list(names)
-    kept = representation.kept_similarities(store, [*reversed(names), *names, "unknown"])
-    assert kept == {names: lines, names[::-1]: [swapped(line) for line in lines]}
+    assert store.lines(names[0], similarity_file(names[1])) == lines
     models = store.model_path(first), store.model_path(second)
     for number, order in enumerate((models, models[::-1]), 2):
         make_younger(order[0], path, order[1])

@@ -1,1 +1,15 @@
 """Ketha and Ramaswamy (2025, 2026), "Decoding Generalization from Memorization" and its sequel."""
+
+from common.papers.decoding import dynamics, probes, representation, subspaces, transfer
+
+STUDIES = (
+    subspaces.STUDY,
+    probes.COMPONENTS_STUDY,
+    probes.BASELINES_STUDY,
+    dynamics.STUDY,
+    transfer.EDITING_STUDY,
+    transfer.RELABELLING_STUDY,
+    representation.STATISTICS_STUDY,
+    representation.SIMILARITY_STUDY,
+)
+"""In the order of the published page."""

@@ -5,23 +5,42 @@ import math
 import numpy as np
 import pytest
 
-from common.analysis.similarity import mean_correlation
-from common.report import representation
+from common.analysis.representation import swapped
+from common.analysis.similarity import chance_correlation, mean_correlation
+from common.papers.decoding import representation
+from common.papers.decoding.readouts import Setting
+from common.papers.decoding.representation import by_network
 from common.report.figures import BLUE, ORANGE, png
 from common.report.numbers import Number, cell
-from common.report.representation import Network, by_network
-from common.report.runs import data_text
+from common.report.runs import Run, Runs, data_text
 from common.runs.config import Config, as_dict
 
 TRUE, NOISE = "true_labels", "gaussian"
-MLP = Network("mlp3", "fashion_mnist", "torch", 5000)
+MLP = Setting("mlp3", "fashion_mnist", None, "torch", 5000)
 
 
-def run(setting, seed, **changes):
-    """A record under the id of setting and seed."""
+class Kept:
+    """What lies beside records: lines of statistics by run id, of similarities by the ids of two runs."""
+
+    def __init__(self, statistics=None, similarities=None):
+        self.statistics, self.similarities = statistics or {}, similarities or {}
+
+    def lines(self, name, file):
+        if file == "statistics.jsonl":
+            return self.statistics[name]
+        other = file.removeprefix("similarity_").removesuffix(".jsonl")
+        assert name <= other  # where they are kept
+        turned = [swapped(line) for line in self.similarities.get((other, name), [])]
+        return self.similarities.get((name, other), turned)
+
+
+def run(setting, seed, train_n=5000, kept=None, **changes):
+    """A run under the id of setting and seed."""
     corruption = {"corruption": setting, "corruption_fraction": 1.0} if setting != TRUE else {}
-    config = {**as_dict(Config()), **MLP._asdict(), **corruption, "seed": seed, **changes}
-    return {"run_id": f"{setting}{seed}", "config": config, "data": {"train_n": config.pop("train_n")}}
+    network = {"model": "mlp3", "dataset": "fashion_mnist", "framework": "torch"}
+    config = as_dict(Config(**{**network, **corruption, "seed": seed, **changes}))
+    record = {"run_id": f"{setting}{seed}", "config": config, "outcome": {}, "data": {"train_n": train_n}}
+    return Run(record, kept)
 
 
 def measured(epoch, mean, of="weights", layer="fc1"):
@@ -29,8 +48,6 @@ def measured(epoch, mean, of="weights", layer="fc1"):
     return {"epoch": epoch, "of": of, "layer": layer, "n": 9, **moments}
 
 
-RECORDS = [run(TRUE, 0), run(TRUE, 1), run(NOISE, 0)]
-SETTINGS = {TRUE: RECORDS[:2], NOISE: RECORDS[2:]}
 LINES = {
     f"{TRUE}0": [measured(4, 3), measured(0, 1), measured(1, 2), measured(4, 5, "activations", "input")],
     f"{TRUE}1": [measured(0, 2), measured(1, 4), measured(2, 5), measured(2, 7, "activations", "input")],
@@ -38,11 +55,16 @@ LINES = {
 }
 
 
-def test_runs_are_grouped_by_what_is_compared_and_by_setting_each_once():
+MEASURED = Runs(run(setting, seed, kept=Kept(LINES)) for setting, seed in ((TRUE, 0), (TRUE, 1), (NOISE, 0)))
+SETTINGS = {TRUE: MEASURED[:2], NOISE: MEASURED[2:]}
+
+
+def test_runs_are_grouped_by_what_is_compared_and_by_setting():
     keras, larger = run(TRUE, 2, framework="keras"), run(TRUE, 3, train_n=60_000)
-    found = by_network([*RECORDS, dict(RECORDS[0]), keras, larger])
-    assert found == {
-        MLP: SETTINGS, MLP._replace(framework="keras"): {TRUE: [keras]}, MLP._replace(train_n=60_000): {TRUE: [larger]}
+    found = by_network(Runs([*MEASURED, keras, larger]))
+    assert {of: {name: list(runs) for name, runs in settings.items()} for of, settings in found.items()} == {
+        MLP: {name: list(runs) for name, runs in SETTINGS.items()},
+        MLP._replace(framework="keras"): {TRUE: [keras]}, MLP._replace(train_n=60_000): {TRUE: [larger]},
     }  # fmt: skip
     assert list(found[MLP]) == [TRUE, NOISE]
     assert MLP.cells() == ["mlp3", "fashion mnist", "PyTorch", 5000]
@@ -56,10 +78,10 @@ def test_the_last_hidden_layer_is_neither_input_nor_logits():
 
 
 def test_statistics_are_drawn_over_the_epochs_that_all_seeds_have():
-    figure = representation.statistics_figure(SETTINGS, LINES, "weights", "Title")
+    figure = representation.statistics_figure(SETTINGS, "weights", "Title")
     *panels, unused = figure.axes
     labels = ["mean", "variance", "skewness", "excess kurtosis", "values that are 0 (%)"]
-    assert [axes.get_ylabel() for axes in panels] == labels and not unused.get_visible()
+    assert [axes.get_title() for axes in panels] == labels and not unused.get_visible()
     assert figure.get_suptitle() == "Title: weights of fc1" and {axes.get_xlabel() for axes in panels} == {"epoch"}
     for axes, factor in zip(panels, (1, 2, None, -1, 10), strict=True):
         found = {line.get_color(): np.round(line.get_xydata(), 9).tolist() for line in axes.lines}
@@ -73,13 +95,13 @@ def test_statistics_are_drawn_over_the_epochs_that_all_seeds_have():
 
 
 def test_statistics_of_another_layer_or_of_activations_are_drawn_where_asked_for():
-    figure = representation.statistics_figure({TRUE: RECORDS[:1]}, LINES, "activations", "Title", "input")
+    figure = representation.statistics_figure({TRUE: MEASURED[:1]}, "activations", "Title", "input")
     assert figure.get_suptitle() == "Title: activations of input"
     assert [list(line.get_ydata()) for line in figure.axes[0].lines] == [[5]]
 
 
 def test_statistics_table_holds_the_last_epoch_of_each_seed():
-    table = representation.statistics_table(RECORDS, LINES, "Title")
+    table = representation.statistics_table(MEASURED, "Title")
     network = ["mlp3", "fashion mnist", "PyTorch", "5000"]
     assert table.title == "Title" and table.columns[-1] == "values that are 0, %"
     assert [[cell(value) for value in row] for row in table.rows] == [
@@ -97,25 +119,31 @@ def pair(cka, svcca, layer="fc1", other="fc1", directions=(20, 30)):
     return {"layer": layer, "other_layer": other, "n": 401, **sizes, "cka": cka, "svcca": svcca}
 
 
-FOUR = [*RECORDS, run(NOISE, 1)]
 SIMILAR = {
     (f"{TRUE}0", f"{TRUE}1"): [pair(0.75, 0.5), pair(1, 1, "input", "input"), pair(0.25, 0.5, "fc1", "input")],
-    (f"{TRUE}1", f"{TRUE}0"): [pair(0.75, 0.5), pair(1, 1, "input", "input"), pair(0.25, 0.5, "input", "fc1")],
     (f"{TRUE}0", f"{NOISE}0"): [pair(0.5, 0.25), pair(0.125, None, "fc1", "input")],
     (f"{TRUE}1", f"{NOISE}1"): [pair(0.25, 0.125, directions=(9, 5)), pair(0.375, None, "fc1", "input")],
     (f"{NOISE}0", f"{TRUE}1"): [pair(0.0, 0.0, directions=(90, 30))],
 }
 
 
+def four(similarities=None):
+    """Two seeds on true labels and two on noise."""
+    kept = Kept(similarities=SIMILAR if similarities is None else similarities)
+    return Runs(run(setting, seed, kept=kept) for setting in (TRUE, NOISE) for seed in (0, 1))
+
+
 def test_pairs_with_the_same_initial_weights_stand_apart():
-    true, noise = FOUR[:2], FOUR[2:]
-    same = representation.compared(true, noise, True, SIMILAR)
+    true, noise = four()[:2], four()[2:]
+    same = representation.compared(true, noise, True)
     assert list(same) == [(f"{TRUE}0", f"{NOISE}0"), (f"{TRUE}1", f"{NOISE}1")]
     assert same[f"{TRUE}0", f"{NOISE}0"] == SIMILAR[f"{TRUE}0", f"{NOISE}0"]
-    assert representation.compared(true, noise, False, SIMILAR) == {}
-    assert list(representation.compared(noise, true, False, SIMILAR)) == [(f"{NOISE}0", f"{TRUE}1")]
-    assert list(representation.compared(true, true, False, SIMILAR)) == list(SIMILAR)[:2]
-    assert representation.compared(true, true, True, SIMILAR) == {}
+    found = {f"{TRUE}1", f"{NOISE}0"}
+    for runs, others in ((true, noise), (noise, true)):
+        (names,) = representation.compared(runs, others, False)
+        assert set(names) == found and names[0].startswith(runs[0].id[:-1])
+    assert list(representation.compared(true, true, False)) == [(f"{TRUE}0", f"{TRUE}1"), (f"{TRUE}1", f"{TRUE}0")]
+    assert representation.compared(true, true, True) == {}
 
 
 def shown(axes):
@@ -124,7 +152,7 @@ def shown(axes):
 
 
 def test_heat_maps_are_means_over_pairs_with_the_same_weights_above_the_diagonal():
-    figure = representation.similarity_figure({TRUE: FOUR[:2], NOISE: FOUR[2:]}, SIMILAR, "cka", "Title")
+    figure = representation.similarity_figure({TRUE: four()[:2], NOISE: four()[2:]}, "cka", "Title")
     true, across, back, noise, scale = figure.axes
     assert figure.get_suptitle() == "Title" and scale.get_ylabel() == "linear CKA" and scale.get_ylim() == (0, 1)
     assert shown(true) == [[0.75, 0.25], [0.25, 1]]
@@ -139,18 +167,23 @@ def test_heat_maps_are_means_over_pairs_with_the_same_weights_above_the_diagonal
 
 
 def test_rows_are_layers_of_the_first_network_and_nothing_stands_where_nothing_was_measured():
-    lines = {(f"{TRUE}0", f"{TRUE}1"): [pair(None, 0.5, "a", "a"), pair(0.5, 0.25, "a", "b"), pair(0.0, 1.0, "b", "a")]}
+    lines = {
+        (f"{TRUE}0", f"{NOISE}0"): [pair(None, 0.5, "a", "a"), pair(0.5, 0.25, "a", "b"), pair(0.0, 1.0, "b", "a")]
+    }
     for measure, expected in (("cka", [[math.nan, 0.5], [0.0, math.nan]]), ("svcca", [[0.5, 0.25], [1.0, math.nan]])):
-        axes, scale = representation.similarity_figure({TRUE: FOUR[:2]}, lines, measure, "Title").axes
+        runs = four(lines)
+        _, axes, _, _, scale = representation.similarity_figure(
+            {TRUE: runs[:1], NOISE: runs[2:]}, measure, "Title"
+        ).axes
         np.testing.assert_equal(shown(axes), expected)
         assert scale.get_ylabel() == representation.MEASURES[measure]
-    axes, _ = representation.similarity_figure({TRUE: FOUR[:1]}, {}, "cka", "Title").axes
+    (axes,) = representation.similarity_figure({TRUE: four()[:1]}, "cka", "Title").axes
     assert not axes.get_visible() and not axes.images
 
 
 def test_similarity_table_counts_each_pair_once_beside_the_chance_level():
-    lines = {**SIMILAR, (f"{TRUE}1", f"{NOISE}0"): [pair(0.5, None, directions=(30, 90))]}
-    table = representation.similarity_table(FOUR, lines, "Title")
+    lines = {**SIMILAR, (f"{NOISE}0", f"{TRUE}1"): [pair(0.5, None, directions=(90, 30))]}
+    table = representation.similarity_table(four(lines), "Title")
     network, across = ["mlp3", "fashion mnist", "PyTorch", "5000"], "true labels × Gaussian inputs"
     assert [[cell(value) for value in row] for row in table.rows] == [
         [*network, "true labels × true labels", "other initial weights", "1", "fc1", "401", "0.75", "0.50", "0.27"],
@@ -162,8 +195,8 @@ def test_similarity_table_counts_each_pair_once_beside_the_chance_level():
 
 @pytest.mark.parametrize("directions", [(20, 30), (30, 20), (5, 90)])
 def test_unrelated_layers_are_not_more_alike_than_the_chance_level(directions):
-    level = representation.chance(pair(0, 0, directions=directions))
-    assert level == math.sqrt(max(directions) / 400) and representation.chance(pair(0, 0, directions=(500, 2))) == 1
+    level = chance_correlation(*directions, 401)
+    assert level == math.sqrt(max(directions) / 400) and chance_correlation(500, 2, 401) == 1
     generator, found = np.random.default_rng(0), []
     for _ in range(10):
         features = [generator.standard_normal((401, width)) for width in directions]

@@ -3,21 +3,35 @@ import re
 import numpy as np
 import pytest
 
-from common.report.claims import load_targets
-from common.report.decoding_claims import (
-    best_of,
-    dynamics_findings,
-    edited_findings,
-    masc_findings,
-    probe_findings,
-    relabelling_findings,
-    threshold_findings,
-    velpic_findings,
-)
+from common.papers.decoding import dynamics, probes, subspaces, transfer
+from common.papers.decoding.probes import in_best_pair
+from common.papers.decoding.targets import TARGETS
+from common.papers.decoding.transfer import edited_findings, relabelling_findings
+from common.report.runs import Runs
 
-STATEMENTS = {target["statement"]: target["id"].removeprefix("decoding-") for target in load_targets("decoding_claims")}
+STATEMENTS = {target["statement"]: target["id"].removeprefix("decoding-") for target in TARGETS.of("statements")}
 MASC = (0.9694, 0.9646, 0.9481, 0.8343)  # published: mlp4 on MNIST at 20, 40, 60 and 80 %
 OWN = (0.8738, 0.7328, 0.5417, 0.3210)
+
+
+def masc_findings(runs):
+    return subspaces.findings(Runs(runs))
+
+
+def threshold_findings(runs):
+    return probes.component_findings(Runs(runs))
+
+
+def probe_findings(runs):
+    return probes.baseline_findings(Runs(runs))
+
+
+def dynamics_findings(runs):
+    return dynamics.findings(Runs(runs))
+
+
+def velpic_findings(runs):
+    return transfer.velpic_findings(Runs(runs))
 
 
 def about(name, findings):
@@ -49,7 +63,7 @@ def mnist(decoding, own=OWN, masc=MASC, **changes):
 def test_nothing_measured_is_no_finding(decoding):
     for judge in (masc_findings, threshold_findings, probe_findings, dynamics_findings, velpic_findings):
         assert judge([]) == []
-    assert edited_findings([]) == relabelling_findings([], decoding.store) == []
+    assert edited_findings([]) == relabelling_findings([]) == []
 
 
 def test_published_leads_over_the_network_are_confirmed_and_grow(decoding):
@@ -172,7 +186,7 @@ def test_fewer_components_and_the_layer_are_chosen_on_held_out_examples(decoding
     lines = decoding.read_out(layers(0.9, 0.7)) + decoding.read_out({"fc1": (0.5, 0.8), "fc2": (0.1, 1.0)}, "masc_0.50")
     lines += decoding.read_out({"fc1": (0.4, 0.95)}, "masc_1pc")
     run = decoding.run(lines)
-    assert best_of(run, ("masc_0.50", "masc_1pc")) == 0.8 and best_of(run, ("masc_0.25",)) is None
+    assert in_best_pair(run, ("masc_0.50", "masc_1pc")) == 0.8 and in_best_pair(run, ("masc_0.25",)) is None
     (found,) = threshold_findings([run, decoding.run(lines, corruption_fraction=0.4)])
     assert verdicts("components", [found]) == one_seed("10.00 points", "confirmed")
     assert found.subject == "mlp4, mnist, 80 %"
@@ -276,13 +290,11 @@ def test_an_edited_network_memorizes_more_slowly_over_the_epochs_of_both(decodin
 
 
 def test_training_on_with_the_labels_of_subspaces(decoding):
-    pairs = [(decoding.run(test=0.5, seed=seed), decoding.run(seed=seed, labels="x")) for seed in (0, 1)]
+    pairs = [(decoding.run(test=0.5, seed=seed), decoding.run(seed=seed, labels="x.npy")) for seed in (0, 1)]
     labels = {"train_labels": np.array([0, 0]), "train_true_labels": np.array([0, 1])}
     for (before, after), stopped in zip(pairs, (0.6, 0.45), strict=True):
-        name = after.record["run_id"]
-        decoding.store.files |= {before.record["run_id"]: labels, name: labels}
-        decoding.store.histories[name] = decoding.history([0.1, 0.3, 0.2], test=[0.9, stopped, 0.9])
-    pairs = [(before, after.record) for before, after in pairs]
-    (found,) = verdicts("relabelling", relabelling_findings(pairs, decoding.store))
+        decoding.store.files |= {before.id: labels, after.id: labels}
+        decoding.store.histories[after.id] = decoding.history([0.1, 0.3, 0.2], test=[0.9, stopped, 0.9])
+    (found,) = verdicts("relabelling", relabelling_findings(pairs))
     assert found == ("2.50 [-92.80, 97.80] points", "1 of 2 seeds", "not confirmed")
-    assert [f.verdict for f in relabelling_findings(pairs[:1], decoding.store)] == ["confirmed"]
+    assert [f.verdict for f in relabelling_findings(pairs[:1])] == ["confirmed"]

@@ -1,26 +1,28 @@
 import numpy as np
 import pytest
 
-from common.report.claims import load_targets
-from common.report.decoding import (
+from common.papers.decoding.dynamics import early_stopping_table, stopped
+from common.papers.decoding.readouts import (
     NOTE,
     Setting,
-    best_validation,
     by_setting,
-    clean_table,
-    decoded,
-    dynamics_table,
-    held_out,
+    epochs_of,
+    in_chosen_layer,
     in_last_layer,
     layer_table,
+    lines_of,
+    other_lines,
     own,
-    relabelled,
-    relabelling_table,
-    summary_table,
-    transfer_table,
+    read_out,
+    setting_of,
 )
+from common.papers.decoding.subspaces import clean_table, summary_table
+from common.papers.decoding.targets import TARGETS
+from common.papers.decoding.transfer import relabelled, relabelling_table, transfer_table
+from common.papers.decoding.transfer import stopped as stopped_with_other_labels
 from common.report.layers import CHOICES, accuracy, best_pair, chosen, layers_of
 from common.report.numbers import Number, cell, number
+from common.report.runs import Runs
 
 # Shares on held-out examples and on test data: fc2 is chosen on the former, fc1 on the latter, the input never.
 LAYERS = {"input": (0.9, 0.95, 0.99, 0.3), "fc1": (0.3, 0.8, 0.9, 0.4), "fc2": (0.4, 0.7, 1.0, 0.2)}
@@ -66,31 +68,31 @@ def test_probe_and_layer_are_chosen_together_on_held_out_examples(decoding):
 def test_a_run_and_its_epochs(decoding):
     start, end = decoding.read_out({"fc1": (0.2, 0.3)}, epoch=0), decoding.read_out(LAYERS)
     run = decoding.run([*end, *start], test=0.25, other={0.4: start})
-    assert (run.lines(), run.lines(0), run.lines(5), run.epochs) == (end, start, [], [0, 10])
-    assert (held_out(run), held_out(run, "velpic"), own(run), in_last_layer(run, "masc")) == (0.7, None, 0.25, 0.7)
-    assert in_last_layer(run, "masc", "components") == 1 and in_last_layer(decoding.run(), "masc") is None
-    assert run.other == {0.4: start} and len(run.history) == 11
-    assert run.setting == Setting("mlp4", "mnist", 0.8, "torch", 5000)
+    assert (lines_of(run), lines_of(run, 0), lines_of(run, 5), epochs_of(run)) == (end, start, [], [0, 10])
+    assert (in_chosen_layer(run), own(run), in_last_layer(run)) == (0.7, 0.25, 0.7)
+    assert in_chosen_layer(run, probe="velpic") is None
+    assert in_last_layer(run, key="components") == 1 and in_last_layer(decoding.run(seed=1)) is None
+    assert other_lines(run) == {0.4: start} and len(run.history) == 11
+    assert setting_of(run) == Setting("mlp4", "mnist", 0.8, "torch", 5000)
     assert Setting("cnn", "fashion_mnist", 0.2, "keras", 9).cells() == ["cnn", "fashion mnist", "20 %", "Keras", 9]
 
 
-def test_runs_count_once_and_only_where_they_were_read_out(decoding):
+def test_runs_count_only_where_they_were_read_out(decoding):
     runs = [decoding.run(decoding.read_out(LAYERS), seed=seed) for seed in (1, 0)] + [decoding.run(seed=2)]
-    found = decoded([run.record for run in (*runs, runs[0])], decoding.store)
-    assert [run.record for run in found] == [run.record for run in runs[:2]]
+    assert list(read_out(Runs([*runs, runs[0]]))) == runs[:2]
 
 
 def test_runs_are_grouped_by_setting_and_sorted_by_seed(decoding):
     runs = [decoding.run(seed=seed, **other) for other in ({}, {"model": "cnn"}, {"train_n": 9}) for seed in (1, 0)]
     groups = by_setting(runs)
     assert [(s.model, s.train_n) for s in groups] == [("cnn", 5000), ("mlp4", 9), ("mlp4", 5000)]
-    assert {tuple(run.config["seed"] for run in group) for group in groups.values()} == {(0, 1)}
+    assert {tuple(run.config.seed for run in group) for group in groups.values()} == {(0, 1)}
 
 
 def test_early_stopping_takes_the_first_best_epoch_on_held_out_examples(decoding):
-    history = decoding.history([None, 0.5, 0.6, 0.6, 0.2], test=[0.9, 0.1, 0.3, 0.4, 0.8])
-    assert best_validation(history)["epoch"] == 2
-    assert decoding.run(history=history).at_best_validation()["test_accuracy"] == 0.3
+    for untrained in (None, 0.9):  # which is no epoch of training
+        history = decoding.history([untrained, 0.5, 0.6, 0.6, 0.2], test=[0.9, 0.1, 0.3, 0.4, 0.8])
+        assert stopped(decoding.run(history=history)) == history[2]
 
 
 def test_a_number_over_seeds_leaves_out_what_was_not_measured():
@@ -107,7 +109,7 @@ def test_summary(decoding):
     lines = decoding.read_out(LAYERS) + decoding.read_out(TRUE, fitted_on="true_labels") + untrained
     other = decoding.read_out({"fc1": (0.3, 0.8), "fc2": (0.4, 0.72)})
     runs = [decoding.run(lines, test=0.2), decoding.run(other, test=0.3, seed=1)]
-    table = summary_table(runs, load_targets("decoding_mlp") + load_targets("decoding_untrained"), "Title")
+    table = summary_table(runs, TARGETS.of("mlp") + TARGETS.of("untrained"), "Title")
     (row,) = texts(table)
     assert list(row.items()) == [
         ("model", "mlp4"), ("data", "mnist"), ("corrupted", "80 %"), ("framework", "PyTorch"), ("train_n", "5000"),
@@ -128,7 +130,7 @@ def test_every_layer_beside_the_published_number(decoding):
     lines += decoding.read_out(TRUE, fitted_on="true_labels", components=20) + decoding.read_out(
         {"fc1": (0, 0)}, "qda", components=None
     )
-    targets = load_targets("decoding_mlp") + load_targets("decoding_thresholds")
+    targets = TARGETS.of("mlp") + TARGETS.of("thresholds")
     runs = [decoding.run(lines), decoding.run(decoding.read_out(LAYERS, components=50), seed=1)]
     rows = texts(layer_table(runs[::-1], targets, "Title", ("masc", "masc_1pc", "qda", "lda")))
     assert [(row["probe"], row["layer"], row["published, %"], row["components"]) for row in rows] == [
@@ -147,7 +149,7 @@ def test_clean_networks_with_subspaces_of_corrupted_labels(decoding):
     other = {0.8: decoding.read_out(LAYERS), 0.4: decoding.read_out({"fc1": (0.3, 0.9, 0.7, 0.5)})}
     clean = decoding.run(test=0.98, other=other, corruption="none", corruption_fraction=0.0)
     second = decoding.run(other={0.4: other[0.4]}, corruption="none", corruption_fraction=0.0, seed=1)
-    rows = [list(row.values()) for row in texts(clean_table([clean, decoding.run(), second], "Title"))]
+    rows = [list(row.values()) for row in texts(clean_table(Runs([clean, decoding.run(), second]), "Title"))]
     assert [row[2] for row in rows] == ["40 %", *["80 %"] * 3]
     assert rows[0][5:] == ["2", "fc1", "70.00 [70.00, 70.00]", "50.00 [50.00, 50.00]", "90.00 [90.00, 90.00]"]
     assert rows[1][5:] == ["2", "input", "99.00 (n=1)", "30.00 (n=1)", "95.00 (n=1)"]
@@ -158,22 +160,22 @@ def test_dynamics(decoding):
              for line in decoding.read_out({"fc1": (0.1, 1.0), "fc2": (0.4, test)}, epoch=epoch)]  # fmt: skip
     history = decoding.history([0.1, 0.3, 0.3, *[0.2] * 8], test=[0.1, 0.8, 0.85, *[0.3] * 8])
     run = decoding.run(lines, test=0.3, history=history)
-    run.record["outcome"] |= {"best_test_epoch": 2, "best_test_accuracy": 0.85}
-    (row,) = texts(dynamics_table([run], load_targets("decoding_dynamics"), "Title"))
+    run.outcome |= {"best_test_epoch": 2, "best_test_accuracy": 0.85}
+    (row,) = texts(early_stopping_table([run], TARGETS.of("dynamics"), "Title"))
     assert list(row.items())[6:] == [
         ("early stopping, epoch", "1.0"), ("network there, %", "80.00"), ("network's peak on test, epoch", "2.0"),
         ("network's peak, %", "85.00"), ("published peak, %", "91.50"), ("network at the end, %", "30.00"),
         ("layer", "fc2"),
         ("its peak on test, epoch", "2.0"), ("its peak, %", "90.00"), ("layer at the end, %", "70.00"),
     ]  # fmt: skip
-    unread = decoding.run(decoding.read_out({"fc1": (0.1, 0.2)}, probe="qda"))
-    assert list(texts(dynamics_table([unread], [], "Title"))[0].values())[-4:] == ["–", "–", "–", "–"]
-    (row,) = texts(dynamics_table([run, unread], [], "Title"))
+    unread = decoding.run(decoding.read_out({"fc1": (0.1, 0.2)}, probe="qda"), seed=1)
+    assert list(texts(early_stopping_table([unread], [], "Title"))[0].values())[-4:] == ["–", "–", "–", "–"]
+    (row,) = texts(early_stopping_table([run, unread], [], "Title"))
     assert (row["seeds"], row["layer"], row["its peak, %"]) == ("2", "fc2", "90.00 (n=1)")
 
 
 def test_transfer(decoding):
-    targets = [{**target, "layer": "fc2"} for target in load_targets("decoding_velpic")]  # our last hidden layer
+    targets = [{**target, "layer": "fc2"} for target in TARGETS.of("velpic")]  # our last hidden layer
     lines = decoding.read_out(LAYERS) + decoding.read_out({"fc1": (0.5, 0.84), "fc2": (0.4, 0.86)}, "velpic")
     (row,) = texts(transfer_table([decoding.run(lines, test=0.3)], targets, "Title"))
     assert list(row.items())[5:] == [
@@ -186,16 +188,21 @@ def test_transfer(decoding):
 
 def test_relabelling(decoding):
     before, after = decoding.run(test=0.3), decoding.run(test=0.5, seed=7)
-    name, following = (run.record["run_id"] for run in (before, after))
     truth = np.array([0, 0, 0, 1, 1, 1, 1, 1])
-    decoding.store.files[name] = {"train_labels": np.array([0, 0, 0, 1, 0, 0, 0, 0]), "train_true_labels": truth}
-    decoding.store.files[following] = {"train_labels": np.array([0, 0, 0, 0, 1, 1, 1, 0]), "train_true_labels": truth}
-    decoding.store.histories[following] = decoding.history([0.2, 0.4, 0.3], test=[0.3, 0.6, 0.7])
-    assert relabelled(before, after.record, decoding.store) == {
-        "labels right": 0.5, "labels right, of the subspaces": 0.75, "wrong labels repaired": 0.75,
-        "right labels broken": 0.25, "network": 0.3, "trained on, early stopping": 0.6, "trained on, at the end": 0.5,
+    decoding.store.files[before.id] = {"train_labels": np.array([0, 0, 0, 1, 0, 0, 0, 0]), "train_true_labels": truth}
+    decoding.store.files[after.id] = {"train_labels": np.array([0, 0, 0, 0, 1, 1, 1, 0]), "train_true_labels": truth}
+    decoding.store.histories[after.id] = decoding.history([0.2, 0.4, 0.3], test=[0.3, 0.6, 0.7])
+    assert relabelled(before, after) == {
+        "labels right, %": 0.5, "labels right, of the subspaces, %": 0.75, "wrong labels repaired, %": 0.75,
+        "right labels broken, %": 0.25, "network, %": 0.3, "trained on, early stopping, %": 0.6,
+        "trained on, at the end, %": 0.5,
     }  # fmt: skip
-    (row,) = texts(relabelling_table([(before, after.record)], decoding.store, "Title"))
+    (row,) = texts(relabelling_table([(before, after)], "Title"))
     assert list(row)[6] == "labels right, %" and list(row)[-1] == "trained on, at the end, %"
     assert list(row.values())[5:] == ["1", "50.00", "75.00", "75.00", "25.00", "30.00", "60.00", "50.00"]
-    assert relabelling_table([], decoding.store, "Title").rows == []
+    assert relabelling_table([], "Title").rows == []
+
+
+def test_early_stopping_may_keep_the_network_that_goes_on(decoding):
+    follower = decoding.run(history=decoding.history([0.5, 0.4, 0.3], test=[0.3, 0.6, 0.7]))
+    assert stopped_with_other_labels(follower) == 0.3

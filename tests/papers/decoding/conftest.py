@@ -1,29 +1,26 @@
-"""Records and read-outs as the experiments leave them, by hand."""
+"""Runs that never were and their read-outs, by hand."""
 
 from types import SimpleNamespace
 
 import pytest
-from made_up_runs import a_run
 
-from common.report.decoding import Decoded
+from common.report.runs import Run
+from common.runs.config import Config, as_dict
 
 SCORED = ("validation_corrupted_labels", "test", "train_corrupted_labels", "train_true_labels")
 
 
 class Kept:
-    """What a store knows of runs, by their ids."""
+    """What lies beside records, by run id."""
 
     def __init__(self):
         self.readouts, self.others, self.histories, self.files = {}, {}, {}, {}
 
-    def readout(self, name):
-        return self.readouts[name]
+    def lines(self, name, file):
+        return {"readout.jsonl": self.readouts, "history.jsonl": self.histories}[file][name]
 
     def other_readouts(self, name):
         return self.others[name]
-
-    def history(self, name):
-        return self.histories[name]
 
     def arrays(self, name):
         return self.files[name]
@@ -46,15 +43,23 @@ def a_history(validation, test=None, train=None):
     return [{"epoch": epoch, **dict(zip(names, line, strict=True))} for epoch, line in enumerate(measures)]
 
 
-def decoded_run(store, readout=(), test=0.5, history=None, other=None, epochs=10, **changes):
+def a_run(store, readout=(), test=0.5, history=None, other=None, epochs=10, train_n=5000, **changes):
     """A run of ten epochs on the MNIST examples of a small run, and what the store holds of it."""
-    outcome = {"epochs": epochs, "test_accuracy": test, "best_test_accuracy": test, "best_test_epoch": epochs}
-    given = {"model": "mlp4", "dataset": "mnist", "corruption": "ketha", "corruption_fraction": 0.8, **changes}
-    record, _ = a_run(outcome=outcome, **{"train_n": 5000, **given})
+    given = {"model": "mlp4", "dataset": "mnist", "framework": "torch"}
+    if changes.get("corruption_fraction", 0.8):
+        given |= {"corruption": "ketha", "corruption_fraction": 0.8}
+    config = as_dict(Config(**{**given, **changes}))
+    outcome = {"epochs": epochs, "train_accuracy": 1.0, "test_accuracy": test}
+    record = {
+        "run_id": repr((sorted(config.items(), key=str), train_n)),
+        "config": config,
+        "data": {"test_n": 10_000, "train_n": train_n},
+        "outcome": {**outcome, "best_test_accuracy": test, "best_test_epoch": epochs},
+    }
     name = record["run_id"]
     store.readouts[name], store.others[name] = list(readout), other or {}
     store.histories[name] = history or a_history([test] * (epochs + 1))
-    return Decoded(record, store)
+    return Run(record, store)
 
 
 @pytest.fixture
@@ -63,6 +68,6 @@ def decoding():
     store = Kept()
 
     def run(*args, **kwargs):
-        return decoded_run(store, *args, **kwargs)
+        return a_run(store, *args, **kwargs)
 
     return SimpleNamespace(store=store, run=run, read_out=read_out, history=a_history)

@@ -1,19 +1,12 @@
 import pytest
 from matplotlib.colors import to_hex
-from matplotlib.figure import Figure
 
-from common.report.decoding import held_out, own
-from common.report.decoding_figures import (
-    OWN,
-    PROFILES,
-    draw,
-    dynamics,
-    edited_training,
-    heat_map,
-    layer_profiles,
-    over_fractions,
-)
-from common.report.figures import BLACK, BLUE, GREY, ORANGE, png
+from common.papers.decoding.dynamics import curves, layers_over_epochs
+from common.papers.decoding.readouts import in_chosen_layer, over_fractions, own
+from common.papers.decoding.subspaces import OWN, PROFILES, layer_profiles
+from common.papers.decoding.transfer import edited_training
+from common.report.figures import BLACK, BLUE, ORANGE, png
+from common.report.runs import Runs
 
 
 def shown(figure):
@@ -36,18 +29,6 @@ def legend_colours(figure):
     return {line.get_label(): to_hex(line.get_color()) for line in figure.legends[0].get_lines()}
 
 
-def test_a_mean_over_seeds_with_its_interval():
-    axes = Figure().subplots()
-    draw(axes, {2: [0.4, 0.6], 1: [0.3, None], 3: [None]}, color=BLUE, linestyle=":")
-    assert points(axes, color=BLUE, linestyle=":") == [(1, 30), (2, 50)]
-    heights = {round(float(y)) for x, y in axes.collections[0].get_paths()[0].vertices if x == 2}
-    assert heights == {-77, 177} and to_hex(axes.collections[0].get_facecolor()[0]).upper() == BLUE
-    draw(axes, {1: [7.0]}, scale=1, color=GREY)
-    assert points(axes, color=GREY) == [(1, 7)]
-    draw(axes, {1: [None]}, color=BLACK)
-    assert len(axes.lines) == 2 == len(axes.collections)
-
-
 def test_layer_profiles_with_both_controls(decoding):
     lines = decoding.read_out({"fc1": (0.1, 0.4), "fc2": (0.1, 0.6)}) + decoding.read_out({"fc2": (0.1, 0.9)}, "qda")
     lines += decoding.read_out({"fc1": (0.1, 0.7), "fc2": (0.1, 0.8)}, fitted_on="true_labels")
@@ -56,7 +37,7 @@ def test_layer_profiles_with_both_controls(decoding):
     clean = decoding.run(lines, 0.97, other=other, corruption="none", corruption_fraction=0.0)
     second = decoding.read_out({"fc1": (0.1, 0.6), "fc2": (0.1, 0.6)})
     runs = [decoding.run(lines, 0.2), decoding.run(second, 0.4, seed=1), clean]
-    figure = layer_profiles([*runs, decoding.run(lines, dataset="fashion_mnist")], "Title")
+    figure = layer_profiles(Runs([*runs, decoding.run(lines, dataset="fashion_mnist")]), "Title")
     fashion, first, noisy = shown(figure)  # no clean network on the other data set: its panel is hidden
     assert [axes.get_title() for axes in (first, noisy, fashion)] == [
         "mnist, 0 %",
@@ -88,7 +69,7 @@ def test_measures_over_corruption(decoding):
         for p, *tests in ((0.8, 0.3, 0.5), (0.0, 0.9, 0.9))
         for seed, test in enumerate(tests)
     ]  # fmt: skip
-    figure = over_fractions({"network": own, "chosen layer": held_out}, runs, "Title")
+    figure = over_fractions({"network": own, "chosen layer": in_chosen_layer}, runs, "Title")
     assert [axes.get_title() for axes in shown(figure)] == [
         "cnn, mnist, PyTorch", "mlp4, fashion mnist, PyTorch", "mlp4, mnist, Keras", "mlp4, mnist, PyTorch"
     ]  # fmt: skip
@@ -111,7 +92,7 @@ def over_epochs(decoding, layers, epochs=(0, 1, 3), **changes):
 
 def test_network_and_layers_over_the_epochs_that_all_seeds_were_read_out_at(decoding):
     runs = [over_epochs(decoding, ["fc1", "fc2"]), over_epochs(decoding, ["fc1", "fc2"], (0, 2, 3), seed=1)]
-    figure = dynamics([*runs, over_epochs(decoding, ["fc1"], dataset="fashion_mnist")], "Title")
+    figure = curves([*runs, over_epochs(decoding, ["fc1"], dataset="fashion_mnist")], "Title")
     other, axes = shown(figure)
     colours = legend_colours(figure)
     assert points(axes, color=BLACK, linestyle="-") == [(0, 10), (3, 13)]
@@ -124,13 +105,13 @@ def test_network_and_layers_over_the_epochs_that_all_seeds_were_read_out_at(deco
     assert legend(figure) == [
         "the network's own output", "MASC, fc1", "MASC, fc2", "best epoch on held-out examples"
     ]  # fmt: skip
-    assert len(dynamics([*runs, *[over_epochs(decoding, ["fc1"], model=m) for m in ("cnn", "mlp3")]], "").axes) == 4
+    assert len(curves([*runs, *[over_epochs(decoding, ["fc1"], model=m) for m in ("cnn", "mlp3")]], "").axes) == 4
 
 
 @pytest.mark.parametrize("count", [5, 10])
 def test_a_layer_has_one_colour_in_every_panel_and_none_is_left_out(decoding, count):
     names = [f"fc{i}" for i in range(count)]
-    figure = dynamics([over_epochs(decoding, names), over_epochs(decoding, ["flatten", *names[:3]], model="cnn")], "")
+    figure = curves([over_epochs(decoding, names), over_epochs(decoding, ["flatten", *names[:3]], model="cnn")], "")
     colours = {label.removeprefix("MASC, "): colour for label, colour in legend_colours(figure).items()}
     assert len(set(colours.values()) - {BLACK}) == count + 1 == len(colours) - 2
     for axes, layers in zip(shown(figure), (["flatten", *names[:3]], names), strict=True):
@@ -140,14 +121,15 @@ def test_a_layer_has_one_colour_in_every_panel_and_none_is_left_out(decoding, co
 def test_heat_map_of_one_run(decoding):
     run = over_epochs(decoding, ["fc1", "fc2"])
     run.readout += decoding.read_out({"fc2": (0.1, 0.2)}, "velpic", epoch=1)
-    figure = heat_map(run, "Title")
+    figure = layers_over_epochs(run, "Title")
     axes, bar = figure.axes
-    assert axes.images[0].get_array().tolist() == [pytest.approx([60, 61, 63])] * 2
-    assert axes.images[0].get_clim() == (0, 100) and bar.get_ylabel() == "test accuracy (%)"
+    assert axes.images[0].get_array().tolist() == [pytest.approx([0.6, 0.61, 0.63])] * 2
+    assert axes.images[0].get_clim() == (0, 1) and bar.get_ylabel() == "test accuracy (%)"
+    assert [text.get_text() for text in bar.get_yticklabels()][-1] == "100"
     assert [text.get_text() for text in axes.get_xticklabels()] == ["0", "1", "3"]
     assert [text.get_text() for text in axes.get_yticklabels()] == ["fc1", "fc2"]
-    values = heat_map(run, "Title", "velpic").axes[0].images[0].get_array()
-    assert values.filled(-1).tolist() == [[-1, -1, -1], [-1, 20, -1]]  # not measured is blank
+    values = layers_over_epochs(run, "Title", "velpic").axes[0].images[0].get_array()
+    assert values.filled(-1).tolist() == [[-1, -1, -1], [-1, 0.2, -1]]  # not measured is blank
 
 
 def test_training_of_edited_networks(decoding):

@@ -1,0 +1,247 @@
+"""What the wing's studies share: runs by setting, what their read-outs say, in tables, figures and statements.
+
+Lines of read-outs are those of `common.analysis.readout`. Epoch 0 is the untrained network; a read-out of other labels
+is of a network trained on true ones, with subspaces of corrupted labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from common.groups import grouped
+from common.papers.decoding.targets import TARGETS
+from common.report.claims import NO_BAND, UNDECIDED, Finding, judge_seeds
+from common.report.figures import COLOURS, GREY, add_legend, draw_curve, handle, palette, panel_figure, percent_axis
+from common.report.layers import accuracy, chosen, last_layer, layers_of
+from common.report.numbers import Number, cell, difference_interval, estimate
+from common.report.runs import FRAMEWORKS, Line, Measure, Run, Runs
+from common.report.tables import Table
+from common.runs.config import Config, run_id
+from common.runs.store import Store
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+HIGH = 0.8  # corruption at which the statements about high corruption are tested
+NOTE = (
+    "Means over seeds with 95 % t intervals. Layers are chosen among the hidden ones: on training examples held out "
+    "from the network, scored with the labels a user has, or as the papers do on test data. n is the number of seeds "
+    "that were measured where it is not all. Published: whole training sets, means of three runs where there are; "
+    "several values are of several sources."
+)
+COLUMNS = ("model", "data", "corrupted", "framework", "train_n", "seeds")
+Published = Sequence[Mapping[str, Any]]
+"""Targets that say what the papers publish of read-outs."""
+Cells = Mapping[str, Callable[[Runs], object]]
+"""Columns of a table: the cell of the runs of one setting."""
+
+
+class Setting(NamedTuple):
+    """What a row of a table stands for, over its seeds; without a fraction of any corruption."""
+
+    model: str
+    dataset: str
+    fraction: float | None
+    framework: str
+    train_n: int
+
+    def cells(self) -> list[object]:
+        percent = [] if self.fraction is None else [f"{100 * self.fraction:g} %"]
+        return [self.model, self.dataset.replace("_", " "), *percent, FRAMEWORKS[self.framework], self.train_n]
+
+    def text(self, parts: int = 3, separator: str = ", ") -> str:
+        """The first cells."""
+        return separator.join(map(str, self.cells()[:parts]))
+
+    def name(self) -> str:
+        """In names of files, without the examples."""
+        return "_".join(str(part) for part in self[:4] if part is not None).replace(".", "")
+
+
+def setting_of(run: Run) -> Setting:
+    config = run.config
+    return Setting(config.model, config.dataset, config.corruption_fraction, config.framework, run.train_n)
+
+
+def network_of(run: Run) -> Setting:
+    """Its setting, whatever the corruption."""
+    return setting_of(run)._replace(fraction=None)
+
+
+def by_setting(runs: Iterable[Run]) -> dict[Setting, Runs]:
+    """Runs that differ in seeds, sorted; runs of one setting but another recipe are not expected in one study."""
+    return Runs(sorted(runs, key=lambda run: (setting_of(run), run.config.seed))).grouped(setting_of)
+
+
+def pairs_by_setting(pairs: Iterable[tuple[Run, Any]]) -> dict[Setting, list[tuple[Run, Any]]]:
+    """Likewise, of runs and what came of them when they were trained on."""
+    ordered = sorted(pairs, key=lambda pair: (setting_of(pair[0]), pair[0].config.seed))
+    return grouped(ordered, lambda pair: setting_of(pair[0]))
+
+
+def read_out(runs: Runs) -> Runs:
+    """Those that have been."""
+    return runs.where(lambda run: run.readout)
+
+
+def finished(config: Config, store: Store) -> Run | None:
+    """The run of a config; null where there is none."""
+    record = store.record(run_id(config))
+    return Run(record, store) if record else None
+
+
+def epochs_of(run: Run) -> list[int]:
+    """Epochs that were read out."""
+    return sorted({line["epoch"] for line in run.readout})
+
+
+def lines_of(run: Run, epoch: int | None = None) -> list[Line]:
+    """The read-out of one epoch, the last of training where none is named."""
+    epoch = run.outcome["epochs"] if epoch is None else epoch
+    return [line for line in run.readout if line["epoch"] == epoch]
+
+
+def other_lines(run: Run) -> dict[float, list[Line]]:
+    """The read-outs with subspaces of other labels than its own, by the corrupted fraction of those."""
+    return run.source.other_readouts(run.id)  # type: ignore[attr-defined, no-any-return]
+
+
+def in_chosen_layer(run: Run, epoch: int | None = None, **choice: str) -> float | None:
+    """Test accuracy of a probe, MASC where none is named, on the layer that `layers.chosen` takes, on held-out ones."""
+    return chosen(lines_of(run, epoch), **choice)
+
+
+def in_layer(run: Run, layer: str | None, epoch: int | None = None, **line: Any) -> float | None:
+    """Test accuracy of a probe, or what else of a line `layers.accuracy` is asked for, on a layer."""
+    return accuracy(lines_of(run, epoch), layer, **line)
+
+
+def in_last_layer(run: Run, **line: Any) -> float | None:
+    """Likewise, on the last hidden layer."""
+    return in_layer(run, last_layer(lines_of(run)), **line)
+
+
+def own(run: Run) -> float | None:
+    """The network's own test accuracy at its end."""
+    return run.outcome["test_accuracy"]
+
+
+def mean(measure: Measure | str, unit: str = "fraction") -> Callable[[Runs], Number | None]:
+    """A cell: mean over seeds of a measure, or of an outcome."""
+    return lambda runs: runs.over_seeds(measure, unit)
+
+
+def setting_table(runs: Iterable[Run], cells: Cells, title: str) -> Table:
+    """A row for each setting."""
+    rows = [
+        [*setting.cells(), len(group), *(cell_of(group) for cell_of in cells.values())]
+        for setting, group in by_setting(runs).items()
+    ]
+    return Table(title, [*COLUMNS, *cells], rows, NOTE)
+
+
+def published(runs: Runs, targets: Published, probe: str, layer: str | None, **fields: object) -> str | None:
+    """Published values of a probe on a layer at the end of training, or of other `fields` of a target, as text."""
+    model, dataset, fraction, *_ = setting_of(runs[0])
+    wanted: dict[str, object] = {
+        "model": model,
+        "dataset": dataset,
+        "corruption_fraction": fraction,
+        "probe": probe,
+        "layer": layer,
+    }
+    wanted |= {"fitted_on": None if probe == "model" else "corrupted_labels", "scored_on": "test"}
+    wanted |= {"quantity": "test_accuracy", **fields}
+    wanted |= {} if "epoch_choice" in fields else {"epoch": fields.get("epoch")}
+    matching = [t for t in targets if t["value"] is not None and wanted.items() <= {"epoch": None, **t}.items()]
+    return "; ".join(dict.fromkeys(cell(Number(target["value"], target["unit"])) for target in matching)) or None
+
+
+def over_fractions(measures: Mapping[str, Measure], runs: Iterable[Run], title: str) -> Figure:
+    """Test accuracy (%) against corruption (%), a panel for each model and data set, a line for each named measure."""
+    kinds = Runs(sorted(runs, key=setting_of)).grouped(network_of)
+    figure, panels = panel_figure(title, [kind.text() for kind in kinds], 3, (3, 2.7))
+    colours = palette(list(measures), (*COLOURS, GREY))
+    for axes, group in zip(panels, kinds.values(), strict=True):
+        for name, measure in measures.items():
+            curve = {100 * x: [measure(run) for run in seeds] for x, seeds in group.by("corruption_fraction").items()}
+            draw_curve(axes, curve, 100, color=colours[name], marker="o")
+        axes.set_xlabel("corrupted labels (%)")
+        percent_axis(axes, "test accuracy (%)")
+    add_legend(figure, [handle(name, color=colour, marker="o") for name, colour in colours.items()])
+    return figure
+
+
+def layer_table(runs: Iterable[Run], targets: Published, title: str, probes: Sequence[str] = ("masc",)) -> Table:
+    """A row for each setting, probe and layer: corrupted-label and true-label subspaces, published beside measured."""
+    rows = [
+        [*setting.cells(), len(group), probe.replace("_", " "), layer, *_layer_cells(group, probe, layer, targets)]
+        for setting, group in by_setting(runs).items()
+        for probe in probes
+        for layer in layers_of(line for run in group for line in lines_of(run) if line["probe"] == probe)
+    ]
+    columns = [*COLUMNS, "probe", "layer", "published, %", "fitted on corrupted labels, %"]
+    return Table(title, [*columns, "fitted on true labels, %", "published components", "components"], rows, NOTE)
+
+
+def _layer_cells(runs: Runs, probe: str, layer: str, targets: Published) -> list[object]:
+    value = partial(in_layer, layer=layer, probe=probe)
+    return [
+        published(runs, targets, probe, layer),
+        runs.over_seeds(value),
+        runs.over_seeds(partial(value, fitted_on="true_labels")),
+        published(runs, targets, probe, layer, quantity="components"),
+        runs.over_seeds(partial(value, key="components"), "components"),
+    ]
+
+
+class Lead(NamedTuple):
+    """How much higher one accuracy is than another and, of test accuracies, the ends of the 95 % interval."""
+
+    value: float
+    interval: tuple[float, float] | None = None
+
+
+def lead(run: Run, first: float | None, second: float | None) -> Lead | None:
+    """Of two test accuracies of a run."""
+    if first is None or second is None:
+        return None
+    n = run.data["test_n"]
+    return Lead(first - second, difference_interval((round(first * n), n), (round(second * n), n)))
+
+
+def points(leads: Iterable[Lead | None]) -> str | None:
+    """Mean with its t interval over seeds, one seed's lead with its own."""
+    measured = [lead for lead in leads if lead]
+    over_seeds = estimate([lead.value for lead in measured])
+    ends = (measured[0].interval or ()) if over_seeds.n == 1 else (over_seeds.low, over_seeds.high)
+    return f"{cell(Number(over_seeds.mean, 'fraction', *ends))} points" if measured else None
+
+
+def judge_leads(
+    name: str, runs: Sequence[Run], leads: Sequence[Lead | None], least: float = 0, ends: bool = False, where: str = ""
+) -> Finding:
+    """Whether a lead is above `least`, or with `ends` at least that, in each seed of the runs of one setting.
+
+    One seed decides only where its interval over test examples does.
+    """
+    holds = [None if lead is None else lead.value > least or (ends and lead.value == least) for lead in leads]
+    seeds, verdict = judge_seeds(holds)
+    measured = [lead for lead in leads if lead]
+    if len(measured) == 1 and (interval := measured[0].interval) and interval[0] <= least <= interval[1]:
+        verdict = UNDECIDED
+    return TARGETS.finding(name, setting_of(runs[0]).text() + where, runs, points(leads), seeds, verdict)
+
+
+def compare(name: str, runs: Runs, first: Measure, second: Measure, **criterion: Any) -> Finding:
+    """Whether the first of two test accuracies leads, by the criterion of `judge_leads`."""
+    return judge_leads(name, runs, [lead(run, first(run), second(run)) for run in runs], **criterion)
+
+
+def compare_chosen(choice: str, name: str, runs: Runs, first: Measure, second: Measure, **criterion: Any) -> Finding:
+    """Likewise, of layers that are chosen in this way; without a verdict where test data chose them."""
+    finding = compare(name, runs, first, second, where=f", layer chosen on {choice}", **criterion)
+    return replace(finding, verdict=NO_BAND) if choice == "test data" and finding.n else finding

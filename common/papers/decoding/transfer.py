@@ -1,0 +1,251 @@
+"""What a layer knows given back to its network: VeLPIC as output weights, its subspaces' classes as labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from common.analysis.readout import decode_run, outdated
+from common.analysis.transfer import edit_output, relabel
+from common.papers.decoding import readouts
+from common.papers.decoding.recipes import BASE, EDIT_EPOCHS, KEPT, Corrupted
+from common.papers.decoding.targets import TARGETS
+from common.report import figures
+from common.report.claims import Finding
+from common.report.layers import best_pair, last_epoch, last_layer
+from common.report.numbers import estimate, less, number
+from common.report.runs import Line, Measure, Run, Runs
+from common.report.tables import Table, claims_table
+from common.runs import sweep
+from common.runs.config import Config, run_id
+from common.runs.store import SUFFIX, Store
+from common.runs.task import prepare
+from common.study import Call, Study, with_progress
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+EDITING = "VeLPIC as the output layer"
+RELABELLING = "Training on with the subspaces' labels"
+RELABELLED_EPOCHS, PATIENCE = 30, 3
+PROBES = ("masc", "masc_0.75", "masc_0.50", "masc_0.25", "masc_1pc")
+COLOURS = {"unedited": figures.BLACK, "edited, then trained on": figures.ORANGE}
+SPLITS = {"test_accuracy": ("on test labels", "-"), "train_accuracy": ("on training labels", ":")}
+Edited = tuple[Run, Sequence[Line]]
+"""A run, and the history of the network that goes on from its edit, over the epochs of the unedited one."""
+
+
+def edit_epoch(config: Config, preset: str) -> int:
+    """After how many epochs of training the output layer of a network that is trained on is replaced."""
+    return min(EDIT_EPOCHS[preset], config.epochs // 2)
+
+
+def trained_on(config: Config, preset: str) -> Config:
+    """The run that goes on from the edited network, up to the epoch at which the unedited one ends at the latest."""
+    epoch = edit_epoch(config, preset)
+    return replace(config, initial_model=edited_name(config, epoch), epochs=config.epochs - epoch)
+
+
+def edited_name(config: Config, epoch: int | None = None) -> str:
+    """Model file under saved_models: of a kept epoch, or of the trained network."""
+    name = run_id(config) if epoch is None else f"{run_id(config)}-epoch{epoch:04d}"
+    return f"{name}-velpic{SUFFIX[config.framework]}"
+
+
+def read_edited(configs: Sequence[Config], call: Call) -> None:
+    """Probes at the end, the edited networks, and those that are trained on."""
+    options, store, going_on = call.options, call.store, []
+    for config in with_progress(configs):
+        if not decode_run(config, options, ("masc", "velpic"), force=call.force):  # it diverged
+            continue
+        epoch = edit_epoch(config, call.preset)
+        files = {edited_name(config): store.model_path(config)}
+        if config.corruption_fraction and epoch in store.snapshots(config):
+            files[edited_name(config, epoch)] = store.snapshot_path(config, epoch)
+            going_on.append(trained_on(config, call.preset))
+        for name, path in files.items():
+            edited = store.models / name
+            if outdated(edited, [path], call.force):
+                edit_output(path, config, prepare(config, options.data_dir, store.models), edited)
+    sweep.run(going_on, replace(options, keep_epochs=()), force=call.force)
+
+
+def report_edited(runs: Runs, call: Call) -> dict[str, Table | Figure]:
+    """Edited and unedited networks over corruption, their training from there on, what becomes of the statements."""
+    runs = readouts.read_out(runs)
+    pairs = [(run, history) for run in runs if (history := following(run, call))]
+    measures: dict[str, Measure] = {
+        "the memorizing network": readouts.own,
+        "VeLPIC as its output layer": partial(readouts.in_last_layer, probe="velpic"),
+        "MASC, layer chosen on held-out examples": readouts.in_chosen_layer,
+    }
+    return {
+        "edited_networks": readouts.over_fractions(measures, runs, EDITING),
+        "edited_training": edited_training(pairs, f"{EDITING}, trained on"),
+        "transfer": transfer_table(runs, TARGETS.of("velpic"), EDITING),
+        "claims": claims_table([*velpic_findings(runs), *edited_findings(pairs)], EDITING),
+    }
+
+
+def following(run: Run, call: Call) -> list[Line]:
+    """History of the network that is trained on after its edit; none where there is none."""
+    edited, start = (
+        readouts.finished(trained_on(run.config, call.preset), call.store),
+        edit_epoch(run.config, call.preset),
+    )
+    return [{**line, "epoch": line["epoch"] + start} for line in edited.history] if edited else []
+
+
+def edited_training(pairs: Sequence[Edited], title: str) -> Figure:
+    """Test accuracy and, dotted, training accuracy (%) of networks before and after an edit, a panel for each setting.
+
+    Of the first seed of each.
+    """
+    settings = readouts.pairs_by_setting(pairs)
+    figure, panels = figures.panel_figure(title, [setting.text(3, " ") for setting in settings], 3, (3, 2.7))
+    for axes, ((run, edited), *_) in zip(panels, settings.values(), strict=True):
+        for colour, history in zip(COLOURS.values(), (run.lines("history.jsonl"), edited), strict=True):
+            for key, (_, style) in SPLITS.items():
+                curve = {line["epoch"]: [line[key]] for line in history}
+                figures.draw_curve(axes, curve, 100, color=colour, linestyle=style)
+        axes.set_xlabel("epoch")
+        figures.percent_axis(axes)
+    names = [
+        figures.handle("unedited", color=figures.BLACK),
+        figures.handle("edited, then trained on", color=figures.ORANGE),
+    ]
+    styles = [figures.handle(name, color=figures.GREY, linestyle=style) for name, style in SPLITS.values()]
+    figures.add_legend(figure, [*names, *styles])
+    return figure
+
+
+def transfer_table(runs: Runs, targets: readouts.Published, title: str) -> Table:
+    """Networks with VeLPIC of their last hidden layer as output layer, beside the network and the chosen layers."""
+    on_test = partial(readouts.in_chosen_layer, choice="test data")
+
+    def published_edited(group: Runs) -> str | None:
+        last = last_layer(readouts.lines_of(group[0]))
+        return readouts.published(group, targets, "velpic", last, epoch_choice="last")
+
+    cells: readouts.Cells = {
+        "network, %": readouts.mean(readouts.own),
+        "edited network, %": readouts.mean(partial(readouts.in_last_layer, probe="velpic")),
+        "published edited, %": published_edited,
+        "VeLPIC, held-out layer, %": readouts.mean(partial(readouts.in_chosen_layer, probe="velpic")),
+        "MASC, held-out layer, %": readouts.mean(readouts.in_chosen_layer),
+        "VeLPIC, best layer on test, %": readouts.mean(partial(on_test, probe="velpic")),
+        "MASC, best layer on test, %": readouts.mean(on_test),
+    }
+    return readouts.setting_table(runs, cells, title)
+
+
+def velpic_findings(runs: Runs) -> list[Finding]:
+    """VeLPIC against subspaces, and as the network's output layer against the one that was trained."""
+    velpic, edited = partial(readouts.in_chosen_layer, probe="velpic"), partial(readouts.in_last_layer, probe="velpic")
+    return [
+        finding
+        for group in readouts.by_setting(runs.where(lambda run: 0 < run.config.corruption_fraction < 1)).values()
+        for finding in (
+            readouts.compare("decoding-velpic-lead", group, velpic, readouts.in_chosen_layer),
+            readouts.compare("decoding-transfer", group, edited, readouts.own),
+        )
+    ]
+
+
+def edited_findings(pairs: Sequence[Edited]) -> list[Finding]:
+    """Networks trained on after their output layer was edited against the unedited, over the epochs of both."""
+    return [
+        readouts.judge_leads("decoding-edited-training", [run for run, _ in group], [lag(*pair) for pair in group])
+        for group in readouts.pairs_by_setting(pairs).values()
+    ]
+
+
+def lag(run: Run, edited: Sequence[Line]) -> readouts.Lead | None:
+    """How much lower the training accuracy of the edited network is, on average over the epochs that both trained."""
+    unedited = {line["epoch"]: line["train_accuracy"] for line in run.history}
+    common = [line for line in edited[1:] if line["epoch"] in unedited]
+    value = estimate([less(unedited[line["epoch"]], line["train_accuracy"]) for line in common]).mean
+    return None if value is None else readouts.Lead(value)
+
+
+def retrained(config: Config, store: Store, readout: Sequence[Line]) -> Config:
+    """The run that goes on from the memorizing network with the labels of its subspaces."""
+    return replace(
+        config,
+        initial_model=store.model_path(config).name,
+        labels="{}-{}-{}.npy".format(run_id(config), *best_pair(readout, PROBES)),
+        epochs=RELABELLED_EPOCHS,
+        patience=PATIENCE,
+        stop_accuracy=None,
+    )
+
+
+def read_relabelled(configs: Sequence[Config], call: Call) -> None:
+    """Subspaces of every network on corrupted labels, the labels they give, and the networks trained on with them."""
+    options, store, following = call.options, call.store, []
+    for config in with_progress([config for config in configs if config.corruption_fraction]):
+        readout = last_epoch(decode_run(config, options, PROBES, force=call.force))
+        if not readout:  # it diverged
+            continue
+        following.append(retrained(config, store, readout))
+        model, labels = store.model_path(config), store.models / str(following[-1].labels)
+        if outdated(labels, [model], call.force):
+            probe, layer = best_pair(readout, PROBES)
+            relabel(model, config, prepare(config, options.data_dir, store.models), str(layer), labels, probe)
+    sweep.run(following, replace(options, keep_epochs=()), force=call.force)
+
+
+def report_relabelled(runs: Runs, call: Call) -> dict[str, Table]:
+    """What became of labels and accuracy, and of the statement."""
+    after = [
+        (run, readouts.finished(retrained(run.config, call.store, readouts.lines_of(run)), call.store))
+        for run in readouts.read_out(runs)
+    ]
+    pairs = [(run, follower) for run, follower in after if follower]
+    return {
+        "relabelling": relabelling_table(pairs, RELABELLING),
+        "claims": claims_table(relabelling_findings(pairs), RELABELLING),
+    }
+
+
+def relabelled(run: Run, follower: Run) -> dict[str, float | None]:
+    """What a run that was trained on with other labels made of the labels and of the network, as shares."""
+    right, right_now = (it.arrays["train_labels"] == it.arrays["train_true_labels"] for it in (run, follower))
+    return {
+        "labels right, %": float(right.mean()),
+        "labels right, of the subspaces, %": float(right_now.mean()),
+        "wrong labels repaired, %": float(right_now[~right].mean()),
+        "right labels broken, %": float((~right_now[right]).mean()),
+        "network, %": readouts.own(run),
+        "trained on, early stopping, %": stopped(follower),
+        "trained on, at the end, %": readouts.own(follower),
+    }
+
+
+def stopped(follower: Run) -> float | None:
+    """Test accuracy where early stopping on held-out examples ends, which may be at the network that goes on."""
+    return follower.best("validation_accuracy", start=True)["test_accuracy"]
+
+
+def relabelling_table(pairs: Sequence[tuple[Run, Run]], title: str) -> Table:
+    """Labels and test accuracy before and after training on with the labels that subspaces gave."""
+    rows, headings = [], list(relabelled(*pairs[0])) if pairs else []
+    for setting, group in readouts.pairs_by_setting(pairs).items():
+        seeds = [relabelled(*pair) for pair in group]
+        rows.append([*setting.cells(), len(group), *(number(seed[name] for seed in seeds) for name in headings)])
+    return Table(title, [*readouts.COLUMNS, *headings], rows, readouts.NOTE)
+
+
+def relabelling_findings(pairs: Sequence[tuple[Run, Run]]) -> list[Finding]:
+    """Networks trained on with the labels of their subspaces, stopped early, against themselves."""
+    tested = []
+    for group in readouts.pairs_by_setting(pairs).values():
+        gains = [readouts.lead(run, stopped(follower), readouts.own(run)) for run, follower in group]
+        tested.append(readouts.judge_leads("decoding-relabelling", [run for run, _ in group], gains))
+    return tested
+
+
+EDITING_STUDY = Study("velpic_weight_transfer", Corrupted(), BASE, report_edited, KEPT, read_edited)
+RELABELLING_STUDY = Study("masc_relabel_retraining", Corrupted(), BASE, report_relabelled, KEPT, read_relabelled)
