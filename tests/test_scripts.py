@@ -222,7 +222,7 @@ def test_studies_of_decoding_show_what_there_is_where_runs_diverge(script, tmp_p
         return trainer
 
     monkeypatch.setattr(training, "make_trainer", diverging)
-    monkeypatch.setattr(sweep, "distribute", lambda configs, options: [training.train(c, options) for c in configs][:0])
+    monkeypatch.setattr(sweep, "distribute", lambda cs, options, *_: [training.train(c, options) for c in cs][:0])
     arguments = ["--models", "mlp4", "--datasets", "mnist", "--fractions", "0.8", "--smoke", "--preset", "small"]
     for seeds in ("1",), ("0", "1"):
         status, text = script(name, *arguments, "--seeds", *seeds, "--output-dir", tmp_path)
@@ -232,7 +232,7 @@ def test_studies_of_decoding_show_what_there_is_where_runs_diverge(script, tmp_p
 def test_studies_of_representation_share_runs_and_compare_one_architecture(script, tmp_path, monkeypatch):
     arguments = ["--models", "mlp1", "mlp3", "--settings", "true_labels", "gaussian", "--seeds", "0"]
     arguments += ["--smoke", "--preset", "small", "--output-dir", tmp_path]
-    monkeypatch.setattr(sweep, "distribute", lambda configs, options: [training.train(c, options) for c in configs][:0])
+    monkeypatch.setattr(sweep, "distribute", lambda cs, options, *_: [training.train(c, options) for c in cs][:0])
     status, text = script("representation_statistics.py", *arguments)
     assert status == 0 and text.count("| weights | fc1 |") == text.count("| activations | fc1 |") == 4
     made = {f"{of}_{model}_digits_torch.png" for of in ("weights", "activations") for model in ("mlp1", "mlp3")}
@@ -299,7 +299,7 @@ CLOSER_LOOK = {
 
 def test_studies_of_the_closer_look_share_their_runs_and_measure_nothing_twice(script, tmp_path, monkeypatch):
     common = ["--preset", "small", "--smoke", "--output-dir", tmp_path]
-    monkeypatch.setattr(sweep, "distribute", lambda configs, options: [training.train(c, options) for c in configs][:0])
+    monkeypatch.setattr(sweep, "distribute", lambda cs, options, *_: [training.train(c, options) for c in cs][:0])
     stacked = {}
     run = sweep.run
     monkeypatch.setattr(sweep, "run", lambda *what: stacked.update({name: what[1].stack}) or run(*what))
