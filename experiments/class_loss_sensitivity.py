@@ -10,26 +10,7 @@ Time:      --preset small (1,000 steps) takes a minute a run on two cores
 Deviations: those of loss_sensitivity.py
 """
 
-from common.analysis.loss_sensitivity import NORMS
-from common.report.sensitivity import class_figure, class_findings, class_table
-from common.report.tables import claims_table
-from loss_sensitivity import Sensitivities, kept, study
-
-TITLE = "Loss-sensitivity of classes"
-
-
-def report(runs, call):
-    """Figure 4 in three norms, its numbers and the verdicts."""
-    records, store = [run.record for run in runs], call.store
-    records, arrays = kept(records, store)
-    return {
-        **{f"classes_{norm}": class_figure(records, arrays, norm, TITLE) for norm in NORMS},
-        "classes": class_table(records, arrays, TITLE),
-        "claims": claims_table(class_findings(records, arrays), TITLE),
-    }
-
-
-STUDY = study("class_loss_sensitivity", Sensitivities(unique=(False,)), report)
+from common.papers.arpit.sensitivity import CLASS_STUDY as STUDY
 
 if __name__ == "__main__":
     STUDY.main(__doc__)

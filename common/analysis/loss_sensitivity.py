@@ -11,7 +11,6 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -32,6 +31,7 @@ from common.runs.task import prepare
 from common.runs.trainers import make_trainer
 
 Arrays = dict[str, NDArray[Any]]
+SENSITIVITY = "loss_sensitivity.npz"
 NORMS = ("l1", "l2", "linf")
 LOSSES = ("train", "batch")
 TOLERANCE = 1e-3
@@ -118,19 +118,6 @@ def local_gradient_norms(model: SavedModel, x: NDArray[np.float32], labels: Labe
     return found
 
 
-def sensitivity_path(store: Store, name: str) -> Path:
-    return store.folder(name) / "loss_sensitivity.npz"
-
-
-def kept_sensitivity(store: Store, name: str) -> Arrays:
-    """What is kept of a run; nothing where nothing is."""
-    path = sensitivity_path(store, name)
-    if not path.exists():
-        return {}
-    with np.load(path) as file:
-        return dict(file)
-
-
 def sensitivity_run(
     config: Config, options: Options, settings: Sensitivity | None = None, force: bool = False
 ) -> Arrays:
@@ -148,9 +135,9 @@ def sensitivity_run(
     if not (files := model_files(config, options)):  # it diverged
         return {}
     ((epochs, file),) = files.items()
-    path, text = sensitivity_path(store, run_id(config)), json.dumps(asdict(settings))
+    path, text = store.folder(run_id(config)) / SENSITIVITY, json.dumps(asdict(settings))
     if not outdated(path, [file], force):
-        kept = kept_sensitivity(store, run_id(config))
+        kept = store.arrays(run_id(config), SENSITIVITY)
         if kept["settings"] == text:
             return kept
     check(config, epochs)

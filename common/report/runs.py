@@ -69,6 +69,7 @@ class Source(Protocol):
 
     def lines(self, name: str, file: str) -> list[dict[str, Any]]: ...
     def arrays(self, name: str) -> dict[str, NDArray[Any]]: ...
+    def kept_arrays(self, name: str, file: str) -> dict[str, NDArray[Any]]: ...
 
 
 class Run:
@@ -112,6 +113,10 @@ class Run:
     def lines(self, file: str) -> Sequence[Line]:
         """Lines of a file beside the record; none where there is no file."""
         return self.source.lines(self.id, file)
+
+    def kept_arrays(self, file: str) -> dict[str, NDArray[Any]]:
+        """Arrays of a file beside the record; none where there is no file."""
+        return self.source.kept_arrays(self.id, file)
 
     @property
     def trained(self) -> Sequence[HistoryLine]:

@@ -85,16 +85,20 @@ class Store:
         """Lines of each run's history, by run id."""
         return {record["run_id"]: self.history(record["run_id"]) for record in records}
 
-    def arrays(self, name: str) -> dict[str, NDArray[Any]]:
-        """Per-example values of a run and, where it has convolutions, its first layer's filters."""
-        path = self.folder(name) / "arrays.npz"
+    def arrays(self, name: str, file: str = "arrays.npz") -> dict[str, NDArray[Any]]:
+        """Arrays of a file beside a run: of each example and, where it has convolutions, the first layer's filters."""
+        path = self.folder(name) / file
         try:
-            with np.load(path) as file:
-                return dict(file)
+            with np.load(path) as stored:
+                return dict(stored)
         except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise ValueError(
                 f"arrays must be a whole .npz; --force makes it again. Received: {path} ({error})"
             ) from error
+
+    def kept_arrays(self, name: str, file: str) -> dict[str, NDArray[Any]]:
+        """Arrays of a file beside a run, none where there is no file."""
+        return self.arrays(name, file) if (self.folder(name) / file).exists() else {}
 
     def lines(self, name: str, file: str) -> list[Record]:
         """Lines of a file beside a run, none where there is no file."""

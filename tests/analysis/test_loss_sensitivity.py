@@ -12,13 +12,13 @@ from common import frameworks
 from common.analysis import loss_sensitivity
 from common.analysis.evaluator import load
 from common.analysis.loss_sensitivity import (
+    SENSITIVITY,
     Sensitivity,
     check_replay,
     checkpoints,
     class_sensitivity,
     gini,
     gini_curve,
-    kept_sensitivity,
     local_gradient_norms,
     loss_weights,
     next_batch,
@@ -161,9 +161,9 @@ def test_a_runs_sensitivity_is_kept_until_settings_or_model_change(options, swep
     store, first, second = Store.of(options), Sensitivity(every=6), Sensitivity(every=3)
     path = store.folder(run_id(CONFIG)) / "loss_sensitivity.npz"
     path.unlink(missing_ok=True)
-    assert kept_sensitivity(store, run_id(CONFIG)) == {}
+    assert store.kept_arrays(run_id(CONFIG), SENSITIVITY) == {}
     found = sensitivity_run(CONFIG, options, first)
-    for again in (sensitivity_run(CONFIG, options, first), kept_sensitivity(store, run_id(CONFIG))):
+    for again in (sensitivity_run(CONFIG, options, first), store.kept_arrays(run_id(CONFIG), SENSITIVITY)):
         assert set(again) == set(found) and all(np.array_equal(again[name], found[name]) for name in found)
     assert swept == [first]
     sensitivity_run(CONFIG, options, second)
@@ -199,7 +199,7 @@ def test_a_training_that_cannot_be_unrolled_is_refused_in_one_line(options, chan
     train(config, options)
     with pytest.raises(ValueError, match=f"^{named}") as caught:
         sensitivity_run(config, options)
-    assert "\n" not in str(caught.value) and not kept_sensitivity(Store.of(options), run_id(config))
+    assert "\n" not in str(caught.value) and not Store.of(options).kept_arrays(run_id(config), SENSITIVITY)
 
 
 def test_a_run_must_be_finished(options):
@@ -210,7 +210,7 @@ def test_a_run_must_be_finished(options):
 def test_of_a_run_that_diverged_nothing_is_kept(options):
     diverged = dataclasses.replace(CONFIG, learning_rate=1e30)
     train(diverged, options)
-    assert sensitivity_run(diverged, options) == kept_sensitivity(Store.of(options), run_id(diverged)) == {}
+    assert sensitivity_run(diverged, options) == Store.of(options).kept_arrays(run_id(diverged), SENSITIVITY) == {}
 
 
 def test_a_replay_that_ends_elsewhere_is_refused(options):

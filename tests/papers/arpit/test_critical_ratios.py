@@ -1,19 +1,27 @@
 """Figures 7 to 9 of Arpit et al. on curves written out by hand."""
 
-import pytest
-from made_up_runs import a_run, collected
+from dataclasses import asdict
 
-from common.report.critical import (
+import pytest
+from arpit_runs import Runs, a_run
+
+from common.analysis.perturbations import CRITICAL, SHARPNESS
+from common.papers.arpit.critical_samples import (
+    MEASUREMENTS,
+    STUDY,
     critical_findings,
     critical_table,
     extremes_of,
     families,
     noise_figure,
-    ratios,
     splits_figure,
 )
 from common.report.numbers import cell, wilson_interval
+from common.runs.config import Options
+from common.study import Call
 
+HOW = MEASUREMENTS["small"]
+SETTINGS = asdict(HOW.search) | {"size": HOW.size}
 EPOCHS = (0, 1, 4, 10)
 
 
@@ -25,6 +33,8 @@ def run(
     accuracies=(0.9, 0.95, 0.8),
     untouched=0.9,
     seed=0,
+    sharp=None,
+    missing=None,
 ):
     """A network with counts of critical examples of 100 at EPOCHS; validation accuracies at epochs 1, 2 and 3."""
     noise = (0.1, 0.3, 1.0)
@@ -32,36 +42,34 @@ def run(
     for epoch, (validation, corrupted) in enumerate(zip(accuracies, noise, strict=True), 1):
         split = {"train_accuracy_corrupted": corrupted, "train_accuracy_untouched": untouched}
         lines.append({"epoch": epoch, "train_accuracy": 0.3 * epoch, "validation_accuracy": validation, **split})
-    record, history = a_run(lines, {"validation_accuracy": accuracies[-1]}, 5000, model="cnn2", width=32, seed=seed,
-                            corruption=rule, corruption_fraction=share)  # fmt: skip
-    critical = [{"split": split, "epoch": epoch, "n": 100, "critical": count}
+    critical = [{"split": split, "epoch": epoch, "n": 100, "critical": count, **SETTINGS}
                 for split, counts in (("validation", curve), ("train", train))
-                for epoch, count in zip(EPOCHS, counts, strict=True)]  # fmt: skip
-    return record, history, critical
+                for epoch, count in zip(EPOCHS, counts, strict=True) if epoch != missing]  # fmt: skip
+    sharp = flat(share) if sharp is None else sharp
+    eigenvalues = [{"epoch": epoch, "n": 200, "size": HOW.sharpness_size, "largest_eigenvalue": value}
+                   for epoch, value in ((1, 500.0), (10, sharp))]  # fmt: skip
+    other = {"split": "validation", "epoch": 99, "n": 7, "critical": 3, **SETTINGS, "iterations": 7}
+    files = {CRITICAL: [other, *reversed(critical)], SHARPNESS: [*eigenvalues, {"size": 7, "n": 7}]}
+    return a_run(lines, {"validation_accuracy": accuracies[-1]}, 5000, files=files, model="cnn2", width=32, seed=seed,
+                 corruption=rule, corruption_fraction=share)  # fmt: skip
 
 
 def study(rule="uniform", seeds=1, **noisy):
     """Real data and shares of noise, with more critical examples and less accuracy as they grow."""
-    made = [run(curve=(0, 0, 4, 5), accuracies=(0.96, 0.98, 0.97), seed=seed) for seed in range(seeds)]
+    runs = [run(curve=(0, 0, 4, 5), accuracies=(0.96, 0.98, 0.97), seed=seed) for seed in range(seeds)]
     for share in (0.2, 0.4, 1.0):
         curve = tuple(round(critical * share) for critical in (0, 40, 73, 80))
         accuracies = (0.9, 0.95 - 0.1 * share, 0.9 - 0.5 * share)
-        made += [run(rule, share, **({"curve": curve, "accuracies": accuracies} | noisy), seed=s) for s in range(seeds)]
-    records, histories = collected([pair[:2] for pair in made])
-    lines = {record["run_id"]: lines for record, _, lines in made}
-    sharp = {
-        r["run_id"]: [{"epoch": e, "n": 200, "largest_eigenvalue": v} for e, v in ((1, 500.0), (10, flat(r)))]
-        for r in records
-    }
-    return records, lines, sharp, histories
+        runs += [run(rule, share, **({"curve": curve, "accuracies": accuracies} | noisy), seed=s) for s in range(seeds)]
+    return Runs(runs)
 
 
-def flat(record):
+def flat(share):
     """A sharpness that grows with the share of noise."""
-    return 10.0 + 5 * record["config"]["corruption_fraction"]
+    return 10.0 + 5 * share
 
 
-def by_name(records, lines, sharp, histories):
+def by_name(runs):
     """Findings by statement, in a few of its words."""
     words = {
         "is higher for networks": "noise", "ratio grows with the share": "grows", "stabilizes": "plateau",
@@ -69,18 +77,18 @@ def by_name(records, lines, sharp, histories):
         "best and final": "falls", "largest eigenvalue": "sharpness",
     }  # fmt: skip
     found = {}
-    for finding in critical_findings(records, lines, sharp, histories):
+    for finding in critical_findings(runs, HOW):
         name = next(name for text, name in words.items() if text in finding.statement)
         found.setdefault(name, []).append(finding)
     return found
 
 
-def verdicts(*found):
-    return {name: [finding.verdict for finding in findings] for name, findings in by_name(*found).items()}
+def verdicts(runs):
+    return {name: [finding.verdict for finding in findings] for name, findings in by_name(runs).items()}
 
 
 def test_every_statement_is_confirmed_on_what_it_describes():
-    found = verdicts(*study(seeds=2))
+    found = verdicts(study(seeds=2))
     assert {name: set(each) for name, each in found.items()} == dict.fromkeys(found, {"confirmed"})
     assert {name: len(each) for name, each in found.items()} == {
         "noise": 1, "plateau": 2, "training": 2, "grows": 1, "sharpness": 1, "falls": 1, "first": 2, "transition": 2,
@@ -105,11 +113,11 @@ def test_every_statement_is_confirmed_on_what_it_describes():
     ({"accuracies": (0.9, 0.99, 0.98)}, "falls"),
 ])  # fmt: skip
 def test_each_statement_is_refused_on_what_speaks_against_it(noisy, name):
-    assert "not confirmed" in verdicts(*study(**noisy))[name]
+    assert "not confirmed" in verdicts(study(**noisy))[name]
 
 
 def test_networks_are_compared_from_a_quarter_of_the_training_on():
-    assert verdicts(*study(curve=(0, 1, 80, 90)))["noise"] == ["confirmed"]
+    assert verdicts(study(curve=(0, 1, 80, 90)))["noise"] == ["confirmed"]
 
 
 def told(count, n=100):
@@ -118,7 +126,7 @@ def told(count, n=100):
 
 
 def test_numbers_of_one_seed_are_counts_with_wilsons_interval():
-    found = {name: each[0].numbers for name, each in by_name(*study()).items()}
+    found = {name: each[0].numbers for name, each in by_name(study()).items()}
     first = f"{told(0)} on real data at the first epoch, {told(40)} on noise at the first epoch"
     assert found["noise"] == f"{first}, {told(5)} on real data at the last, {told(80)} on noise at the last"
     assert found["grows"] == f"rank correlation 1.00, {told(5)} at 0 %, {told(80)} at 100 %"
@@ -137,7 +145,7 @@ def test_numbers_of_one_seed_are_counts_with_wilsons_interval():
 
 
 def test_numbers_of_several_seeds_have_the_interval_over_them():
-    found = {name: each[0].numbers for name, each in by_name(*study(seeds=2)).items()}
+    found = {name: each[0].numbers for name, each in by_name(study(seeds=2)).items()}
     assert found["noise"].endswith(
         "5.00 [5.00, 5.00] % on real data at the last, 80.00 [80.00, 80.00] % on noise at the last"
     )
@@ -145,63 +153,71 @@ def test_numbers_of_several_seeds_have_the_interval_over_them():
 
 
 def test_a_sharpness_that_falls_with_noise_speaks_against_the_paper():
-    records, lines, sharp, histories = study()
-    reversed_ones = {r["run_id"]: [{"epoch": 10, "n": 200, "largest_eigenvalue": -flat(r)}] for r in records}
-    assert verdicts(records, lines, reversed_ones, histories)["sharpness"] == ["not confirmed"]
+    reversed_ones = [run(sharp=-flat(0))]
+    reversed_ones += [run("uniform", share, sharp=-flat(share)) for share in (0.2, 0.4, 1.0)]
+    assert verdicts(Runs(reversed_ones))["sharpness"] == ["not confirmed"]
 
 
 def test_the_untrained_network_is_no_part_of_the_rise():
-    found = verdicts(*study(curve=(100, 50, 80, 82), train=(100, 60, 90, 40)))
+    found = verdicts(study(curve=(100, 50, 80, 82), train=(100, 60, 90, 40)))
     assert found["plateau"] == found["training"] == ["confirmed"] * 2
 
 
 def test_epochs_that_one_of_two_runs_was_not_measured_at_are_not_compared():
-    records, lines, sharp, histories = study(curve=(0, 2, 80, 90))
-    noise = [record["run_id"] for record in records if record["config"]["corruption_fraction"] == 1]
-    lines[noise[0]] = [line for line in lines[noise[0]] if line["epoch"] != 1]
-    assert verdicts(records, lines, sharp, histories)["noise"] == ["confirmed"]
+    real, noise = run(curve=(0, 2, 4, 5)), {"rule": "uniform", "share": 1.0, "curve": (0, 80, 2, 90)}
+    assert verdicts(Runs([real, run(**noise)]))["noise"] == ["not confirmed"]
+    assert verdicts(Runs([real, run(**noise, missing=4)]))["noise"] == ["confirmed"]
 
 
 def test_of_random_inputs_no_transition_is_claimed():
-    assert {"first", "transition"}.isdisjoint(verdicts(*study("gaussian")))
+    assert {"first", "transition"}.isdisjoint(verdicts(study("gaussian")))
 
 
-def test_a_run_without_lines_is_not_measured():
-    records, lines, sharp, histories = study()
-    found = verdicts(records, dict.fromkeys(lines, []), dict.fromkeys(lines, []), histories)
+def test_a_run_without_lines_is_not_measured_and_in_no_report():
+    runs = study()
+    for unmeasured in runs:
+        unmeasured.source.files[CRITICAL] = unmeasured.source.files[SHARPNESS] = []
+    found = verdicts(runs)
     assert {
         verdict
         for name in ("noise", "grows", "sharpness", "plateau", "training", "transition")
         for verdict in found[name]
     } == {"not measured"}
+    items = STUDY.report(runs, Call("small", STUDY.grid, Options()))
+    assert items["ratios"].rows == items["claims"].rows == [] and len(items) == 2
+
+
+def test_a_report_is_of_what_was_measured_as_its_preset_does():
+    names = ["splits_cnn2", "cnn2_of_width_32_cifar10_random_labels", "ratios", "claims"]
+    assert list(STUDY.report(study(), Call("small", STUDY.grid, Options()))) == names
+    assert STUDY.report(study(), Call("paper", STUDY.grid, Options()))["ratios"].rows == []
 
 
 def test_runs_are_put_together_by_network_and_noise_and_real_data_is_in_each():
-    records = study()[0] + study("gaussian")[0]
-    found = families(records)
+    found = families(study() + study("gaussian"))
     assert {name: list(shares) for name, shares in found.items()} == {
         "cnn2 of width 32, cifar10, random inputs": [0, 0.2, 0.4, 1],
         "cnn2 of width 32, cifar10, random labels": [0, 0.2, 0.4, 1],
     }
-    assert {name: len(runs) for name, runs in extremes_of(study()[0]).items()} == {"real data": 1, "random labels": 1}
+    assert {name: len(runs) for name, runs in extremes_of(study()).items()} == {"real data": 1, "random labels": 1}
 
 
 def test_ratios_are_of_one_split_and_in_the_order_of_epochs():
-    lines = run(curve=(1, 2, 3, 4))[2]
-    assert ratios(reversed(lines)) == {0: 0.01, 1: 0.02, 4: 0.03, 10: 0.04}
-    assert list(ratios(lines, "train").values()) == [0, 0.6, 0.9, 0.4]
+    measured = run(curve=(1, 2, 3, 4))
+    assert list(HOW.ratios(measured).items()) == [(0, 0.01), (1, 0.02), (4, 0.03), (10, 0.04)]
+    assert list(HOW.ratios(measured, "train").values()) == [0, 0.6, 0.9, 0.4]
 
 
 def test_figures_draw_means_over_seeds_and_the_table_the_end():
-    records, lines, sharp, histories = study(seeds=2)
-    ((name, shares),) = families(records).items()
-    left, right = noise_figure(name, shares, lines, histories).axes
+    runs = study(seeds=2)
+    ((name, shares),) = families(runs).items()
+    left, right = noise_figure(name, shares, HOW).axes
     assert len(left.lines) == 8 and left.lines[1].get_ydata() == pytest.approx([10, 96, 98, 97])
     assert right.lines[3].get_ydata() == pytest.approx([0, 40, 73, 80])
-    held_out, training = splits_figure(extremes_of(records), lines, "title").axes
+    held_out, training = splits_figure(extremes_of(runs), HOW, "title").axes
     assert held_out.lines[1].get_ydata() == pytest.approx([0, 40, 73, 80])
     assert training.lines[0].get_ydata() == pytest.approx([0, 60, 90, 40])
-    table = critical_table(records, lines, sharp, histories, "title")
+    table = critical_table(runs, HOW, "title")
     assert "the cross-entropy on 200 training examples." in table.note
     rows = table.rows
     assert [cell(row[5]) for row in rows[:2]] == ["10.0 [10.0, 10.0]", "11.0 [11.0, 11.0]"]
@@ -210,6 +226,5 @@ def test_figures_draw_means_over_seeds_and_the_table_the_end():
 
 
 def test_a_ratio_of_one_seed_has_wilsons_interval():
-    records, lines, sharp, histories = study()
-    cell = critical_table(records, lines, sharp, histories, "title").rows[3][3]
+    cell = critical_table(study(), HOW, "title").rows[3][3]
     assert (cell.value, cell.low, cell.high) == pytest.approx((0.8, 0.711, 0.867), abs=0.001)
