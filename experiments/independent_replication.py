@@ -10,49 +10,7 @@ Time:      --preset small (width 16; full size, 1,000 epochs) takes half an hour
 Deviations: none known; their recipe is in their logs: SGD 0.01 without momentum, batches of 1,024, pixels / 255
 """
 
-from dataclasses import dataclass
-
-from common.papers.arpit.recipes import BASE, fields
-from common.report import figures
-from common.report.arpit import noise_of
-from common.report.claims import load_targets
-from common.report.replication import replication_table
-from common.study import Seeds, Study
-
-TITLE = "An independent replication"
-TARGETS = load_targets("arpit_replication")
-RECIPE = {"validation_size": 0, "clean_validation": False, "batch_size": 1024, "gaussian_statistics": "all"}
-
-
-@dataclass(frozen=True)
-class Widths(Seeds):
-    """A run for each share of random inputs, and one on random labels."""
-
-    widths: tuple[int, ...] = ()
-    """Units of each hidden layer; none means 16, 512 and 1024, with the small preset 16."""
-
-    def rows(self, preset):
-        settings = dict.fromkeys((target["corruption"], target["corruption_fraction"]) for target in TARGETS)
-        for width in self.widths or ((16,) if preset == "small" else (16, 512, 1024)):
-            for noise, fraction in settings:
-                yield fields("mlp2", "mnist", "paper", noise, fraction, width=width, **RECIPE)
-
-
-def report(runs, call):
-    """The table, and training and test accuracy of the first seed."""
-    records, store = [run.record for run in runs], call.store
-    first = [record for record in records if record["config"]["seed"] == records[0]["config"]["seed"]]
-    curves = {}
-    for record in first:
-        width, share = record["config"]["width"], 100 * record["config"]["corruption_fraction"]
-        curves[f"{width} units, {share:g} % {noise_of(record)}"] = store.history(record["run_id"])
-    return {
-        "curves": figures.learning_curves(curves, TITLE),
-        "table": replication_table(TARGETS, records, store.histories(records), TITLE),
-    }
-
-
-STUDY = Study("independent_replication", Widths(), BASE, report)
+from common.papers.arpit.replication import STUDY
 
 if __name__ == "__main__":
     STUDY.main(__doc__)

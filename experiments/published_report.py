@@ -12,33 +12,24 @@ from itertools import chain, product
 import benchmark_probes
 import benchmark_stacked
 import benchmark_training
-import capacity_and_noise
-import class_loss_sensitivity
-import critical_sample_ratio
-import example_difficulty
-import first_layer_filters
-import independent_replication
 import latent_generalization_dynamics
-import loss_sensitivity
 import masc_decoding
 import masc_relabel_retraining
 import masc_variance_threshold
-import open_choices
 import probe_baselines
-import regularized_memorization
 import representation_similarity
 import representation_statistics
-import time_to_convergence
 import velpic_weight_transfer
 from common.analysis.examples import well_known
 from common.cli import PRESETS, one_line_errors, parse
 from common.files import write
 from common.groups import grouped
-from common.papers import zhang
+from common.papers import arpit, zhang
+from common.papers.arpit.targets import TARGETS as ARPIT_TARGETS
 from common.papers.zhang.recipes import WIDE_RESNET
 from common.papers.zhang.targets import NUMBERS as TARGETS
 from common.report import benchmarks, figures, page
-from common.report.claims import NOT_MEASURED, load_targets
+from common.report.claims import NOT_MEASURED
 from common.report.comparison import comparison_table
 from common.report.examples import agreement_table, joined, trained_on
 from common.report.numbers import Number, cell
@@ -64,18 +55,6 @@ DECODING = (
     masc_relabel_retraining.STUDY,
     representation_statistics.STUDY,
     representation_similarity.STUDY,
-)
-ARPIT = (
-    example_difficulty.STUDY,
-    first_layer_filters.STUDY,
-    loss_sensitivity.STUDY,
-    class_loss_sensitivity.STUDY,
-    capacity_and_noise.STUDY,
-    time_to_convergence.STUDY,
-    critical_sample_ratio.STUDY,
-    regularized_memorization.STUDY,
-    independent_replication.STUDY,
-    open_choices.STUDY,
 )
 BENCHMARKS = {
     "What an epoch costs": benchmark_training,
@@ -114,7 +93,7 @@ def arpit_statements(shown):
     tables = [item for made in shown.values() for name, item in made.items() if "_claims" in name]
     tested = [dict(zip(table.columns, row, strict=True)) for table in tables for row in table.rows]
     rows = []
-    for target in load_targets("arpit_claims"):
+    for target in ARPIT_TARGETS.of("statements"):
         cited = target["source"], target["statement"]
         found = Counter(row["verdict"] for row in tested if (row["source"], row["statement"]) == cited)
         rows.append([*cited, target["band_source"], ", ".join(verdicts_of(found)) or NOT_MEASURED])
@@ -137,7 +116,8 @@ def studies(records, store):
     """Each study at each size, in each framework and precision, where half of its runs of some seed are there."""
     known = {record["run_id"]: record for record in records}
     both = product((*zhang.STUDIES, *DECODING), PRESETS, CHOICES["framework"], CHOICES["precision"])
-    for study, preset, framework, precision in chain(both, product(ARPIT, PRESETS, ["torch"], CHOICES["precision"])):
+    torch = product(arpit.STUDIES, PRESETS, ["torch"], CHOICES["precision"])
+    for study, preset, framework, precision in chain(both, torch):
         base, seeds = replace(study.default, framework=framework, precision=precision), {*SEEDS, *study.grid.seeds}
         sets = [study.configs(base, replace(study.grid, seeds=(seed,)), preset) for seed in sorted(seeds)]
         names = [[run_id(config) for config in configs] for configs in sets]

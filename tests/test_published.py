@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
-from common.report.arpit import judged
-from common.report.claims import load_targets
+from common.papers.arpit.targets import TARGETS
 from common.report.tables import Table, claims_table
 from common.runs.config import as_dict, from_dict, run_id
 from common.runs.store import PUBLISHED, Store, all_records
@@ -69,10 +68,10 @@ def test_the_page_has_every_section_with_its_text_and_figures(items):
 def test_every_statement_of_arpit_is_there_and_not_measured_without_a_run(report):
     def verdicts(*holds):
         found = claims_table(
-            [judged("arpit-gini", str(place), holds=[each]) for place, each in enumerate(holds)], "title"
+            [TARGETS.judged("arpit-gini", str(place), holds=[each]) for place, each in enumerate(holds)], "title"
         )
         rows = report.arpit_statements({"heading": {"loss_sensitivity_claims": found, "note": "text"}}).rows
-        targets = load_targets("arpit_claims")
+        targets = TARGETS.of("statements")
         assert [row[:3] for row in rows] == [
             [t[name] for name in ("source", "statement", "band_source")] for t in targets
         ]

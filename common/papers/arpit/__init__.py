@@ -1,1 +1,26 @@
 """Arpit et al. (2017), "A Closer Look at Memorization in Deep Networks"."""
+
+from common.papers.arpit import (
+    capacity,
+    critical_samples,
+    difficulty,
+    filters,
+    open_choices,
+    regularizers,
+    replication,
+    sensitivity,
+    time_to_fit,
+)
+
+STUDIES = (
+    difficulty.STUDY,
+    filters.STUDY,
+    sensitivity.STUDY,
+    sensitivity.CLASS_STUDY,
+    capacity.STUDY,
+    time_to_fit.STUDY,
+    critical_samples.STUDY,
+    regularizers.STUDY,
+    replication.STUDY,
+    open_choices.STUDY,
+)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from common.analysis.perturbations import CRITICAL, SHARPNESS, critical_run, sharpness_run
 from common.data.preprocessing import pixel_scale
 from common.errors import check_choice
-from common.papers.arpit.recipes import BASE, DATASETS, KEPT, fields, network, noise_of
+from common.papers.arpit.networks import best_accuracy, network, noise_of
+from common.papers.arpit.recipes import BASE, DATASETS, KEPT, fields
 from common.papers.arpit.targets import TARGETS
 from common.report.claims import Finding, grows, growth
 from common.report.figures import (
@@ -208,11 +209,6 @@ def critical_table(runs: Runs, how: Measurement, title: str) -> Table:
 def _ratio(runs: Runs, how: Measurement, split: str) -> Number | None:
     last = [count for run in runs if (count := how.last(run, split))]
     return number(map(share, last), counts=last)
-
-
-def best_accuracy(run: Run) -> float | None:
-    """Best validation accuracy over the epochs."""
-    return run.best("validation_accuracy")["validation_accuracy"]
 
 
 def critical_findings(runs: Runs, how: Measurement) -> list[Finding]:

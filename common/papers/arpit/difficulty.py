@@ -14,7 +14,8 @@ from common.analysis.dispersion import Dispersion, binomial_shares, dispersion
 from common.analysis.examples import extremes, join
 from common.data import datasets
 from common.groups import grouped
-from common.papers.arpit.recipes import BASE, fields, network
+from common.papers.arpit.networks import network
+from common.papers.arpit.recipes import BASE, fields
 from common.papers.arpit.targets import TARGETS
 from common.report.claims import Finding
 from common.report.examples import image_grid

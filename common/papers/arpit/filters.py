@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.analysis.filters import spectral_centroid
-from common.papers.arpit.recipes import BASE, KEPT, fields, network, noise_of
+from common.papers.arpit.networks import network, noise_of
+from common.papers.arpit.recipes import BASE, KEPT, fields
 from common.papers.arpit.targets import TARGETS
 from common.report.claims import Finding, ordered
 from common.report.figures import filter_grids

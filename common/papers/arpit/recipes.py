@@ -1,4 +1,4 @@
-"""The experiments of Arpit et al. (2017) as Config fields, networks, noise and sizes, and their runs in words.
+"""The experiments of Arpit et al. (2017) as Config fields: networks, noise, sizes.
 
 The paper leaves open: batch size (128 here), initial weights (Glorot uniform), input scale ([0, 1] for digits, each
 channel of CIFAR-10 standardized, which noise of standard deviation up to 5 calls for), the CNN's epochs (100) and
@@ -10,7 +10,6 @@ from typing import Any
 
 from common.data import datasets
 from common.errors import check_choice
-from common.report.runs import Run
 from common.runs.config import Config
 from common.study import Fields
 
@@ -46,7 +45,6 @@ some 60 epochs and not in many hundreds."""
 KEPT = (0, 1, 2, 4, 8, 16, 30, 50, 128, 256, 500)
 """Epochs whose networks the studies of the CNN share: until the end, and until half of it, of every preset."""
 DATASETS = {"mlp2": "mnist", "cnn2": "cifar10"}
-NOISE = {"gaussian": "random inputs", "uniform": "random labels", "none": "real data"}
 
 
 def fields(
@@ -58,14 +56,3 @@ def fields(
     corruption = {"corruption": noise if fraction else "none", "corruption_fraction": fraction}
     sizes = SMALL[model] if preset == "small" else {}
     return {**MODELS[model], "dataset": dataset, **sizes, **corruption, **changes}
-
-
-def network(run: Run) -> str:
-    """Architecture, its width where it is not the published one, and data set."""
-    width = f" of width {run.config.width}" if run.config.width else ""
-    return f"{run.config.model}{width}, {run.config.dataset.replace('_', ' ')}"
-
-
-def noise_of(run: Run) -> str:
-    """What is random in the training set, in words."""
-    return NOISE.get(run.config.corruption, run.config.corruption.replace("_", " "))

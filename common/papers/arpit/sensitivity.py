@@ -21,7 +21,8 @@ from common.analysis.loss_sensitivity import (
     off_diagonal_share,
     sensitivity_run,
 )
-from common.papers.arpit.recipes import BASE, fields, network, noise_of
+from common.papers.arpit.networks import network, noise_of
+from common.papers.arpit.recipes import BASE, fields
 from common.papers.arpit.targets import TARGETS
 from common.report.claims import Finding
 from common.report.figures import BLUE, GREEN, add_legend, draw_curve, handle, heat_map, panel_figure

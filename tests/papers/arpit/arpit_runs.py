@@ -35,6 +35,18 @@ def a_run(history=(), outcome=None, train_n=50_000, arrays=None, files=None, val
     return Run(record, Beside(arrays or {}, {"history.jsonl": list(history), **(files or {})}))
 
 
+def fitting(width, fraction, validation, epochs=10, rule="gaussian", train_n=5000, final=None, last=True, **changes):
+    """A network that is at 99 % one epoch before it is at 100 %, its `last`, and best at the second epoch."""
+    lines = [{"epoch": 0, "train_accuracy": 0.1, "validation_accuracy": 0.1}]
+    for epoch in range(1, epochs + 1):
+        train = 1.0 if epoch == epochs else 0.99 if epoch == epochs - 1 else 0.9
+        lines.append({"epoch": epoch, "train_accuracy": train, "validation_accuracy": validation - 0.01})
+    lines[2]["validation_accuracy"] = validation + 0.02
+    outcome = {"validation_accuracy": validation if final is None else final, "train_accuracy": 1.0}
+    fields = {"dataset": "mnist", "corruption": rule if fraction else "none", "corruption_fraction": fraction}
+    return a_run(lines if last else lines[:-1], outcome, train_n, width=width, **{**fields, **changes})
+
+
 def corruption_of(setting):
     rule = {"true_labels": "none", "random_labels": "uniform"}.get(setting, setting)
     return {"corruption": rule, "corruption_fraction": float(rule != "none")}

@@ -13,7 +13,7 @@ from common.papers.arpit.difficulty import (
     difficulty_findings,
     difficulty_table,
 )
-from common.papers.arpit.recipes import network, noise_of
+from common.papers.arpit.networks import best_accuracy, network, noise_of
 from common.runs.config import Options
 from common.study import Call
 
@@ -113,3 +113,8 @@ def test_networks_and_noise_have_their_words():
     run = a_run(dataset="fashion_mnist")
     assert network(run) == "mlp2, fashion mnist" and noise_of(run) == "real data"
     assert noise_of(a_run(**corruption_of("shuffled_pixels"))) == "shuffled pixels"
+
+
+def test_the_untrained_network_is_not_the_best():
+    lines = [{"epoch": epoch, "validation_accuracy": value} for epoch, value in enumerate((0.9, 0.2, None, 0.3))]
+    assert best_accuracy(a_run(lines)) == 0.3
