@@ -3,9 +3,19 @@
 They are functional, of stock layers but for one of our own; "conv1-bn" belongs to the inside of "conv1".
 """
 
+from collections.abc import Callable
+from typing import Any
+
 from keras_models import quiet_import  # noqa: F401  (first: it imports Keras)
 from keras_models.alexnet import alexnet
 from keras_models.inception import inception
 from keras_models.mlp import mlp1, mlp2, mlp3, mlp4
 
-MODELS = {"mlp1": mlp1, "mlp2": mlp2, "mlp3": mlp3, "mlp4": mlp4, "alexnet": alexnet, "inception": inception}
+MODELS: dict[str, Callable[..., Any]] = {
+    "mlp1": mlp1,
+    "mlp2": mlp2,
+    "mlp3": mlp3,
+    "mlp4": mlp4,
+    "alexnet": alexnet,
+    "inception": inception,
+}

@@ -2,10 +2,11 @@
 
 import keras
 
+from common.data.arrays import Shape
 from keras_models.normalization import LocalResponseNormalization
 
 
-def alexnet(input_shape, num_classes, dropout=0.0):
+def alexnet(input_shape: Shape, num_classes: int, dropout: float = 0.0) -> keras.Model:
     """Two 5x5x64 blocks, fc1 of 384 and fc2 of 192, dropout after both: 1,387,786 parameters on 28x28x3."""
     inputs = x = keras.Input(input_shape, name="input")
     for number in (1, 2):

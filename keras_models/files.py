@@ -2,13 +2,21 @@
 
 import contextlib
 import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import absl.logging
 import h5py
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
+from common.data.arrays import Shape
 from common.files import replacing
+from common.runs.store import Record
+from common.runs.trainers import Arrays
+from keras_models.inputs import Tensor
 
 KIND = "a functional Keras .h5, whole and of stock layers"
 METADATA = "memorization_suite"
@@ -17,7 +25,7 @@ METADATA = "memorization_suite"
 class Reader:
     """Predictions and layer outputs of a model, by layer name; images are float NHWC in the model's input scale."""
 
-    def __init__(self, model, input_shape, metadata=None):
+    def __init__(self, model: keras.Model, input_shape: Shape, metadata: Record | None = None) -> None:
         self.model, self.input_shape, self.metadata = model, tuple(input_shape), metadata or {}
         self.dtype = model.inputs[0].dtype
         # Flatten and Dropout repeat their input: features are flat already, and those of evaluation.
@@ -27,13 +35,13 @@ class Reader:
         self.layers = tuple(name for name in names if "-" not in name or name.split("-")[0] not in names)
         inputs = [layer.name for layer in model.layers if isinstance(layer, keras.layers.InputLayer)]
         self.input_layer = inputs[0] if inputs else None  # a sequential model shows none
-        self._taps = {}
+        self._taps: dict[tuple[str, ...], keras.Model] = {}
 
-    def features(self, x, layer):
+    def features(self, x: Tensor, layer: str) -> NDArray[np.float32]:
         """float32 (n, d): one batch's outputs of a layer, flattened in NHWC order."""
         return self.outputs(x, (layer,))[0]
 
-    def outputs(self, x, layers):
+    def outputs(self, x: Tensor, layers: Sequence[str]) -> list[NDArray[np.float32]]:
         """Features of each of these layers, by one pass."""
         layers = tuple(layers)
         if layers not in self._taps:
@@ -44,28 +52,28 @@ class Reader:
         return [values.reshape(len(values), -1).astype("float32", copy=False) for values in outputs]
 
 
-def get_weights(model):
+def get_weights(model: keras.Model) -> Arrays:
     """Arrays under canonical names."""
     return {name: to_array(variable) for name, variable in named_variables(model)}
 
 
-def set_weights(model, weights):
+def set_weights(model: keras.Model, weights: Mapping[str, NDArray[Any]]) -> None:
     """Inverse of `get_weights`."""
     for name, variable in named_variables(model):
         variable.assign(weights[name])
 
 
-def named_variables(model):
+def named_variables(model: keras.Model) -> list[tuple[str, keras.Variable]]:
     """(canonical name, variable) for every weight of the model's layers."""
     return [(f"{layer.name}/{variable.name}", variable) for layer in model.layers for variable in layer.weights]
 
 
-def to_array(variable):
+def to_array(variable: keras.Variable) -> NDArray[Any]:
     """A copy: what the torch backend converts shares memory with the variable."""
     return np.array(keras.ops.convert_to_numpy(variable))
 
 
-def save(model, path, metadata):
+def save(model: keras.Model, path: Path, metadata: Record) -> None:
     """Write the float32 model with its metadata (JSON values), atomically."""
     with replacing(path) as temporary:
         with quiet():
@@ -75,7 +83,7 @@ def save(model, path, metadata):
 
 
 @contextlib.contextmanager
-def quiet():
+def quiet() -> Iterator[None]:
     """Silences the warning, printed at every save, that .h5 is a legacy format."""
     verbosity = absl.logging.get_verbosity()
     absl.logging.set_verbosity(absl.logging.ERROR)
@@ -85,7 +93,7 @@ def quiet():
         absl.logging.set_verbosity(verbosity)
 
 
-def load(path, *architecture):
+def load(path: Path, *architecture: object) -> Reader:
     """The model of any functional `.h5` of stock layers, as a Reader; Lambda layers and other code are refused."""
     if architecture:
         raise ValueError("it says its architecture itself; --model is for a .pt with a bare state dict")

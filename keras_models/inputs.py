@@ -1,18 +1,26 @@
 """Model inputs from examples as they are kept, on the device, by kind; `torch_models/inputs.py` is its twin."""
 
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
 import numpy as np
 from keras import ops
 
+from common.data.inputs import ImageInputs
 from common.data.preprocessing import minimum_std
+
+Tensor: TypeAlias = Any  # the backend's, symbolic, or what either takes: an array of numpy
 
 
 class Images:
     """What `common.data.inputs.ImageInputs.prepare` defines."""
 
-    def __init__(self, kind, statistics):
+    def __init__(self, kind: ImageInputs, statistics: Mapping[str, Any]) -> None:
         self.side, self.scale, self.statistics = kind.side, kind.settings.preprocessing, statistics
 
-    def __call__(self, images, offsets=None, flips=None, angles=None):
+    def __call__(
+        self, images: Tensor, offsets: Tensor | None = None, flips: Tensor | None = None, angles: Tensor | None = None
+    ) -> Tensor:
         """Model inputs from images: turn, crop, flip, standardize."""
         side = self.side
         if angles is not None:
@@ -30,7 +38,7 @@ class Images:
             images = ops.where(flips[:, None, None, None], ops.flip(images, 2), images)
         return self.standardize(ops.cast(images, "float32") / 255)
 
-    def standardize(self, x):
+    def standardize(self, x: Tensor) -> Tensor:
         """On the config's input scale."""
         if self.scale == "zero_one":
             return x
@@ -46,7 +54,7 @@ class Images:
         return x / ops.maximum(std, minimum_std(x.shape[1:]))
 
 
-def rotate(images, angles):
+def rotate(images: Tensor, angles: Tensor) -> Tensor:
     """Square NHWC images turned counterclockwise about their centre by degrees (n,): bilinear, 0 from outside."""
     cosine, sine, zero = ops.cos(ops.deg2rad(angles)), ops.sin(ops.deg2rad(angles)), ops.zeros_like(angles)
     centre = (images.shape[1] - 1) / 2
@@ -55,4 +63,4 @@ def rotate(images, angles):
     return ops.image.affine_transform(ops.cast(images, "float32"), matrices, data_format="channels_last")
 
 
-PREPARATIONS = {"images": Images}
+PREPARATIONS: dict[str, Callable[..., Callable[..., Tensor]]] = {"images": Images}

@@ -1,27 +1,42 @@
 """Trains one model in Keras, on any backend; `torch_models/trainer.py` is its twin."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial, wraps
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
+from common.data.arrays import Array, Labels
+from common.data.epochs import EpochPlan
+from common.data.inputs import Kind
 from common.errors import check_choice
-from common.runs.config import ADAM, model_options
-from common.runs.trainers import Online
+from common.runs import trainers
+from common.runs.config import ADAM, Config, model_options
+from common.runs.store import Record
+from common.runs.trainers import Arrays, Online
 from keras_models import MODELS, files
-from keras_models.inputs import PREPARATIONS
+from keras_models.inputs import PREPARATIONS, Tensor
 
 EVALUATION_BATCH = 250
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 
-def on_its_device(method):
+def on_its_device(
+    method: Callable[Concatenate[Trainer, Parameters], Result],
+) -> Callable[Concatenate[Trainer, Parameters], Result]:
     """Tensors that are made on the way lie where the trainer is, on the torch backend too."""
 
     @wraps(method)
-    def placed(self, *arguments):
+    def placed(self: Trainer, *arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
         with keras.device(self.device):
-            return method(self, *arguments)
+            return method(self, *arguments, **keywords)
 
     return placed
 
@@ -29,9 +44,16 @@ def on_its_device(method):
 class Trainer:
     """A model, its optimizer and its training set on one device; see `common.runs.trainers.Trainer`."""
 
-    def __init__(self, config, kind, num_classes, statistics=None, device="auto"):
+    def __init__(
+        self,
+        config: Config,
+        kind: Kind,
+        num_classes: int,
+        statistics: Mapping[str, Any] | None = None,
+        device: str = "auto",
+    ) -> None:
         check_choice("model", config.model, MODELS)
-        self.config, self.kind, self.prepare = config, kind, PREPARATIONS[kind.name](kind, statistics)
+        self.config, self.kind, self.prepare = config, kind, PREPARATIONS[kind.name](kind, statistics or {})
         self.device = find_device(device)
         with keras.device(self.device):
             model = MODELS[config.model]
@@ -42,16 +64,16 @@ class Trainer:
         self.reader = files.Reader(self.model, kind.input_shape)
 
     @on_its_device
-    def put(self, inputs, labels):
+    def put(self, inputs: Array, labels: Labels) -> None:
         """Place the training set, inputs as their kind keeps them and labels int64 (n,), on the device."""
         self.inputs, self.labels = self._place(inputs), self._place(labels)
         self._compile(inputs.dtype.name)
 
-    def _place(self, array):
+    def _place(self, array: Array) -> Tensor:
         """A tensor on the torch backend; TensorFlow on a CPU takes slices of numpy arrays as they are."""
         return ops.convert_to_tensor(array) if keras.backend.backend() == "torch" else array
 
-    def _compile(self, dtype):
+    def _compile(self, dtype: str) -> None:
         """One program from raw inputs to the update of the weights: their preparation is part of the compiled step."""
         drawn = {
             name: keras.Input(array.shape[1:], dtype=array.dtype.name, name=name)
@@ -63,14 +85,14 @@ class Trainer:
             if len(variable.shape) > 1 and self.config.weight_decay:
                 variable.regularizer = keras.regularizers.L2(self.config.weight_decay / 2)
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        metrics = ["accuracy"] if self.config.counts_correct else []
+        metrics: list[str | keras.metrics.Metric] = ["accuracy"] if self.config.counts_correct else []
         if self.config.weight_decay:  # the loss has a penalty, which is none of the cross-entropy
             metrics.append(keras.metrics.SparseCategoricalCrossentropy("cross_entropy", from_logits=True))
         self.step.compile(make_optimizer(self.config), loss, metrics=metrics, jit_compile=False)
         self.step.optimizer.build(self.step.trainable_variables)
 
     @on_its_device
-    def train_epoch(self, plan, learning_rate):
+    def train_epoch(self, plan: EpochPlan, learning_rate: float) -> Online:
         """One pass over the training set in the plan's order."""
         self._set_learning_rate(learning_rate)
         dropouts = [layer for layer in self.trained.layers if isinstance(layer, keras.layers.Dropout)]
@@ -90,7 +112,7 @@ class Trainer:
         logs = {name: float(ops.convert_to_numpy(value)) for name, value in logs.items()}
         return Online(logs.get("cross_entropy", logs["loss"]), logs.get("accuracy"))
 
-    def _set_learning_rate(self, learning_rate):
+    def _set_learning_rate(self, learning_rate: float) -> None:
         """Keras keeps the learning rate inside the momentum; rescaled, it follows PyTorch's rule."""
         optimizer = self.step.optimizer
         if self.config.optimizer == "sgd":
@@ -100,54 +122,57 @@ class Trainer:
                     momentum.assign(momentum * ratio)
         optimizer.learning_rate.assign(learning_rate)
 
-    def logits(self, inputs):
+    def logits(self, inputs: Array) -> NDArray[np.float32]:
         """float32 (n, num_classes)."""
         return self.features(inputs, "logits")
 
-    def features(self, inputs, layer):
+    def features(self, inputs: Array, layer: str) -> NDArray[np.float32]:
         """float32 (n, d) of a named layer, flattened in NHWC order."""
         return np.concatenate(list(self.feature_batches(inputs, layer)))
 
-    def feature_batches(self, inputs, layer):
+    def feature_batches(self, inputs: Array, layer: str) -> Iterator[NDArray[np.float32]]:
         """`features` in parts, one after the other."""
         for start in range(0, len(inputs), EVALUATION_BATCH):
             yield self._features(inputs[start : start + EVALUATION_BATCH], layer)
 
     @on_its_device
-    def _features(self, batch, layer):
+    def _features(self, batch: Array, layer: str) -> NDArray[np.float32]:
         return self.reader.features(self.prepare(batch), layer)
 
-    def get_weights(self):
+    def get_weights(self) -> Arrays:
         """Arrays under canonical names."""
         return files.get_weights(self.model)
 
-    def set_weights(self, weights):
+    def set_weights(self, weights: Arrays) -> None:
         """Inverse of `get_weights`."""
         for model in (self.model, self.trained):
             files.set_weights(model, weights)
 
-    def get_optimizer_state(self):
+    def get_optimizer_state(self) -> Arrays:
         """Arrays that, with the weights, make a resumed run exact."""
         return {str(index): files.to_array(variable) for index, variable in enumerate(self.step.optimizer.variables)}
 
-    def set_optimizer_state(self, arrays):
+    def set_optimizer_state(self, arrays: Arrays) -> None:
         """Inverse of `get_optimizer_state`."""
         for index, variable in enumerate(self.step.optimizer.variables):
             variable.assign(arrays[str(index)])
 
-    def save(self, path, metadata):
+    def save(self, path: Path, metadata: Record) -> None:
         """Write the model file."""
         files.save(self.model, path, metadata)
 
     @property
-    def parameters(self):
+    def parameters(self) -> int:
         """Number of trainable parameters."""
         return sum(int(np.prod(variable.shape)) for variable in self.model.trainable_variables)
 
     @property
-    def description(self):
+    def description(self) -> Record:
         """What the record says of the framework."""
         return {"framework_version": keras.__version__, "keras_backend": keras.backend.backend(), "device": self.device}
+
+
+_: type[trainers.Trainer] = Trainer  # it has all that the protocol asks for
 
 
 class Adam(keras.optimizers.Adam):
@@ -157,23 +182,23 @@ class Adam(keras.optimizers.Adam):
     """
 
     @property
-    def epsilon(self):
+    def epsilon(self) -> Tensor:
         step = ops.cast(self.iterations + 1, "float32")
         return self.uncorrected_epsilon * ops.sqrt(1 - ops.power(self.beta_2, step))
 
     @epsilon.setter
-    def epsilon(self, value):
+    def epsilon(self, value: float) -> None:
         self.uncorrected_epsilon = value
 
 
-def make_optimizer(config):
+def make_optimizer(config: Config) -> keras.optimizers.Optimizer:
     """SGD with momentum or Adam; the penalty on kernels is part of the loss, biases have none."""
     if config.optimizer == "adam":
         return Adam(config.learning_rate, **ADAM)
     return keras.optimizers.SGD(config.learning_rate, config.momentum)
 
 
-def in_policy(policy, build):
+def in_policy(policy: str, build: Callable[[], keras.Model]) -> keras.Model:
     """`build()` under a dtype policy."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
@@ -183,7 +208,7 @@ def in_policy(policy, build):
         keras.config.set_dtype_policy(before)
 
 
-def forget():
+def forget() -> None:
     """Free what trainers have left in this process: counted names, graphs, settings, and a GPU's memory."""
     keras.backend.clear_session()
     if keras.backend.backend() == "torch":
@@ -192,7 +217,7 @@ def forget():
         torch.cuda.empty_cache()
 
 
-def find_device(name):
+def find_device(name: str) -> str:
     """The Keras device; a GPU is used through the torch backend alone."""
     check_choice("device", name, ("auto", "cpu", "cuda"))
     gpu = False

@@ -3,6 +3,10 @@
 They take NHWC images, `forward(x, taps=())`; those from "cnn" on have no twin in Keras.
 """
 
+from collections.abc import Callable
+
+from torch import nn
+
 from torch_models.alexnet import AlexNet
 from torch_models.alexnet_large import alexnet_large
 from torch_models.cnn import cnn
@@ -12,7 +16,7 @@ from torch_models.mlp import mlp1, mlp2, mlp3, mlp4
 from torch_models.resnet import ResNet18
 from torch_models.wide_resnet import wide_resnet_28_1, wide_resnet_28_10
 
-MODELS = {
+MODELS: dict[str, Callable[..., nn.Module]] = {
     "mlp1": mlp1,
     "mlp2": mlp2,
     "mlp3": mlp3,

@@ -1,11 +1,13 @@
 """Small AlexNet (Zhang et al. 2017, appendix A): two blocks of convolution, pooling and response normalization."""
 
 import math
+from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
+from common.data.arrays import Shape
 from torch_models.normalization import LocalResponseNormalization
 from torch_models.padding import SameConv2d, max_pool
 
@@ -13,7 +15,7 @@ from torch_models.padding import SameConv2d, max_pool
 class AlexNet(nn.Module):
     """Two 5x5x64 blocks, fc1 of 384 and fc2 of 192, dropout after both: 1,387,786 parameters on 28x28x3."""
 
-    def __init__(self, input_shape, num_classes, dropout=0.0):
+    def __init__(self, input_shape: Shape, num_classes: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.dropout = dropout
         height, width, channels = input_shape
@@ -24,9 +26,9 @@ class AlexNet(nn.Module):
         self.fc2 = nn.Linear(384, 192)
         self.logits = nn.Linear(192, num_classes)
         self.layer_names = ("input", "conv1", "pool1", "norm1", "conv2", "pool2", "norm2", "fc1", "fc2", "logits")
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, x, taps=()):
+    def forward(self, x: Tensor, taps: Sequence[str] = ()) -> Tensor | tuple[Tensor, dict[str, Tensor]]:
         """Logits (n, num_classes), and where taps are named also a dict of those layers' outputs, images NHWC."""
         outputs = {"input": x}
         for number, convolution in enumerate((self.conv1, self.conv2), 1):

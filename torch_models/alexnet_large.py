@@ -1,15 +1,17 @@
 """AlexNet (Krizhevsky, arXiv 1404.5997) as Ketha & Ramaswamy (arXiv 2501.14687) train it on 32x32 and 64x64 images."""
 
+from common.data.arrays import Shape
 from torch_models.cnn import ConvNet
 
-FIRST = {  # by the images' sides; the kernels and paddings of their code, which at 64x64 are torchvision's
+# By the images' sides; the kernels and paddings of their code, which at 64x64 are torchvision's.
+FIRST: dict[Shape, tuple[Shape, ...]] = {
     (32, 32): ((64, 3, 2, 1, 3), (192, 3, 1, 1, 3)),
     (64, 64): ((64, 11, 4, 2, 3), (192, 5, 1, 2, 3)),
 }
 OTHERS = (384, 3, 1, 1, 0), (256, 3, 1, 1, 0), (256, 3, 1, 1, 3)
 
 
-def alexnet_large(input_shape, num_classes, dropout=0.0):
+def alexnet_large(input_shape: Shape, num_classes: int, dropout: float = 0.0) -> ConvNet:
     """Five convolutions down to 1x1x256, two layers of 4,096, logits; no response normalization.
 
     20,495,268 parameters on 32x32x3 with 100 classes, 21,123,080 on 64x64x3 with 200. ValueError for other sizes.

@@ -1,10 +1,13 @@
 """Convolutional networks that are read out from the flattened images on; Ketha & Ramaswamy's CNN, arXiv 2501.14687."""
 
 import math
+from collections.abc import Iterable, Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
+
+from common.data.arrays import Shape
 
 
 class ConvNet(nn.Module):
@@ -13,9 +16,17 @@ class ConvNet(nn.Module):
     A convolution is (channels, kernel, stride, padding, pool): a pool above 0 is the window of a maximum at stride 2.
     """
 
-    def __init__(self, input_shape, num_classes, convolutions, widths, logits_bias=True, dropout=0.0):
+    def __init__(
+        self,
+        input_shape: Shape,
+        num_classes: int,
+        convolutions: Iterable[tuple[int, ...]],
+        widths: Sequence[int],
+        logits_bias: bool = True,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
-        self.dropout, self.pools = dropout, {}
+        self.dropout, self.pools = dropout, dict[str, int]()
         *sides, inputs = input_shape
         for number, (channels, kernel, stride, padding, pool) in enumerate(convolutions, 1):
             self.add_module(f"conv{number}", nn.Conv2d(inputs, channels, kernel, stride, padding))
@@ -30,9 +41,9 @@ class ConvNet(nn.Module):
         self.logits = nn.Linear(inputs, num_classes, bias=logits_bias)
         self.hidden = tuple(f"fc{number}" for number in range(1, len(widths) + 1))
         self.layer_names = ("input", "flatten", *self.hidden, "logits")
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, x, taps=()):
+    def forward(self, x: Tensor, taps: Sequence[str] = ()) -> Tensor | tuple[Tensor, dict[str, Tensor]]:
         """Logits (n, num_classes), and where taps are named also a dict of those layers' outputs after activation."""
         outputs = {"input": x}
         x = x.permute(0, 3, 1, 2)  # NCHW in name, channels last in memory
@@ -49,7 +60,7 @@ class ConvNet(nn.Module):
         return (x, {name: outputs[name] for name in taps}) if taps else x
 
 
-def cnn(input_shape, num_classes, dropout=0.0):
+def cnn(input_shape: Shape, num_classes: int, dropout: float = 0.0) -> ConvNet:
     """Six 3x3 convolutions, the sides halved after each pair, three layers of 250, logits without bias.
 
     344,042 parameters on 28x28x1 and 456,330 on 32x32x3 with 10 classes. ValueError below 8x8.

@@ -1,9 +1,12 @@
 """CNN with two convolutions and batch norm: Arpit et al. 2017, footnote 2, "small AlexNet-style"."""
 
+from collections.abc import Sequence
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
+from common.data.arrays import Shape
 from torch_models.batch_norm import BatchNorm
 from torch_models.noise import disturbed
 from torch_models.padding import max_pool
@@ -14,12 +17,12 @@ BORDERS = {"valid": 0, "same_stride_3": 2, "same_stride_2": 2}
 class Normalized(nn.Module):
     """A layer with weights, then batch norm with shift and scale unless momentum is None, then ReLU."""
 
-    def __init__(self, layer, channels, momentum):
+    def __init__(self, layer: nn.Module, channels: int, momentum: float | None) -> None:
         super().__init__()
         self.layer = layer
         self.bn = nn.Identity() if momentum is None else BatchNorm(channels, momentum)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return self.bn(self.layer(x)).relu()
 
 
@@ -31,10 +34,20 @@ class CNN2(nn.Module):
     stride 2 ("same_stride_2"). ValueError for images that are too small.
     """
 
+    conv1: Normalized
+    conv2: Normalized
+
     def __init__(
-        self, input_shape, num_classes, width=None, padding="valid", dropout=0.0, hidden_noise=0.0,
-        batch_norm=True, batch_norm_momentum=0.9,
-    ):  # fmt: skip
+        self,
+        input_shape: Shape,
+        num_classes: int,
+        width: int | None = None,
+        padding: str = "valid",
+        dropout: float = 0.0,
+        hidden_noise: float = 0.0,
+        batch_norm: bool = True,
+        batch_norm_momentum: float = 0.9,
+    ) -> None:
         super().__init__()
         self.dropout, self.hidden_noise, self.padding = dropout, hidden_noise, padding
         momentum = batch_norm_momentum if batch_norm else None
@@ -51,13 +64,13 @@ class CNN2(nn.Module):
         self.fc2 = Normalized(nn.Linear(384, 192), 192, momentum)
         self.logits = nn.Linear(192, num_classes)
         self.layer_names = ("input", "conv1", "pool1", "conv2", "pool2", "fc1", "fc2", "logits")
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def pooled_side(self, side):
+    def pooled_side(self, side: int) -> int:
         """What pooling leaves of a side."""
         return (side + 1) // 2 if self.padding == "same_stride_2" else side // 3
 
-    def forward(self, x, taps=()):
+    def forward(self, x: Tensor, taps: Sequence[str] = ()) -> Tensor | tuple[Tensor, dict[str, Tensor]]:
         """Logits (n, num_classes), and where taps are named also a dict of those layers' outputs, images NHWC."""
         outputs = {"input": x}
         x = x.permute(0, 3, 1, 2)  # NCHW in name, channels last in memory

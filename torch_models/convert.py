@@ -1,14 +1,21 @@
 """Between PyTorch's names and layouts and the canonical ones, which are Keras': "fc1/kernel", (in, out), HWIO."""
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 import numpy as np
 import torch
-from torch import nn
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
+from common.runs.trainers import Arrays
 from torch_models.batch_norm import BatchNorm
 
 VECTOR, TABLE, MATRIX, HWIO = (0,), (0, 1), (1, 0), (2, 3, 1, 0)
 
-LAYERS = {
+Parts = dict[str, tuple[str, tuple[int, ...]] | None]
+
+LAYERS: dict[type[nn.Module], Parts] = {
     nn.Linear: {"weight": ("kernel", MATRIX), "bias": ("bias", VECTOR)},
     nn.Conv2d: {"weight": ("kernel", HWIO), "bias": ("bias", VECTOR)},
     nn.Embedding: {"weight": ("embeddings", TABLE)},
@@ -29,7 +36,7 @@ LAYERS = {
 """By kind of layer and PyTorch's name: the canonical name and the order of axes, or none for what stays as it is."""
 
 
-def to_canonical(model):
+def to_canonical(model: nn.Module) -> Arrays:
     """Arrays under canonical names, copied."""
     state = model.state_dict()
     return {
@@ -38,7 +45,7 @@ def to_canonical(model):
     }
 
 
-def from_canonical(weights, model):
+def from_canonical(weights: Mapping[str, NDArray[Any]], model: nn.Module) -> dict[str, Tensor]:
     """The model's state dict, in its order, with canonical arrays in place of its own."""
     state = model.state_dict()
     for name, canonical, axes in named(model):
@@ -46,7 +53,7 @@ def from_canonical(weights, model):
     return state
 
 
-def named(model):
+def named(model: nn.Module) -> Iterator[tuple[str, str, tuple[int, ...]]]:
     """(name in the state dict, canonical name, order of axes) of each array; Keras on torch takes no dots."""
     layers = dict(model.named_modules())
     for name in model.state_dict():
@@ -55,7 +62,7 @@ def named(model):
             yield name, f"{layer.replace('.', '-')}/{entry[0]}", entry[1]
 
 
-def parts_of(layer):
+def parts_of(layer: nn.Module) -> Parts:
     """The table of a layer's kind."""
     for kind, parts in LAYERS.items():
         if isinstance(layer, kind):

@@ -1,9 +1,13 @@
 """Derivatives of a network in evaluation mode and float32: by its inputs, and second ones by its parameters."""
 
 import contextlib
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 BATCH = 250  # of Hessian products, which keep several times as much as a step of training
@@ -15,29 +19,30 @@ class Derivatives:
     Neither the network's mode nor its moving statistics nor its parameters' gradients change.
     """
 
-    def __init__(self, model):
-        self.model, self.generator = model, None
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+        self.generator: torch.Generator | None = None
         self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.sizes = [parameter.numel() for parameter in self.parameters]
 
-    def put(self, array):
+    def put(self, array: NDArray[Any]) -> Tensor:
         """The array as a tensor on the network's device."""
         return torch.from_numpy(array).to(self.parameters[0].device)
 
-    def seed(self, seed):
+    def seed(self, seed: int) -> None:
         """Noise comes from a generator of its own from now on, no longer from PyTorch's."""
         self.generator = torch.Generator(self.parameters[0].device).manual_seed(seed)
 
-    def normal(self, x):
+    def normal(self, x: Tensor) -> Tensor:
         """Standard normal noise of the shape of x."""
         return torch.empty_like(x).normal_(generator=self.generator)
 
-    def predictions(self, x):
+    def predictions(self, x: Tensor) -> Tensor:
         """Class (n,) of each input (n, h, w, c)."""
         with evaluation(self.model), torch.no_grad():
             return self.model(x).argmax(1)
 
-    def ascent(self, x, labels=None):
+    def ascent(self, x: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Predictions, and the sign of the gradient of the cross-entropy of labels (n,), or else of the predictions.
 
         With logits z, and k the label, the cross-entropy is softplus(log sum_{j != k} exp(z_j) - z_k). The gradient of
@@ -51,7 +56,7 @@ class Derivatives:
         inside = logits.scatter(1, chosen, -torch.inf).logsumexp(1) - logits.gather(1, chosen)[:, 0]
         return predictions, torch.autograd.grad(inside.sum(), x)[0].sign()
 
-    def hessian_product(self, x, labels, vector):
+    def hessian_product(self, x: Tensor, labels: Tensor, vector: NDArray[Any]) -> NDArray[np.float64]:
         """Hessian of the mean cross-entropy of examples, times a vector (parameters,) in the order of `parameters`."""
         parts = self.put(vector.astype(np.float32)).split(self.sizes)
         directions = [part.view_as(parameter) for part, parameter in zip(parts, self.parameters, strict=True)]
@@ -66,7 +71,7 @@ class Derivatives:
 
 
 @contextlib.contextmanager
-def evaluation(model):
+def evaluation(model: nn.Module) -> Iterator[None]:
     """Evaluation mode, and then the mode that there was."""
     training = model.training
     model.eval()

@@ -1,13 +1,22 @@
 """Model files: `.pt` is a dict of tensors and JSON primitives that `torch.load(weights_only=True)` opens."""
 
 import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
+from common.data.arrays import Shape
 from common.errors import check_choice
 from common.files import replacing
 from common.runs.config import from_dict, model_options
+from common.runs.store import Record
+from common.runs.trainers import Arrays
 from torch_models import MODELS
 from torch_models.convert import from_canonical, to_canonical
 
@@ -18,17 +27,17 @@ FORMAT = 1
 class Reader:
     """Predictions and layer outputs of a model, by layer name; images are float NHWC in the model's input scale."""
 
-    def __init__(self, model, input_shape, metadata=None):
+    def __init__(self, model: nn.Module, input_shape: Shape, metadata: Record | None = None) -> None:
         self.model, self.input_shape, self.metadata = model, tuple(input_shape), metadata or {}
         self.dtype = input_dtype(model)
-        self.layers = model.layer_names
+        self.layers = cast("tuple[str, ...]", model.layer_names)
         self.input_layer = "input"
 
-    def features(self, x, layer):
+    def features(self, x: Tensor | NDArray[Any], layer: str) -> NDArray[np.float32]:
         """float32 (n, d): one batch's outputs of a layer, flattened in NHWC order."""
         return self.outputs(x, (layer,))[0]
 
-    def outputs(self, x, layers):
+    def outputs(self, x: Tensor | NDArray[Any], layers: Sequence[str]) -> list[NDArray[np.float32]]:
         """Features of each of these layers, by one pass."""
         device = next(self.model.parameters()).device
         self.model.eval()
@@ -37,22 +46,22 @@ class Reader:
             return [outputs[layer].flatten(1).float().cpu().numpy() for layer in layers]
 
 
-def input_dtype(model):
+def input_dtype(model: nn.Module) -> str:
     """Name of the numbers that the model takes; it says so itself where they are not float32."""
     return getattr(model, "input_dtype", "float32")
 
 
-def get_weights(model):
+def get_weights(model: nn.Module) -> Arrays:
     """Arrays under canonical names."""
     return to_canonical(model)
 
 
-def set_weights(model, weights):
+def set_weights(model: nn.Module, weights: Mapping[str, NDArray[Any]]) -> None:
     """Inverse of `get_weights`."""
     model.load_state_dict(from_canonical(weights, model))
 
 
-def save(model, path, metadata):
+def save(model: nn.Module, path: Path, metadata: Record) -> None:
     """Write the model in float32 with its metadata (JSON values), atomically."""
     # cloned, since a slice of a stack would take the whole stack along
     state = {name: tensor.detach().float().cpu().clone() for name, tensor in model.state_dict().items()}
@@ -61,7 +70,7 @@ def save(model, path, metadata):
         torch.save({"format": FORMAT, "metadata": json.loads(json.dumps(metadata)), "state_dict": state}, file)
 
 
-def load(path, name=None, input_shape=None, num_classes=None):
+def load(path: Path, name: str | None = None, input_shape: Shape = (), num_classes: int = 0) -> Reader:
     """The model of a file that `save` wrote, as a Reader; nothing in the file is executed.
 
     With a model's name, input shape and number of classes, of a file that holds a state dict with its layers' names

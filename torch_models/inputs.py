@@ -1,21 +1,33 @@
 """Model inputs from examples as they are kept, on the device, by kind; `keras_models/inputs.py` is its twin."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import torch
+from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
+from common.data.inputs import ImageInputs
 from common.data.preprocessing import minimum_std
 
 
 class Images:
     """What `common.data.inputs.ImageInputs.prepare` defines."""
 
-    def __init__(self, kind, statistics, device):
+    def __init__(self, kind: ImageInputs, statistics: Mapping[str, Any], device: torch.device) -> None:
         self.side, self.scale = kind.side, kind.settings.preprocessing
         if self.scale == "per_channel":
             values = statistics["channel_statistics"]
             self.mean, self.std = (torch.tensor(value, dtype=torch.float32, device=device) for value in values)
 
-    def __call__(self, images, offsets=None, flips=None, angles=None, chosen=None):
+    def __call__(
+        self,
+        images: Tensor,
+        offsets: Tensor | None = None,
+        flips: Tensor | None = None,
+        angles: Tensor | None = None,
+        chosen: Tensor | None = None,
+    ) -> Tensor:
         """Model inputs from the chosen images, of all where none are named: turn, crop, flip, standardize."""
         if angles is not None:
             images, chosen = rotate(images if chosen is None else images[chosen], angles), None
@@ -31,7 +43,7 @@ class Images:
             images = torch.where(flips[:, None, None, None], images.flip(2), images)
         return self.standardize(images.float().div_(255))
 
-    def standardize(self, x):
+    def standardize(self, x: Tensor) -> Tensor:
         """In place: what it is given is a copy already."""
         if self.scale == "zero_one":
             return x
@@ -44,13 +56,13 @@ class Images:
         return x.div_(std.clamp_min_(float(minimum_std(x.shape[1:]))))
 
 
-def rotate(images, angles):
+def rotate(images: Tensor, angles: Tensor) -> Tensor:
     """Square NHWC images turned counterclockwise about their centre by degrees (n,): bilinear, 0 from outside."""
     cosine, sine, zero = torch.cos(angles.deg2rad()), torch.sin(angles.deg2rad()), torch.zeros_like(angles)
     matrices = torch.stack([cosine, -sine, zero, sine, cosine, zero], 1).view(-1, 2, 3)
     images = images.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
-    grid = affine_grid(matrices, images.shape, align_corners=True)
+    grid = affine_grid(matrices, list(images.shape), align_corners=True)
     return grid_sample(images, grid, align_corners=True).permute(0, 2, 3, 1).contiguous()
 
 
-PREPARATIONS = {"images": Images}
+PREPARATIONS: dict[str, Callable[..., Callable[..., Tensor]]] = {"images": Images}

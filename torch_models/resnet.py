@@ -4,10 +4,13 @@ The nine of them (arXiv 2501.14687): maxpool, the four ReLUs of layer1 (the last
 avgpool. Padding is PyTorch's.
 """
 
+from collections.abc import Sequence
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
+from common.data.arrays import Shape
 from torch_models.batch_norm import BatchNorm
 
 WIDTHS = {"layer1": 64, "layer2": 128, "layer3": 256, "layer4": 512}
@@ -17,7 +20,9 @@ TAPS = ("maxpool", "layer1_relu1", "layer1_relu2", "layer1_relu3", *WIDTHS, "avg
 class ResNet18(nn.Module):
     """Four layers of two blocks: 11,173,962 trainable parameters on 3 channels; dropout before logits."""
 
-    def __init__(self, input_shape, num_classes, batch_norm_momentum=0.9, dropout=0.0):
+    def __init__(
+        self, input_shape: Shape, num_classes: int, batch_norm_momentum: float = 0.9, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.dropout, inputs = dropout, 64
         self.conv = nn.Conv2d(input_shape[2], inputs, 3, padding=1, bias=False)
@@ -28,9 +33,9 @@ class ResNet18(nn.Module):
             inputs = width
         self.logits = nn.Linear(inputs, num_classes)
         self.layer_names = ("input", *TAPS, "logits")
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, x, taps=()):
+    def forward(self, x: Tensor, taps: Sequence[str] = ()) -> Tensor | tuple[Tensor, dict[str, Tensor]]:
         """Logits (n, num_classes), and where taps are named also a dict of those layers' outputs, images NHWC."""
         outputs = {"input": x}
         x = self.bn(self.conv(x.permute(0, 3, 1, 2))).relu_()  # NCHW in name, channels last in memory
@@ -54,7 +59,7 @@ class ResNet18(nn.Module):
 class Block(nn.Module):
     """Two 3x3 convolutions added to their inputs; a wider block halves the sides, a 1x1 convolution fits the inputs."""
 
-    def __init__(self, inputs, outputs, momentum):
+    def __init__(self, inputs: int, outputs: int, momentum: float) -> None:
         super().__init__()
         stride = 1 if inputs == outputs else 2
         self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
@@ -65,7 +70,7 @@ class Block(nn.Module):
         if stride == 2:
             self.shortcut.extend([nn.Conv2d(inputs, outputs, 1, stride, bias=False), BatchNorm(outputs, momentum)])
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """What its two ReLUs give."""
         y = self.bn1(self.conv1(x)).relu_()
         return y, (self.bn2(self.conv2(y)) + self.shortcut(x)).relu_()

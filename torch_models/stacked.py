@@ -1,17 +1,26 @@
 """Many runs trained as one program: weights stacked along a first axis, matrix products batched over the runs."""
 
+from __future__ import annotations
+
 import dataclasses
 import hashlib
 import math
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.nn.functional import cross_entropy
 
+from common.data.arrays import Array, Shape
+from common.data.datasets import Source
+from common.data.epochs import EpochPlan
 from common.data.inputs import make
-from common.runs.config import STACKED, obstacles
-from common.runs.trainers import Online
+from common.runs.config import STACKED, Config, obstacles
+from common.runs.store import Record
+from common.runs.task import Task
+from common.runs.trainers import Arrays, Online
 from torch_models.files import input_dtype
 from torch_models.recorded import Recorded
 from torch_models.trainer import Trainer, make_model, make_optimizer, set_learning_rate
@@ -27,16 +36,17 @@ class StackedTrainer(Recorded):
     Each of `runs` is an ordinary trainer whose weights and optimizer state are slices of the stack's.
     """
 
-    def __init__(self, runs, device="auto"):
+    def __init__(self, runs: Sequence[tuple[Config, Task]], device: str = "auto") -> None:
         configs, tasks = zip(*runs, strict=True)
         check(configs, tasks)
-        self.config, self.recordings, self.stacked = configs[0], {}, []
+        self.config, self.recordings = configs[0], {}
+        self.stacked: list[Run] = []
         self.runs = [Run(self, config, task, device, len(runs)) for config, task in runs]
         self.device, self.model = self.runs[0].device, self.runs[0].model
         self.forward = vmap(lambda weights, x: functional_call(self.model, weights, (x,)))
         self.put(tasks)
 
-    def put(self, tasks):
+    def put(self, tasks: Sequence[Task]) -> None:
         """Place every distinct training set on the device once, as model inputs, and the labels of each run."""
         known = {id(task): contents(task) for task in {id(task): task for task in tasks}.values()}
         places = {content: place for place, content in enumerate(dict.fromkeys(known.values()))}
@@ -52,7 +62,7 @@ class StackedTrainer(Recorded):
         for run, place in zip(self.runs, self.sets.tolist(), strict=True):
             run.ready = self.inputs[place]
 
-    def train_epoch(self, plans, learning_rate):
+    def train_epoch(self, plans: Mapping[int, EpochPlan], learning_rate: float) -> dict[int, Online]:
         """One pass of some runs, by their places among all, over their training sets in their plans' order."""
         self.stack([self.runs[place] for place in plans])
         set_learning_rate(self.optimizer, learning_rate)
@@ -71,7 +81,7 @@ class StackedTrainer(Recorded):
             place: Online(loss, share if counts else None) for place, loss, share in zip(plans, *means, strict=True)
         }
 
-    def update(self, places, labels):
+    def update(self, places: Tensor, labels: Tensor) -> None:
         """One step of all runs of the stack, from places (runs, n) in all training sets and labels (runs, n)."""
         inputs = self.inputs.flatten(0, 1).index_select(0, places.flatten()).unflatten(0, places.shape)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"):
@@ -85,7 +95,7 @@ class StackedTrainer(Recorded):
         (losses.sum() / labels.shape[1]).backward()  # the sum of the runs' means: each run has its own gradient
         self.optimizer.step()
 
-    def stack(self, runs):
+    def stack(self, runs: list[Run]) -> None:
         """Stack weights and optimizer state of these runs, unless they are; from then on they have slices of them."""
         if runs == self.stacked:
             return
@@ -104,7 +114,7 @@ class StackedTrainer(Recorded):
                 run.model.get_parameter(name).data = part
         self.give_state()
 
-    def give_state(self):
+    def give_state(self) -> None:
         """Give each run of the stack its slice of the optimizer's state."""
         for place, run in enumerate(self.stacked):
             for name, weights in self.weights.items():
@@ -113,7 +123,7 @@ class StackedTrainer(Recorded):
                     for key, value in self.optimizer.state[weights].items()
                 }
 
-    def tensors(self):
+    def tensors(self) -> list[Tensor]:
         """What a step changes beside the optimizer's state."""
         return [*self.weights.values(), self.losses, self.correct]
 
@@ -121,38 +131,39 @@ class StackedTrainer(Recorded):
 class Run(Trainer):
     """One run of a stack, which trains it: files, evaluation and checkpoints are those of any trainer."""
 
-    def __init__(self, stack, config, task, device, count):
+    def __init__(self, stack: StackedTrainer, config: Config, task: Task, device: str, count: int) -> None:
         super().__init__(config, task.kind, task.num_classes, task.statistics, device)
-        self.owner, self.own, self.ready, self.count = stack, task.train.inputs, None, count
+        self.owner, self.own, self.count = stack, task.train.inputs, count
+        self.ready: Tensor | None = None
 
-    def prepared(self, inputs):
+    def prepared(self, inputs: Array) -> Iterator[Tensor]:
         """As `Trainer.prepared`, but the training set is prepared once."""
         if inputs is not self.own or self.ready is None:
             return super().prepared(inputs)
         return iter(self.ready.split(self.evaluation_batch))
 
-    def set_optimizer_state(self, arrays):
+    def set_optimizer_state(self, arrays: Arrays) -> None:
         """As `Trainer.set_optimizer_state`; the stack is formed again."""
         super().set_optimizer_state(arrays)
         self.owner.stacked = []
 
     @property
-    def description(self):
+    def description(self) -> Record:
         """What the record says of the framework, and how many runs were stacked."""
         return {**super().description, "stacked": self.count}
 
 
-def stack_values(values):
+def stack_values(values: list[Tensor]) -> Tensor:
     """State of one tensor of parameters; a count of steps is the same in all runs, which are at the same epoch."""
     return torch.stack(values) if values[0].ndim else values[0].clone()
 
 
-def contents(task):
+def contents(task: Task) -> str:
     """What says whether two training sets give the same model inputs; their statistics follow from it."""
-    return hashlib.sha256(np.ascontiguousarray(task.train.inputs)).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(task.train.inputs).data).hexdigest()
 
 
-def check(configs, tasks):
+def check(configs: Sequence[Config], tasks: Sequence[Task]) -> None:
     """ValueError of one line for runs that one program cannot train; it lists what stands in the way."""
     found = obstacles(configs)
     shapes = sorted({(*task.train.inputs.shape, task.num_classes) for task in tasks})
@@ -167,12 +178,12 @@ def check(configs, tasks):
         )
 
 
-def has_statistics(model):
+def has_statistics(model: nn.Module) -> bool:
     """Whether batch norm keeps moving statistics, which are no weights and are not stacked."""
     return any(name.endswith("running_mean") for name in model.state_dict())
 
 
-def number_of_stacks(configs, source, device, workers):
+def number_of_stacks(configs: Sequence[Config], source: Source, device: str, workers: int) -> int:
     """In how many programs these runs, which nothing but moving statistics keeps from one, are trained fastest.
 
     `source` is the data set's in `DATASETS`. On a CPU every worker gets a part of the runs.
@@ -187,7 +198,7 @@ def number_of_stacks(configs, source, device, workers):
     return fewest if on_gpu else max(fewest, min(len(configs), workers))
 
 
-def most_runs(config, source, device, sets):
+def most_runs(config: Config, source: Source, device: str, sets: float) -> int:
     """Most runs like this one in a program, 1 where that is slower; `sets` training sets for each, at most 1.
 
     As `experiments/benchmark_stacked.py` measures it on a CPU, where convolutions lose; they are stacked on no device.
@@ -209,9 +220,9 @@ def most_runs(config, source, device, sets):
     return max(1, min(MOST_RUNS[device], MOST_BYTES // (4 * values)))
 
 
-def saved_values(model, shape):
+def saved_values(model: nn.Module, shape: Shape) -> int:
     """How many values a step keeps for its backward pass; the model is on the device "meta"."""
-    counts = []
-    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: counts.append(tensor.numel()), lambda _: None):
+    counts: list[int] = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: counts.append(tensor.numel()), lambda packed: packed):
         model(torch.empty(shape, dtype=getattr(torch, input_dtype(model)), device="meta"))
     return sum(counts)

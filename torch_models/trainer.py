@@ -1,16 +1,26 @@
 """Trains one model in PyTorch; `keras_models/trainer.py` is its twin."""
 
 import gc
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from common.data.arrays import Array, Labels, Shape
+from common.data.epochs import EpochPlan
+from common.data.inputs import Kind
 from common.data.preprocessing import pixel_scale
 from common.errors import check_choice
-from common.runs.config import ADAM, model_options
+from common.runs import trainers
+from common.runs.config import ADAM, Config, model_options
 from common.runs.critical_points import Search, critical_points
-from common.runs.trainers import Online
+from common.runs.store import Record
+from common.runs.trainers import Arrays, Online
 from torch_models import MODELS, files
 from torch_models.derivatives import Derivatives
 from torch_models.inputs import PREPARATIONS
@@ -24,25 +34,33 @@ PREPARED_STEPS = 8
 class Trainer(Recorded):
     """A model, its optimizer and its training set on one device; see `common.runs.trainers.Trainer`."""
 
-    def __init__(self, config, kind, num_classes, statistics=None, device="auto"):
+    def __init__(
+        self,
+        config: Config,
+        kind: Kind,
+        num_classes: int,
+        statistics: Mapping[str, Any] | None = None,
+        device: str = "auto",
+    ) -> None:
         self.config, self.num_classes = config, num_classes
         self.device = find_device(device)
         self.model = make_model(config, kind.input_shape, num_classes, self.device)
         self.reader = files.Reader(self.model, kind.input_shape)
-        self.prepare = PREPARATIONS[kind.name](kind, statistics, self.device)
+        self.prepare = PREPARATIONS[kind.name](kind, statistics or {}, self.device)
         self.optimizer = make_optimizer(config, self.model.parameters())
         self.loss, self.correct = torch.zeros((2, 1), dtype=torch.float64, device=self.device)
-        self.recordings, self.given = {}, None
+        self.recordings = {}
+        self.given: Array | None = None
         if config.adversarial_weight:
             self.derivatives, self.search = Derivatives(self.model), Search(iterations=config.adversarial_iterations)
             self.scale = self._tensor(pixel_scale(config.preprocessing, (statistics or {}).get("channel_statistics")))
 
-    def put(self, inputs, labels):
+    def put(self, inputs: Array, labels: Labels) -> None:
         """Place the training set, inputs as their kind keeps them and labels int64 (n,), on the device."""
         self.inputs, self.labels = (torch.from_numpy(array).to(self.device) for array in (inputs, labels))
         self.given = inputs
 
-    def train_epoch(self, plan, learning_rate):
+    def train_epoch(self, plan: EpochPlan, learning_rate: float) -> Online:
         """One pass over the training set in the plan's order."""
         set_learning_rate(self.optimizer, learning_rate)
         self.model.train()
@@ -53,7 +71,7 @@ class Trainer(Recorded):
         loss, share = (total.item() / len(plan.order) for total in (self.loss, self.correct))
         return Online(loss, share if self.config.counts_correct else None)
 
-    def update(self, inputs, labels):
+    def update(self, inputs: Tensor, labels: Tensor) -> None:
         """One step of the optimizer."""
         inputs = disturbed(inputs, self.config.input_dropout, self.config.input_noise)
         if weight := self.config.adversarial_weight:
@@ -69,16 +87,16 @@ class Trainer(Recorded):
         if self.config.counts_correct:
             self.correct += (logits.argmax(1) == labels).sum()
 
-    def in_precision(self, inputs):
+    def in_precision(self, inputs: Tensor) -> Tensor:
         """float32 logits in training, from products in the config's precision."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"):
             return self.model(inputs).float()
 
-    def tensors(self):
+    def tensors(self) -> list[Tensor]:
         """What a step changes beside the optimizer's state: weights, moving statistics and counts."""
         return [*self.model.state_dict().values(), self.loss, self.correct]
 
-    def batches(self, plan):
+    def batches(self, plan: EpochPlan) -> Iterator[tuple[Tensor, Tensor]]:
         """Model inputs and labels of each step of an epoch; several steps are prepared at once, in fewer calls."""
         order, drawn = self._tensor(plan.order), {name: self._tensor(array) for name, array in plan.drawn.items()}
         size = self.config.batch_size
@@ -88,51 +106,51 @@ class Trainer(Recorded):
             inputs = self.prepare(self.inputs, chosen=chosen, **{name: array[part] for name, array in drawn.items()})
             yield from zip(inputs.split(size), self.labels[chosen].split(size), strict=True)
 
-    def _tensor(self, array):
+    def _tensor(self, array: Array) -> Tensor:
         return torch.from_numpy(array).to(self.device)
 
-    def logits(self, inputs):
+    def logits(self, inputs: Array) -> NDArray[np.float32]:
         """float32 (n, num_classes)."""
         return self.features(inputs, "logits")
 
-    def features(self, inputs, layer):
+    def features(self, inputs: Array, layer: str) -> NDArray[np.float32]:
         """float32 (n, d) of a named layer, flattened in NHWC order."""
         return np.concatenate(list(self.feature_batches(inputs, layer)))
 
-    def feature_batches(self, inputs, layer):
+    def feature_batches(self, inputs: Array, layer: str) -> Iterator[NDArray[np.float32]]:
         """`features` in parts, one after the other."""
         return (self.reader.features(x, layer) for x in self.prepared(inputs))
 
-    def prepared(self, inputs):
+    def prepared(self, inputs: Array) -> Iterator[Tensor]:
         """Model inputs in batches for evaluation, nothing drawn; `put` has placed some."""
-        inputs = self.inputs if inputs is self.given else torch.from_numpy(inputs)
-        for batch in inputs.split(self.evaluation_batch):
+        raw = self.inputs if inputs is self.given else torch.from_numpy(inputs)
+        for batch in raw.split(self.evaluation_batch):
             yield self.prepare(batch.to(self.device))
 
     @property
-    def evaluation_batch(self):
+    def evaluation_batch(self) -> int:
         """Examples that are evaluated at once."""
         return EVALUATION_BATCH * (1 if self.device.type == "cpu" else 8)
 
-    def get_weights(self):
+    def get_weights(self) -> Arrays:
         """Arrays under canonical names."""
         return files.get_weights(self.model)
 
-    def set_weights(self, weights):
+    def set_weights(self, weights: Arrays) -> None:
         """Inverse of `get_weights`."""
         files.set_weights(self.model, weights)
 
-    def get_optimizer_state(self):
+    def get_optimizer_state(self) -> Arrays:
         """Arrays that, with the weights, make a resumed run exact."""
         state = self.optimizer.state_dict()["state"]
         return {
             f"{index}/{name}": value.cpu().numpy().copy() for index in state for name, value in state[index].items()
         }
 
-    def set_optimizer_state(self, arrays):
+    def set_optimizer_state(self, arrays: Arrays) -> None:
         """Inverse of `get_optimizer_state`."""
         parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
-        state = {}
+        state: dict[int, dict[str, Tensor]] = {}
         for key, array in arrays.items():
             index, name = key.split("/")
             value = torch.tensor(array)
@@ -142,7 +160,7 @@ class Trainer(Recorded):
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
         self.recordings = {}
 
-    def save(self, path, metadata):
+    def save(self, path: Path, metadata: Record) -> None:
         """Write the model file."""
         files.save(
             self.model,
@@ -151,18 +169,21 @@ class Trainer(Recorded):
         )
 
     @property
-    def parameters(self):
+    def parameters(self) -> int:
         """Number of trainable parameters."""
         return sum(parameter.numel() for parameter in self.model.parameters() if parameter.requires_grad)
 
     @property
-    def description(self):
+    def description(self) -> Record:
         """What the record says of the framework."""
         device = torch.cuda.get_device_name() if self.device.type == "cuda" else "cpu"
         return {"framework_version": torch.__version__, "keras_backend": None, "device": device}
 
 
-def set_learning_rate(optimizer, learning_rate):
+_: type[trainers.Trainer] = Trainer  # it has all that the protocol asks for
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
     """For the steps to come; recorded ones read it from the device."""
     for group in optimizer.param_groups:
         if isinstance(group["lr"], torch.Tensor):
@@ -171,14 +192,14 @@ def set_learning_rate(optimizer, learning_rate):
             group["lr"] = learning_rate
 
 
-def make_model(config, input_shape, num_classes, device):
+def make_model(config: Config, input_shape: Shape, num_classes: int, device: str | torch.device) -> nn.Module:
     """The config's network for inputs of this shape."""
     check_choice("model", config.model, MODELS)
     build = MODELS[config.model]
     return build(input_shape, num_classes, **model_options(config, build)).to(device)
 
 
-def make_optimizer(config, parameters, stacked=False):
+def make_optimizer(config: Config, parameters: Iterable[Tensor], stacked: bool = False) -> torch.optim.Optimizer:
     """SGD with momentum or Adam; the penalty on kernels is part of the gradient, biases have none.
 
     Parameters that are stacked have an axis of runs before their own.
@@ -195,13 +216,13 @@ def make_optimizer(config, parameters, stacked=False):
     return torch.optim.SGD(groups, rate, config.momentum, fused=True)
 
 
-def forget():
+def forget() -> None:
     """Free what trainers have left in this process, a GPU's memory too."""
     gc.collect()
     torch.cuda.empty_cache()
 
 
-def find_device(name):
+def find_device(name: str) -> torch.device:
     """The torch device, its convolutions made exact; asking for a GPU where there is none is an error."""
     check_choice("device", name, ("auto", "cpu", "cuda"))
     if name == "cuda" and not torch.cuda.is_available():

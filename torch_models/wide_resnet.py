@@ -3,17 +3,27 @@
 Batch norm and ReLU come before each convolution, so what blocks give has both signs. Padding is PyTorch's.
 """
 
+from collections.abc import Sequence
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
+from common.data.arrays import Shape
 from torch_models.batch_norm import BatchNorm
 
 
 class WideResNet(nn.Module):
     """Three groups of four blocks with 16, 32 and 64 times `factor` channels; dropout inside the blocks."""
 
-    def __init__(self, input_shape, num_classes, factor, batch_norm_momentum=0.9, dropout=0.0):
+    def __init__(
+        self,
+        input_shape: Shape,
+        num_classes: int,
+        factor: int,
+        batch_norm_momentum: float = 0.9,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(input_shape[2], 16, 3, padding=1, bias=False)
         self.blocks, width = [f"block{number}" for number in range(1, 13)], 16
@@ -24,9 +34,9 @@ class WideResNet(nn.Module):
         self.bn = BatchNorm(width, batch_norm_momentum)
         self.logits = nn.Linear(width, num_classes)
         self.layer_names = ("input", "conv1", *self.blocks, "relu", "pool", "logits")
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, x, taps=()):
+    def forward(self, x: Tensor, taps: Sequence[str] = ()) -> Tensor | tuple[Tensor, dict[str, Tensor]]:
         """Logits (n, num_classes), and where taps are named also a dict of those layers' outputs, images NHWC."""
         outputs = {"input": x}
         x = x.permute(0, 3, 1, 2)  # NCHW in name, channels last in memory
@@ -44,7 +54,7 @@ class WideResNet(nn.Module):
 class Block(nn.Module):
     """Two 3x3 convolutions added to their inputs, which a 1x1 convolution fits where the widths differ."""
 
-    def __init__(self, inputs, outputs, stride, momentum, dropout):
+    def __init__(self, inputs: int, outputs: int, stride: int, momentum: float, dropout: float) -> None:
         super().__init__()
         self.dropout = dropout
         self.bn1 = BatchNorm(inputs, momentum)
@@ -53,7 +63,7 @@ class Block(nn.Module):
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
         self.shortcut = nn.Conv2d(inputs, outputs, 1, stride, bias=False) if inputs != outputs else None
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         y = self.bn1(x).relu_()
         if self.shortcut:
             x = self.shortcut(y)
@@ -63,11 +73,15 @@ class Block(nn.Module):
         return x + self.conv2(y)
 
 
-def wide_resnet_28_1(input_shape, num_classes, batch_norm_momentum=0.9, dropout=0.0):
+def wide_resnet_28_1(
+    input_shape: Shape, num_classes: int, batch_norm_momentum: float = 0.9, dropout: float = 0.0
+) -> WideResNet:
     """WRN-28-1: 369,498 trainable parameters on 3 channels, as github.com/pluskid/fitting-random-labels counts."""
     return WideResNet(input_shape, num_classes, 1, batch_norm_momentum, dropout)
 
 
-def wide_resnet_28_10(input_shape, num_classes, batch_norm_momentum=0.9, dropout=0.0):
+def wide_resnet_28_10(
+    input_shape: Shape, num_classes: int, batch_norm_momentum: float = 0.9, dropout: float = 0.0
+) -> WideResNet:
     """WRN-28-10: 36,479,194 trainable parameters on 3 channels."""
     return WideResNet(input_shape, num_classes, 10, batch_norm_momentum, dropout)

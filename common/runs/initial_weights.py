@@ -6,9 +6,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from common.data.arrays import Shape
 from common.seeds import stream
 
-Shape = tuple[int, ...]
 Layer = dict[str, Shape]
 """Shapes of a layer's arrays, by their canonical names without the layer's."""
 Values = NDArray[np.float64]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common import frameworks
-from common.data.arrays import Array, Labels
+from common.data.arrays import Array, Labels, Shape
 from common.data.epochs import EpochPlan
 from common.errors import in_short
 from common.runs import initial_weights
@@ -33,9 +33,10 @@ class Online(NamedTuple):
 class Trainer(Protocol):
     """All that a framework must provide. Inputs are as their kind keeps them; their preparation is the trainer's."""
 
-    parameters: int
-    description: Record
-
+    @property
+    def parameters(self) -> int: ...
+    @property
+    def description(self) -> Record: ...
     def put(self, inputs: Array, labels: Labels) -> None: ...
     def train_epoch(self, plan: EpochPlan, learning_rate: float) -> Online: ...
     def feature_batches(self, inputs: Array, layer: str) -> Iterator[NDArray[np.float32]]: ...
@@ -68,7 +69,7 @@ def initialize(trainer: Trainer, config: Config, models: Path) -> None:
     trainer.set_weights(first_weights(config, shapes, models))
 
 
-def first_weights(config: Config, shapes: dict[str, tuple[int, ...]], models: Path) -> Arrays:
+def first_weights(config: Config, shapes: dict[str, Shape], models: Path) -> Arrays:
     """Drawn, or those of the config's initial model, which must have the same shapes."""
     if config.initial_model is None:
         return initial_weights.draw(shapes, config.initializer, config.seed)
