@@ -196,7 +196,10 @@ def run_all(configs: Sequence[Config], options: Options, actions: Actions) -> li
         print(listing(configs, store))
         sys.exit()
 
+    trained: set[str] = set()
+
     def begin(missing: Sequence[Config]) -> None:
+        trained.update(map(run_id, missing))
         if len(missing) > 1:
             check_models(missing)
             print(f"{len(missing)} runs, {time_left(missing, known_records(store))}", file=sys.stderr)
@@ -211,7 +214,7 @@ def run_all(configs: Sequence[Config], options: Options, actions: Actions) -> li
         if record["outcome"]["epochs"] < 2:
             continue  # no curve
         path = store.folder(record["run_id"]) / "learning_curves.png"
-        if actions.force or not path.exists() or path.stat().st_mtime < (path.parent / "run.json").stat().st_mtime:
+        if record["run_id"] in trained or not path.exists():
             history = {record["run_id"]: store.history(record["run_id"])}
             figures.save(figures.learning_curves(history, record["run_id"]), path)
     return records

@@ -27,7 +27,7 @@ from common.errors import check_choice
 from common.report import figures
 from common.report.layers import run_table
 from common.runs.config import Actions, Options, from_dict
-from common.runs.store import Store, write_lines
+from common.runs.store import Store, file_sha256, write_lines
 from common.runs.threads import limit_threads
 
 OPTIONAL = {"crop", "labels", "test_size", "train_size"}  # fields that a Config may hold none of
@@ -113,7 +113,8 @@ def read(name, decoding, options, force):
         if not (lines := decode_run(config, options, decoding.probes, force=force)):
             raise ValueError(f"a run must not have diverged to be read out. Received: {name}")
         return lines
-    return decode(path, decoding.given(), options, decoding.layers, decoding.made())
+    made_of = {"model_sha256": file_sha256(path)}
+    return [line | made_of for line in decode(path, decoding.given(), options, decoding.layers, decoding.made())]
 
 
 def label_of(name):

@@ -1,7 +1,6 @@
 """What every experiment script shares: flags, list, summary, curves, and one line for an error."""
 
 import dataclasses
-import os
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from common.errors import RunsFailed
 from common.runs import training
 from common.runs.config import Actions, Config, Options, run_id, smoke
 from common.runs.record import processor_flags
-from common.runs.store import Store
+from common.runs.store import READOUT, Store
 from common.runs.training import train
 from common.study import Combinations, Study, estimate, listing, percent, run, run_all, summary
 
@@ -200,7 +199,7 @@ def test_one_epoch_has_no_curve(folder):
     assert not (Store(folder).folder(run_id(config)) / "learning_curves.png").exists()
 
 
-def test_curves_are_drawn_again_only_when_the_record_is_newer_or_by_force(folder):
+def test_curves_are_drawn_where_there_are_none_or_the_run_was_trained(folder):
     curves = Store(folder).folder(run_id(BASE)) / "learning_curves.png"
     run_all([BASE], options(folder), Actions())
     content = curves.read_bytes()
@@ -210,7 +209,10 @@ def test_curves_are_drawn_again_only_when_the_record_is_newer_or_by_force(folder
     run_all([BASE], options(folder), Actions(force=True))
     assert curves.read_bytes()[:4] == content[:4]
     curves.write_bytes(b"old")
-    os.utime(curves, (0, 0))
+    Store(folder).model_path(BASE).unlink()
+    run_all([BASE], options(folder), Actions())
+    assert curves.read_bytes()[:4] == content[:4]
+    curves.unlink()
     run_all([BASE], options(folder), Actions())
     assert curves.read_bytes() == content
 
@@ -233,7 +235,7 @@ def test_threads_are_those_of_read_outs_too_where_nothing_is_left_to_train(folde
 @pytest.mark.parametrize("decode", [False, True])
 def test_layers_are_read_out_where_asked(folder, decode):
     run_all([BASE], options(folder), Actions(decode=decode))
-    layers = {line["layer"] for line in Store(folder).readout(run_id(BASE))}
+    layers = {line["layer"] for line in Store(folder).lines(run_id(BASE), READOUT)}
     assert layers == ({"input", "fc1", "logits"} if decode else set())
 
 

@@ -11,7 +11,7 @@ from common.analysis import readout, representation
 from common.papers.zhang.recipes import fields
 from common.report.claims import load_targets
 from common.runs import sweep, threads, training
-from common.runs.store import read_lines
+from common.runs.store import file_sha256, read_lines
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = sorted(path.name for path in (ROOT / "experiments").glob("*.py") if "configs" not in path.name)
@@ -162,6 +162,8 @@ def test_sweep_and_comparison_share_their_runs_and_write_tables(script, tmp_path
     ]  # fmt: skip
     assert script("decode_layers.py", model, "--probes", "nearest_class_mean", "--output-dir", tmp_path)[0] == 0
     assert script(*listing, "--probes", "nearest_class_mean")[1].startswith("done")
+    lines = read_lines(tmp_path / "decoding" / model.stem / "readout.jsonl")
+    assert {line["model_sha256"] for line in lines} == {file_sha256(model)}
 
 
 def test_none_on_the_command_line_replaces_what_a_files_config_says(script, monkeypatch, tmp_path):

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from common import frameworks
 from common.analysis.evaluator import SavedModel, load
 from common.analysis.linalg import Floats
-from common.analysis.readout import model_files, outdated
+from common.analysis.readout import model_files
 from common.data.arrays import Labels
 from common.data.epochs import EpochPlan
 from common.errors import check_choice
@@ -123,26 +123,27 @@ def sensitivity_run(
 ) -> Arrays:
     """Loss-sensitivity of a finished PyTorch run, kept with the run: made where it is missing or of other settings.
 
-    The run is trained again from its initial weights, and all its states are held: steps x parameters x 8 bytes.
+    What is kept of another model than the run's is missing, too. The run is trained again from its initial weights, and
+    all its states are held: steps x parameters x 8 bytes.
+
     Arrays, by NORMS in their first axis: `sensitivity` (3, n) g-bar of the examples with the data set's `indices` (n,);
     `gini` (3, checkpoints) of g-bar up to the checkpoints after `steps`; `classes` (3, classes, classes), absent where
     each example has a class of its own; `local` (3, n) `local_gradient_norms`; `seconds` for each checkpoint, on
-    average, which older files lack; and `settings`, JSON. The l1 norm's g-bar is also `train_loss_sensitivity` in the
-    run's arrays. Gradients are with the network's inputs in their scale. ValueError for a run that is not finished, or
-    not by plain SGD.
+    average, and `model_sha256`, of the model file, which older files lack; and `settings`, JSON. The l1 norm's g-bar
+    is also `train_loss_sensitivity` in the run's arrays. Gradients are with the network's inputs in their scale.
+    ValueError for a run that is not finished, or not by plain SGD.
     """
     store, settings = Store.of(options), settings or Sensitivity()
     if not (files := model_files(config, options)):  # it diverged
         return {}
     ((epochs, file),) = files.items()
-    path, text = store.folder(run_id(config)) / SENSITIVITY, json.dumps(asdict(settings))
-    if not outdated(path, [file], force):
-        kept = store.arrays(run_id(config), SENSITIVITY)
-        if kept["settings"] == text:
-            return kept
+    made_of = {"settings": np.array(json.dumps(asdict(settings))), "model_sha256": np.array(file.sha256)}
+    kept = {} if force else store.kept_arrays(run_id(config), SENSITIVITY)
+    if all(kept.get(name) == value for name, value in made_of.items()):
+        return kept
     check(config, epochs)
-    arrays = unrolled_sensitivity(config, options, load(file), epochs, settings) | {"settings": np.array(text)}
-    write_arrays(path, arrays, compress=True)
+    arrays = unrolled_sensitivity(config, options, load(file.path), epochs, settings) | made_of
+    write_arrays(store.folder(run_id(config)) / SENSITIVITY, arrays, compress=True)
     store.add_arrays(run_id(config), {"train_loss_sensitivity": arrays["sensitivity"][NORMS.index("l1")]})
     return arrays
 

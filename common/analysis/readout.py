@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from common.analysis.probes import PROBES
 from common.data.arrays import Labels
 from common.errors import check_choice
 from common.runs.config import Config, Options, run_id
-from common.runs.store import READ, Store, file_sha256, read_lines, write_lines
+from common.runs.store import READ, READOUT, Record, Store, file_sha256, read_lines, write_lines
 from common.runs.task import Examples, Task, prepare
 
 Line = dict[str, Any]
@@ -25,6 +26,13 @@ AT_ONCE = 2 * 2**30  # bytes
 OWN = "model"  # stands beside the probes for the network's own predictions
 MASC = {"masc": PROBES["masc"]}
 FOREIGN = Config(crop=None)  # of a model whose file does not hold one
+
+
+class ModelFile(NamedTuple):
+    """A network of a finished run: its file, and the hash that says which network it is."""
+
+    path: Path
+    sha256: str
 
 
 def decode(
@@ -83,41 +91,93 @@ def decode_run(
     """
     for name in probes:
         check_choice("probe", name, PROBES)
-    store = Store.of(options)
-    path = store.readout_path(run_id(config), other_labels)
     given = dict(zip(("corruption", "corruption_fraction"), other_labels or (), strict=False))
-    files = model_files(config, options, epochs)
-    with store.lock(run_id(config), READ):
-        lines = kept_lines(path, [store.model_path(config)])
-        done = set() if force else {(line["epoch"], line["probe"]) for line in lines}
-        for epoch, file in files.items():
+    labels = dict(zip(("labels_rule", "labels_fraction"), other_labels or (None, None), strict=True))
+    with kept_lines(config, options, READOUT, epochs, force) as kept:
+        done = set() if force else {(line["epoch"], line["probe"]) for line in kept.having(labels)}
+        for epoch, file in kept.files.items():
             missing = {name: PROBES[name] for name in probes if (epoch, name) not in done}
             if missing:
-                found = decode(file, given, options, probes=missing)
+                found = decode(file.path, given, options, probes=missing)
                 made = [line for line in found if (epoch, line["probe"]) not in done]
-                again = {(epoch, line["probe"]) for line in made}
-                lines = [line for line in lines if (line["epoch"], line["probe"]) not in again] + made
-                write_lines(path, lines)
-        return lines
+                for name in dict.fromkeys(line["probe"] for line in made):
+                    kept.drop({"epoch": epoch, "probe": name, **labels})
+                kept.add({**line, **labels, "model_sha256": file.sha256} for line in made)
+        return kept.having(labels)
 
 
-def model_files(config: Config, options: Options, epochs: Sequence[int] = ()) -> dict[int, Path]:
+def model_files(config: Config, options: Options, epochs: Collection[object] = ()) -> dict[int, ModelFile]:
     """Model files of a finished run, by epoch: the trained network, and those of the named epochs that were kept.
 
     Of a run that diverged there are none: nothing of it is measured. ValueError for a run that is not finished, and
     where its model is not the one that its record was written with.
     """
-    store, name = Store.of(options), run_id(config)
-    record = store.record(name)
-    if record is None:
-        raise ValueError(f"a run must be finished to be read out. Received: {name}")
+    store, record = Store.of(options), finished(config, options)
     if record["outcome"]["stop_reason"] == "diverged":
         return {}
-    model = store.model_path(config)
-    if model.exists() and file_sha256(model) != record["model"]["sha256"]:
+    model, sha256 = store.model_path(config), record["model"]["sha256"]
+    if model.exists() and file_sha256(model) != sha256:
         raise ValueError(f"a model must be the one of its run's record; train the run again. Received: {model}")
     files = {epoch: file for epoch, file in store.snapshots(config).items() if epoch in epochs}
-    return files | {record["outcome"]["epochs"]: model}
+    kept = {epoch: ModelFile(file, file_sha256(file)) for epoch, file in files.items()}
+    return kept | {record["outcome"]["epochs"]: ModelFile(model, sha256)}
+
+
+def finished(config: Config, options: Options) -> Record:
+    """The record of a run; ValueError where there is none."""
+    record = Store.of(options).record(run_id(config))
+    if record is None:
+        raise ValueError(f"a run must be finished to be read out. Received: {run_id(config)}")
+    return record
+
+
+@contextlib.contextmanager
+def kept_lines(config: Config, options: Options, name: str, epochs: Sequence[int], force: bool) -> Iterator[KeptLines]:
+    """The lines of the file `name` beside a finished run, which no other process changes meanwhile."""
+    finished(config, options)  # else the lock would make a folder for it
+    with Store.of(options).lock(run_id(config), READ):
+        yield KeptLines(config, options, name, epochs, force)
+
+
+class KeptLines:
+    """Lines of a file beside a finished run that were made of the networks it has now; lines of others are let go.
+
+    Each has the `model_sha256` of the model file of its epoch. It is null, or not there, in lines of before hashes were
+    kept: reports use those, here they are none. `files` are the run's last network and those of the named epochs that
+    were kept.
+    """
+
+    def __init__(self, config: Config, options: Options, name: str, epochs: Sequence[int], force: bool):
+        store = Store.of(options)
+        self.path = store.folder(run_id(config)) / name
+        lines = self._read(force)
+        files = model_files(config, options, {*epochs, *(line.get("epoch") for line in lines)})
+        made_of = {(epoch, file.sha256) for epoch, file in files.items()}
+        self.lines = [line for line in lines if (line.get("epoch"), line.get("model_sha256")) in made_of]
+        last = store.model_path(config)
+        self.files = {epoch: file for epoch, file in files.items() if epoch in epochs or file.path == last}
+
+    def _read(self, force: bool) -> list[Line]:
+        """With `force` none of a file that is damaged."""
+        try:
+            return read_lines(self.path) if self.path.exists() else []
+        except ValueError:
+            if not force:
+                raise
+            return []
+
+    def having(self, fields: Line) -> list[Line]:
+        """Those with these values."""
+        return [line for line in self.lines if fields.items() <= line.items()]
+
+    def drop(self, fields: Line) -> None:
+        """Let go of those with these values."""
+        self.lines = [line for line in self.lines if not fields.items() <= line.items()]
+
+    def add(self, lines: Iterable[Line]) -> None:
+        """Keep more lines, and write all."""
+        self.lines += lines
+        write_lines(self.path, self.lines)
 
 
 def measured_run(
@@ -135,39 +195,17 @@ def measured_run(
     epoch, that tell which lines are there; `measure` makes those that are missing, or with `force` all of these, of a
     network and the run's task.
     """
-    store = Store.of(options)
-    path = store.folder(run_id(config)) / name
-    files = model_files(config, options, epochs)
-    wanted = [{"epoch": epoch, **setting} for epoch, setting in product(files, settings)]
-    with store.lock(run_id(config), READ):
-        lines = kept_lines(path, [store.model_path(config)])
-        there = [] if force else lines
-        missing = [fields for fields in wanted if not any(fields.items() <= line.items() for line in there)]
+    with kept_lines(config, options, name, epochs, force) as kept:
+        wanted = [{"epoch": epoch, **setting} for epoch, setting in product(kept.files, settings)]
+        missing = [fields for fields in wanted if force or not kept.having(fields)]
         if missing:
-            task = prepare(config, options.data_dir, store.models)
+            task = prepare(config, options.data_dir, Store.of(options).models)
             for fields in missing:
-                made = [{**fields, **line} for line in measure(load(files[fields["epoch"]]), task, fields)]
-                lines = [line for line in lines if not fields.items() <= line.items()] + made
-                write_lines(path, lines)
-        return lines
-
-
-def kept_lines(path: Path, models: Iterable[Path]) -> list[Line]:
-    """Lines that were made of these models before: none that are older than one of them."""
-    return read_lines(path) if current(path, models) else []
-
-
-def outdated(path: Path, models: Iterable[Path], force: bool) -> bool:
-    """Whether a file that is made of models is to be made: with `force`, where it is not there, or one is younger."""
-    return force or not current(path, models)
-
-
-def current(path: Path, models: Iterable[Path]) -> bool:
-    """Whether a file that is made of models is there and none of them is younger."""
-    if not path.exists():
-        return False
-    made = path.stat().st_mtime_ns
-    return all(not model.exists() or made >= model.stat().st_mtime_ns for model in models)
+                path, sha256 = kept.files[fields["epoch"]]
+                made = [{**fields, **line, "model_sha256": sha256} for line in measure(load(path), task, fields)]
+                kept.drop(fields)
+                kept.add(made)
+        return kept.lines
 
 
 def read_out(

@@ -1,6 +1,6 @@
 """What trained networks represent: statistics of their weights and activations, and how alike their layers are.
 
-Lines are kept with the runs, made where they are missing and made again where a model file is younger.
+Lines are kept with the runs, made where they are missing and made again where a model file is another.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from common.analysis.evaluator import SavedModel, load
 from common.analysis.features import check_features, varies
 from common.analysis.linalg import Floats
-from common.analysis.readout import Line, measured_run, model_files, outdated, together
+from common.analysis.readout import Line, measured_run, model_files, together
 from common.analysis.similarity import leading_scores, linear_cka, mean_correlation
 from common.analysis.statistics import statistics
 from common.data import datasets
@@ -31,7 +31,8 @@ EXAMPLES = 2000
 VARIANCE = 0.99
 """Share of the variance that SVCCA's directions hold (Raghu et al. 2017)."""
 STATISTICS = "statistics.jsonl"
-SWAPPED = {"layer": "other_layer", "directions": "other_directions"}
+SWAPPED = {name: f"other_{name}" for name in ("layer", "directions", "model_sha256")}
+MADE_OF = ("model_sha256", SWAPPED["model_sha256"])
 
 
 def similarity_file(other: str) -> str:
@@ -73,7 +74,8 @@ def _arrays(model: SavedModel, x: NDArray[np.float32]) -> Iterator[tuple[str, st
 def similarity_run(config: Config, other: Config, options: Options, force: bool = False) -> list[Line]:
     """Lines of `similarities` of two finished runs' last networks, kept with the run whose id sorts first, its `layer`.
 
-    Both see the same `shared_images`, each in its own input scale. ValueError for networks of different data sets.
+    Both see the same `shared_images`, each in its own input scale. Lines carry `model_sha256` and `other_model_sha256`,
+    of the files they were made of. ValueError for networks of different data sets.
     """
     if config.dataset != other.dataset:
         raise ValueError(
@@ -85,11 +87,13 @@ def similarity_run(config: Config, other: Config, options: Options, force: bool 
     if len(models) < len(pair):  # one diverged
         return []
     path = store.folder(run_id(pair[0])) / similarity_file(run_id(pair[1]))
-    lines = [] if outdated(path, models, force) else read_lines(path)
+    made_of = {name: file.sha256 for name, file in zip(MADE_OF, models, strict=True)}
+    kept = [] if force or not path.exists() else read_lines(path)
+    lines = [line for line in kept if made_of.items() <= line.items()]
     if not lines:
         images = shared_images(config.dataset, options.data_dir)
-        first, second = (layers_of(load(file), images, each) for file, each in zip(models, pair, strict=True))
-        lines = list(similarities(first, second))
+        first, second = (layers_of(load(file.path), images, each) for file, each in zip(models, pair, strict=True))
+        lines = [line | made_of for line in similarities(first, second)]
         write_lines(path, lines)
     return lines
 

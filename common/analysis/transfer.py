@@ -1,9 +1,11 @@
 """From probe to network: class vectors as output weights, subspaces' classes as labels to train on.
 
 Both are of Ketha & Ramaswamy: VeLPIC as the output layer (arXiv 2603.19865), labels of the minimum angle subspace
-classifier (arXiv 2501.14687).
+classifier (arXiv 2501.14687). Beside each file that is made, a note `<file>.json` holds its sha256 and the
+`model_sha256` of the model it was made of.
 """
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +13,9 @@ import numpy as np
 from common.analysis.evaluator import SavedModel, load
 from common.analysis.probes import PROBES, VeLPIC
 from common.data.arrays import Labels
-from common.files import replacing
+from common.files import replacing, write
 from common.runs.config import Config
+from common.runs.store import file_sha256
 from common.runs.task import Task
 
 
@@ -21,7 +24,7 @@ def edit_output(path: Path, config: Config, task: Task, edited: Path) -> SavedMo
 
     The file is an ordinary model of the same format. Biases become 0. ValueError where a class has no example.
     """
-    model = load(path)
+    sha256, model = file_sha256(path), load(path)
     hidden, output = model.layers[-2:]
     inputs = model.prepare(task.train.inputs, config)
     probe = VeLPIC().fit(model.features(inputs, hidden), task.train.labels)
@@ -33,6 +36,7 @@ def edit_output(path: Path, config: Config, task: Task, edited: Path) -> SavedMo
         weights[f"{output}/bias"] = np.zeros_like(weights[f"{output}/bias"])
     model.set_weights(weights)
     model.save(edited)
+    write(note_path(edited), note(edited, sha256))
     return model
 
 
@@ -41,11 +45,28 @@ def relabel(path: Path, config: Config, task: Task, layer: str, labels: Path, pr
 
     The .npy has a label for each of the training and held-out examples, in the order of the data set's own indices.
     """
-    model = load(path)
+    sha256, model = file_sha256(path), load(path)
     features = model.features(model.prepare(task.train.inputs, config), layer)
     predicted = PROBES[probe]().fit(features, task.train.labels).predict(features)
     given = np.concatenate([predicted, task.validation.labels])
     ordered: Labels = given[np.argsort(np.concatenate([task.train.indices, task.validation.indices]))]
     with replacing(labels) as temporary, open(temporary, "wb") as file:
         np.save(file, ordered)
+    write(note_path(labels), note(labels, sha256))
     return ordered
+
+
+def outdated(path: Path, model: Path, force: bool) -> bool:
+    """Whether a file that is made of a model is to be made: with `force`, or where no note says that this is it."""
+    if force or not path.exists() or not note_path(path).exists():
+        return True
+    return note_path(path).read_text(errors="replace") != note(path, file_sha256(model))
+
+
+def note_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.json")
+
+
+def note(path: Path, model_sha256: str) -> str:
+    """What stands beside a file that was made of a model."""
+    return json.dumps({"sha256": file_sha256(path), "model_sha256": model_sha256}) + "\n"

@@ -13,7 +13,7 @@ from common import groups
 from common.report.numbers import Number, counted, number
 from common.runs.config import Config, from_dict
 from common.runs.parts import Mark
-from common.runs.store import Record, Store, all_records
+from common.runs.store import READOUT, Record, Store, all_records
 
 if TYPE_CHECKING:
     import pandas
@@ -72,6 +72,11 @@ class Source(Protocol):
     def kept_arrays(self, name: str, file: str) -> dict[str, NDArray[Any]]: ...
 
 
+def of_other_labels(line: Line) -> bool:
+    """Whether a line of a read-out is of a probe that was fitted on other labels than the run was trained on."""
+    return bool(line.get("labels_rule"))
+
+
 class Run:
     """A finished run. Its record is there at once; history, arrays and lines are read when they are asked for."""
 
@@ -102,8 +107,8 @@ class Run:
 
     @cached_property
     def readout(self) -> Sequence[Line]:
-        """What probes found in the layers; none where it was not read out."""
-        return self.lines("readout.jsonl")
+        """What probes of its own labels found in the layers; none where it was not read out."""
+        return [line for line in self.lines(READOUT) if not of_other_labels(line)]
 
     @cached_property
     def last_readout(self) -> Sequence[Line]:

@@ -25,6 +25,7 @@ Record = dict[str, Any]
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "results" / "published"
 READ = "read.lock"
+READOUT = "readout.jsonl"
 SUFFIX = {"keras": ".h5", "torch": ".pt"}
 
 
@@ -110,18 +111,6 @@ class Store:
         with self.lock(name):
             write_arrays(self.folder(name) / "arrays.npz", self.arrays(name) | arrays, compress=True)
 
-    def readout_path(self, name: str, other_labels: tuple[str, float] | None = None) -> Path:
-        rule, fraction = other_labels or ("", 0)
-        return self.folder(name) / f"readout{f'_{rule}{fraction:g}' if rule else ''}.jsonl"
-
-    def readout(self, name: str, other_labels: tuple[str, float] | None = None) -> list[Record]:
-        return self.lines(name, self.readout_path(name, other_labels).name)
-
-    def other_readouts(self, name: str) -> dict[float, list[Record]]:
-        """Read-outs of a network with subspaces of other labels than its own, by the corrupted fraction of those."""
-        paths = sorted(self.folder(name).glob("readout_*.jsonl"))
-        return {float(path.stem.lstrip("abcdefghijklmnopqrstuvwxyz_")): read_lines(path) for path in paths}
-
     @contextlib.contextmanager
     def lock(self, name: str, file: str = "lock") -> Iterator[None]:
         """As `locked`, the run's folder.
@@ -152,7 +141,7 @@ def publish(store: Store, name: str) -> None:
     for part in (
         "run.json",
         "history.jsonl",
-        "readout*.jsonl",
+        READOUT,
         "statistics.jsonl",
         "similarity_*.jsonl",
         "critical_samples.jsonl",
@@ -206,9 +195,12 @@ def read_record(path: Path) -> Record:
 
 def read_lines(path: Path) -> list[Record]:
     try:
-        return [json.loads(line) for line in path.read_text().splitlines()]
-    except ValueError as error:
-        raise ValueError(f"every line must be JSON. Received: {path} ({error})") from error
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        if not all(isinstance(line, dict) for line in lines):
+            raise TypeError("not an object")
+        return lines
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"every line must be JSON; --force makes it again. Received: {path} ({error})") from error
 
 
 def write_lines(path: Path, lines: list[Record]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -75,14 +74,8 @@ class Writer:
 
 
 def save(run: Measured, path: Path) -> None:
-    """Write the network as it is, with what its file says of itself.
-
-    A file that comes out as it was keeps its time, by which what was read out of it counts as made of it.
-    """
-    before = (path.stat().st_mtime_ns, file_sha256(path)) if path.exists() else None
+    """Write the network as it is, with what its file says of itself."""
     run.trainer.save(path, run.metadata())
-    if before and before[1] == file_sha256(path):
-        os.utime(path, ns=(before[0], before[0]))
 
 
 def example_arrays(run: Measured) -> Arrays:

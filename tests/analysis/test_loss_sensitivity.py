@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 
 import numpy as np
 import pytest
@@ -30,7 +29,7 @@ from common.analysis.loss_sensitivity import (
 from common.data.epochs import EpochPlan
 from common.runs.config import Config, Options, run_id
 from common.runs.run import draw_plan
-from common.runs.store import Store
+from common.runs.store import Store, file_sha256
 from common.runs.task import prepare
 from common.runs.trainers import make_trainer
 from common.runs.training import train
@@ -168,11 +167,15 @@ def test_a_runs_sensitivity_is_kept_until_settings_or_model_change(options, swep
     assert swept == [first]
     sensitivity_run(CONFIG, options, second)
     assert swept == [first, second]
-    os.utime(path, (1, 1))
-    sensitivity_run(CONFIG, options, second)
-    sensitivity_run(CONFIG, options, second)
+    kept = store.kept_arrays(run_id(CONFIG), SENSITIVITY)
+    assert kept["model_sha256"] == file_sha256(store.model_path(CONFIG))
+    older = {name: array for name, array in kept.items() if name != "model_sha256"}
+    for arrays in (older, {**kept, "model_sha256": np.array("of another")}):
+        np.savez(path, **arrays)
+        sensitivity_run(CONFIG, options, second)
+        sensitivity_run(CONFIG, options, second)
     sensitivity_run(CONFIG, options, second, force=True)
-    assert swept == [first] + [second] * 3
+    assert swept == [first] + [second] * 4
 
 
 def test_where_each_example_is_a_class_there_is_no_matrix_of_classes(options):

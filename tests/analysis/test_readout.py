@@ -1,7 +1,6 @@
 """The read-out of a trained run: which lines there are, what they count, and when they are made again."""
 
 import dataclasses
-import json
 import os
 import threading
 from itertools import product
@@ -16,9 +15,9 @@ from common.analysis import evaluator, readout
 from common.analysis.probes import MASC
 from common.data import datasets
 from common.data.preprocessing import standardize
-from common.report import layers
+from common.report.layers import best_on_test
 from common.runs.config import Config, Options, run_id
-from common.runs.store import Store
+from common.runs.store import READOUT, Store, file_sha256, write_lines
 from common.runs.task import prepare
 from common.runs.training import train
 
@@ -31,6 +30,7 @@ CONFIG = Config(
 )  # fmt: skip
 SIZES = {"train_corrupted_labels": 420, "train_true_labels": 420, "validation_corrupted_labels": 80, "test": 360}
 KEYS = ["epoch", "layer", "probe", "fitted_on", "scored_on", "n", "correct", "components"]
+OWN_LABELS = {"labels_rule": None, "labels_fraction": None}
 
 
 @pytest.fixture(scope="module", params=["keras", "torch"])
@@ -49,6 +49,20 @@ def model_path(run):
 @pytest.fixture(scope="module")
 def lines(run):
     return readout.decode(model_path(run), {}, run[1])
+
+
+@pytest.fixture(scope="module")
+def kept(run, lines):
+    """The lines as they are kept with the run."""
+    return [{**line, **OWN_LABELS, "model_sha256": file_sha256(model_path(run))} for line in lines]
+
+
+@pytest.fixture
+def loaded(monkeypatch):
+    """Names of the model files that were opened."""
+    names, load = [], readout.load
+    monkeypatch.setattr(readout, "load", lambda path: names.append(path.stem) or load(path))
+    return names
 
 
 def pick(lines, **fields):
@@ -172,22 +186,57 @@ def test_an_unknown_layer_is_an_error_with_the_nearest_name(run):
         readout.decode(model_path(run), {}, run[1], layers=["fc2"])
 
 
-def test_a_run_is_read_out_once_and_again_when_forced_or_trained_again(run, lines, monkeypatch):
+def test_a_run_is_read_out_once_and_again_when_forced(run, kept, loaded):
     config, options, _ = run
     path = Store.of(options).folder(run_id(config)) / "readout.jsonl"
-    loaded, load = [], readout.load
-    monkeypatch.setattr(readout, "load", lambda path: loaded.append(path) or load(path))
     assert not path.exists()
-    assert readout.decode_run(config, options) == lines == Store.of(options).readout(run_id(config))
-    assert readout.decode_run(config, options) == lines and loaded == [model_path(run)]
-    kept = [line for line in lines if line["layer"] != "input"]
-    path.write_text("".join(json.dumps(line) + "\n" for line in kept))
-    assert readout.decode_run(config, options) == kept
-    assert readout.decode_run(config, options, force=True) == lines
+    assert readout.decode_run(config, options) == kept == Store.of(options).lines(run_id(config), READOUT)
+    assert readout.decode_run(config, options) == kept and loaded == [run_id(config)]
+    some = [line for line in kept if line["layer"] != "input"]
+    write_lines(path, some)
+    assert readout.decode_run(config, options) == some
+    assert readout.decode_run(config, options, force=True) == kept
     path.write_text("")
-    newer = path.stat().st_mtime + 10
-    os.utime(model_path(run), (newer, newer))
-    assert readout.decode_run(config, options) == lines and len(loaded) == 3
+    assert readout.decode_run(config, options) == kept and len(loaded) == 3
+
+
+def test_a_run_is_read_out_again_where_its_lines_are_of_another_network_whatever_the_files_times(run, kept, loaded):
+    config, options, _ = run
+    path = Store.of(options).folder(run_id(config)) / "readout.jsonl"
+    write_lines(path, kept)
+    for older, younger in ((path, model_path(run)), (model_path(run), path)):
+        os.utime(older, (5, 5)), os.utime(younger, (9, 9))
+        assert readout.decode_run(config, options) == kept and not loaded
+    without = [{name: value for name, value in line.items() if name in KEYS} for line in kept]
+    of_another = [{**line, "model_sha256": "of another"} for line in kept]
+    of_unknown = [{**line, "model_sha256": None} for line in kept]
+    of_an_epoch_not_kept = [{**line, "epoch": 1} for line in kept]
+    for number, lines in enumerate((without, of_another, of_unknown, of_an_epoch_not_kept), 1):
+        write_lines(path, lines)
+        assert readout.decode_run(config, options) == kept == Store.of(options).lines(run_id(config), READOUT)
+        assert len(loaded) == number
+
+
+def test_a_kept_epoch_is_read_out_again_where_its_file_is_another(run, loaded, tmp_path):
+    config, options, _ = run
+    options = dataclasses.replace(options, output_dir=tmp_path, keep_epochs=(0, 1))
+    train(config, options)
+    lines, first = readout.decode_run(config, options, epochs=(0, 1)), Store.of(options).snapshot_path(config, 0)
+    first.write_bytes(Store.of(options).snapshot_path(config, 1).read_bytes())
+    stay = [line for line in lines if line["epoch"]]
+    assert readout.decode_run(config, options) == stay and len(loaded) == 3
+    again = readout.decode_run(config, options, epochs=(0,))
+    assert again[: len(stay)] == stay and loaded[3:] == ["epoch0000"]
+    assert {line["model_sha256"] for line in again[len(stay) :]} == {file_sha256(first)}
+
+
+def test_a_damaged_read_out_is_one_line_and_made_again_by_force(run, kept):
+    config, options, _ = run
+    path = Store.of(options).folder(run_id(config)) / "readout.jsonl"
+    path.write_text('{"epoch": 2, "pro')
+    with pytest.raises(ValueError, match=f"^every line must be JSON; --force makes it again. Received: {path} "):
+        readout.decode_run(config, options)
+    assert readout.decode_run(config, options, force=True) == kept
 
 
 def test_a_model_from_elsewhere_is_read_out_on_the_data_that_is_given(tmp_path):
@@ -199,7 +248,7 @@ def test_a_model_from_elsewhere_is_read_out_on_the_data_that_is_given(tmp_path):
     lines = readout.decode(tmp_path / "foreign.h5", given, Options())
     lines = [line for line in lines if line["scored_on"] == "test"]
     assert [line["layer"] for line in lines] == ["classes", "input", "input", "edges", "edges"]
-    assert layers.best_on_test(lines) == "edges"
+    assert best_on_test(lines) == "edges"
     assert all(line["epoch"] is None and line["n"] == 360 for line in lines)
     assert min(line["correct"] for line in lines[1:]) > 300
 
@@ -236,8 +285,13 @@ def test_a_run_is_read_out_with_more_probes_over_its_epochs_and_on_other_labels(
     assert {(line["epoch"], line["probe"]) for line in lines} == set(product((0, 1, 2), ("model", "masc", "velpic")))
     assert len({tuple(line[key] for key in KEYS[:5]) for line in lines}) == len(lines)
     other = readout.decode_run(clean, options, other_labels=("ketha", 0.4))
-    assert store.readout_path(run_id(clean), ("ketha", 0.4)).name == "readout_ketha0.4.jsonl"
-    assert store.readout(run_id(clean), ("ketha", 0.4)) == other and store.readout(run_id(clean)) == lines
+    assert store.lines(run_id(clean), READOUT) == [*lines, *other]
+    labels = {"labels_rule": "ketha", "labels_fraction": 0.4}
+    assert all(labels.items() <= line.items() and line["model_sha256"] == first[0]["model_sha256"] for line in other)
+    assert readout.decode_run(clean, options, other_labels=("ketha", 0.4), force=True) == other
+    more = readout.decode_run(clean, options, other_labels=("ketha", 0.8))
+    assert store.lines(run_id(clean), READOUT) == [*lines, *other, *more]
+    assert readout.decode_run(clean, options) == lines
     fitted_on = {line["fitted_on"]: line["correct"] for line in other if (line["scored_on"], line["layer"]) == TEST_FC1}
     assert fitted_on["true_labels"] == pick(first, layer="fc1", fitted_on="true_labels", scored_on="test")["correct"]
     assert fitted_on["corrupted_labels"] < fitted_on["true_labels"]
@@ -250,13 +304,13 @@ def test_force_makes_again_what_is_asked_for_and_keeps_the_rest(run, tmp_path):
     options = dataclasses.replace(options, output_dir=tmp_path, keep_epochs=(0,))
     train(config, options)
     store = Store.of(options)
-    path = store.readout_path(run_id(config))
+    path = store.folder(run_id(config)) / "readout.jsonl"
     whole = readout.decode_run(config, options, ("masc", "velpic"), (0,))
-    path.write_text("".join(json.dumps({**line, "correct": 0}) + "\n" for line in whole))
+    write_lines(path, [{**line, "correct": 0} for line in whole])
     readout.decode_run(config, options, ("velpic",), force=True)
     again = [line for line in whole if line["epoch"] == 2 and line["probe"] in ("velpic", "model")]
     rest = [{**line, "correct": 0} for line in whole if line not in again]
-    assert store.readout(run_id(config)) == rest + again
+    assert store.lines(run_id(config), READOUT) == rest + again
     made = []
 
     def measured(*names, force=True):
@@ -267,13 +321,9 @@ def test_force_makes_again_what_is_asked_for_and_keeps_the_rest(run, tmp_path):
     lines = measured("first", "second", force=False)
     assert measured("first") == lines[::-1] and len(made) == 1
     assert measured("second", "third") == [lines[0], lines[1], {**lines[0], "name": "third"}] and len(made) == 2
-    newer = path.stat().st_mtime + 10
-    os.utime(store.model_path(config), (newer, newer))
+    path = store.folder(run_id(config)) / "m.jsonl"
+    path.write_text(path.read_text().replace(lines[0]["model_sha256"], "of another"))
     assert measured("first") == lines[:1]
-    assert {line["probe"] for line in readout.decode_run(config, options, ("velpic",), force=True)} == {
-        "velpic",
-        "model",
-    }
 
 
 def test_lines_are_kept_where_a_run_is_trained_again_to_the_same_network(run, tmp_path, monkeypatch):
@@ -292,7 +342,7 @@ def test_a_model_that_is_not_the_one_of_the_runs_record_is_refused(run, tmp_path
     train(config, options)
     store = Store.of(options)
     path, lines = store.model_path(config), readout.decode_run(config, options)
-    store.snapshot_path(config, 0).replace(path)  # which is older than the lines
+    store.snapshot_path(config, 0).replace(path)
     with pytest.raises(ValueError, match=f"^a model must be the one of its run's record; .* Received: {path}$"):
         readout.decode_run(config, options)
     path.unlink()
@@ -311,7 +361,6 @@ def test_nothing_of_a_run_that_diverged_is_measured_and_its_file_is_refused_by_p
 
 def test_read_outs_of_a_run_at_the_same_time_keep_each_others_lines(run):
     config, options, _ = run
-    os.utime(model_path(run), (0, 0))  # older than its lines
     entered, go_on = threading.Event(), threading.Event()
 
     def slow(*_):

@@ -1,7 +1,6 @@
 """Statistics and similarity of layers: what lines hold, which images they are of, and when they are made again."""
 
 import dataclasses
-import os
 from types import SimpleNamespace
 
 import numpy as np
@@ -21,7 +20,7 @@ from common.analysis.similarity import linear_cka, svcca
 from common.data import datasets
 from common.runs import store as store_module
 from common.runs.config import Config, Options, run_id
-from common.runs.store import Store, publish
+from common.runs.store import Store, file_sha256, publish
 from common.runs.task import prepare
 from common.runs.training import train
 
@@ -47,12 +46,6 @@ def loaded(monkeypatch):
     for module in (readout, representation):
         monkeypatch.setattr(module, "load", lambda path: names.append(path.stem) or load(path))
     return names
-
-
-def make_younger(model, *others):
-    """Dates files so that the model is younger than the others."""
-    for time, path in ((2, model), *((1, path) for path in others)):
-        os.utime(path, (time, time))
 
 
 def test_there_is_a_line_for_each_kernel_and_each_layers_outputs_on_the_prepared_images():
@@ -94,6 +87,7 @@ def test_statistics_are_kept_and_only_what_is_missing_is_made(options, loaded):
     assert store.lines(run_id(config), STATISTICS) == []
     with pytest.raises(ValueError, match=f"^a run must be finished .*Received: {name}"):
         statistics_run(config, options)
+    assert not store.folder(run_id(config)).exists()
     train(config, options)
     last = statistics_run(config, options)
     assert {line["epoch"] for line in last} == {2} and statistics_run(config, options) == last
@@ -101,8 +95,11 @@ def test_statistics_are_kept_and_only_what_is_missing_is_made(options, loaded):
     assert lines[:5] == last and [line["epoch"] for line in lines] == [2] * 5 + [0] * 5 + [1] * 5
     assert store.lines(run_id(config), STATISTICS) == lines == statistics_run(config, options)
     assert loaded == [run_id(config), "epoch0000", "epoch0001"]
-    make_younger(store.model_path(config), store.folder(run_id(config)) / "statistics.jsonl")
-    assert statistics_run(config, options) == last and len(loaded) == 4
+    snapshot = store.snapshot_path(config, 1)
+    assert {line["model_sha256"] for line in lines[10:]} == {file_sha256(snapshot)}
+    snapshot.write_bytes(store.snapshot_path(config, 0).read_bytes())
+    assert statistics_run(config, options, (0,)) == lines[:10] and len(loaded) == 3
+    assert statistics_run(config, options, (1,))[10:] != lines[10:] and len(loaded) == 4
 
 
 def test_layers_are_as_alike_as_their_cka_and_svcca_say():
@@ -149,22 +146,25 @@ def test_two_runs_are_compared_on_the_same_images_each_in_its_own_scale(options)
     assert found["svcca"] == pytest.approx(svcca(x["fc1"], y["logits"]), rel=1e-9)
 
 
-def test_similarities_are_kept_once_for_both_orders_and_made_again_where_a_model_is_younger(options, loaded):
+def test_similarities_are_kept_once_for_both_orders_and_made_again_where_a_model_is_another(options, loaded):
     (first, second), store = sorted((CONFIG, OTHER), key=run_id), Store.of(options)
     names = run_id(first), run_id(second)
     path = store.folder(names[0]) / f"similarity_{names[1]}.jsonl"
     lines = similarity_run(first, second, options, force=True)
     assert path.exists() and similarity_run(second, first, options) == lines and loaded == list(names)
     assert store.lines(names[0], similarity_file(names[1])) == lines
-    models = store.model_path(first), store.model_path(second)
-    for number, order in enumerate((models, models[::-1]), 2):
-        make_younger(order[0], path, order[1])
+    hashes = [file_sha256(store.model_path(config)) for config in (first, second)]
+    assert all([line["model_sha256"], line["other_model_sha256"]] == hashes for line in lines)
+    for number, sha256 in enumerate(hashes, 2):
+        path.write_text(path.read_text().replace(sha256, "of another"))
         assert similarity_run(first, second, options) == lines and len(loaded) == 2 * number
 
 
 def test_a_swapped_line_has_the_second_network_first():
     line = {"layer": "fc1", "other_layer": "fc2", "n": 9, "directions": 3, "other_directions": 4, "cka": 0.1}
+    line |= {"model_sha256": "a", "other_model_sha256": "b"}
     turned = {"layer": "fc2", "other_layer": "fc1", "n": 9, "directions": 4, "other_directions": 3, "cka": 0.1}
+    turned |= {"model_sha256": "b", "other_model_sha256": "a"}
     assert swapped(line) == turned and swapped(turned) == line
     (one,) = similarities({"a": PLANES[0]}, {"b": A[:, None]})
     (other,) = similarities({"b": A[:, None]}, {"a": PLANES[0]})
@@ -197,7 +197,6 @@ def test_publishing_copies_all_that_was_measured_of_a_run(tmp_path, monkeypatch)
     monkeypatch.setattr(store_module, "PUBLISHED", tmp_path / "published")
     lines = (
         "readout",
-        "readout_ketha0.4",
         "statistics",
         "similarity_b",
         "similarity_c",

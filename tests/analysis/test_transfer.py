@@ -1,13 +1,14 @@
 """Class vectors as output weights and subspaces' classes as labels: the files that are written, in both frameworks."""
 
 import dataclasses
+import os
 
 import numpy as np
 import pytest
 
 from common.analysis import evaluator
 from common.analysis.probes import MASC, VeLPIC
-from common.analysis.transfer import edit_output, relabel
+from common.analysis.transfer import edit_output, outdated, relabel
 from common.runs.config import Config, Options
 from common.runs.store import Store
 from common.runs.task import prepare
@@ -41,6 +42,30 @@ def test_the_edited_network_is_velpic_of_its_last_hidden_layer(run):
     assert after.metadata == before.metadata and after.layers == before.layers
     assert not after.get_weights()["logits/bias"].any() and before.get_weights()["logits/bias"].any()
     np.testing.assert_allclose(after.get_weights()["logits/kernel"], probe.coef_.T, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("make", ["edit_output", "relabel"])
+def test_what_is_made_of_a_model_is_outdated_where_it_or_the_model_is_another(run, make):
+    config, task, path, folder = run
+    model, made = folder / f"model{path.suffix}", folder / f"{make}{path.suffix if make == 'edit_output' else '.npy'}"
+    model.write_bytes(path.read_bytes())
+    assert outdated(made, model, force=False)
+    if make == "edit_output":
+        edit_output(model, config, task, made)
+    else:
+        relabel(model, config, task, "fc1", made)
+    assert not outdated(made, model, force=False) and outdated(made, model, force=True)
+    for file in (model, made):
+        content = file.read_bytes()
+        os.utime(file, (5, 5))
+        assert not outdated(made, model, force=False)
+        file.write_bytes(content + b"other")
+        assert outdated(made, model, force=False)
+        file.write_bytes(content)
+    made.with_name(f"{made.name}.json").write_bytes(b"\xff")
+    assert outdated(made, model, force=False)
+    made.with_name(f"{made.name}.json").unlink()  # as older versions left it
+    assert outdated(made, model, force=False)
 
 
 def test_a_class_without_examples_has_no_vector(run):

@@ -205,12 +205,11 @@ def test_a_store_without_records_is_an_error_that_names_it(store):
         all_records(store)
 
 
-def test_lines_survive_the_disk_and_are_none_where_there_is_no_readout(store):
+def test_lines_survive_the_disk_and_are_none_where_there_is_no_file(store):
     lines = [{"epoch": 0, "train_loss": None}, {"epoch": 1, "train_loss": 0.1 + 0.2}]
-    assert store.readout("a") == []
-    for name, read in (("history", store.history), ("readout", store.readout)):
-        write_lines(store.folder("a") / f"{name}.jsonl", lines)
-        assert read("a") == lines
+    assert store.lines("a", "history.jsonl") == []
+    write_lines(store.folder("a") / "history.jsonl", lines)
+    assert store.lines("a", "history.jsonl") == store.history("a") == lines
 
 
 def test_histories_and_arrays_of_runs_are_read_by_their_ids(store):
@@ -231,11 +230,12 @@ def test_a_number_that_json_does_not_know_is_never_written(store):
     assert not path.exists()
 
 
-def test_a_broken_line_is_one_line_that_names_the_file(tmp_path):
-    (tmp_path / "history.jsonl").write_text('{"epoch": 0}\n{"epo')
+@pytest.mark.parametrize("text", ['{"epoch": 0}\n{"epo', '{"epoch": 0}\n[0]', "\udcff"])
+def test_a_broken_line_is_one_line_that_names_the_file(tmp_path, text):
+    (tmp_path / "history.jsonl").write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(ValueError) as caught:
         read_lines(tmp_path / "history.jsonl")
-    expected = f"every line must be JSON. Received: {tmp_path / 'history.jsonl'} ("
+    expected = f"every line must be JSON; --force makes it again. Received: {tmp_path / 'history.jsonl'} ("
     assert str(caught.value).startswith(expected) and "\n" not in str(caught.value)
 
 

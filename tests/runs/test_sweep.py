@@ -19,7 +19,7 @@ from common import job
 from common.runs import sweep, threads
 from common.runs.children import Answer, end_children
 from common.runs.config import Config, Options, as_dict, from_dict, run_id
-from common.runs.store import Store, all_records
+from common.runs.store import READOUT, Store, all_records
 from common.runs.sweep import RunsFailed, child, decode, distribute, encode, grid
 from common.runs.training import train
 
@@ -93,7 +93,7 @@ def test_a_run_that_fails_is_reported_with_its_reason_and_the_others_complete(tm
     assert line.startswith(f"{run_id(wrong)}: ValueError: model must be one of mlp1, ") and line.endswith("'nope'")
     store = Store(tmp_path)
     assert store.done(wrong) is None and store.done(BASE)["environment"]["threads"] == 2
-    assert {line["layer"] for line in store.readout(run_id(BASE))} == {"input", "fc1", "logits"}
+    assert {line["layer"] for line in store.lines(run_id(BASE), READOUT)} == {"input", "fc1", "logits"}
 
 
 @pytest.fixture
@@ -216,7 +216,7 @@ def test_a_sweep_trains_stacks(tmp_path):
     records = sweep.run([*configs, LARGE], options(tmp_path, workers=1), decode=True)
     assert [record["environment"]["stacked"] for record in records] == [3, 3, 3, 1]
     assert [record["config"]["seed"] for record in records] == [0, 1, 2, 0]
-    assert all(Store(tmp_path).readout(record["run_id"]) for record in records)
+    assert all(Store(tmp_path).lines(record["run_id"], READOUT) for record in records)
 
 
 def test_a_running_scheduler_is_used_and_not_closed(tmp_path, cluster):

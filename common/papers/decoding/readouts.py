@@ -17,10 +17,10 @@ from common.report.claims import NO_BAND, UNDECIDED, Finding, judge_seeds
 from common.report.figures import COLOURS, GREY, add_legend, draw_curve, handle, palette, panel_figure, percent_axis
 from common.report.layers import accuracy, chosen, last_layer, layers_of
 from common.report.numbers import Number, cell, difference_interval, estimate
-from common.report.runs import FRAMEWORKS, Line, Measure, Run, Runs
+from common.report.runs import FRAMEWORKS, Line, Measure, Run, Runs, of_other_labels
 from common.report.tables import Table
 from common.runs.config import Config, run_id
-from common.runs.store import Store
+from common.runs.store import READOUT, Store
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -106,7 +106,7 @@ def lines_of(run: Run, epoch: int | None = None) -> list[Line]:
 
 def other_lines(run: Run) -> dict[float, list[Line]]:
     """The read-outs with subspaces of other labels than its own, by the corrupted fraction of those."""
-    return run.source.other_readouts(run.id)  # type: ignore[attr-defined, no-any-return]
+    return grouped(filter(of_other_labels, run.lines(READOUT)), lambda line: line["labels_fraction"])
 
 
 def in_chosen_layer(run: Run, epoch: int | None = None, **choice: str) -> float | None:

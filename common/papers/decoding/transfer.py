@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from common.analysis.readout import decode_run, outdated
-from common.analysis.transfer import edit_output, relabel
+from common.analysis.readout import decode_run
+from common.analysis.transfer import edit_output, outdated, relabel
 from common.papers.decoding import readouts
 from common.papers.decoding.recipes import BASE, EDIT_EPOCHS, KEPT, Corrupted
 from common.papers.decoding.targets import TARGETS
@@ -67,7 +67,7 @@ def read_edited(configs: Sequence[Config], call: Call) -> None:
             going_on.append(trained_on(config, call.preset))
         for name, path in files.items():
             edited = store.models / name
-            if outdated(edited, [path], call.force):
+            if outdated(edited, path, call.force):
                 edit_output(path, config, prepare(config, options.data_dir, store.models), edited)
     sweep.run(going_on, replace(options, keep_epochs=()), force=call.force)
 
@@ -191,7 +191,7 @@ def read_relabelled(configs: Sequence[Config], call: Call) -> None:
             continue
         following.append(retrained(config, store, readout))
         model, labels = store.model_path(config), store.models / str(following[-1].labels)
-        if outdated(labels, [model], call.force):
+        if outdated(labels, model, call.force):
             probe, layer = best_pair(readout, PROBES)
             relabel(model, config, prepare(config, options.data_dir, store.models), str(layer), labels, probe)
     sweep.run(following, replace(options, keep_epochs=()), force=call.force)

@@ -14,13 +14,10 @@ class Kept:
     """What lies beside records, by run id."""
 
     def __init__(self):
-        self.readouts, self.others, self.histories, self.files = {}, {}, {}, {}
+        self.readouts, self.histories, self.files = {}, {}, {}
 
     def lines(self, name, file):
         return {"readout.jsonl": self.readouts, "history.jsonl": self.histories}[file][name]
-
-    def other_readouts(self, name):
-        return self.others[name]
 
     def arrays(self, name):
         return self.files[name]
@@ -57,7 +54,9 @@ def a_run(store, readout=(), test=0.5, history=None, other=None, epochs=10, trai
         "outcome": {**outcome, "best_test_accuracy": test, "best_test_epoch": epochs},
     }
     name = record["run_id"]
-    store.readouts[name], store.others[name] = list(readout), other or {}
+    labels = {key: {"labels_rule": "ketha", "labels_fraction": key} for key in other or {}}
+    others = [line | labels[key] for key, lines in (other or {}).items() for line in lines]
+    store.readouts[name] = [*readout, *others]
     store.histories[name] = history or a_history([test] * (epochs + 1))
     return Run(record, store)
 

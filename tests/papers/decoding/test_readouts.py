@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -22,7 +24,7 @@ from common.papers.decoding.transfer import relabelled, relabelling_table, trans
 from common.papers.decoding.transfer import stopped as stopped_with_other_labels
 from common.report.layers import CHOICES, accuracy, best_pair, chosen, layers_of
 from common.report.numbers import Number, cell, number
-from common.report.runs import Runs
+from common.report.runs import Run, Runs
 
 # Shares on held-out examples and on test data: fc2 is chosen on the former, fc1 on the latter, the input never.
 LAYERS = {"input": (0.9, 0.95, 0.99, 0.3), "fc1": (0.3, 0.8, 0.9, 0.4), "fc2": (0.4, 0.7, 1.0, 0.2)}
@@ -65,6 +67,12 @@ def test_probe_and_layer_are_chosen_together_on_held_out_examples(decoding):
     assert best_pair(lines, ("lda",)) == best_pair([], ("masc",)) == ("", None)
 
 
+def test_the_read_out_of_a_run_is_of_its_own_labels(decoding):
+    own, other = {"labels_rule": None, "correct": 1}, {"labels_rule": "ketha", "labels_fraction": 0.4}
+    source = SimpleNamespace(lines=lambda name, file: {"readout.jsonl": [own, other, {"correct": 2}]}[file])
+    assert Run(decoding.run().record, source).readout == [own, {"correct": 2}]
+
+
 def test_a_run_and_its_epochs(decoding):
     start, end = decoding.read_out({"fc1": (0.2, 0.3)}, epoch=0), decoding.read_out(LAYERS)
     run = decoding.run([*end, *start], test=0.25, other={0.4: start})
@@ -72,7 +80,8 @@ def test_a_run_and_its_epochs(decoding):
     assert (in_chosen_layer(run), own(run), in_last_layer(run)) == (0.7, 0.25, 0.7)
     assert in_chosen_layer(run, probe="velpic") is None
     assert in_last_layer(run, key="components") == 1 and in_last_layer(decoding.run(seed=1)) is None
-    assert other_lines(run) == {0.4: start} and len(run.history) == 11
+    labels = {"labels_rule": "ketha", "labels_fraction": 0.4}
+    assert other_lines(run) == {0.4: [line | labels for line in start]} and len(run.history) == 11
     assert setting_of(run) == Setting("mlp4", "mnist", 0.8, "torch", 5000)
     assert Setting("cnn", "fashion_mnist", 0.2, "keras", 9).cells() == ["cnn", "fashion mnist", "20 %", "Keras", 9]
 
