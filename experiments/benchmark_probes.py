@@ -34,10 +34,10 @@ from common.analysis.probes import MASC
 from common.cli import one_line_errors, parse
 from common.report import benchmarks
 from common.report.benchmarks import median, run_on, verdict
-from common.report.records import Record
 from common.report.tables import Table
 from common.runs.config import Actions, Options
 from common.runs.record import processor
+from common.runs.store import Record
 from common.runs.threads import thread_environment
 
 VARIANCE, CORRUPTED = 0.99, 0.4

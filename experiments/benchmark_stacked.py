@@ -25,9 +25,9 @@ from common.data.inputs import ImageInputs
 from common.report import benchmarks
 from common.report.benchmarks import median, run_on
 from common.report.numbers import Number
-from common.report.records import Record
 from common.report.tables import Table
 from common.runs.config import Actions, Config, Options
+from common.runs.store import Record
 from common.runs.task import Task, untouched
 from common.runs.threads import limit_threads
 from common.runs.training import make_trainers

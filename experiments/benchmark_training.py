@@ -36,10 +36,10 @@ from common.errors import check_choice
 from common.report import benchmarks
 from common.report.benchmarks import median, run_on, verdict
 from common.report.numbers import Number
-from common.report.records import Record
 from common.report.tables import Table
 from common.runs.config import Actions, Config, Options
 from common.runs.record import processor
+from common.runs.store import Record
 from common.runs.threads import MEMORY, thread_environment
 
 SHAPE, SIDE, CLASSES, BATCH = (32, 32, 3), 28, 10, 128

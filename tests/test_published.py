@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
-from common.papers.arpit.targets import TARGETS
+from common.papers.arpit.targets import TARGETS as ARPIT
+from common.papers.zhang.targets import NUMBERS
+from common.report.runs import Run, Runs
 from common.report.tables import Table, claims_table
-from common.runs.config import as_dict, from_dict, run_id
-from common.runs.store import PUBLISHED, Store, all_records
+from common.runs.config import as_dict, run_id
+from common.runs.store import PUBLISHED, Store
 
 ROOT = Path(__file__).parents[1]
 
@@ -26,22 +28,21 @@ def report():
 
 
 @pytest.fixture(scope="module")
-def records():
-    return all_records(Store(PUBLISHED))
+def runs():
+    return Runs.under(Store(PUBLISHED))
 
 
-def test_every_record_is_of_clean_code_and_under_its_own_id(records):
-    for record in records:
-        config = from_dict(record["config"])
-        assert as_dict(config) == record["config"] and run_id(config) == record["run_id"]
-        assert record["code"]["commit"] and record["code"]["dirty"] is False
-        assert Store(PUBLISHED).history(record["run_id"])[-1]["epoch"] == record["outcome"]["epochs"]
+def test_every_record_is_of_clean_code_and_under_its_own_id(runs):
+    for run in runs:
+        assert as_dict(run.config) == run.fields and run_id(run.config) == run.id
+        assert run.record["code"]["commit"] and run.record["code"]["dirty"] is False
+        assert run.history[-1]["epoch"] == run.outcome["epochs"]
 
 
 @pytest.fixture(scope="module")
-def items(report, records):
+def items(report, runs):
     """Tables, figures and text of the page by heading and name."""
-    return report.sections(records, Store(PUBLISHED))
+    return report.sections(runs)
 
 
 def test_every_table_is_what_the_records_say(items):
@@ -60,7 +61,10 @@ def test_the_page_has_every_section_with_its_text_and_figures(items):
     assert re.findall("<h2>(.*)</h2>", page) == headings
     pictures = {name for made in items.values() for name, item in made.items() if isinstance(item, Figure)}
     assert {path.stem for path in (PUBLISHED / "figures").iterdir()} == pictures
-    assert page.count("data:image/png;base64,") == len(pictures) > 0
+    assert re.findall(r'src="figures/(.*)\.png"', page) == [
+        name for made in items.values() for name, item in made.items() if isinstance(item, Figure)
+    ]
+    assert "base64" not in page and len(page) < 1.5e6
     for made in items.values():
         assert all(html.escape(item) in page for item in made.values() if isinstance(item, str))
 
@@ -68,10 +72,10 @@ def test_the_page_has_every_section_with_its_text_and_figures(items):
 def test_every_statement_of_arpit_is_there_and_not_measured_without_a_run(report):
     def verdicts(*holds):
         found = claims_table(
-            [TARGETS.judged("arpit-gini", str(place), holds=[each]) for place, each in enumerate(holds)], "title"
+            [ARPIT.judged("arpit-gini", str(place), holds=[each]) for place, each in enumerate(holds)], "title"
         )
         rows = report.arpit_statements({"heading": {"loss_sensitivity_claims": found, "note": "text"}}).rows
-        targets = TARGETS.of("statements")
+        targets = ARPIT.of("statements")
         assert [row[:3] for row in rows] == [
             [t[name] for name in ("source", "statement", "band_source")] for t in targets
         ]
@@ -90,33 +94,37 @@ def test_the_page_joins_what_all_runs_say_of_real_digits(items):
     assert {"loss sensitivity", "critical"} <= {name for pair in rows for name in pair}
 
 
-def test_the_readme_holds_the_table_of_the_records(report, records):
+def test_every_run_has_a_row_that_anyone_can_open(runs):
+    text = (PUBLISHED / "runs.csv").read_text()
+    assert text == runs.csv() and text.count("\n") == len(runs) + 1
+
+
+def test_the_readme_holds_the_table_of_the_records(report, runs):
     text = (ROOT / "README.md").read_text()
-    table = report.readme_table(report.TARGETS, records)
-    assert report.fill_readme(text, table.markdown()) == text and table.markdown() in text
+    table = report.readme_table(runs)
+    assert report.fill(text, table.markdown()) == text and table.markdown() in text
 
 
-def test_the_readme_counts_what_is_not_measured_and_names_the_hardware(report, records):
-    shown = report.readme_table(report.TARGETS, records)
-    left, total = len(report.TARGETS) - len(shown.rows), len(report.TARGETS)
+def test_the_readme_counts_what_is_not_measured_and_names_the_hardware(report, runs):
+    shown = report.readme_table(runs)
+    left, total = len(NUMBERS) - len(shown.rows), len(NUMBERS)
     sentence = f"{left} of the {total} published numbers are not measured at full size yet"
     assert sentence in shown.note and "measured on " in shown.note
-    assert report.readme_table(report.TARGETS, []).note.endswith(
-        f"{total} of the {total}{sentence.split(str(total))[1]}."
-    )
+    assert report.readme_table(Runs()).note.endswith(f"{total} of the {total}{sentence.split(str(total))[1]}.")
 
 
-def test_two_full_size_recipes_of_one_framework_are_both_in_the_readme(report, records):
-    (first, *_), config = [r for r in records if "mlp1-cifar10-true-torch" in r["run_id"] and report.full_size(r)], {}
-    config = first["config"] | {"precision": "bfloat16"}
-    again = {**first, "run_id": "another", "config": config}
-    targets = [t for t in report.TARGETS if (t["model"], t["setting"]) == ("mlp1", "true_labels")]
-    for row in report.readme_table(targets, [first, again]).rows:
+def test_two_full_size_recipes_of_one_framework_are_both_in_the_readme(report, runs):
+    first = next(run for run in runs if "mlp1-cifar10-true-torch" in run.id and run.full_size)
+    fields = {**first.fields, "precision": "bfloat16"}
+    again = Run({**first.record, "run_id": "another", "config": fields}, first.source)
+    rows = [row for row in report.readme_table(Runs([first, again])).rows if row[1] == "`mlp1_true_labels.py`"]
+    assert len(rows) == 2
+    for row in rows:
         assert row[-1].count(": confirmed") == 2 and "(bfloat16)" in row[-1] and row[-2] == "not measured"
 
 
 def test_commands_of_the_readme_are_scripts(report):
-    for target in report.TARGETS:
+    for target in NUMBERS:
         name = report.command(target["model"], target["setting"]).strip("`")
         assert (ROOT / "experiments" / name).exists()
 
@@ -145,7 +153,7 @@ def test_a_benchmarks_tables_are_made_from_its_records(report, tmp_path):
     folder = tmp_path / "computations" / "benchmark_training-0123abcd"
     folder.mkdir(parents=True)
     (folder / "record.json").write_text(json.dumps(computed))
-    found = report.measured(report.benchmark_training, Store(tmp_path))
+    found = report.benchmark_tables(report.benchmark_training, Store(tmp_path))
     assert list(found) == ["benchmark_training_alexnet", "benchmark_training_0123abcd"]
     text, newer = (table.markdown() for table in found.values())
     assert newer == text.replace("a processor", "another processor").replace("2 threads", "4 threads") != text

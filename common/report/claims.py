@@ -8,14 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import check_choice
-from common.report.numbers import CONFIDENCE as CONFIDENCE
 from common.report.numbers import Count, Estimate, estimate
-from common.report.numbers import difference_interval as difference_interval
-from common.report.numbers import mean_interval as mean_interval
-from common.report.numbers import wilson_interval as wilson_interval
 from common.report.runs import FRAMEWORKS, Run
 
-TARGETS = Path(__file__).parents[1] / "papers"
 NOT_MEASURED, UNDECIDED, NO_BAND = "not measured", "undecided", "no band"
 Held = bool | str | None
 """Whether a statement holds in a seed: UNDECIDED where its numbers do not tell, null where it was not measured."""
@@ -63,16 +58,6 @@ def judge(claim: Claim, values: Sequence[float | None], counts: Sequence[Count |
     else:
         verdict = "confirmed" if claim.band[0] <= found.mean <= claim.band[1] else "not confirmed"
     return Verdict(found.n, found.mean, found.low, found.high, found.interval_kind, verdict)
-
-
-def epochs_to(history: Sequence[Mapping[str, Any]], key: str, threshold: float) -> int | None:
-    """First epoch of training at which a loss is at most, an accuracy at least, the threshold; null where none is.
-
-    `history` has a line for each epoch; epoch 0 is the untrained network and null is no measurement.
-    """
-    sign = 1 if key.endswith("loss") else -1
-    lines = (line for line in history if line["epoch"] > 0 and line.get(key) is not None)
-    return next((line["epoch"] for line in lines if sign * line[key] <= sign * threshold), None)
 
 
 def ordered(levels: Sequence[Sequence[float | None]]) -> bool | None:
@@ -188,9 +173,3 @@ def claim_of(target: dict[str, Any]) -> Claim:
     band = None if target["band"] is None else (target["band"][0], target["band"][1])
     source = f"{target['paper']}, {target['source']}"
     return Claim(target["id"], f"{target['row']}: {target['quantity']}", target["value"], band, source)
-
-
-def load_targets(name: str) -> list[dict[str, Any]]:
-    """Published numbers, curves or statements, by the name of a paper's wing and of one of its files."""
-    wing, _, file = name.partition("_")
-    return Targets(TARGETS / wing / "targets").of("statements" if file == "claims" else file)

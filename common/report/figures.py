@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from common import files
 from common.report.layers import accuracies, choose_layer, last_epoch
 from common.report.numbers import Curve, estimate
-from common.report.records import Line
+from common.report.runs import Line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,7 +3,7 @@ import math
 import pytest
 from scipy import stats
 
-from common.report.claims import Claim, epochs_to, grows, growth, judge, judge_seeds, load_targets, ordered
+from common.report.claims import Claim, Targets, grows, growth, judge, judge_seeds, ordered
 from common.report.numbers import estimate, mean_interval, wilson_interval
 
 CLAIM = Claim("a", "half of it", 0.5, (0.49, 0.56), "Table 1")
@@ -78,19 +78,14 @@ def test_a_claim_without_a_band_is_measured_but_not_decided():
     assert verdict.mean == pytest.approx(1.8)
 
 
-def test_unknown_targets_are_named():
-    with pytest.raises(ValueError, match="Did you mean mlp"):
-        load_targets("zhang_mpl")
-
-
-def test_the_first_epoch_of_training_at_a_threshold():
-    losses = [0.01, None, 0.7, 0.05, 0.2, 0.01]
-    history = [{"epoch": e, "train_loss": v, "test_accuracy": e / 5} for e, v in enumerate(losses)]
-    assert epochs_to(history, "train_loss", 0.05) == 3  # epoch 0 is untrained, null no measurement, the end included
-    assert epochs_to(history, "train_loss", 0.02) == 5
-    assert epochs_to(history, "train_loss", 0.001) is None
-    assert epochs_to(history, "test_accuracy", 0.5) == 3
-    assert epochs_to(history, "validation_loss", 1.0) is None and epochs_to([], "train_loss", 1.0) is None
+def test_unknown_targets_and_statements_are_named(tmp_path):
+    (tmp_path / "statements.json").write_text('[{"id": "order"}]')
+    targets = Targets(tmp_path)
+    with pytest.raises(ValueError, match="Did you mean statements"):
+        targets.of("statement")
+    with pytest.raises(ValueError, match="Did you mean order"):
+        targets.statement("ordr")
+    assert targets.statement("order") is targets.of("statements")[0]  # read once
 
 
 @pytest.mark.parametrize(

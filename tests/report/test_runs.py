@@ -4,8 +4,8 @@ import pytest
 from made_up import Files, a_run
 
 from common.report.numbers import Number
-from common.report.runs import Run, Runs, epochs_to, group_names, recipe, setting_of, setting_text
-from common.runs.config import Config
+from common.report.runs import Run, Runs, epochs_to, group_names, model_of, recipe, setting_of, setting_text
+from common.runs.config import Config, as_dict
 from common.runs.store import PUBLISHED, Store
 
 LINES = [
@@ -39,6 +39,16 @@ def test_the_untrained_network_is_no_epoch_of_training():
     assert run.epochs_to("train_loss", 0.5) == 2 and run.epochs_to("test_accuracy", 0.95) is None
     assert run.over_epochs("train_loss") == {2: 0.5, 3: 0.1}
     assert epochs_to(LINES, "train_loss", 0.02) == 0
+
+
+def test_the_first_epoch_of_training_at_a_threshold():
+    losses = [0.01, None, 0.7, 0.05, 0.2, 0.01]
+    run = a_run([{"epoch": e, "train_loss": v, "test_accuracy": e / 5} for e, v in enumerate(losses)])
+    assert run.epochs_to("train_loss", 0.05) == 3  # epoch 0 is untrained, null no measurement, the end included
+    assert run.epochs_to("train_loss", 0.02) == 5
+    assert run.epochs_to("train_loss", 0.001) is None
+    assert run.epochs_to("test_accuracy", 0.5) == 3
+    assert run.epochs_to("validation_loss", 1.0) is None and a_run().epochs_to("train_loss", 1.0) is None
 
 
 def test_a_run_that_never_trained_has_no_best_epoch():
@@ -131,18 +141,49 @@ def test_every_published_run_is_under_its_store():
 
 
 @pytest.mark.parametrize(
-    ("changes", "name"),
+    ("corruption", "fraction", "weight_decay", "expected"),
     [
-        ({}, "true_labels"),
-        ({"corruption": "uniform", "corruption_fraction": 1.0}, "random_labels"),
-        ({"corruption": "ketha", "corruption_fraction": 0.5}, "corrupted_labels"),
-        ({"corruption": "gaussian", "corruption_fraction": 1.0, "dropout": 0.1}, "gaussian_dropout"),
-        ({"weight_decay": 0.1, "random_crop": True}, "weight_decay_random_crop"),
+        ("none", 0.0, 0.0, "true_labels"),
+        ("uniform", 0.0, 0.0, "true_labels"),
+        ("uniform", 1.0, 0.0, "random_labels"),
+        ("ketha", 1.0, 0.0, "random_labels"),
+        ("uniform", 0.2, 0.0, "corrupted_labels"),
+        ("none", 0.0, 5e-5, "weight_decay"),
+        ("uniform", 1.0, 5e-5, "random_labels_weight_decay"),
+        ("other_class", 1.0, 0.0, "other_class"),
+        ("gaussian", 1.0, 1e-4, "gaussian_weight_decay"),
     ],
 )
-def test_settings_have_the_words_of_published_tables(changes, name):
-    assert setting_of(Config(**changes)) == name == a_run(**changes).setting
+def test_setting_of(corruption, fraction, weight_decay, expected):
+    config = Config(corruption=corruption, corruption_fraction=fraction, weight_decay=weight_decay)
+    assert setting_of(config) == expected
 
 
-def test_settings_are_read_with_commas():
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"random_crop": True}, "random_crop"),
+        ({"random_crop": True, "weight_decay": 5e-5}, "weight_decay_random_crop"),
+        ({"corruption": "uniform", "corruption_fraction": 1.0, "random_crop": True}, "random_labels_random_crop"),
+        ({"corruption": "uniform", "corruption_fraction": 1.0, "flip": True, "rotation": 25.0},
+         "random_labels_flip_rotation_25"),
+        ({"flip": True, "rotation": 10}, "flip_rotation_10"),
+        ({"dropout": 0.5}, "dropout"),
+        ({"random_crop": False, "flip": False, "rotation": 0, "dropout": 0.0, "weight_decay": 0.0}, "true_labels"),
+    ],
+)  # fmt: skip
+def test_regularizers_are_part_of_the_setting(changes, expected):
+    assert setting_of(Config(**changes)) == expected == a_run(**changes).setting
+
+
+def test_settings_as_they_are_read():
     assert setting_text("random_labels_flip_rotation_25") == "random labels, flip, rotation 25"
+    assert setting_text("weight_decay_random_crop") == "weight decay, random crop"
+    assert setting_text("shuffled_pixels") == "shuffled pixels"
+
+
+def test_a_model_goes_by_its_batch_norm_and_a_recipe_by_all_but_the_seeds():
+    assert model_of(Config(model="inception")) == "inception"
+    assert a_run(model="inception", batch_norm=False).model == "inception_without_batch_norm"
+    fields = as_dict(Config())
+    assert recipe(fields) == recipe({**fields, "seed": 5}) != recipe({**fields, "rotation": 25.0})

@@ -7,9 +7,7 @@ import pytest
 from common.report.claims import Finding
 from common.report.layers import best_on_test, choose_layer, run_table
 from common.report.numbers import Number, cell
-from common.report.records import model_of, recipe, setting_of, setting_text
 from common.report.tables import Table, claims_table
-from common.runs.config import Config, as_dict
 
 
 def rows_of(table, **wanted):
@@ -58,55 +56,6 @@ def test_html_is_escaped_and_well_formed():
 def test_rows_must_fit_the_columns():
     with pytest.raises(ValueError, match="must have 2 cells"):
         Table("", ["a", "b"], [[1]])
-
-
-@pytest.mark.parametrize(
-    ("corruption", "fraction", "weight_decay", "expected"),
-    [
-        ("none", 0.0, 0.0, "true_labels"),
-        ("uniform", 0.0, 0.0, "true_labels"),
-        ("uniform", 1.0, 0.0, "random_labels"),
-        ("ketha", 1.0, 0.0, "random_labels"),
-        ("uniform", 0.2, 0.0, "corrupted_labels"),
-        ("none", 0.0, 5e-5, "weight_decay"),
-        ("uniform", 1.0, 5e-5, "random_labels_weight_decay"),
-        ("other_class", 1.0, 0.0, "other_class"),
-        ("gaussian", 1.0, 1e-4, "gaussian_weight_decay"),
-    ],
-)
-def test_setting_of(corruption, fraction, weight_decay, expected):
-    config = Config(corruption=corruption, corruption_fraction=fraction, weight_decay=weight_decay)
-    assert setting_of(as_dict(config)) == expected
-
-
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ({"random_crop": True}, "random_crop"),
-        ({"random_crop": True, "weight_decay": 5e-5}, "weight_decay_random_crop"),
-        ({"corruption": "uniform", "corruption_fraction": 1.0, "random_crop": True}, "random_labels_random_crop"),
-        ({"corruption": "uniform", "corruption_fraction": 1.0, "flip": True, "rotation": 25.0},
-         "random_labels_flip_rotation_25"),
-        ({"flip": True, "rotation": 10}, "flip_rotation_10"),
-        ({"dropout": 0.5}, "dropout"),
-        ({"random_crop": False, "flip": False, "rotation": 0, "dropout": 0.0, "weight_decay": 0.0}, "true_labels"),
-    ],
-)  # fmt: skip
-def test_regularizers_are_part_of_the_setting(changes, expected):
-    assert setting_of(as_dict(Config(**changes))) == expected
-
-
-def test_settings_as_they_are_read():
-    assert setting_text("random_labels_flip_rotation_25") == "random labels, flip, rotation 25"
-    assert setting_text("weight_decay_random_crop") == "weight decay, random crop"
-    assert setting_text("shuffled_pixels") == "shuffled pixels"
-
-
-def test_a_model_goes_by_its_batch_norm_and_a_recipe_by_all_but_the_seeds():
-    config = as_dict(Config())
-    assert model_of({**config, "model": "inception"}) == "inception"
-    assert model_of({**config, "model": "inception", "batch_norm": False}) == "inception_without_batch_norm"
-    assert recipe(config) == recipe({**config, "seed": 5}) != recipe({**config, "rotation": 25.0})
 
 
 def test_claims_table():
