@@ -21,10 +21,13 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import qr
 from scipy.linalg.blas import dsyrk
 
@@ -32,6 +35,7 @@ from common.analysis.features import BATCH
 from common.analysis.linalg import decompose
 from common.analysis.probes import MASC
 from common.cli import one_line_errors, parse
+from common.data.arrays import Labels
 from common.report import benchmarks
 from common.report.benchmarks import median, run_on, verdict
 from common.report.tables import Table
@@ -39,6 +43,10 @@ from common.runs.config import Actions, Options
 from common.runs.record import processor
 from common.runs.store import Record
 from common.runs.threads import thread_environment
+
+Features = NDArray[np.float32]
+Floats = NDArray[np.float64]
+Part = tuple[MASC | None, Callable[[], Labels | None]]
 
 VARIANCE, CORRUPTED = 0.99, 0.4
 PUBLISHED_BATCH = 100
@@ -78,10 +86,10 @@ BOUNDS = (
     "each dimension of min(components, dimensions - components) vectors; time goes to an eigendecomposition for each "
     "class, cubic in the smaller of its examples and dimensions, and to products of the test rows with every basis"
 )
-SMOKE = {"rows": 800, "test_rows": 300, "dimensions": 64, "classes": 4, "repeats": 1}
+SMOKE: dict[str, Any] = {"rows": 800, "test_rows": 300, "dimensions": 64, "classes": 4, "repeats": 1}
 
 
-def data(benchmark):
+def data(benchmark: Benchmark) -> tuple[Features, Labels, Features]:
     """Training features and labels, of which a part is corrupted, and test features.
 
     A rectified layer's: low-rank signals about the means of classes, a unit in eight dead. At full size a subspace has
@@ -90,7 +98,7 @@ def data(benchmark):
     generator = np.random.default_rng(0)
     rank = max(benchmark.dimensions // 4, 1)
     mixing = generator.standard_normal((rank, benchmark.dimensions), dtype=np.float32) / np.float32(rank**0.5)
-    means = generator.standard_normal((benchmark.classes, benchmark.dimensions), dtype=np.float32) / 5
+    means = generator.standard_normal((benchmark.classes, benchmark.dimensions), dtype=np.float32) / np.float32(5)
     labels = np.arange(benchmark.rows) % benchmark.classes
     train = layer(generator, mixing, means, labels)
     test = layer(generator, mixing, means, np.arange(benchmark.test_rows) % benchmark.classes)
@@ -98,7 +106,7 @@ def data(benchmark):
     return train, np.where(generator.random(len(labels)) < CORRUPTED, uniform, labels), test
 
 
-def layer(generator, mixing, means, labels):
+def layer(generator: np.random.Generator, mixing: Features, means: Features, labels: Labels) -> Features:
     features = np.empty((len(labels), means.shape[1]), dtype=np.float32)
     for start in range(0, len(labels), BATCH):
         batch = slice(start, start + BATCH)
@@ -108,18 +116,18 @@ def layer(generator, mixing, means, labels):
     return features
 
 
-def masc_part(train, labels, test, sizes):
+def masc_part(train: Features, labels: Labels, test: Features, sizes: Sequence[int]) -> Part:
     """MASC: fit and predict."""
     masc = MASC(variance=VARIANCE)
     return masc, lambda: masc.fit(train, labels).predict(test)
 
 
-def products_part(train, labels, test, sizes):
+def products_part(train: Features, labels: Labels, test: Features, sizes: Sequence[int]) -> Part:
     """MASC's matrix products and eigendecompositions alone, in float64, from data that are ready in memory."""
     classes = [train[labels == name].astype(np.float64) for name in np.unique(labels)]
     batches = [test[start : start + BATCH].astype(np.float64) for start in range(0, len(test), BATCH)]
 
-    def multiply():
+    def multiply() -> None:
         bases = [basis(rows, size) for rows, size in zip(classes, sizes, strict=True)]
         for batch in batches:
             for directions in bases:
@@ -128,7 +136,7 @@ def products_part(train, labels, test, sizes):
     return None, multiply
 
 
-def basis(rows, size):
+def basis(rows: Floats, size: int) -> Floats:
     """Directions or, where that is the shorter, those of the complement, by the routines that MASC uses."""
     wide = len(rows) < rows.shape[1]
     values, vectors = decompose(dsyrk(1.0, rows.T, trans=wide, lower=True))
@@ -137,13 +145,13 @@ def basis(rows, size):
     return vectors(size, len(values)) if 2 * size > len(values) else vectors(0, size)
 
 
-def published_part(train, labels, test, sizes):
+def published_part(train: Features, labels: Labels, test: Features, sizes: Sequence[int]) -> Part:
     """The published form, class by class: stacked negatives, covariance, projections, angles in batches of 100."""
     names = np.unique(labels)
     return None, lambda: names[np.argmin([angles(test, directions(train[labels == name])) for name in names], axis=0)]
 
 
-def directions(rows):
+def directions(rows: Features) -> Floats:
     """Principal directions (k, d) of rows that are each followed by their negative."""
     stacked = np.stack([rows, -rows], axis=1).reshape(-1, rows.shape[1])
     values, vectors = np.linalg.eigh(np.cov(stacked, rowvar=False))
@@ -151,7 +159,7 @@ def directions(rows):
     return np.ascontiguousarray(vectors.T[::-1][: np.count_nonzero(ratios <= VARIANCE) + 1])
 
 
-def angles(points, directions):
+def angles(points: Features, directions: Floats) -> Floats:
     """Degrees between each point and its projection on the directions' span."""
     degrees = []
     for start in range(0, len(points), PUBLISHED_BATCH):
@@ -165,7 +173,7 @@ def angles(points, directions):
 PARTS = {"masc": masc_part, "products": products_part, "published": published_part}
 
 
-def measure(part, benchmark, sizes, path):
+def measure(part: str, benchmark: str, sizes: str, path: str) -> None:
     """In a process of its own: seconds of a part, and what it took; what it predicts goes to a file."""
     train, labels, test = data(Benchmark(**json.loads(benchmark)))
     masc, function = PARTS[part](train, labels, test, json.loads(sizes))
@@ -182,7 +190,7 @@ def measure(part, benchmark, sizes, path):
     print(json.dumps(measured))
 
 
-def child(part, benchmark, sizes, path):
+def child(part: str, benchmark: Benchmark, sizes: Sequence[int], path: Path) -> Record:
     """What a process of its own measured."""
     fields = (json.dumps(dataclasses.asdict(benchmark)), json.dumps(sizes))
     command = [sys.executable, __file__, "measure", part, *fields, str(path)]
@@ -190,12 +198,13 @@ def child(part, benchmark, sizes, path):
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)
     if done.returncode:
         raise ChildProcessError(f"{part} ended with status {done.returncode}")
-    return json.loads(done.stdout)
+    measured: Record = json.loads(done.stdout)
+    return measured
 
 
-def rounds(benchmark) -> Record:
+def rounds(benchmark: Benchmark) -> Record:
     """What was measured of each part, the mean number of components, and how many predictions differ."""
-    measured = defaultdict(list)
+    measured: dict[str, list[Record]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:
         files = {part: Path(folder) / f"{part}.npy" for part in PARTS}
         for repeat in range(benchmark.repeats):
@@ -210,7 +219,7 @@ def rounds(benchmark) -> Record:
     return {"parts": parts, "components": components, "differ": differ}
 
 
-def columns(lines):
+def columns(lines: Sequence[Record]) -> Record:
     """Values of each measurement over the repeats."""
     return {name: [line[name] for line in lines] for name in lines[0] if name != "sizes"}
 
@@ -234,7 +243,7 @@ def table(found: Record) -> Table:
     return Table("MASC: fit and predict", headings, [values], f"{note}. {BOUNDS}")
 
 
-def rows(parts, differ):
+def rows(parts: Record, differ: int) -> Iterator[list[object]]:
     """A row for each target: what is compared, both values, their ratio or difference, the bound, and if it holds."""
     masc, products, published = (parts[part] for part in PARTS)
     seconds = [
@@ -249,7 +258,7 @@ def rows(parts, differ):
     yield ["predictions that differ", None, None, differ, "0", "no" if differ else "yes"]
 
 
-def main():
+def main() -> None:
     arguments = parse(__doc__, benchmark=Benchmark(), options=Options(), actions=Actions())
     benchmark, options, actions = arguments.benchmark, arguments.options, arguments.actions
     if actions.list:

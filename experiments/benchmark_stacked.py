@@ -11,10 +11,13 @@ Time:      about 3 minutes on two cores; nothing else may run on the machine
 
 import dataclasses
 import resource
+import statistics
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,11 +33,12 @@ from common.runs.config import Actions, Config, Options
 from common.runs.store import Record
 from common.runs.task import Task, untouched
 from common.runs.threads import limit_threads
+from common.runs.trainers import Arrays
 from common.runs.training import make_trainers
 
 SHAPE, CLASSES, LEARNING_RATE = (28, 28, 1), 10, 0.01
 PARTS = ("an epoch", "an evaluation")
-SMOKE = {"runs": 3, "width": 16, "examples": 300, "repeats": 1}
+SMOKE: dict[str, Any] = {"runs": 3, "width": 16, "examples": 300, "repeats": 1}
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class Benchmark(benchmarks.Benchmark):
                 raise ValueError(f"{name} must be at least {least}. Received: {name}={value}")
 
 
-def networks(benchmark):
+def networks(benchmark: Benchmark) -> list[tuple[Config, Task]]:
     """Configs that differ in their seeds, each with the one task of random images and labels."""
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (benchmark.examples, *SHAPE), dtype=np.uint8)
@@ -69,7 +73,7 @@ def networks(benchmark):
     return [(dataclasses.replace(base, seed=seed), task) for seed in range(benchmark.runs)]
 
 
-def measure(runs, device):
+def measure(runs: Sequence[tuple[Config, Task]], device: str) -> tuple[tuple[float, float], list[Arrays]]:
     """Seconds of an epoch of these runs, as one program where they are several, and of an evaluation; their weights."""
     task = runs[0][1]
     trainers, train_epoch = make_trainers(runs, device, Path())
@@ -82,7 +86,7 @@ def measure(runs, device):
     return (trained - start, now(device) - trained), [trainer.get_weights() for trainer in trainers]
 
 
-def now(device):
+def now(device: str) -> float:
     """Seconds, when the device has done its work."""
     import torch
 
@@ -91,7 +95,7 @@ def now(device):
     return time.perf_counter()
 
 
-def peak(device):
+def peak(device: str) -> float:
     """Most GB taken so far: of a GPU's memory since it was last asked for, else of the process."""
     import torch
 
@@ -102,11 +106,13 @@ def peak(device):
     return taken
 
 
-def rounds(benchmark, device) -> Record:
+def rounds(benchmark: Benchmark, device: str) -> Record:
     """Seconds of each part and peak memory in GB, alone and stacked, and the largest difference of any weight."""
     runs = networks(benchmark)
     measure(runs[:1], device)
-    seconds, memory, apart = {"alone": [], "stacked": []}, {}, 0.0
+    seconds: dict[str, list[Sequence[float]]] = {"alone": [], "stacked": []}
+    memory: dict[str, float] = {}
+    apart = 0.0
     for repeat in range(benchmark.repeats):
         found = [measure([run], device) for run in runs]
         seconds["alone"].append(np.sum([part for part, _ in found], axis=0).tolist())
@@ -125,8 +131,8 @@ def table(found: Record) -> Table:
     columns = [[*zip(*repeats, strict=True), list(map(sum, repeats))] for repeats in found["seconds"].values()]
     rows = []
     for name, *taken in zip((*PARTS, "both"), *columns, strict=True):
-        alone, stacked = map(median, taken)
-        rows.append([name, alone, stacked, Number(alone.value / stacked.value, "ratio")])
+        alone, stacked = map(statistics.median, taken)
+        rows.append([name, *map(median, taken), Number(alone / stacked, "ratio")])
     benchmark, memory = found["benchmark"], found["memory"]
     note = (
         f"{benchmark['runs']} MLPs 2x{benchmark['width']}, {benchmark['examples']} images. {run_on(found)}, "
@@ -137,7 +143,7 @@ def table(found: Record) -> Table:
     return Table("Many networks as one program", headings, rows, note)
 
 
-def main():
+def main() -> None:
     arguments = parse(__doc__, benchmark=Benchmark(), options=Options(), actions=Actions())
     benchmark, options, actions = arguments.benchmark, arguments.options, arguments.actions
     if actions.list:

@@ -13,6 +13,8 @@ Result:    a table on standard output, and its record under results/computations
 Time:      about 8 minutes a model on two cores; nothing else may run on the machine
 """
 
+from __future__ import annotations
+
 import contextlib
 import dataclasses
 import os
@@ -22,15 +24,19 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import tyro
+from numpy.typing import NDArray
 
 from common import frameworks
 from common.cli import one_line_errors, parse
 from common.data import epochs
+from common.data.arrays import Labels
 from common.data.inputs import ImageInputs
 from common.errors import check_choice
 from common.report import benchmarks
@@ -41,6 +47,14 @@ from common.runs.config import Actions, Config, Options
 from common.runs.record import processor
 from common.runs.store import Record
 from common.runs.threads import MEMORY, thread_environment
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+Tensor = Any  # of either framework
+Part = Callable[[], object]
+Parts = dict[str, Part]
 
 SHAPE, SIDE, CLASSES, BATCH = (32, 32, 3), 28, 10, 128
 WIDTHS = (SIDE * SIDE * 3, 512, 512, 512, CLASSES)
@@ -68,13 +82,13 @@ class Benchmark(benchmarks.Benchmark):
             raise ValueError(f"repeats must be at least 1. Received: repeats={self.repeats}")
 
 
-def data(examples):
+def data(examples: int) -> tuple[NDArray[np.uint8], Labels]:
     """Random uint8 images and labels."""
     generator = np.random.default_rng(0)
     return generator.integers(0, 256, (examples, *SHAPE), dtype=np.uint8), generator.integers(0, CLASSES, examples)
 
 
-def trainer_parts(framework, model, examples, **fields):
+def trainer_parts(framework: str, model: str, examples: int, **fields: Any) -> tuple[Part, Part]:
     """The suite's own epoch on the CPU and an evaluation of its training set, as functions."""
     config = Config(framework=framework, model=model, **fields)
     kind = ImageInputs(SHAPE, config)
@@ -84,11 +98,11 @@ def trainer_parts(framework, model, examples, **fields):
     return lambda: trainer.train_epoch(plan(config, examples), 0.01), lambda: trainer.logits(images)
 
 
-def plan(config, examples):
+def plan(config: Config, examples: int) -> epochs.EpochPlan:
     return epochs.draw(ImageInputs(SHAPE, config), 0, 0, examples)
 
 
-def products(normal, transpose):
+def products(normal: Callable[..., Tensor], transpose: Callable[[Tensor], Tensor]) -> list[tuple[Tensor, Tensor]]:
     """Operands of one step's matrix products: x W, then x^T g for every layer and g W^T for all but the first."""
     pairs = []
     for index, (inputs, outputs) in enumerate(zip(WIDTHS, WIDTHS[1:], strict=False)):
@@ -97,11 +111,11 @@ def products(normal, transpose):
     return pairs
 
 
-def steps(examples):
+def steps(examples: int) -> range:
     return range(-(-examples // BATCH))
 
 
-def keras_parts(model, examples):
+def keras_parts(model: str, examples: int) -> Parts:
     epoch, evaluation = trainer_parts("keras", model, examples)
     import keras
     import tensorflow as tf
@@ -109,7 +123,7 @@ def keras_parts(model, examples):
     # Transposed operands as the gradient passes them: flags of the product, not copies.
     pairs = products(lambda *shape: keras.random.normal(shape), lambda x: (x,))
 
-    def multiply():
+    def multiply() -> None:
         for _ in steps(examples):
             for a, b in pairs:
                 flags = {"transpose_a": isinstance(a, tuple), "transpose_b": isinstance(b, tuple)}
@@ -118,7 +132,7 @@ def keras_parts(model, examples):
     return {"products": multiply, "epoch": epoch, "evaluation": evaluation}
 
 
-def torch_parts(model, examples):
+def torch_parts(model: str, examples: int) -> Parts:
     import torch
 
     epoch, evaluation = trainer_parts("torch", model, examples)
@@ -135,19 +149,19 @@ def torch_parts(model, examples):
     pairs = products(torch.randn, torch.t)
     pairs = [(a, b.t().contiguous().t()) if len(a) == BATCH else (a, b) for a, b in pairs]
 
-    def multiply():
+    def multiply() -> None:
         for _ in steps(examples):
             for a, b in pairs:
                 torch.mm(a, b)
 
-    def augment():
+    def augment() -> None:
         for _ in trainer.batches(plan(augmented, examples)):
             pass
 
     return {"products": multiply, **parts, "data": augment}
 
 
-def usual_parts(model, examples):
+def usual_parts(model: str, examples: int) -> Parts:
     """The loop that most PyTorch code has: an image at a time through torchvision's transforms, eager float32."""
     import torch
     from PIL import Image
@@ -158,36 +172,36 @@ def usual_parts(model, examples):
     pixels, labels = data(examples)
 
     class Images(torch.utils.data.Dataset):
-        def __init__(self, *crop):
+        def __init__(self, *crop: Callable[[Any], Any]) -> None:
             self.transform = transforms.Compose([*crop, transforms.ToTensor(), transforms.Lambda(standardize)])
 
-        def __len__(self):
+        def __len__(self) -> int:
             return examples
 
-        def __getitem__(self, index):
+        def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
             return self.transform(Image.fromarray(pixels[index])), int(labels[index])
 
-    def loader(workers, *crop):
+    def loader(workers: int, *crop: Callable[[Any], Any]) -> torch.utils.data.DataLoader[tuple[torch.Tensor, int]]:
         return torch.utils.data.DataLoader(Images(*crop), BATCH, shuffle=True, num_workers=workers)
 
     network = channels_first(MODELS[model]((SIDE, SIDE, 3), CLASSES))
     optimizer = torch.optim.SGD(network.parameters(), 0.01, 0.9)
 
-    def epoch(workers):
+    def epoch(workers: int) -> None:
         for x, y in loader(workers, transforms.CenterCrop(SIDE)):
             optimizer.zero_grad()
             torch.nn.functional.cross_entropy(network(x.permute(0, 2, 3, 1)), y).backward()
             optimizer.step()
 
-    def augment(workers):
+    def augment(workers: int) -> None:
         for _ in loader(workers, transforms.RandomCrop(SIDE), transforms.RandomHorizontalFlip()):
             pass
 
     parts = {"epoch": epoch, "data": augment} if model == "mlp3" else {"epoch": epoch}
-    return {f"{name} {key}": lambda f=f, n=n: f(n) for name, f in parts.items() for key, n in LOADERS.items()}
+    return {f"{name} {key}": partial(f, n) for name, f in parts.items() for key, n in LOADERS.items()}
 
 
-def channels_first(network):
+def channels_first(network: nn.Module) -> nn.Module:
     """The network as most PyTorch code has it: channels first in memory, normalization from `torch.nn`."""
     import torch
 
@@ -195,7 +209,7 @@ def channels_first(network):
     from torch_models.normalization import LocalResponseNormalization
 
     class Norm(torch.nn.LocalResponseNorm):
-        def forward(self, x):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
             return super().forward(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
 
     for module in list(network.modules()):
@@ -204,10 +218,10 @@ def channels_first(network):
                 setattr(module, name, torch.nn.BatchNorm2d(len(child.bias), 1e-3))
             elif isinstance(child, LocalResponseNormalization):
                 setattr(module, name, Norm(9, 1e-3))
-    return network.to(memory_format=torch.contiguous_format)
+    return network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
 
 
-def standardize(x):
+def standardize(x: torch.Tensor) -> torch.Tensor:
     """Per-image standardization, as everybody writes it."""
     return (x - x.mean()) / x.std().clamp_min((SIDE * SIDE * 3) ** -0.5)
 
@@ -215,11 +229,11 @@ def standardize(x):
 PARTS = {"keras": keras_parts, "torch": torch_parts, "usual": usual_parts}
 
 
-def served(model):
+def served(model: str) -> Collection[str]:
     return PARTS if model == "mlp3" else [name for name in PARTS if name != "keras"]
 
 
-def serve(model, examples, name):
+def serve(model: str, examples: str, name: str) -> None:
     """Measure the parts named on standard input, a line each; the first round warms up."""
     parts = PARTS[name](model, int(examples))
     print(*parts, sep=",", flush=True)
@@ -231,11 +245,16 @@ def serve(model, examples, name):
 
 
 @contextlib.contextmanager
-def servers(benchmark):
+def servers(benchmark: Benchmark) -> Iterator[dict[str, subprocess.Popen[str]]]:
     """A process for each framework and one for the usual loop."""
     environment = os.environ | MEMORY | thread_environment(benchmark.threads)
     command = [sys.executable, __file__, "serve", benchmark.model, str(benchmark.examples)]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    pipes: dict[str, Any] = {
+        "stdin": subprocess.PIPE,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.DEVNULL,
+        "text": True,
+    }
     started = {name: subprocess.Popen([*command, name], env=environment, **pipes) for name in served(benchmark.model)}
     try:
         yield started
@@ -244,17 +263,23 @@ def servers(benchmark):
             process.kill()
 
 
-def cpu_record(benchmark) -> Record:
+def next_line(process: subprocess.Popen[str]) -> str:
+    """What a server says next."""
+    return process.stdout.readline().strip() if process.stdout else ""
+
+
+def cpu_record(benchmark: Benchmark) -> Record:
     """Seconds of each part, and peak memory in GB of each process."""
-    seconds, memory = {}, {}
+    seconds: dict[str, list[float]] = {}
+    memory: dict[str, float] = {}
     with servers(benchmark) as started:
-        parts = [(name, part) for name, p in started.items() for part in p.stdout.readline().strip().split(",")]
+        parts = [(name, part) for name, p in started.items() for part in next_line(p).split(",")]
         for repeat in range(benchmark.repeats + 1):
             for name, part in parts:
                 process = started[name]
                 process.send_signal(signal.SIGCONT)
                 print(part, file=process.stdin, flush=True)
-                taken, memory[name] = map(float, process.stdout.readline().split())
+                taken, memory[name] = map(float, next_line(process).split())
                 process.send_signal(signal.SIGSTOP)  # with OMP_WAIT_POLICY=ACTIVE idle threads would go on spinning
                 if repeat:
                     seconds.setdefault(f"{name} {part}", []).append(taken)
@@ -263,10 +288,10 @@ def cpu_record(benchmark) -> Record:
     return {"seconds": seconds, "memory": memory, "waiting": waits, "examples": benchmark.examples}
 
 
-def claims(model, seconds):
+def claims(model: str, seconds: Mapping[str, Sequence[float]]) -> list[tuple[str, str, str, float]]:
     """What each claim compares: two parts and a bound of the ratio of their medians."""
 
-    def quickest(part):
+    def quickest(part: str) -> str:
         return min((f"usual {part} {key}" for key in LOADERS), key=lambda name: statistics.median(seconds[name]))
 
     epoch = quickest("epoch")
@@ -288,12 +313,14 @@ def cpu_table(found: Record) -> Table:
     rows = []
     for above, below, word, bound in claims(model, seconds):
         taken = median(seconds[above]), median(seconds[below])
-        rows.append([f"{above} / {below}", *taken, *verdict(taken[0].value / taken[1].value, word, bound)])
+        ratio = statistics.median(seconds[above]) / statistics.median(seconds[below])
+        rows.append([f"{above} / {below}", *taken, *verdict(ratio, word, bound)])
     for name in ("keras", "torch"):
         if f"{name} evaluation" in seconds:  # older records have none
-            above, below = (median(seconds[f"{name} {part}"]) for part in ("evaluation", "epoch"))
-            ratio = Number(above.value / below.value, "ratio")
-            rows.append([f"{name} evaluation / {name} epoch", above, below, ratio, None, None])
+            evaluation, epoch = (seconds[f"{name} {part}"] for part in ("evaluation", "epoch"))
+            ratio = statistics.median(evaluation) / statistics.median(epoch)
+            cells = [median(evaluation), median(epoch), Number(ratio, "ratio"), None, None]
+            rows.append([f"{name} evaluation / {name} epoch", *cells])
     peaks = ", ".join(f"{name} {gigabytes:.2f} GB" for name, gigabytes in found["memory"].items())
     note = (
         f"{found['examples']} images. {run_on(found)}, {found['threads']} threads, {found['waiting']}. "
@@ -302,21 +329,21 @@ def cpu_table(found: Record) -> Table:
     return Table(f"An epoch of {model}", ["ratio of", "seconds", "to seconds", "ratio", "claim", "holds"], rows, note)
 
 
-def gpu_record(benchmark, side=8192, device="cuda") -> Record:
+def gpu_record(benchmark: Benchmark, side: int = 8192, device: str = "cuda") -> Record:
     """Seconds of an epoch, its operations and seconds of an evaluation in each precision, and the card's rate."""
     import torch
 
     from torch_models.trainer import find_device
 
-    device = find_device(device)
-    square = torch.randn(side, side, dtype=torch.bfloat16, device=device)
-    products = timed(lambda: [torch.mm(square, square) for _ in range(PRODUCTS)], device, benchmark.repeats)
-    epochs_of = {name: gpu_epoch(benchmark, name, device) for name in ("float32", "bfloat16")}
+    card = find_device(device)
+    square = torch.randn(side, side, dtype=torch.bfloat16, device=card)
+    products = timed(lambda: [torch.mm(square, square) for _ in range(PRODUCTS)], card, benchmark.repeats)
+    epochs_of = {name: gpu_epoch(benchmark, name, card) for name in ("float32", "bfloat16")}
     rate = {"side": side, "flops": PRODUCTS * 2 * side**3, "seconds": products}
     return {"rate": rate, "epochs": epochs_of, "examples": benchmark.examples}
 
 
-def gpu_epoch(benchmark, precision, device):
+def gpu_epoch(benchmark: Benchmark, precision: str, device: torch.device) -> Record:
     """One precision; the operations of a step are counted as it is executed."""
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -341,11 +368,11 @@ def gpu_table(found: Record) -> Table:
     rate = matrices["flops"] / statistics.median(matrices["seconds"])
     rows = []
     for precision, epoch in found["epochs"].items():
-        seconds = median(epoch["seconds"])
-        step, share = 1000 * seconds.value / len(steps(examples)), epoch["flops"] / seconds.value / rate
+        seconds = statistics.median(epoch["seconds"])
+        step, share = 1000 * seconds / len(steps(examples)), epoch["flops"] / seconds / rate
         bounded = model in GPU_SECONDS and precision == "bfloat16"
-        held = verdict(seconds.value, "at most", GPU_SECONDS[model])[1:] if bounded else [None, None]
-        rows.append([precision, seconds, Number(step, "ratio"), share, *held])
+        held = verdict(seconds, "at most", GPU_SECONDS[model])[1:] if bounded else [None, None]
+        rows.append([precision, median(epoch["seconds"]), Number(step, "ratio"), share, *held])
     if evaluation := found["epochs"]["float32"].get("evaluation"):  # older records have none
         rows.append(["float32, evaluation", median(evaluation), None, None, None, None])
     side = matrices["side"]
@@ -357,14 +384,14 @@ def gpu_table(found: Record) -> Table:
     return Table(f"An epoch of {model} on a GPU", columns, rows, note)
 
 
-def hardware(device):
+def hardware(device: str) -> str:
     """Name of the processor, or of the GPU, with PyTorch's version."""
     import torch
 
     return f"{torch.cuda.get_device_name() if device == 'cuda' else processor()}, torch {torch.__version__}"
 
 
-def timed(function, device, repeats):
+def timed(function: Part, device: torch.device, repeats: int) -> list[float]:
     """Seconds of each call after a first one that warms up."""
     import torch
 
@@ -378,7 +405,7 @@ def timed(function, device, repeats):
     return seconds[1:]
 
 
-def waiting(threads):
+def waiting(threads: int) -> str:
     """How idle OpenMP threads wait, by the variables that say so."""
     names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
     return ", ".join(
@@ -391,7 +418,7 @@ def table(found: Record) -> Table:
     return gpu_table(found) if "rate" in found else cpu_table(found)
 
 
-def main():
+def main() -> None:
     arguments = parse(__doc__, benchmark=Benchmark(), options=Options(), actions=Actions())
     benchmark, options, actions = arguments.benchmark, arguments.options, arguments.actions
     if actions.list:

@@ -10,6 +10,7 @@ Result:    framework.md and framework.csv (precision.*) under results/compare_fr
 Time:      --list estimates it; about 4 minutes a run of an MLP, 60 epochs, on CIFAR-10 on one core
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -21,9 +22,10 @@ from common.errors import check_choice
 from common.papers.zhang.recipes import BASE, MODELS, small
 from common.report.comparison import FIELDS, comparison_table
 from common.report.runs import Runs
+from common.report.tables import Table
 from common.runs.config import Config
 from common.runs.store import Store
-from common.study import Call, Combinations, Study
+from common.study import Call, Combinations, Fields, Study
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,10 @@ class Sides(Combinations):
     by: Annotated[str, tyro.conf.arg(metavar="|".join(FIELDS))] = "framework"
     """What differs between the two sides."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_choice("by", self.by, FIELDS)
 
-    def rows(self, preset):
+    def rows(self, preset: str) -> Iterator[Fields]:
         sides = [{"precision": name} for name in FIELDS["precision"]] if self.by == "precision" else [{}]
         for row in super().rows(preset):
             recipe = {**MODELS.get(row["model"], {}), **(small(row["model"]) if preset == "small" else {})}
@@ -53,7 +55,7 @@ class Source:
     """A folder with runs/ whose records are compared as they are; none trains what is missing."""
 
 
-def report(runs, call):
+def report(runs: Runs, call: Call) -> Mapping[str, Table]:
     """Side by side."""
     return {call.grid.by: comparison_table(runs, call.grid.by)}
 
@@ -61,7 +63,7 @@ def report(runs, call):
 STUDY = Study("compare_frameworks", Sides(), Config(epochs=BASE.epochs), report)
 
 
-def main():
+def main() -> None:
     """Compare records that are there, or train what is missing."""
     arguments = STUDY.parse(__doc__, source=Source())
     if arguments.source.records:

@@ -13,20 +13,22 @@ Deviations: the layer is chosen on training examples held out from the network (
 """
 
 import dataclasses
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
+from sklearn.base import ClassifierMixin
 
 from common.analysis.probes import MASC, PROBES
-from common.analysis.readout import decode, decode_run
+from common.analysis.readout import Line, decode, decode_run
 from common.cli import given_flags, one_line_errors, parse
 from common.errors import check_choice
 from common.report import figures
 from common.report.layers import run_table
-from common.runs.config import Actions, Options, from_dict
+from common.runs.config import Actions, Config, Options, from_dict
 from common.runs.store import Store, file_sha256, write_lines
 from common.runs.threads import limit_threads
 
@@ -68,7 +70,7 @@ class Decoding:
     labels: Path | None = None
     """Labels that the network was trained on (.npy): one for each training example, or each of the subset."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("models", "probes"):
             if not getattr(self, name):
                 raise ValueError(f"{name} must name at least one. Received: {name}=()")
@@ -77,7 +79,7 @@ class Decoding:
         if "variance" in given_flags() and "masc" not in self.probes:
             raise ValueError(f"variance must go with masc among the probes. Received: variance={self.variance}")
 
-    def given(self):
+    def given(self) -> dict[str, Any]:
         """Fields of a Config that are named here, none where a flag says `None`."""
         fields, emptied = dataclasses.asdict(self), OPTIONAL & given_flags()
         named = {name: value for name, value in fields.items() if value is not None or name in emptied}
@@ -85,12 +87,12 @@ class Decoding:
             named["labels"] = str(self.labels.absolute())
         return {name: value for name, value in named.items() if name not in ("models", "layers", "variance", "probes")}
 
-    def made(self):
+    def made(self) -> dict[str, Callable[[], ClassifierMixin]]:
         """Functions that make the named probes, `masc` with the given variance."""
         return {name: partial(MASC, self.variance) if name == "masc" else PROBES[name] for name in self.probes}
 
 
-def find(name, store):
+def find(name: str, store: Store) -> tuple[Path, Config | None]:
     """The named model file, or that of the named run and the run's config; an error where there is none."""
     if name.endswith((".h5", ".pt")):
         if not Path(name).is_file():
@@ -104,7 +106,7 @@ def find(name, store):
     return store.model_path(config), config
 
 
-def read(name, decoding, options, force):
+def read(name: str, decoding: Decoding, options: Options, force: bool) -> list[Line]:
     """The read-out of one model file or run id."""
     path, config = find(name, Store.of(options))
     if config and decoding.model is not None:
@@ -117,19 +119,19 @@ def read(name, decoding, options, force):
     return [line | made_of for line in decode(path, decoding.given(), options, decoding.layers, decoding.made())]
 
 
-def label_of(name):
+def label_of(name: str) -> str:
     """Run id, or file name without its ending."""
     return Path(name).name.removesuffix(".h5").removesuffix(".pt")
 
 
-def title_of(probe):
+def title_of(probe: str) -> str:
     """Name of a probe's table and figure."""
     return "layers" if probe == "masc" else f"layers_{probe}"
 
 
-def check_names(names, store):
+def check_names(names: Sequence[str], store: Store) -> None:
     """An error unless all models are there, and no two write into one folder."""
-    paths = {}
+    paths: dict[str, Path] = {}
     for name in names:
         path = find(name, store)[0].resolve()
         if paths.setdefault(label_of(name), path) != path:
@@ -138,7 +140,7 @@ def check_names(names, store):
             )
 
 
-def decode_and_draw(name, decoding, options, force):
+def decode_and_draw(name: str, decoding: Decoding, options: Options, force: bool) -> None:
     """Read one model out, and keep lines, table and figure."""
     label = label_of(name)
     folder = Store.of(options).results / "decoding" / label
@@ -155,7 +157,7 @@ def decode_and_draw(name, decoding, options, force):
     print(folder)
 
 
-def main():
+def main() -> None:
     arguments = parse(__doc__, decoding=Decoding, options=Options(), actions=Actions())
     decoding, options, actions = arguments.decoding, arguments.options, arguments.actions
     if actions.smoke:

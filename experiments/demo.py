@@ -17,7 +17,7 @@ from common.report.comparison import best_layer_accuracy, chosen_layer_accuracy,
 from common.report.corruption import corruption_figure
 from common.report.layers import choose_layer, run_table
 from common.report.page import Picture, Section, page
-from common.report.runs import FRAMEWORKS, Runs
+from common.report.runs import FRAMEWORKS, Measure, Run, Runs
 from common.report.tables import Table
 from common.runs.config import Actions, Config, Options
 from common.runs.store import ROOT, Store
@@ -35,6 +35,12 @@ CONFIG = Config(
 )
 GRID = Combinations(models=("mlp3",), seeds=(0, 1))
 SHOWN = 0.6
+MEASURES: tuple[Measure | str, ...] = (
+    "train_accuracy",
+    "test_accuracy",
+    chosen_layer_accuracy,
+    best_layer_accuracy,
+)
 LEAD = (
     "A network trained on partly wrong labels learns them by heart: its training accuracy reaches 100 % and its test "
     "accuracy falls. But read out with the minimum angle subspace classifier (MASC), fitted on the very same wrong "
@@ -42,19 +48,20 @@ LEAD = (
 )
 
 
-def above_the_network(run):
+def above_the_network(run: Run) -> float | None:
     """How far the chosen layer's subspaces are above the network's own test accuracy."""
-    return chosen_layer_accuracy(run) - run.outcome["test_accuracy"]
+    layer, network = chosen_layer_accuracy(run), run.outcome["test_accuracy"]
+    return None if layer is None or network is None else layer - network
 
 
-def means_table(runs):
+def means_table(runs: Runs) -> Table:
     """Means over seeds for each fraction and framework, and how far the chosen layer is above the network."""
     rows = []
     for (fraction, framework), seeds in runs.by("corruption_fraction", "framework").items():
-        measures = ("train_accuracy", "test_accuracy", chosen_layer_accuracy, best_layer_accuracy)
-        layers = ", ".join(sorted({choose_layer(run.last_readout) for run in seeds}))
-        above = dataclasses.replace(seeds.over_seeds(above_the_network), low=None, high=None)
-        rows.append([f"{100 * fraction:g} %", FRAMEWORKS[framework], *map(seeds.over_seeds, measures), layers, above])
+        layers = ", ".join(sorted({choose_layer(run.last_readout) or "none" for run in seeds}))
+        above = seeds.over_seeds(above_the_network)
+        above = above and dataclasses.replace(above, low=None, high=None)
+        rows.append([f"{100 * fraction:g} %", FRAMEWORKS[framework], *map(seeds.over_seeds, MEASURES), layers, above])
     columns = ["corrupted", "framework", "training, %", "test, %", "chosen layer, %", "best layer on test, %"]
     note = (
         "Means with 95 % t intervals over 2 seeds. The layer is chosen on 200 training examples held out from the "
@@ -64,14 +71,16 @@ def means_table(runs):
                  rows, note)  # fmt: skip
 
 
-def demo_page(runs):
+def demo_page(runs: Runs) -> str:
     """The whole page."""
     figure = corruption_figure(runs, "An MLP 3x512 on handwritten digits")
     shown = {FRAMEWORKS[run.config.framework]: run for run in runs.where(corruption_fraction=SHOWN, seed=0)}
     readouts = {label: run.readout for label, run in shown.items()}
     layers = figures.layer_accuracies(readouts, "Test accuracy by layer")
     alt = "Accuracy against the corrupted fraction of the training labels"
-    inside = [Picture(figures.png(layers), "Test accuracy of each layer's subspace classifier")]
+    inside: list[str | Table | Picture] = [
+        Picture(figures.png(layers), "Test accuracy of each layer's subspace classifier")
+    ]
     inside += [run_table(lines, f"{label}, 60 % corrupted, seed 0") for label, lines in readouts.items()]
     sections = [
         Section("From true to random labels", [Picture(figures.png(figure), alt), means_table(runs)]),
@@ -81,7 +90,7 @@ def demo_page(runs):
     return page("Memorized, and still known", LEAD, sections)
 
 
-def main():
+def main() -> None:
     """Train what is missing, read it out, write the page."""
     defaults = {"options": Options(output_dir=ROOT / "results" / "demo"), "actions": Actions(decode=True)}
     arguments = parse(__doc__, **defaults)

@@ -12,7 +12,7 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.analysis.examples import SHOWN, extremes, well_known
+from common.analysis.examples import SHOWN, Arrays, extremes, well_known
 from common.cli import one_line_errors, parse
 from common.data import datasets
 from common.errors import check_choice
@@ -37,12 +37,12 @@ class Selection:
     records: Path | None = None
     """A folder with runs/; none means those of --output-dir."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_choice("data set", self.dataset, datasets.DATASETS)
         Config(dataset=self.dataset, corruption=self.corruption, corruption_fraction=self.corruption_fraction)
 
 
-def as_csv(table):
+def as_csv(table: Arrays) -> str:
     """Comma-separated values; what no run knows is empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -52,7 +52,7 @@ def as_csv(table):
     return text.getvalue()
 
 
-def main():
+def main() -> None:
     arguments = parse(__doc__, selection=Selection(), options=Options(), actions=Actions())
     options, actions, chosen = arguments.options, arguments.actions, arguments.selection
     store = Store(chosen.records) if chosen.records else Store.of(options)

@@ -11,12 +11,16 @@ Deviations: test error is shown against true labels; the record also holds it ag
            what the published Figure 1c shows
 """
 
+from matplotlib.figure import Figure
+
 from common.report.corruption import corruption_figure, corruption_table
+from common.report.runs import Runs
+from common.report.tables import Table
 from common.runs.config import Config
-from common.study import Combinations, Study
+from common.study import Call, Combinations, Study
 
 
-def report(runs, call):
+def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
     """A figure for each model, and every run."""
     drawn = {model: corruption_figure(own, f"{model}: label corruption") for model, own in runs.by("model").items()}
     return {**drawn, "table": corruption_table(runs)}

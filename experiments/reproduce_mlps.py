@@ -11,7 +11,7 @@ from dataclasses import replace
 import published_report
 from common.cli import one_line_errors, parse
 from common.papers.zhang.recipes import mlp
-from common.runs.config import Actions, Options
+from common.runs.config import Actions, Config, Options
 from common.runs.store import Store, publish
 from common.study import Publishing, run_all, summary
 
@@ -19,13 +19,13 @@ ROWS = [mlp(model, s) for s in ("random_labels", "true_labels", "weight_decay") 
 SEEDS = {"keras": (0, 1, 2), "torch": (0,)}
 
 
-def configs():
+def configs() -> list[Config]:
     """Seed by seed, so that whatever is done first is a whole set."""
     runs = [(seed, framework) for seed in (0, 1, 2) for framework in SEEDS if seed in SEEDS[framework]]
     return [replace(row, framework=framework, seed=seed) for seed, framework in runs for row in ROWS]
 
 
-def main():
+def main() -> None:
     arguments = parse(__doc__, publishing=Publishing(), options=Options(), actions=Actions())
     records = run_all(configs(), arguments.options, arguments.actions)
     for record in records:

@@ -21,7 +21,7 @@ from common.study import Call, Publishing, Seeds, run_all
 STUDIES = (*zhang.STUDIES, TABLE_1, TABLE_4, REST)
 
 
-def main():
+def main() -> None:
     flags = {"repetitions": Seeds(), "publishing": Publishing(), "preset": Preset(), "config": BASE}
     arguments = parse(__doc__, **flags, options=Options(), actions=Actions())
     options, store, wanted = arguments.options, Store.of(arguments.options), []
