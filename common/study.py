@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import statistics
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import product
@@ -16,13 +15,13 @@ from common.cli import Preset, given_flags, one_line_errors, parse
 from common.errors import check_choice
 from common.groups import Item
 from common.report import figures
-from common.report.runs import Runs, recipe
+from common.report.runs import Runs
 from common.report.tables import Table
 from common.runs import progress, sweep
-from common.runs.config import Actions, Config, Options, as_dict, from_dict, overlay, run_id, smoke
-from common.runs.parts import Mark
+from common.runs.config import Actions, Config, Options, from_dict, overlay, run_id, smoke
+from common.runs.estimates import known_records, listing, time_left
 from common.runs.record import processor_flags
-from common.runs.store import PUBLISHED, Record, Store, read_record
+from common.runs.store import Record, Store
 from common.runs.threads import limit_threads
 
 if TYPE_CHECKING:
@@ -237,50 +236,6 @@ def warn_of_slow_bfloat16(configs: Sequence[Config], options: Options) -> None:
             f"({', '.join(sorted(BFLOAT16))})",
             file=sys.stderr,
         )
-
-
-def listing(configs: Sequence[Config], store: Store) -> str:
-    """A line per run: done or missing, and how long it takes by the records of like runs there are."""
-    known, missing = known_records(store), [config for config in configs if not store.done(config)]
-    lines = []
-    for config in configs:
-        state, seconds = "missing" if config in missing else "done", estimate(config, known)
-        lines.append(f"{state:8}{'no estimate' if seconds is None else f'{seconds:8.0f} s':>12}  {run_id(config)}")
-    return "\n".join([*lines, f"{len(configs)} runs, {time_left(missing, known)}"])
-
-
-def known_records(store: Store) -> list[Record]:
-    """Records that say how long runs take: the user's own and the published ones."""
-    return [read_record(path) for root in (store.results, PUBLISHED) for path in root.glob("runs/*/run.json")]
-
-
-def time_left(missing: Sequence[Config], known: Sequence[Record]) -> str:
-    """How long runs take by the records of like runs."""
-    seconds = [estimate(config, known) for config in missing]
-    about = "more than" if None in seconds else "about"
-    return f"{about} {sum(filter(None, seconds)) / 60:.0f} minutes of training left, one after the other"
-
-
-def estimate(config: Config, records: Sequence[Record]) -> float | None:
-    """Seconds, from the median cost per epoch and example of recorded runs of this network, framework and data set.
-
-    For as many epochs as runs took that differ in their seeds alone, else for as many as it may.
-    """
-    like = [
-        record for record in records
-        if record["outcome"]["epochs"] and (config.train_size or not record["config"]["train_size"])
-        and all(record["config"][name] == getattr(config, name) for name in config.marked(Mark.COST))
-    ]  # fmt: skip
-    if not like:
-        return None
-    costs = [
-        (record["time"]["train_seconds"] + record["time"]["evaluate_seconds"]) / record["outcome"]["epochs"]
-        * (config.train_size or record["data"]["train_n"]) / record["data"]["train_n"]
-        for record in like
-    ]  # fmt: skip
-    own = recipe(as_dict(config))
-    epochs = [record["outcome"]["epochs"] for record in like if recipe(record["config"]) == own] or [config.epochs]
-    return statistics.median(costs) * statistics.median(epochs)
 
 
 def summary(record: Record, options: Options) -> str:

@@ -8,19 +8,20 @@ import pytest
 from common import study
 from common.cli import one_line_errors, parse
 from common.errors import RunsFailed
-from common.runs import training
+from common.runs import estimates, training
 from common.runs.config import Actions, Config, Options, run_id, smoke
+from common.runs.estimates import estimate, listing
 from common.runs.record import processor_flags
 from common.runs.store import READOUT, Store
 from common.runs.training import train
-from common.study import Combinations, Study, estimate, listing, percent, run, run_all, summary
+from common.study import Combinations, Study, percent, run, run_all, summary
 
 BASE = Config(model="mlp1", dataset="digits", framework="torch", train_size=200, crop=6, epochs=2, batch_size=32)
 
 
 @pytest.fixture(autouse=True)
 def nothing_published(monkeypatch, tmp_path):
-    monkeypatch.setattr(study, "PUBLISHED", tmp_path / "published")
+    monkeypatch.setattr(estimates, "PUBLISHED", tmp_path / "published")
 
 
 @pytest.fixture
@@ -160,7 +161,7 @@ def test_a_sweep_begins_with_the_time_it_takes(folder, capsys, monkeypatch):
     configs = [BASE, dataclasses.replace(BASE, seed=1)]
     run_all(configs, options(folder), Actions())
     assert capsys.readouterr().err == listing(configs, Store(folder)).splitlines()[-1] + "\n"
-    monkeypatch.setattr(study, "estimate", lambda config, known: 90.0)
+    monkeypatch.setattr(estimates, "estimate", lambda config, known: 90.0)
     monkeypatch.setattr(Store, "done", lambda *arguments: pytest.fail("asked what is done"))
     run_all(configs, options(folder), Actions(force=True))
     assert capsys.readouterr().err.startswith("2 runs, about 3 minutes of training left")

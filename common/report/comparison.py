@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from common.report.layers import chosen
 from common.report.numbers import Number, difference, estimate
-from common.report.runs import FRAMEWORKS, REGULARIZERS, Measure, Run, Runs, recipe
+from common.report.runs import FRAMEWORKS, REGULARIZERS, Measure, Run, Runs
 from common.report.tables import Table
+from common.runs.config import recipe
 
 FIELDS = {"framework": FRAMEWORKS, "precision": {"float32": "float32", "bfloat16": "bfloat16"}}
 SECONDS = "seconds per epoch"  # compared only where every run had the same number of threads

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict, overload
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from common import groups
 from common.report.numbers import Number, counted, number
-from common.runs.config import Config, from_dict
+from common.runs.config import SEEDS, Config, from_dict, recipe
 from common.runs.parts import Mark
 from common.runs.store import READOUT, Record, Store, all_records
 
@@ -23,7 +22,6 @@ FRAMEWORKS = {"keras": "Keras", "torch": "PyTorch"}
 FULL_EPOCHS = 60
 FULL_TRAIN_N = {"cifar10": 50_000, "mnist": 60_000, "fashion_mnist": 60_000}  # the whole training set
 OWN = ("test_size", *Config.marked(Mark.FILE), *Config.marked(Mark.STOP))  # none in a published run
-SEEDS = Config.marked(Mark.SEED)
 CORRUPTION = Config.marked(Mark.CORRUPTION)
 REGULARIZERS = sorted(Config.marked(Mark.REGULARIZER), key=lambda name: name != "weight_decay")  # named first
 
@@ -296,11 +294,6 @@ def epochs_to(lines: Iterable[Line | HistoryLine], name: str, threshold: float) 
     sign = 1 if name.endswith("loss") else -1
     values = ((line["epoch"], line.get(name)) for line in lines)
     return next((epoch for epoch, v in values if v is not None and sign * v <= sign * threshold), None)  # type: ignore[operator]
-
-
-def recipe(fields: Mapping[str, Any], without: Sequence[str] = SEEDS) -> str:
-    """Equal for configs that differ in the named fields alone."""
-    return json.dumps({name: value for name, value in fields.items() if name not in without}, sort_keys=True)
 
 
 def model_of(config: Config) -> str:

@@ -71,7 +71,8 @@ class Config(Repetition, Stopping, Training, Network, Inputs, Data, Subject):  #
 
 CHOICES: dict[str, tuple[str, ...]] = {name: choice.names for name, choice in Config.annotated(Choice).items()}
 
-STACKED = (*Config.marked(Mark.SEED), *Config.marked(Mark.CORRUPTION))
+SEEDS = Config.marked(Mark.SEED)
+STACKED = (*SEEDS, *Config.marked(Mark.CORRUPTION))
 """Fields in which runs may differ that are trained as one program."""
 
 
@@ -178,6 +179,11 @@ def model_options(config: Config, model: Callable[..., Any]) -> dict[str, Any]:
         if name not in known and getattr(config, name) != (off := getattr(type(config), name)):
             raise ValueError(f"{name} must be {off} for this model. Received: {name}={getattr(config, name)}")
     return {name: getattr(config, name) for name in known if name in Network.types()}
+
+
+def recipe(fields: Mapping[str, Any], without: Sequence[str] = SEEDS) -> str:
+    """Equal for configs that differ in the named fields alone."""
+    return json.dumps({name: value for name, value in fields.items() if name not in without}, sort_keys=True)
 
 
 def run_id(config: Config) -> str:

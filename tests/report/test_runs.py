@@ -4,8 +4,8 @@ import pytest
 from made_up import Files, a_run
 
 from common.report.numbers import Number
-from common.report.runs import Run, Runs, epochs_to, group_names, model_of, recipe, setting_of, setting_text
-from common.runs.config import Config, as_dict
+from common.report.runs import Run, Runs, epochs_to, group_names, model_of, setting_of, setting_text
+from common.runs.config import Config, as_dict, recipe
 from common.runs.store import PUBLISHED, Store
 
 LINES = [

@@ -20,11 +20,12 @@ from common.papers.zhang.curves import (
 )
 from common.papers.zhang.recipes import BASE, Fields, fields, shown
 from common.papers.zhang.targets import by_seed, finding, number_findings, on_setting
+from common.report import figures
 from common.report.claims import Finding
-from common.report.figures import BLUE, GREY, ORANGE, RING, add_legend, draw_curve, handle, new_figure
 from common.report.numbers import less
-from common.report.runs import SEEDS, Run, Runs, recipe
+from common.report.runs import Run, Runs
 from common.report.tables import Table, claims_table
+from common.runs.config import SEEDS, recipe
 from common.study import Call, Seeds, Study
 
 if TYPE_CHECKING:
@@ -33,14 +34,14 @@ if TYPE_CHECKING:
 
 TITLE = "Batch norm and early stopping: small Inception"
 MODELS = {
-    "inception": ("with batch norm", BLUE),
-    "inception_without_batch_norm": ("without batch norm", ORANGE),
+    "inception": ("with batch norm", figures.BLUE),
+    "inception_without_batch_norm": ("without batch norm", figures.ORANGE),
 }
 BEST: dict[str, Any] = {"linestyle": ":", "linewidth": 1.3}
 MARKS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("best test accuracy so far", {"color": GREY, **BEST}),
-    ("best", {**RING, "color": GREY, "markersize": 9}),
-    ("final", {"color": GREY, "marker": "s", "linestyle": "none"}),
+    ("best test accuracy so far", {"color": figures.GREY, **BEST}),
+    ("best", {**figures.RING, "color": figures.GREY, "markersize": 9}),
+    ("final", {"color": figures.GREY, "marker": "s", "linestyle": "none"}),
 )
 
 
@@ -60,14 +61,14 @@ def batch_norm_curves(runs: Runs, title: str) -> Figure:
     """
     runs = on_setting(runs, ["true_labels"]).where(lambda run: run.model in MODELS)
     width, curves = epoch_width(runs), published("Figure 2b")
-    figure, panels = new_figure(title, (6.6, 8.0), (2, 1))
+    figure, panels = figures.new_figure(title, (6.6, 8.0), (2, 1))
     for model, (_, colour) in MODELS.items():
         group = one_recipe(on_setting(runs, ["true_labels"], model), model)
         for axes, split in zip(panels, ("train", "test"), strict=True):
             points = curves[f"zhang-fig2b-{model}-{split}"]
             draw_published(axes, points, colour, (1000 * width / STEPS, 100))
             measured = over_training(group, methodcaller("over_epochs", f"{split}_accuracy"), width)
-            draw_curve(axes, measured, 100, label=model, color=colour)
+            figures.draw_curve(axes, measured, 100, label=model, color=colour)
         _draw_best(panels[1], measured, colour)
     for axes, split in zip(panels, ("training", "test"), strict=True):
         axes.set_ylabel(f"{split} accuracy (%)")
@@ -75,8 +76,8 @@ def batch_norm_curves(runs: Runs, title: str) -> Figure:
     panels[0].sharex(panels[1])
     panels[0].set_xlabel("")
     panels[0].tick_params(labelbottom=False)
-    arms = [handle(name, color=colour) for name, colour in MODELS.values()]
-    add_legend(figure, [*arms, published_handle(), *(handle(name, **style) for name, style in MARKS)])
+    arms = [figures.handle(name, color=colour) for name, colour in MODELS.values()]
+    figures.add_legend(figure, [*arms, published_handle(), *(figures.handle(name, **style) for name, style in MARKS)])
     return figure
 
 
@@ -86,7 +87,7 @@ def _draw_best(axes: Axes, curve: Mapping[float, Sequence[float]], colour: str) 
     x, y = list(curve), [100 * fmean(values) for values in so_far]
     if y:
         axes.plot(x, y, color=colour, **BEST)
-        axes.plot([x[y.index(y[-1])]], [y[-1]], **{**RING, "color": colour, "markersize": 9})
+        axes.plot([x[y.index(y[-1])]], [y[-1]], **{**figures.RING, "color": colour, "markersize": 9})
         axes.plot([x[-1]], [100 * fmean(curve[x[-1]])], color=colour, marker="s", linestyle="none")
 
 

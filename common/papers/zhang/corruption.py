@@ -27,25 +27,12 @@ from common.papers.zhang.targets import (
     on_setting,
     verdict,
 )
+from common.report import figures
 from common.report.claims import Claim, Finding, claim_of, grows, growth, judge_seeds
-from common.report.figures import (
-    AMBER,
-    BLACK,
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    PURPLE,
-    SKY,
-    add_legend,
-    draw_curve,
-    handle,
-    new_figure,
-    percent_axis,
-)
 from common.report.numbers import Number, cell, estimate
-from common.report.runs import SEEDS, Measure, Run, Runs, group_names
+from common.report.runs import Measure, Run, Runs, group_names
 from common.report.tables import Table, claims_table
+from common.runs.config import SEEDS
 from common.study import Call, Seeds, Study
 
 if TYPE_CHECKING:
@@ -53,9 +40,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LABELS = ("true_labels", "corrupted_labels", "random_labels")
-COLOURS = {"inception": BLUE, "alexnet": ORANGE, "mlp1": GREEN, "mlp3": PURPLE}
+COLOURS = {"inception": figures.BLUE, "alexnet": figures.ORANGE, "mlp1": figures.GREEN, "mlp3": figures.PURPLE}
 CLEAN: dict[str, Any] = {"linewidth": 0.9, "marker": ".", "zorder": 2}
-CHANCE: dict[str, Any] = {"color": BLACK, "linestyle": (0, (8, 4)), "linewidth": 0.9, "zorder": 1}
+CHANCE: dict[str, Any] = {"color": figures.BLACK, "linestyle": (0, (8, 4)), "linewidth": 0.9, "zorder": 1}
 COLUMNS = (
     *("model", "corruption", "framework", "train_n", "seeds"),
     *("epochs to fit", "relative", "published relative", "verdict, relative"),
@@ -116,8 +103,8 @@ def _base(run: Run) -> tuple[str, ...]:
 def convergence_slowdown(runs: Runs, title: str) -> Figure:
     """Figure 1b: epochs to fit, relative to true labels, against corruption (%)."""
     runs = on_setting(runs, LABELS)
-    figure, (axes,) = new_figure(title, (6.6, 5.4))
-    add_legend(figure, _over_corruption(axes, runs, "Figure 1b", slowdown(runs, epochs_to_fit(runs)), 1))
+    figure, (axes,) = figures.new_figure(title, (6.6, 5.4))
+    figures.add_legend(figure, _over_corruption(axes, runs, "Figure 1b", slowdown(runs, epochs_to_fit(runs)), 1))
     axes.set(xlabel="corrupted labels (%)", ylabel="epochs to fit, relative to true labels")
     return figure
 
@@ -125,15 +112,18 @@ def convergence_slowdown(runs: Runs, title: str) -> Figure:
 def generalization_error(runs: Runs, title: str) -> Figure:
     """Figure 1c: test error against corruption (%): on equally corrupted test labels and, thinner, on clean ones."""
     runs = on_setting(runs, LABELS)
-    figure, (axes,) = new_figure(title, (6.6, 6.0))
+    figure, (axes,) = figures.new_figure(title, (6.6, 6.0))
     handles = _over_corruption(axes, runs, "Figure 1c", error, 100)
     for model, colour in _colours(runs).items():
-        draw_curve(axes, _curve(runs, model, clean_error), 100, label=f"{model}, clean", color=colour, **CLEAN)
+        figures.draw_curve(axes, _curve(runs, model, clean_error), 100, label=f"{model}, clean", color=colour, **CLEAN)
     axes.axhline(90, **CHANCE)
     axes.set(xlabel="corrupted labels (%)")
-    percent_axis(axes, "test error (%)")
-    handles += [handle("on clean test labels", color=GREY, **CLEAN), handle("chance, 90 %", **CHANCE)]
-    add_legend(figure, handles)
+    figures.percent_axis(axes, "test error (%)")
+    handles += [
+        figures.handle("on clean test labels", color=figures.GREY, **CLEAN),
+        figures.handle("chance, 90 %", **CHANCE),
+    ]
+    figures.add_legend(figure, handles)
     return figure
 
 
@@ -143,9 +133,9 @@ def _over_corruption(axes: Axes, runs: Runs, source: str, measure: Measure, scal
     for model, colour in _colours(runs).items():
         if points := published(source, "model").get(model):
             draw_published(axes, points, colour, (100, scale))
-        draw_curve(axes, _curve(runs, model, measure), scale, label=model, color=colour, marker="o")
+        figures.draw_curve(axes, _curve(runs, model, measure), scale, label=model, color=colour, marker="o")
         sizes = _of(runs, model).sizes()
-        handles.append(handle(f"{model.replace('_', ' ')}, {sizes} examples", color=colour, marker="o"))
+        handles.append(figures.handle(f"{model.replace('_', ' ')}, {sizes} examples", color=colour, marker="o"))
     axes.set_xticks(range(0, 101, 20))
     return [*handles, published_handle()]
 
@@ -155,7 +145,7 @@ def _colours(runs: Runs) -> dict[str, str]:
     if not runs:
         raise ValueError("runs must hold at least one on the figure's settings. Received: none")
     models = sorted({run.model for run in runs}, key=lambda name: [*COLOURS, name].index(name))
-    left = iter([SKY, AMBER, *[GREY] * len(models)])
+    left = iter([figures.SKY, figures.AMBER, *[figures.GREY] * len(models)])
     return {model: COLOURS.get(model) or next(left) for model in models}
 
 

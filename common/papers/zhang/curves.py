@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from common.errors import check_choice
 from common.papers.zhang.targets import TARGETS
 from common.report.figures import GREY, handle, shared_epochs
-from common.report.runs import CORRUPTION, SEEDS, Measure, Run, Runs, recipe
+from common.report.runs import CORRUPTION, Measure, Run, Runs
+from common.runs.config import SEEDS, recipe
 from common.runs.parts import Stopping
 
 if TYPE_CHECKING:

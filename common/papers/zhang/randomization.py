@@ -23,8 +23,8 @@ from common.papers.zhang.curves import (
 )
 from common.papers.zhang.recipes import BASE, INPUTS, READINGS, Fields, fields, shown
 from common.papers.zhang.targets import NO_BAND, REDUCED, TARGETS, by_seed, finding, on_setting, verdict
+from common.report import figures
 from common.report.claims import Finding, judge_seeds, ordered
-from common.report.figures import BLUE, GREEN, ORANGE, PURPLE, SKY, add_legend, draw_curve, handle, new_figure
 from common.report.numbers import Number, cell, estimate
 from common.report.runs import Runs, group_names, setting_text
 from common.report.tables import Table, claims_table
@@ -37,7 +37,7 @@ TITLE = "Fitting randomized data: small Inception"
 THRESHOLDS = (1.0, 0.1, 0.01)
 SETTINGS = ("true_labels", "random_labels", "shuffled_pixels", "random_pixels", "gaussian")
 SHOWN = (*SETTINGS, *READINGS)
-COLOURS = dict(zip(SETTINGS, (BLUE, ORANGE, GREEN, PURPLE, SKY), strict=True))
+COLOURS = dict(zip(SETTINGS, (figures.BLUE, figures.ORANGE, figures.GREEN, figures.PURPLE, figures.SKY), strict=True))
 
 
 class Settings(Seeds):
@@ -56,18 +56,18 @@ def training_losses(runs: Runs, title: str) -> Figure:
     """
     runs, handles = on_setting(runs, SHOWN, "inception"), []
     loss, width, curves = published_loss(runs), epoch_width(runs), published("Figure 1a", "setting")
-    figure, (axes,) = new_figure(title, (6.6, 5.6))
+    figure, (axes,) = figures.new_figure(title, (6.6, 5.6))
     for setting in SHOWN:
         group = one_recipe(on_setting(runs, [setting]), setting)
         colour, shape = COLOURS[READINGS.get(setting, setting)], ":" if setting in READINGS else "-"
         if setting in curves:
             draw_published(axes, curves[setting], colour, (1000 * width / STEPS, 1))
         if group or setting in curves:
-            handles.append(handle(setting_text(setting), color=colour, linestyle=shape))
-        draw_curve(axes, over_training(group, loss, width), label=setting, color=colour, linestyle=shape)
+            handles.append(figures.handle(setting_text(setting), color=colour, linestyle=shape))
+        figures.draw_curve(axes, over_training(group, loss, width), label=setting, color=colour, linestyle=shape)
     axes.set(ylim=(0, 2.5), ylabel="training loss (nats)")
     training_axis(axes, runs)
-    add_legend(figure, [*handles, published_handle()])
+    figures.add_legend(figure, [*handles, published_handle()])
     return figure
 
 
