@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from common.data.corruption import RULES
 from common.errors import check_choice
 from common.papers.arpit.networks import best_accuracy, noise_of
-from common.papers.arpit.recipes import BASE, MODELS, SMALL, fields
+from common.papers.arpit.recipes import BASE, HELD_OUT, SIZES, fields
 from common.papers.arpit.targets import TARGETS
 from common.report.claims import NO_BAND, UNDECIDED, Finding, Held
 from common.report.figures import add_legend, doubling_axis, draw_curve, handle, panel_figure, shades
@@ -43,7 +43,7 @@ def run_fields(
     dataset: str, preset: str, width: int, noise: str = "none", fraction: float = 0.0, share: float = 1.0
 ) -> Fields:
     """Fields of a run that ends when it has fitted; `share` of the examples that are not held out are kept."""
-    held_out = (SMALL if preset == "small" else MODELS)["mlp2"]["validation_size"]
+    held_out = (SIZES if preset == "small" else HELD_OUT)["validation_size"]
     kept = round(share * (TRAIN_SIZE[preset][dataset] - held_out))
     if not kept:
         raise ValueError(f"a share must leave at least one example to train on. Received: {share:g}")
@@ -207,17 +207,17 @@ def best_widths(
 def capacity_findings(runs: Runs) -> list[Finding]:
     """C5: the best width for each share of noise, seed by seed; without the noise examples; and on real data."""
     groups = panels(runs)
-    inputs = [_never_falls(name, here) for name, here in groups.items() if "random inputs" in name]
+    inputs = [
+        TARGETS.judged("arpit-capacity", name, here, _told(here), [held for _, held in _over_noise(here)])
+        for name, here in groups.items()
+        if "random inputs" in name
+    ]
     return [*inputs, *_removed(groups), _of_labels(groups), _maximal(groups)]
 
 
 def _over_noise(runs: Runs) -> list[tuple[list[float | None], Held]]:
     """Of each seed the best width at each share of noise, and whether it never falls."""
     return [best_widths(by_share(seed).values(), operator.le) for seed in runs.by("seed").values()]
-
-
-def _never_falls(name: str, runs: Runs) -> Finding:
-    return TARGETS.judged("arpit-capacity", name, runs, _told(runs), [held for _, held in _over_noise(runs)])
 
 
 def _told(runs: Runs) -> str:
@@ -228,12 +228,10 @@ def _told(runs: Runs) -> str:
 
 def _of_labels(groups: Mapping[str, Runs]) -> Finding:
     """Random labels on CIFAR-10, of which the paper claims no order."""
-    name = "cifar10, random labels"
-    if name not in groups:
-        return TARGETS.finding("arpit-capacity-labels", name)
-    runs = groups[name]
-    n = f"{len(runs.by('seed'))} seeds"
-    return TARGETS.finding("arpit-capacity-labels", name, runs, _told(runs), n, NO_BAND)
+    claim, name = "arpit-capacity-labels", "cifar10, random labels"
+    if not (runs := groups.get(name)):
+        return TARGETS.finding(claim, name)
+    return TARGETS.finding(claim, name, runs, _told(runs), f"{len(runs.by('seed'))} seeds", NO_BAND)
 
 
 def _maximal(groups: Mapping[str, Runs]) -> Finding:

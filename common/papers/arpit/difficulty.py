@@ -15,7 +15,7 @@ from common.analysis.examples import extremes, join
 from common.data import datasets
 from common.groups import grouped
 from common.papers.arpit.networks import network
-from common.papers.arpit.recipes import BASE, fields
+from common.papers.arpit.recipes import BASE, NONE_HELD_OUT, fields
 from common.papers.arpit.targets import TARGETS
 from common.report.claims import Finding
 from common.report.examples import image_grid
@@ -31,13 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "Difficulty of examples after one epoch"
-ONCE: Fields = {
-    "epochs": 1,
-    "balanced": True,
-    "train_size": 50_000,
-    "validation_size": 0,
-    "clean_validation": False,
-}
+ONCE: Fields = {"epochs": 1, "balanced": True, "train_size": 50_000, **NONE_HELD_OUT}
 SMALL: Fields = {**ONCE, "train_size": 10_000, "width": 256, "learning_rate": 0.01}
 TRACKED = 1000
 STATEMENTS = {

@@ -15,30 +15,16 @@ from common.study import Fields
 
 BASE = Config(framework="torch")
 HELD_OUT: Fields = {"validation_size": 10_000, "clean_validation": True}
+NONE_HELD_OUT: Fields = {"validation_size": 0, "clean_validation": False}
+STEPS = tuple(range(15, 100, 15))
 MODELS: dict[str, Fields] = {
-    "mlp2": {
-        "model": "mlp2",
-        "preprocessing": "zero_one",
-        "crop": None,
-        "momentum": 0.0,
-        "schedule": "constant",
-        "epochs": 1000,
-        **HELD_OUT,
-    },
-    "cnn2": {
-        "model": "cnn2",
-        "preprocessing": "per_channel",
-        "schedule": "steps",
-        "decay": 0.5,
-        "decay_epochs": tuple(range(15, 100, 15)),
-        "epochs": 100,
-        **HELD_OUT,
-    },
+    "mlp2": {"preprocessing": "zero_one", "crop": None, "momentum": 0.0, "schedule": "constant", "epochs": 1000},
+    "cnn2": {"preprocessing": "per_channel", "schedule": "steps", "decay": 0.5, "decay_epochs": STEPS, "epochs": 100},
 }
 SIZES: Fields = {"train_size": 6000, "validation_size": 1000, "test_size": 1000}
 SMALL: dict[str, Fields] = {
-    "mlp2": {**SIZES, "width": 512, "batch_size": 32, "learning_rate": 0.1, "epochs": 100},
-    "cnn2": {**SIZES, "width": 32, "batch_size": 64, "epochs": 60, "decay_epochs": (15, 30, 45)},
+    "mlp2": {"width": 512, "batch_size": 32, "learning_rate": 0.1, "epochs": 100},
+    "cnn2": {"width": 32, "batch_size": 64, "epochs": 60, "decay_epochs": (15, 30, 45)},
 }
 """5,000 examples to train on, narrower networks, and for the MLP ten times the rate, so that it fits random labels in
 some 60 epochs and not in many hundreds."""
@@ -54,5 +40,5 @@ def fields(
     check_choice("data set", dataset, datasets.DATASETS)
     fraction = fraction if noise != "none" else 0.0
     corruption = {"corruption": noise if fraction else "none", "corruption_fraction": fraction}
-    sizes = SMALL[model] if preset == "small" else {}
-    return {**MODELS[model], "dataset": dataset, **sizes, **corruption, **changes}
+    sizes = {**SIZES, **SMALL[model]} if preset == "small" else {}
+    return {"model": model, **MODELS[model], **HELD_OUT, "dataset": dataset, **sizes, **corruption, **changes}

@@ -26,60 +26,47 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "Regularizers and memorization"
-SINGLE = {
-    "dropout": "dropout",
-    "input_dropout": "input dropout",
-    "input_noise": "input noise",
-    "hidden_noise": "hidden noise",
-    "weight_decay": "weight decay",
-}
 BOTH, NONE = "dropout and adversarial training", "none"
 LOST = 0.01  # of validation accuracy, that a regularizer may cost
+SINGLE: dict[str, Mapping[str, Sequence[float]]] = {
+    "dropout": {"paper": (0.1, 0.3, 0.5, 0.7, 0.9), "small": (0.3, 0.5, 0.7)},
+    "input_dropout": {"paper": (0.1, 0.3, 0.5, 0.7, 0.9), "small": (0.3, 0.7)},
+    "input_noise": {"paper": (0.3, 1.0, 2.0, 3.5, 5.0), "small": (0.3, 1.0, 3.5)},
+    "hidden_noise": {"paper": (0.03, 0.1, 0.2, 0.3), "small": (0.1, 0.3)},
+    "weight_decay": {"paper": (1e-3, 1e-2, 0.1, 1.0), "small": (1e-2, 0.1, 1.0)},
+}
+"""Strengths of the single regularizers, by the field that sets them and by preset."""
+ADVERSARIAL = {
+    "paper": ((0.03, 0.2), (0.1, 0.5), (0.3, 0.5), (0.5, 0.5), (0.5, 0.7)),
+    "small": ((0.3, 0.5), (0.5, 0.5)),
+}
+"""Dropout rates and weights of adversarial training, which has in the small preset two of dropout's rates."""
+SEARCH: dict[str, Fields] = {"paper": {}, "small": {"adversarial_iterations": 2}}
+TECHNIQUES = (NONE, *SINGLE, "adversarial")
 NOTHING = dict.fromkeys((*SINGLE, "adversarial_weight"), 0.0)
-STRENGTHS: dict[str, list[Fields]] = {
-    "none": [{}],
-    "dropout": [{"dropout": value} for value in (0.1, 0.3, 0.5, 0.7, 0.9)],
-    "input_dropout": [{"input_dropout": value} for value in (0.1, 0.3, 0.5, 0.7, 0.9)],
-    "input_noise": [{"input_noise": value} for value in (0.3, 1.0, 2.0, 3.5, 5.0)],
-    "hidden_noise": [{"hidden_noise": value} for value in (0.03, 0.1, 0.2, 0.3)],
-    "weight_decay": [{"weight_decay": value} for value in (1e-3, 1e-2, 0.1, 1.0)],
-    "adversarial": [
-        {"dropout": dropout, "adversarial_weight": weight}
-        for dropout, weight in ((0.03, 0.2), (0.1, 0.5), (0.3, 0.5), (0.5, 0.5), (0.5, 0.7))
-    ],
-}
-SMALL = {
-    "none": (0,),
-    "dropout": (1, 2, 3),
-    "input_dropout": (1, 3),
-    "input_noise": (0, 1, 3),
-    "hidden_noise": (1, 3),
-    "weight_decay": (1, 2, 3),
-    "adversarial": (2, 3),
-}
-"""Places of the strengths that the small preset takes; adversarial training has two of dropout's rates."""
 
 
 def strengths(technique: str, preset: str) -> list[Fields]:
     """Fields of each strength of a technique; the small preset takes two or three, and a shorter search."""
-    check_choice("technique", technique, STRENGTHS)
-    if preset != "small":
-        return STRENGTHS[technique]
-    search = {"adversarial_iterations": 2} if technique == "adversarial" else {}
-    return [{**STRENGTHS[technique][place], **search} for place in SMALL[technique]]
+    check_choice("technique", technique, TECHNIQUES)
+    if technique in SINGLE:
+        return [{technique: value} for value in SINGLE[technique][preset]]
+    if technique == NONE:
+        return [{}]
+    return [{"dropout": rate, "adversarial_weight": w, **SEARCH[preset]} for rate, w in ADVERSARIAL[preset]]
 
 
 @dataclass(frozen=True)
 class Techniques(Seeds):
     """A run on real and one on random labels for each strength of these."""
 
-    techniques: tuple[str, ...] = tuple(STRENGTHS)
+    techniques: tuple[str, ...] = TECHNIQUES
     """dropout, input_dropout, input_noise, hidden_noise, weight_decay, adversarial; none is always there."""
 
     def rows(self, preset: str) -> Iterable[Fields]:
         return [
             fields("cnn2", "cifar10", preset, noise, **{**NOTHING, **changes})
-            for technique in dict.fromkeys(("none", *self.techniques))
+            for technique in dict.fromkeys((NONE, *self.techniques))
             for changes in strengths(technique, preset)
             for noise in ("none", "uniform")
         ]
@@ -125,7 +112,7 @@ def technique_of(run: Run) -> tuple[str, str]:
     config = run.config
     if config.adversarial_weight:
         return BOTH, f"{config.dropout:g}, weight {config.adversarial_weight:g}"
-    used = ((text, f"{value:g}") for name, text in SINGLE.items() if (value := getattr(config, name)))
+    used = ((name.replace("_", " "), f"{value:g}") for name in SINGLE if (value := getattr(config, name)))
     return next(used, (NONE, ""))
 
 
@@ -147,7 +134,8 @@ def effects(runs: Runs) -> list[Effect]:
 def by_technique(measured: Iterable[Effect]) -> dict[str, list[Effect]]:
     """Effects of each technique, with that of none first."""
     groups = grouped(measured, lambda effect: effect.technique)
-    return {name: groups[name] for name in (NONE, *SINGLE.values(), BOTH) if name in groups}
+    order = (NONE, *(name.replace("_", " ") for name in SINGLE), BOTH)
+    return {name: groups[name] for name in order if name in groups}
 
 
 def by_seed(measured: Iterable[Effect]) -> list[dict[str, list[Effect]]]:

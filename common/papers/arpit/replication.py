@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from common.papers.arpit.networks import NOISE, noise_of
-from common.papers.arpit.recipes import BASE, fields
+from common.papers.arpit.recipes import BASE, NONE_HELD_OUT, fields
 from common.papers.arpit.targets import TARGETS
 from common.report.claims import claim_of, judge
 from common.report.figures import learning_curves
@@ -20,12 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "An independent replication"
-RECIPE: Fields = {
-    "validation_size": 0,
-    "clean_validation": False,
-    "batch_size": 1024,
-    "gaussian_statistics": "all",
-}
+RECIPE: Fields = {**NONE_HELD_OUT, "batch_size": 1024, "gaussian_statistics": "all"}
 SAME = ("dataset", "width", "corruption", "corruption_fraction")
 
 

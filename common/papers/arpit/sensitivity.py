@@ -22,7 +22,7 @@ from common.analysis.loss_sensitivity import (
     sensitivity_run,
 )
 from common.papers.arpit.networks import network, noise_of
-from common.papers.arpit.recipes import BASE, fields
+from common.papers.arpit.recipes import BASE, NONE_HELD_OUT, fields
 from common.papers.arpit.targets import TARGETS
 from common.report.claims import Finding
 from common.report.figures import BLUE, GREEN, add_legend, draw_curve, handle, heat_map, panel_figure
@@ -36,17 +36,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE, CLASSES = "Loss-sensitivity", "Loss-sensitivity of classes"
-TINY: Fields = {
-    "width": 16,
-    "downscale": 2,
-    "train_size": 1000,
-    "test_size": None,
-    "validation_size": 0,
-    "clean_validation": False,
-    "learning_rate": 0.1,
-    "batch_size": 50,
-}
+TINY: Fields = {"width": 16, "downscale": 2, "train_size": 1000, "test_size": None, **NONE_HELD_OUT}
 """The 16-16 network on 1,000 digits of 14 x 14 pixels."""
+RATE: Fields = {"learning_rate": 0.1, "batch_size": 50}
 EPOCHS = {"paper": 250, "small": 50}
 """Of 20 steps each; three times as many where each example has a class of its own, which takes longer to learn."""
 COLOURS = {"real data": BLUE, "random inputs": GREEN}
@@ -67,7 +59,7 @@ class Sensitivities(Seeds):
 
     def rows(self, preset: str) -> Iterable[Fields]:
         for unique in self.unique:
-            task = {**TINY, "unique_labels": unique, "epochs": EPOCHS[preset] * (3 if unique else 1)}
+            task = {**TINY, **RATE, "unique_labels": unique, "epochs": EPOCHS[preset] * (3 if unique else 1)}
             yield from (fields("mlp2", "mnist", preset, noise, **task) for noise in ("none", "gaussian"))
 
 

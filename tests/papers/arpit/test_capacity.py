@@ -40,10 +40,7 @@ def test_noise_shares_a_panel_with_real_data_and_removed_noise_has_its_own():
     assert {name: len(runs) for name, runs in found.items()} == {
         "mnist, random inputs": 6, "mnist, random labels": 6, "mnist, real data alone": 6,
     }  # fmt: skip
-    assert {share: len(runs) for share, runs in by_share(found["mnist, real data alone"]).items()} == {
-        0: 3,
-        0.8: 3,
-    }
+    assert {share: len(runs) for share, runs in by_share(found["mnist, real data alone"]).items()} == {0: 3, 0.8: 3}
 
 
 def test_real_data_without_any_noise_beside_have_a_panel_too():

@@ -6,13 +6,7 @@ import numpy as np
 import pytest
 from arpit_runs import Runs, a_run, corruption_of, verdicts
 
-from common.papers.arpit.difficulty import (
-    STUDY,
-    difficulty,
-    difficulty_figure,
-    difficulty_findings,
-    difficulty_table,
-)
+from common.papers.arpit.difficulty import STUDY, difficulty, difficulty_figure, difficulty_findings, difficulty_table
 from common.papers.arpit.networks import best_accuracy, network, noise_of
 from common.runs.config import Options
 from common.study import Call

@@ -5,15 +5,7 @@ from arpit_runs import Runs, a_run
 
 from common.analysis.perturbations import CRITICAL
 from common.cli import PRESETS
-from common.papers.arpit.open_choices import (
-    STUDY,
-    UNROLLED,
-    by_choice,
-    is_one_of,
-    ratio,
-    search_table,
-    unrolled_table,
-)
+from common.papers.arpit.open_choices import STUDY, UNROLLED, by_choice, is_one_of, ratio, search_table, unrolled_table
 from common.runs.config import Options, smoke
 from common.study import Call
 
