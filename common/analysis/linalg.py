@@ -1,7 +1,7 @@
 """Principal subspaces through the origin: eigendecompositions of uncentred second moments, in float64."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from scipy.linalg import eigh_tridiagonal, qr
 from scipy.linalg.blas import dsyrk
 from scipy.linalg.lapack import dormqr, dsytrd
 
-Floats: TypeAlias = NDArray[np.float64]
+from common.data.arrays import Floats
 
 BLOCK = 64  # columns that LAPACK works on at a time, given the space
 COLUMNS = 1024  # of the features, taken to float64 at a time: enough for full speed

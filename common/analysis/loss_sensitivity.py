@@ -19,9 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from common import frameworks
 from common.analysis.evaluator import SavedModel, load
-from common.analysis.linalg import Floats
 from common.analysis.readout import model_files
-from common.data.arrays import Labels
+from common.data.arrays import Floats, Labels
 from common.data.epochs import EpochPlan
 from common.errors import check_choice
 from common.runs.config import Config, Options, run_id

@@ -17,7 +17,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from common.analysis.features import BATCH, check_features, varies
-from common.analysis.linalg import Floats, check_size, principal_subspace
+from common.analysis.linalg import check_size, principal_subspace
+from common.data.arrays import Floats
 
 
 class HighestScore(ClassifierMixin, BaseEstimator, ABC):

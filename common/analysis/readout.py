@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.analysis.evaluator import SavedModel, load
-from common.analysis.probes import PROBES
 from common.data.arrays import Labels
 from common.errors import check_choice
 from common.runs.config import Config, Options, run_id
@@ -24,7 +23,7 @@ Line = dict[str, Any]
 Probes = Mapping[str, Callable[[], Any]]
 AT_ONCE = 2 * 2**30  # bytes
 OWN = "model"  # stands beside the probes for the network's own predictions
-MASC = {"masc": PROBES["masc"]}
+MASC = ("masc",)
 FOREIGN = Config(crop=None)  # of a model whose file does not hold one
 
 
@@ -35,8 +34,17 @@ class ModelFile(NamedTuple):
     sha256: str
 
 
+def named(probes: Sequence[str] = MASC) -> Probes:
+    """Probes by their names in `common.analysis.probes`; ValueError for one that there is not."""
+    from common.analysis.probes import PROBES
+
+    for name in probes:
+        check_choice("probe", name, PROBES)
+    return {name: PROBES[name] for name in probes}
+
+
 def decode(
-    path: Path, given: dict[str, Any], options: Options, layers: Sequence[str] = (), probes: Probes = MASC
+    path: Path, given: dict[str, Any], options: Options, layers: Sequence[str] = (), probes: Probes | None = None
 ) -> list[Line]:
     """Read a model file out on the data that its own config names, with the `given` fields of the config replaced.
 
@@ -79,7 +87,7 @@ def check_held_out(config: Config, own: Config) -> None:
 def decode_run(
     config: Config,
     options: Options,
-    probes: Sequence[str] = tuple(MASC),
+    probes: Sequence[str] = MASC,
     epochs: Sequence[int] = (),
     other_labels: tuple[str, float] | None = None,
     force: bool = False,
@@ -89,16 +97,14 @@ def decode_run(
     It holds the named probes on every layer of the trained network and of the named epochs that were kept. With
     `other_labels`, a rule of corruption and its fraction, probes are fitted on those in place of the run's own.
     """
-    for name in probes:
-        check_choice("probe", name, PROBES)
     given = dict(zip(("corruption", "corruption_fraction"), other_labels or (), strict=False))
     labels = dict(zip(("labels_rule", "labels_fraction"), other_labels or (None, None), strict=True))
     with kept_lines(config, options, READOUT, epochs, force) as kept:
         done = set() if force else {(line["epoch"], line["probe"]) for line in kept.having(labels)}
         for epoch, file in kept.files.items():
-            missing = {name: PROBES[name] for name in probes if (epoch, name) not in done}
+            missing = [name for name in probes if (epoch, name) not in done]
             if missing:
-                found = decode(file.path, given, options, probes=missing)
+                found = decode(file.path, given, options, probes=named(missing))
                 made = [line for line in found if (epoch, line["probe"]) not in done]
                 for name in dict.fromkeys(line["probe"] for line in made):
                     kept.drop({"epoch": epoch, "probe": name, **labels})
@@ -209,7 +215,7 @@ def measured_run(
 
 
 def read_out(
-    model: SavedModel, config: Config, task: Task, layers: Sequence[str] = (), probes: Probes = MASC
+    model: SavedModel, config: Config, task: Task, layers: Sequence[str] = (), probes: Probes | None = None
 ) -> list[Line]:
     """A line for every (layer, probe, labels fitted on, split scored on), and the network's own predictions.
 
@@ -222,9 +228,10 @@ def read_out(
     inputs = {id(split): model.prepare(split.inputs, config) for split in splits}
     own = {key: model.logits(x).argmax(1) for key, x in inputs.items()}
     lines = [{"layer": model.layers[-1], "probe": OWN, "fitted_on": None, **line} for line in scores(own, task)]
+    makers = named() if probes is None else probes
     for group in together(model, layers or model.layers[:-1], sum(map(len, splits))):
         outputs = {key: model.outputs(x, group) for key, x in inputs.items()}
-        for layer, (name, probe) in product(group, probes.items()):
+        for layer, (name, probe) in product(group, makers.items()):
             features = {key: found[layer] for key, found in outputs.items()}
             called = "input" if layer == model.input_layer else layer
             try:

@@ -15,12 +15,10 @@ from numpy.typing import NDArray
 
 from common.analysis.evaluator import SavedModel, load
 from common.analysis.features import check_features, varies
-from common.analysis.linalg import Floats
 from common.analysis.readout import Line, measured_run, model_files, together
-from common.analysis.similarity import leading_scores, linear_cka, mean_correlation
 from common.analysis.statistics import statistics
 from common.data import datasets
-from common.data.arrays import Images
+from common.data.arrays import Floats, Images
 from common.runs.config import Config, Options, run_id
 from common.runs.store import Store, read_lines, write_lines
 from common.runs.task import Task, stratified_subset
@@ -117,6 +115,8 @@ def similarities(first: Layers, second: Layers) -> Iterator[Line]:
     and `other_directions`; where a layer gives all `n` examples the same outputs it has none, and both are null.
     Raises ValueError for outputs that are not finite or of different numbers of examples.
     """
+    from common.analysis.similarity import linear_cka, mean_correlation
+
     scores, other_scores = ({layer: _scores(x) for layer, x in network.items()} for network in (first, second))
     for (layer, x), (other, y) in product(first.items(), second.items()):
         a, b = scores[layer], other_scores[other]
@@ -126,6 +126,8 @@ def similarities(first: Layers, second: Layers) -> Iterator[Line]:
 
 
 def _scores(x: NDArray[np.float32]) -> Floats:
+    from common.analysis.similarity import leading_scores
+
     if not varies(check_features(x)):
         return np.empty((len(x), 0))
     return leading_scores(x - x.mean(axis=0, dtype=np.float64), VARIANCE)

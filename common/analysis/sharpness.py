@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from common.analysis.linalg import Floats
+from common.data.arrays import Floats
 from common.seeds import stream
 
 TOLERANCE = 1e-4  # relative; products in float32 allow no much smaller one

@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import qr, svdvals
 
 from common.analysis.features import check_features, varies
-from common.analysis.linalg import Floats, check_size, principal_subspace
+from common.analysis.linalg import check_size, principal_subspace
+from common.data.arrays import Floats
 
 
 def linear_cka(x: ArrayLike, y: ArrayLike) -> float:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from common.analysis.evaluator import SavedModel, load
-from common.analysis.probes import PROBES, VeLPIC
+from common.analysis.readout import named
 from common.data.arrays import Labels
 from common.files import replacing, write
 from common.runs.config import Config
@@ -24,6 +24,8 @@ def edit_output(path: Path, config: Config, task: Task, edited: Path) -> SavedMo
 
     The file is an ordinary model of the same format. Biases become 0. ValueError where a class has no example.
     """
+    from common.analysis.probes import VeLPIC
+
     sha256, model = file_sha256(path), load(path)
     hidden, output = model.layers[-2:]
     inputs = model.prepare(task.train.inputs, config)
@@ -47,7 +49,7 @@ def relabel(path: Path, config: Config, task: Task, layer: str, labels: Path, pr
     """
     sha256, model = file_sha256(path), load(path)
     features = model.features(model.prepare(task.train.inputs, config), layer)
-    predicted = PROBES[probe]().fit(features, task.train.labels).predict(features)
+    predicted = named([probe])[probe]().fit(features, task.train.labels).predict(features)
     given = np.concatenate([predicted, task.validation.labels])
     ordered: Labels = given[np.argsort(np.concatenate([task.train.indices, task.validation.indices]))]
     with replacing(labels) as temporary, open(temporary, "wb") as file:
