@@ -24,18 +24,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import qr
-from scipy.linalg.blas import dsyrk
 
 from common.analysis.features import BATCH
-from common.analysis.linalg import decompose
-from common.analysis.probes import MASC
 from common.cli import one_line_errors, parse
-from common.data.arrays import Labels
+from common.data.arrays import Floats, Labels
 from common.report import benchmarks
 from common.report.benchmarks import median, run_on, verdict
 from common.report.tables import Table
@@ -44,9 +40,11 @@ from common.runs.record import processor
 from common.runs.store import Record
 from common.runs.threads import thread_environment
 
+if TYPE_CHECKING:
+    from common.analysis.probes import MASC
+
 Features = NDArray[np.float32]
-Floats = NDArray[np.float64]
-Part = tuple[MASC | None, Callable[[], Labels | None]]
+Part: TypeAlias = "tuple[MASC | None, Callable[[], Labels | None]]"
 
 VARIANCE, CORRUPTED = 0.99, 0.4
 PUBLISHED_BATCH = 100
@@ -118,12 +116,16 @@ def layer(generator: np.random.Generator, mixing: Features, means: Features, lab
 
 def masc_part(train: Features, labels: Labels, test: Features, sizes: Sequence[int]) -> Part:
     """MASC: fit and predict."""
+    from common.analysis.probes import MASC
+
     masc = MASC(variance=VARIANCE)
     return masc, lambda: masc.fit(train, labels).predict(test)
 
 
 def products_part(train: Features, labels: Labels, test: Features, sizes: Sequence[int]) -> Part:
     """MASC's matrix products and eigendecompositions alone, in float64, from data that are ready in memory."""
+    import common.analysis.linalg  # noqa: F401  (before the clock starts)
+
     classes = [train[labels == name].astype(np.float64) for name in np.unique(labels)]
     batches = [test[start : start + BATCH].astype(np.float64) for start in range(0, len(test), BATCH)]
 
@@ -138,6 +140,11 @@ def products_part(train: Features, labels: Labels, test: Features, sizes: Sequen
 
 def basis(rows: Floats, size: int) -> Floats:
     """Directions or, where that is the shorter, those of the complement, by the routines that MASC uses."""
+    from scipy.linalg import qr
+    from scipy.linalg.blas import dsyrk
+
+    from common.analysis.linalg import decompose
+
     wide = len(rows) < rows.shape[1]
     values, vectors = decompose(dsyrk(1.0, rows.T, trans=wide, lower=True))
     if wide:

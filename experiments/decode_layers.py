@@ -13,19 +13,16 @@ Deviations: the layer is chosen on training examples held out from the network (
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
-from sklearn.base import ClassifierMixin
 
-from common.analysis.probes import MASC, PROBES
-from common.analysis.readout import Line, decode, decode_run
+from common.analysis.readout import Line, Probes, decode, decode_run, named
 from common.cli import given_flags, one_line_errors, parse
-from common.errors import check_choice
 from common.report import figures
 from common.report.layers import run_table
 from common.runs.config import Actions, Config, Options, from_dict
@@ -74,22 +71,22 @@ class Decoding:
         for name in ("models", "probes"):
             if not getattr(self, name):
                 raise ValueError(f"{name} must name at least one. Received: {name}=()")
-        for name in self.probes:
-            check_choice("probe", name, PROBES)
+        named(self.probes)
         if "variance" in given_flags() and "masc" not in self.probes:
             raise ValueError(f"variance must go with masc among the probes. Received: variance={self.variance}")
 
     def given(self) -> dict[str, Any]:
         """Fields of a Config that are named here, none where a flag says `None`."""
         fields, emptied = dataclasses.asdict(self), OPTIONAL & given_flags()
-        named = {name: value for name, value in fields.items() if value is not None or name in emptied}
+        given = {name: value for name, value in fields.items() if value is not None or name in emptied}
         if self.labels:
-            named["labels"] = str(self.labels.absolute())
-        return {name: value for name, value in named.items() if name not in ("models", "layers", "variance", "probes")}
+            given["labels"] = str(self.labels.absolute())
+        return {name: value for name, value in given.items() if name not in ("models", "layers", "variance", "probes")}
 
-    def made(self) -> dict[str, Callable[[], ClassifierMixin]]:
+    def made(self) -> Probes:
         """Functions that make the named probes, `masc` with the given variance."""
-        return {name: partial(MASC, self.variance) if name == "masc" else PROBES[name] for name in self.probes}
+        probes = named(self.probes)
+        return {**probes, "masc": partial(probes["masc"], self.variance)} if "masc" in probes else probes
 
 
 def find(name: str, store: Store) -> tuple[Path, Config | None]:

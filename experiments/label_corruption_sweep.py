@@ -11,13 +11,18 @@ Deviations: test error is shown against true labels; the record also holds it ag
            what the published Figure 1c shows
 """
 
-from matplotlib.figure import Figure
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from common.report.corruption import corruption_figure, corruption_table
 from common.report.runs import Runs
 from common.report.tables import Table
 from common.runs.config import Config
 from common.study import Call, Combinations, Study
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:

@@ -20,7 +20,7 @@ from common.runs.store import READ, READOUT, Record, Store, file_sha256, read_li
 from common.runs.task import Examples, Task, prepare
 
 Line = dict[str, Any]
-Probes = Mapping[str, Callable[[], Any]]
+Probes = Mapping[str, Callable[..., Any]]
 AT_ONCE = 2 * 2**30  # bytes
 OWN = "model"  # stands beside the probes for the network's own predictions
 MASC = ("masc",)

@@ -130,11 +130,11 @@ def palette(keys: Sequence[Any], colours: Sequence[str] = COLOURS) -> dict[Any, 
 
 
 def heat_map(
-    axes: Axes, values: Any, rows: Sequence[str], columns: Sequence[str], norm: Any = None, fontsize: int = 8
+    axes: Axes, values: Any, rows: Sequence[str], columns: Sequence[str], lowest: float = 0, fontsize: int = 8
 ) -> Any:
-    """Values (rows, columns), from 0 to 1 without a `norm`, as colours; returns what a colour bar is made of."""
-    limits: dict[str, Any] = {} if norm else {"vmin": 0, "vmax": 1}
-    image = axes.imshow(values, cmap="viridis", aspect="auto", norm=norm, **limits)
+    """Values (rows, columns) from `lowest` to 1 as colours, logarithmic unless that is 0; returns a colour bar's."""
+    norm = "log" if lowest else "linear"
+    image = axes.imshow(values, cmap="viridis", aspect="auto", norm=norm, vmin=lowest, vmax=1)
     axes.grid(visible=False)
     axes.set_xticks(range(len(columns)), columns, fontsize=fontsize)
     axes.set_yticks(range(len(rows)), rows, fontsize=fontsize)

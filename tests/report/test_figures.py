@@ -170,3 +170,4 @@ def test_a_heat_map_names_its_rows_and_columns():
     image = heat_map(axes, [[0.1, 0.2]], ["row"], ["a", "b"])
     assert image.get_clim() == (0, 1) and [text.get_text() for text in axes.get_xticklabels()] == ["a", "b"]
     assert [text.get_text() for text in axes.get_yticklabels()] == ["row"]
+    assert heat_map(axes, [[0.1, 1]], ["row"], ["a", "b"], lowest=0.01).norm(0.1) == pytest.approx(0.5)

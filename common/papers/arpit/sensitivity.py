@@ -197,16 +197,14 @@ def class_matrices(runs: Runs, norm: str) -> dict[str, list[NDArray[Any]]]:
 
 def class_figure(runs: Runs, norm: str, title: str) -> Figure:
     """Figure 4: heat maps of the sensitivity of each class's loss (rows) to each class's examples, logarithmic."""
-    from matplotlib.colors import LogNorm
-
     means = {noise: np.mean(seeds, axis=0) for noise, seeds in class_matrices(runs, norm).items()}
     relative = {noise: matrix / matrix.max() for noise, matrix in means.items()}
-    scale = LogNorm(min((matrix.min() for matrix in relative.values()), default=0.1), 1)
+    lowest = min((matrix.min() for matrix in relative.values()), default=0.1)
     figure, panels = panel_figure(f"{title}, {norm}", list(relative), 2, (4, 3.4), (1, 1))
     for axes, matrix in zip(panels, relative.values(), strict=True):
         names = [str(label) for label in range(len(matrix))]
         axes.set(xlabel="class of the example", ylabel="class of the loss")
-        image = heat_map(axes, matrix, names, names, scale)
+        image = heat_map(axes, matrix, names, names, lowest)
         figure.colorbar(image, ax=axes, shrink=0.7, label="share of the largest")
     return figure
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from common.analysis.representation import STATISTICS, similarity_file, similarity_run, statistics_run, swapped
-from common.analysis.similarity import chance_correlation
 from common.data import datasets
 from common.data.corruption import IMAGE_RULES
 from common.errors import check_choice
@@ -266,6 +265,8 @@ def _similarity_rows(pairs: Sequence[Sequence[Line]]) -> list[list[object]]:
 
 
 def _chance(line: Line) -> float:
+    from common.analysis.similarity import chance_correlation
+
     return chance_correlation(line["directions"], line["other_directions"], line["n"])
 
 
