@@ -99,6 +99,11 @@ def handle(label: str, **style: Any) -> Line2D:
     return Line2D([], [], label=label, **style)
 
 
+def handles(colours: Mapping[str, Any], **style: Any) -> list[Line2D]:
+    """An entry for each of these colours by label, in one style."""
+    return [handle(label, color=colour, **style) for label, colour in colours.items()]
+
+
 def add_legend(figure: Figure, handles: Sequence[Any]) -> None:
     """Below the panels, two entries in a row."""
     figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=9)

@@ -40,14 +40,15 @@ def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
     """Curves, a heat map of each setting's first seed, the table, and what becomes of the statements."""
     runs = readouts.read_out(runs)
     followed = runs.where(lambda run: len(readouts.epochs_of(run)) > 2)  # other studies read out both ends
-    maps = {}
-    for setting, group in readouts.by_setting(followed).items():
-        maps[f"heat_map_{setting.name()}"] = layers_over_epochs(group[0], setting.text())
+    groups = readouts.by_setting(followed)
     return {
         **({"dynamics": curves(followed, TITLE)} if followed else {}),
         "early_stopping": early_stopping_table(followed, TARGETS.of("dynamics"), TITLE),
         "claims": claims_table(findings(runs), TITLE),
-        **maps,
+        **{
+            f"heat_map_{setting.name()}": layers_over_epochs(group[0], setting.text())
+            for setting, group in groups.items()
+        },
     }
 
 
@@ -73,9 +74,7 @@ def curves(runs: Runs, title: str) -> Figure:
     colours = figures.palette(list(layers), LAYER_COLOURS)
     for axes, group in zip(panels, settings.values(), strict=True):
         _draw(axes, group, colours)
-    marked = [
-        figures.handle(f"MASC, {layer}", color=colour, marker="o", markersize=3) for layer, colour in colours.items()
-    ]
+    marked = figures.handles({f"MASC, {layer}": colours[layer] for layer in layers}, marker="o", markersize=3)
     stop = figures.handle("best epoch on held-out examples", color=figures.BLACK, linestyle=":")
     figures.add_legend(figure, [figures.handle("the network's own output", color=figures.BLACK), *marked, stop])
     return figure
@@ -107,14 +106,13 @@ def layers_over_epochs(run: Run, title: str, probe: str = "masc") -> Figure:
 
 def early_stopping_table(runs: Runs, targets: readouts.Published, title: str) -> Table:
     """Early stopping beside the end of training, of the network and of the layer that is chosen at the end."""
+    cited = partial(readouts.published, targets=targets, probe="model", layer="logits", quantity="best_test_accuracy")
     cells: readouts.Cells = {
         "early stopping, epoch": readouts.mean(lambda run: stopped(run)["epoch"], "components"),
         "network there, %": readouts.mean(stopped_accuracy),
         "network's peak on test, epoch": readouts.mean("best_test_epoch", "components"),
         "network's peak, %": readouts.mean("best_test_accuracy"),
-        "published peak, %": partial(
-            readouts.published, targets=targets, probe="model", layer="logits", quantity="best_test_accuracy"
-        ),
+        "published peak, %": cited,
         "network at the end, %": readouts.mean("test_accuracy"),
         "layer": lambda group: ", ".join(dict.fromkeys(filter(None, map(_layer, group)))) or None,
         "its peak on test, epoch": readouts.mean(lambda run: peak(run)[0], "components"),
@@ -147,7 +145,7 @@ def measured(run: Run, layer: str | None) -> dict[int, float]:
 def findings(runs: Runs) -> list[Finding]:
     """Early stopping against the subspaces of the end, and how network and subspaces peak and fall."""
     tested: list[Finding] = []
-    for group in readouts.by_setting(runs.where(lambda run: 0 < run.config.corruption_fraction < 1)).values():
+    for group in readouts.by_setting(runs.where(readouts.in_part)).values():
         tested.append(readouts.compare("decoding-early-stopping", group, stopped_accuracy, readouts.in_chosen_layer))
         tested += [early_peak(group, which) for which in FALLING]
     return tested
@@ -159,9 +157,8 @@ def early_peak(runs: Runs, which: str) -> Finding:
     holds = [None if pair is None else fall_early(*pair) for pair in seeds]
     network, subspaces = (readouts.points([pair and pair[place] for pair in seeds]) for place in (0, 1))
     numbers = f"network falls by {network}, subspaces by {subspaces}" if network else None
-    return TARGETS.judged(
-        "decoding-early-peak", f"{readouts.setting_of(runs[0]).text()}, {which}", runs, numbers, holds
-    )
+    subject = f"{readouts.setting_of(runs[0]).text()}, {which}"
+    return TARGETS.judged("decoding-early-peak", subject, runs, numbers, holds)
 
 
 def fall_early(network: readouts.Lead, subspaces: readouts.Lead) -> bool:
@@ -185,6 +182,4 @@ def falls(run: Run, layer: str | None) -> tuple[readouts.Lead, readouts.Lead] | 
     return (first, second) if first and second else None
 
 
-STUDY = Study(
-    "latent_generalization_dynamics", Corrupted(fractions=(0.8,)), BASE, report, keep_epochs=EPOCHS, read=read
-)
+STUDY = Study("latent_generalization_dynamics", Corrupted(fractions=(0.8,)), BASE, report, EPOCHS, read)

@@ -75,8 +75,8 @@ def at_high_corruption(runs: Runs) -> Iterable[Runs]:
 
 def component_findings(runs: Runs) -> list[Finding]:
     """Fewer components than those of 99 % of the variance, threshold and layer chosen on held-out examples."""
-    judge = partial(readouts.compare, "decoding-components", second=readouts.in_chosen_layer)
-    return [judge(group, first=partial(in_best_pair, probes=FEWER)) for group in at_high_corruption(runs)]
+    fewer, subspaces = partial(in_best_pair, probes=FEWER), readouts.in_chosen_layer
+    return [readouts.compare("decoding-components", group, fewer, subspaces) for group in at_high_corruption(runs)]
 
 
 def baseline_findings(runs: Runs) -> list[Finding]:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from common.groups import grouped
 from common.papers.decoding.targets import TARGETS
+from common.report import figures
 from common.report.claims import NO_BAND, UNDECIDED, Finding, judge_seeds
-from common.report.figures import COLOURS, GREY, add_legend, draw_curve, handle, palette, panel_figure, percent_axis
 from common.report.layers import accuracy, chosen, last_layer, layers_of
 from common.report.numbers import Number, cell, difference_interval, estimate
 from common.report.runs import FRAMEWORKS, Line, Measure, Run, Runs, of_other_labels
@@ -74,6 +74,11 @@ def network_of(run: Run) -> Setting:
 def by_setting(runs: Iterable[Run]) -> dict[Setting, Runs]:
     """Runs that differ in seeds, sorted; runs of one setting but another recipe are not expected in one study."""
     return Runs(sorted(runs, key=lambda run: (setting_of(run), run.config.seed))).grouped(setting_of)
+
+
+def in_part(run: Run) -> bool:
+    """Whether some of its labels were corrupted, and not all."""
+    return 0 < run.config.corruption_fraction < 1
 
 
 def pairs_by_setting(pairs: Iterable[tuple[Run, Any]]) -> dict[Setting, list[tuple[Run, Any]]]:
@@ -146,15 +151,9 @@ def setting_table(runs: Iterable[Run], cells: Cells, title: str) -> Table:
 def published(runs: Runs, targets: Published, probe: str, layer: str | None, **fields: object) -> str | None:
     """Published values of a probe on a layer at the end of training, or of other `fields` of a target, as text."""
     model, dataset, fraction, *_ = setting_of(runs[0])
-    wanted: dict[str, object] = {
-        "model": model,
-        "dataset": dataset,
-        "corruption_fraction": fraction,
-        "probe": probe,
-        "layer": layer,
-    }
-    wanted |= {"fitted_on": None if probe == "model" else "corrupted_labels", "scored_on": "test"}
-    wanted |= {"quantity": "test_accuracy", **fields}
+    wanted: dict[str, object] = {"model": model, "dataset": dataset, "corruption_fraction": fraction, "probe": probe}
+    wanted |= {"layer": layer, "fitted_on": None if probe == "model" else "corrupted_labels"}
+    wanted |= {"scored_on": "test", "quantity": "test_accuracy", **fields}
     wanted |= {} if "epoch_choice" in fields else {"epoch": fields.get("epoch")}
     matching = [t for t in targets if t["value"] is not None and wanted.items() <= {"epoch": None, **t}.items()]
     return "; ".join(dict.fromkeys(cell(Number(target["value"], target["unit"])) for target in matching)) or None
@@ -163,15 +162,15 @@ def published(runs: Runs, targets: Published, probe: str, layer: str | None, **f
 def over_fractions(measures: Mapping[str, Measure], runs: Iterable[Run], title: str) -> Figure:
     """Test accuracy (%) against corruption (%), a panel for each model and data set, a line for each named measure."""
     kinds = Runs(sorted(runs, key=setting_of)).grouped(network_of)
-    figure, panels = panel_figure(title, [kind.text() for kind in kinds], 3, (3, 2.7))
-    colours = palette(list(measures), (*COLOURS, GREY))
+    figure, panels = figures.panel_figure(title, [kind.text() for kind in kinds], 3, (3, 2.7))
+    colours = figures.palette(list(measures), (*figures.COLOURS, figures.GREY))
     for axes, group in zip(panels, kinds.values(), strict=True):
         for name, measure in measures.items():
             curve = {100 * x: [measure(run) for run in seeds] for x, seeds in group.by("corruption_fraction").items()}
-            draw_curve(axes, curve, 100, color=colours[name], marker="o")
+            figures.draw_curve(axes, curve, 100, color=colours[name], marker="o")
         axes.set_xlabel("corrupted labels (%)")
-        percent_axis(axes, "test accuracy (%)")
-    add_legend(figure, [handle(name, color=colour, marker="o") for name, colour in colours.items()])
+        figures.percent_axis(axes, "test accuracy (%)")
+    figures.add_legend(figure, figures.handles(colours, marker="o"))
     return figure
 
 

@@ -21,7 +21,7 @@ from common.papers.decoding.readouts import Setting, network_of
 from common.papers.decoding.recipes import BASE, PAPER, RECIPES, SMALL, Fields
 from common.report import figures
 from common.report.layers import last_epoch
-from common.report.numbers import Number, estimate
+from common.report.numbers import Number, estimate, number
 from common.report.runs import Line, Run, Runs, data_text
 from common.report.tables import Table
 from common.runs.config import Config
@@ -114,9 +114,7 @@ def statistics_figure(settings: Settings, of: str, title: str, layer: str | None
             curve = figures.shared_epochs({x["epoch"]: x[key] for x in lines if x["layer"] == layer} for lines in group)
             figures.draw_curve(axes, curve, factor, color=colours[name], marker="o")
         figures.doubling_axis(axes, "epoch", from_zero=True)
-    figures.add_legend(
-        figure, [figures.handle(data_text(name), color=colour, marker="o") for name, colour in colours.items()]
-    )
+    figures.add_legend(figure, figures.handles({data_text(name): colours[name] for name in colours}, marker="o"))
     return figure
 
 
@@ -144,13 +142,11 @@ def statistics_table(runs: Runs, title: str) -> Table:
 
 def _statistics_rows(ends: Sequence[Sequence[Line]]) -> list[list[object]]:
     """Epochs, kind, layer and statistics, from the last epoch's lines of each seed."""
-    epochs = ", ".join(str(epoch) for epoch in sorted({lines[0]["epoch"] for lines in ends}))
+    epochs = ", ".join(map(str, sorted({lines[0]["epoch"] for lines in ends})))
     rows: list[list[object]] = []
     for seeds in zip(*ends, strict=True):
         *moments, sparsity = ([line[key] for line in seeds] for key in MOMENTS)
-        share = estimate(sparsity)
-        cells = [*map(_digits, moments), Number(share.mean, "fraction", share.low, share.high)]
-        rows.append([epochs, seeds[0]["of"], seeds[0]["layer"], *cells])
+        rows.append([epochs, seeds[0]["of"], seeds[0]["layer"], *map(_digits, moments), number(sparsity)])
     return rows
 
 
@@ -275,9 +271,7 @@ def _range(values: Sequence[float]) -> Number | None:
     return Number(_mean(values), "ratio", *ends) if values else None
 
 
-STATISTICS_STUDY = Study(
-    "representation_statistics", Networks(), BASE, report_statistics, keep_epochs=EPOCHS, read=read_statistics
-)
+STATISTICS_STUDY = Study("representation_statistics", Networks(), BASE, report_statistics, EPOCHS, read_statistics)
 SIMILARITY_STUDY = Study(
-    "representation_similarity", Networks((0, 1)), BASE, report_similarities, keep_epochs=EPOCHS, read=read_similarities
+    "representation_similarity", Networks((0, 1)), BASE, report_similarities, EPOCHS, read_similarities
 )

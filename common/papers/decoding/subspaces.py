@@ -132,9 +132,8 @@ def clean_table(runs: Runs, title: str) -> Table:
             head = [*setting._replace(fraction=fraction).cells(), len(group)]
             rows += [[*head, layer, *_clean_cells(seeds, layer)] for layer in layers_of(seeds[0])]
     columns = [*readouts.COLUMNS, "layer", "training, corrupted labels, %", "training, true labels, %", "test, %"]
-    return Table(
-        title, columns, rows, f"Subspaces of corrupted labels on networks that never saw them. {readouts.NOTE}"
-    )
+    note = f"Subspaces of corrupted labels on networks that never saw them. {readouts.NOTE}"
+    return Table(title, columns, rows, note)
 
 
 def _clean_cells(seeds: Sequence[Sequence[Line]], layer: str) -> list[object]:
@@ -148,21 +147,17 @@ def findings(runs: Runs) -> list[Finding]:
     """Subspaces against the memorizing network, in the layer chosen on held-out examples and in the papers' choice."""
     tested: list[Finding] = []
     for setting, group in readouts.by_setting(runs).items():
-        fraction = group[0].config.corruption_fraction
-        if 0 < fraction < 1:
-            for choice in CHOICES:
-                chosen = partial(readouts.in_chosen_layer, choice=choice)
-                true = partial(chosen, fitted_on="true_labels")
-                tested.append(readouts.compare_chosen(choice, "decoding-above-model", group, chosen, readouts.own))
-                tested.append(readouts.compare_chosen(choice, "decoding-true-labels", group, true, chosen, ends=True))
-        if fraction == 1 and DATASETS[setting.dataset].num_classes == TEN:
+        for choice in CHOICES if readouts.in_part(group[0]) else ():
+            chosen = partial(readouts.in_chosen_layer, choice=choice)
+            true = partial(chosen, fitted_on="true_labels")
+            tested.append(readouts.compare_chosen(choice, "decoding-above-model", group, chosen, readouts.own))
+            tested.append(readouts.compare_chosen(choice, "decoding-true-labels", group, true, chosen, ends=True))
+        if setting.fraction == 1 and DATASETS[setting.dataset].num_classes == TEN:
             tested.append(chance(setting, group))
-        if fraction == readouts.HIGH:
-            for choice in CHOICES:
-                chosen = partial(readouts.in_chosen_layer, choice=choice)
-                tested.append(
-                    readouts.compare_chosen(choice, "decoding-untrained", group, partial(chosen, epoch=0), chosen)
-                )
+        for choice in CHOICES if setting.fraction == readouts.HIGH else ():
+            chosen = partial(readouts.in_chosen_layer, choice=choice)
+            untrained = partial(chosen, epoch=0)
+            tested.append(readouts.compare_chosen(choice, "decoding-untrained", group, untrained, chosen))
     return [*tested, *growing(runs)]
 
 
@@ -180,7 +175,7 @@ def growing(runs: Runs) -> list[Finding]:
     """What grows with corruption: the lead over the network, and the size of the last layer's subspaces."""
     tested: list[Finding] = []
     for network, group in runs.grouped(readouts.network_of).items():
-        between = group.where(lambda run: 0 < run.config.corruption_fraction < 1)
+        between = group.where(readouts.in_part)
         tested.append(_grown("decoding-gap-grows", network.text(2), between, "points", _gap))
         memorizing = group.where(lambda run: run.config.corruption_fraction in (0, readouts.HIGH))
         size = partial(readouts.in_last_layer, key="components")

@@ -91,10 +91,8 @@ def report_edited(runs: Runs, call: Call) -> dict[str, Table | Figure]:
 
 def following(run: Run, call: Call) -> list[Line]:
     """History of the network that is trained on after its edit; none where there is none."""
-    edited, start = (
-        readouts.finished(trained_on(run.config, call.preset), call.store),
-        edit_epoch(run.config, call.preset),
-    )
+    edited = readouts.finished(trained_on(run.config, call.preset), call.store)
+    start = edit_epoch(run.config, call.preset)
     return [{**line, "epoch": line["epoch"] + start} for line in edited.history] if edited else []
 
 
@@ -112,12 +110,8 @@ def edited_training(pairs: Sequence[Edited], title: str) -> Figure:
                 figures.draw_curve(axes, curve, 100, color=colour, linestyle=style)
         axes.set_xlabel("epoch")
         figures.percent_axis(axes)
-    names = [
-        figures.handle("unedited", color=figures.BLACK),
-        figures.handle("edited, then trained on", color=figures.ORANGE),
-    ]
     styles = [figures.handle(name, color=figures.GREY, linestyle=style) for name, style in SPLITS.values()]
-    figures.add_legend(figure, [*names, *styles])
+    figures.add_legend(figure, [*figures.handles(COLOURS), *styles])
     return figure
 
 
@@ -146,7 +140,7 @@ def velpic_findings(runs: Runs) -> list[Finding]:
     velpic, edited = partial(readouts.in_chosen_layer, probe="velpic"), partial(readouts.in_last_layer, probe="velpic")
     return [
         finding
-        for group in readouts.by_setting(runs.where(lambda run: 0 < run.config.corruption_fraction < 1)).values()
+        for group in readouts.by_setting(runs.where(readouts.in_part)).values()
         for finding in (
             readouts.compare("decoding-velpic-lead", group, velpic, readouts.in_chosen_layer),
             readouts.compare("decoding-transfer", group, edited, readouts.own),
@@ -199,11 +193,8 @@ def read_relabelled(configs: Sequence[Config], call: Call) -> None:
 
 def report_relabelled(runs: Runs, call: Call) -> dict[str, Table]:
     """What became of labels and accuracy, and of the statement."""
-    after = [
-        (run, readouts.finished(retrained(run.config, call.store, readouts.lines_of(run)), call.store))
-        for run in readouts.read_out(runs)
-    ]
-    pairs = [(run, follower) for run, follower in after if follower]
+    configs = {run: retrained(run.config, call.store, readouts.lines_of(run)) for run in readouts.read_out(runs)}
+    pairs = [(run, after) for run, config in configs.items() if (after := readouts.finished(config, call.store))]
     return {
         "relabelling": relabelling_table(pairs, RELABELLING),
         "claims": claims_table(relabelling_findings(pairs), RELABELLING),
