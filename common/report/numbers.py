@@ -158,9 +158,14 @@ def share(count: Count) -> float:
     return count[0] / count[1]
 
 
+def mean_share(counts: Sequence[Count]) -> Number | None:
+    """Share over seeds, of one seed with Wilson's interval; null without any."""
+    return number(map(share, counts), counts=counts)
+
+
 def rate(found: Sequence[Count]) -> str:
     """Share over seeds in per cent with its interval; of one seed k of n too."""
-    mean = number(map(share, found), counts=found)
+    mean = mean_share(found)
     single = f" ({found[0][0]} of {found[0][1]})" if len(found) == 1 else ""
     return f"{cell(mean)} %{single}" if mean else cell(None)
 

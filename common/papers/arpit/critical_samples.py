@@ -12,20 +12,9 @@ from common.errors import check_choice
 from common.papers.arpit.networks import best_accuracy, network, noise_of
 from common.papers.arpit.recipes import BASE, DATASETS, KEPT, fields
 from common.papers.arpit.targets import TARGETS
+from common.report import figures
 from common.report.claims import Finding, grows, growth
-from common.report.figures import (
-    GREY,
-    add_legend,
-    doubling_axis,
-    draw_curve,
-    handle,
-    new_figure,
-    panel_figure,
-    percent_axis,
-    shades,
-    shared_epochs,
-)
-from common.report.numbers import Count, Number, cell, compared, number, rate, share, wilson_interval
+from common.report.numbers import Count, cell, compared, mean_share, number, rate, share, wilson_interval
 from common.report.runs import Line, Run, Runs
 from common.report.tables import Table, claims_table
 from common.runs.config import Config
@@ -40,6 +29,7 @@ TITLE = "Critical sample ratio"
 HALF = 0.5  # of the corrupted examples
 SPLITS = {"validation": "held-out examples", "train": "training examples"}
 Shares = Mapping[float, Runs]  # by the share of noise
+Measures = Mapping[str, Callable[[Run], Count | float | None]]  # by what they are called beside others
 
 
 @dataclass(frozen=True)
@@ -113,13 +103,13 @@ def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
     """Figure 9 for each network, Figures 7 and 8 for each kind of noise, the numbers and the verdicts."""
     how = MEASUREMENTS[call.preset]
     measured = runs.where(lambda run: how.counts(run) or how.counts(run, "train"))
-    figures = {}
+    drawn = {}
     for (model, _), here in measured.by("model", "width").items():
-        figures[f"splits_{model}"] = splits_figure(extremes_of(here), how, f"{TITLE}, {model}")
+        drawn[f"splits_{model}"] = splits_figure(extremes_of(here), how, f"{TITLE}, {model}")
     for name, shares in families(measured).items():
-        figures[name.replace(",", "").replace(" ", "_")] = noise_figure(name, shares, how)
+        drawn[name.replace(",", "").replace(" ", "_")] = noise_figure(name, shares, how)
     return {
-        **figures,
+        **drawn,
         "ratios": critical_table(measured, how, TITLE),
         "claims": claims_table(critical_findings(measured, how), TITLE),
     }
@@ -149,19 +139,21 @@ def extremes_of(runs: Runs) -> dict[str, Runs]:
 
 def noise_figure(name: str, shares: Shares, how: Measurement) -> Figure:
     """Accuracy on training (solid) and clean held-out examples (dotted) and the latter's critical sample ratio (%)."""
-    figure, (left, right) = new_figure(name, (9.4, 4.9), (1, 2))
-    colours, styles = shades(list(shares)), {"train": "-", "validation": ":"}
+    figure, (left, right) = figures.new_figure(name, (9.4, 4.9), (1, 2))
+    colours, styles = figures.shades(list(shares)), {"train": "-", "validation": ":"}
     for noise, runs in shares.items():
         for split, style in styles.items():
-            accuracies = shared_epochs(_accuracies(run.history, split) for run in runs)
-            draw_curve(left, accuracies, 100, color=colours[noise], linestyle=style)
-        draw_curve(right, shared_epochs(map(how.ratios, runs)), 100, color=colours[noise], marker="o")
-    percent_axis(left)
+            accuracies = figures.shared_epochs(_accuracies(run.history, split) for run in runs)
+            figures.draw_curve(left, accuracies, 100, color=colours[noise], linestyle=style)
+        figures.draw_curve(right, figures.shared_epochs(map(how.ratios, runs)), 100, color=colours[noise], marker="o")
+    figures.percent_axis(left)
     left.set_xlabel("epoch")
     _ratio_axes(right)
-    handles = [handle(f"{100 * noise:g} % noise", color=colour) for noise, colour in colours.items()]
+    noises = figures.handles({f"{100 * noise:g} % noise": colour for noise, colour in colours.items()})
     texts = zip(("training", "validation"), styles.values(), strict=True)
-    add_legend(figure, [*handles, *(handle(text, color=GREY, linestyle=style) for text, style in texts)])
+    figures.add_legend(
+        figure, [*noises, *(figures.handle(text, color=figures.GREY, linestyle=style) for text, style in texts)]
+    )
     return figure
 
 
@@ -171,20 +163,20 @@ def _accuracies(history: Sequence[Line], split: str) -> dict[int, float | None]:
 
 def _ratio_axes(axes: Axes) -> None:
     axes.set_ylabel("critical sample ratio (%)")
-    doubling_axis(axes, "epoch", from_zero=True)
+    figures.doubling_axis(axes, "epoch", from_zero=True)
     axes.set_ylim(bottom=0)
 
 
 def splits_figure(groups: Mapping[str, Runs], how: Measurement, title: str) -> Figure:
     """Figure 9: critical sample ratio (%) over epochs, of held-out and of training examples, a line for each group."""
-    figure, panels = panel_figure(title, list(SPLITS.values()), 2, (4.2, 3.1))
-    colours = shades(list(groups))
+    figure, panels = figures.panel_figure(title, list(SPLITS.values()), 2, (4.2, 3.1))
+    colours = figures.shades(list(groups))
     for axes, split in zip(panels, SPLITS, strict=True):
         for name, runs in groups.items():
-            curve = shared_epochs(how.ratios(run, split) for run in runs)
-            draw_curve(axes, curve, 100, color=colours[name], marker="o")
+            curve = figures.shared_epochs(how.ratios(run, split) for run in runs)
+            figures.draw_curve(axes, curve, 100, color=colours[name], marker="o")
         _ratio_axes(axes)
-    add_legend(figure, [handle(name, color=colour, marker="o") for name, colour in colours.items()])
+    figures.add_legend(figure, figures.handles(colours, marker="o"))
     return figure
 
 
@@ -193,7 +185,8 @@ def critical_table(runs: Runs, how: Measurement, title: str) -> Table:
     rows: list[Sequence[object]] = []
     for name, shares in families(runs).items():
         for noise, seeds in shares.items():
-            cells = [_ratio(seeds, how, split) for split in SPLITS]
+            ends = [[how.last(run, split) for run in seeds] for split in SPLITS]
+            cells = [mean_share([count for count in counts if count]) for counts in ends]
             eigenvalue = seeds.over_seeds(how.sharpness, "three digits")
             accuracies = seeds.over_seeds("validation_accuracy"), seeds.over_seeds(best_accuracy)
             rows.append([name, f"{100 * noise:g} %", len(seeds), *cells, eigenvalue, *accuracies])
@@ -204,11 +197,6 @@ def critical_table(runs: Runs, how: Measurement, title: str) -> Table:
     note = "Means over seeds with 95 % t intervals; critical sample ratios of one seed with Wilson intervals. "
     note += f"Sharpness: largest eigenvalue of the Hessian of the cross-entropy on {of}."
     return Table(title, columns, rows, note)
-
-
-def _ratio(runs: Runs, how: Measurement, split: str) -> Number | None:
-    last = [count for run in runs if (count := how.last(run, split))]
-    return number(map(share, last), counts=last)
 
 
 def critical_findings(runs: Runs, how: Measurement) -> list[Finding]:
@@ -248,7 +236,7 @@ def _over_shares(name: str, shares: Shares, how: Measurement) -> list[Finding]:
         "error at the end: ": lambda run: _errors(run, run.outcome["validation_accuracy"]),
         "least error: ": lambda run: _errors(run, best_accuracy(run)),
     }
-    measures: dict[str, Mapping[str, Callable[[Run], Count | float | None]]] = {
+    measures: dict[str, Measures] = {
         "arpit-critical-grows": {"": how.last},
         "arpit-sharpness": {"": how.sharpness},
         "arpit-validation-falls": falls,
@@ -256,13 +244,7 @@ def _over_shares(name: str, shares: Shares, how: Measurement) -> list[Finding]:
     return [_growing(claim, name, runs, seeds, of) for claim, of in measures.items()]
 
 
-def _growing(
-    claim: str,
-    name: str,
-    runs: Runs,
-    seeds: Sequence[Mapping[float, Run]],
-    measures: Mapping[str, Callable[[Run], Count | float | None]],
-) -> Finding:
+def _growing(claim: str, name: str, runs: Runs, seeds: Sequence[Mapping[float, Run]], measures: Measures) -> Finding:
     """Whether all measures grow with the share of noise, their rank correlations and their values at both ends."""
     texts, holds, least = [], [], TARGETS.statement(claim)["band"][0]
     for label, measure in measures.items():

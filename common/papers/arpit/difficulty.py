@@ -35,10 +35,8 @@ ONCE: Fields = {"epochs": 1, "balanced": True, "train_size": 50_000, **NONE_HELD
 SMALL: Fields = {**ONCE, "train_size": 10_000, "width": 256, "learning_rate": 0.01}
 TRACKED = 1000
 STATEMENTS = {
-    "gaussian": "arpit-random-inputs",
-    "random_labels": "arpit-random-labels",
-    "true_labels": "arpit-real-data",
-}
+    "gaussian": "arpit-random-inputs", "random_labels": "arpit-random-labels", "true_labels": "arpit-real-data",
+}  # fmt: skip
 COLOURS = {"true_labels": BLUE, "gaussian": GREEN, "random_labels": ORANGE}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -67,9 +67,8 @@ def centroids(filters: Filters) -> dict[str, list[float | None]]:
 
 def centroid_table(filters: Filters, title: str) -> Table:
     """A row for what networks were trained on, over seeds."""
-    rows: list[Sequence[object]] = []
-    for key, values in centroids(filters).items():
-        rows.append([key, len(values) - values.count(None), number(values, "ratio")])
+    found = centroids(filters).items()
+    rows = [[key, len(values) - values.count(None), number(values, "ratio")] for key, values in found]
     note = "Mean spatial frequency of the filters, weighted by power; means over seeds, 95 % t intervals."
     return Table(title, ["trained on", "seeds", "spectral centroid, cycles per pixel"], rows, note)
 

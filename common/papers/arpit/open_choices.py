@@ -18,7 +18,7 @@ from common.papers.arpit import critical_samples
 from common.papers.arpit.critical_samples import MEASUREMENTS, extremes_of
 from common.papers.arpit.recipes import BASE, DATASETS, fields
 from common.papers.arpit.sensitivity import Sensitivities, every, mean_gini
-from common.report.numbers import Number, number
+from common.report.numbers import Number, mean_share, number
 from common.report.runs import Line, Run, Runs
 from common.report.tables import Table
 from common.runs.config import Config, Options, smoke
@@ -154,8 +154,7 @@ def search_table(runs: Runs, size: int | None, title: str) -> Table:
 
 def ratio(lines: Sequence[Line]) -> Number | None:
     """Critical sample ratio over seeds."""
-    counts = [(line["critical"], line["n"]) for line in lines]
-    return number((critical / n for critical, n in counts), counts=counts)
+    return mean_share([(line["critical"], line["n"]) for line in lines])
 
 
 def unrolled_table(runs: Runs, title: str) -> Table:

@@ -12,20 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.analysis.loss_sensitivity import (
-    NORMS,
-    SENSITIVITY,
-    Arrays,
-    Sensitivity,
-    check,
-    off_diagonal_share,
-    sensitivity_run,
-)
+from common.analysis import loss_sensitivity
+from common.analysis.loss_sensitivity import NORMS, Sensitivity, check, off_diagonal_share
 from common.papers.arpit.networks import network, noise_of
 from common.papers.arpit.recipes import BASE, NONE_HELD_OUT, fields
 from common.papers.arpit.targets import TARGETS
 from common.report.claims import Finding
-from common.report.figures import BLUE, GREEN, add_legend, draw_curve, handle, heat_map, panel_figure
+from common.report.figures import BLUE, GREEN, add_legend, draw_curve, handles, heat_map, panel_figure
 from common.report.numbers import Number, cell, compared, number
 from common.report.runs import Run, Runs
 from common.report.tables import Table, claims_table
@@ -71,7 +64,7 @@ def every(config: Config) -> int:
 def read(configs: Sequence[Config], call: Call) -> None:
     """The sensitivity of every run, at a hundred checkpoints."""
     for config in with_progress(configs):
-        sensitivity_run(config, call.options, Sensitivity(every=every(config)), call.force)
+        loss_sensitivity.sensitivity_run(config, call.options, Sensitivity(every=every(config)), call.force)
 
 
 def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
@@ -94,9 +87,9 @@ def report_classes(runs: Runs, call: Call) -> dict[str, Table | Figure]:
     }
 
 
-def kept(run: Run) -> Arrays:
+def kept(run: Run) -> loss_sensitivity.Arrays:
     """The loss-sensitivity of a run; nothing where it was not measured."""
-    return run.kept_arrays(SENSITIVITY)
+    return run.kept_arrays(loss_sensitivity.SENSITIVITY)
 
 
 def of_norm(run: Run, name: str, norm: str) -> NDArray[Any]:
@@ -124,7 +117,7 @@ def gini_figure(runs: Runs, norm: str, title: str) -> Figure:
             curve = dict(zip(kept(seeds[0])["steps"].tolist(), map(list, zip(*curves, strict=True)), strict=True))
             draw_curve(axes, dict(list(curve.items())[start:]), color=COLOURS[noise])
         axes.set(xlabel="steps", ylabel="Gini coefficient", ylim=(0, 1))
-    add_legend(figure, [handle(noise, color=colour) for noise, colour in COLOURS.items()])
+    add_legend(figure, handles(COLOURS))
     return figure
 
 
@@ -160,13 +153,12 @@ def _gini_cells(runs: Runs, norm: str) -> list[object]:
 
 def gini_findings(runs: Runs) -> list[Finding]:
     """C2 for each task and norm, over the second half of training and over all of it after an epoch."""
-    findings = []
-    for unique, groups in by_task(runs).items():
-        start = first_whole(together(groups)[0])
-        for norm in NORMS:
-            for claim, first in (("arpit-gini", None), ("arpit-gini-whole", start)):
-                findings.append(_concentrated(claim, groups, f"{TASKS[unique]}, {norm}", norm, first))
-    return findings
+    return [
+        _concentrated(claim, groups, f"{TASKS[unique]}, {norm}", norm, first)
+        for unique, groups in by_task(runs).items()
+        for norm in NORMS
+        for claim, first in (("arpit-gini", None), ("arpit-gini-whole", first_whole(together(groups)[0])))
+    ]
 
 
 def _concentrated(claim: str, groups: Mapping[str, Runs], of: str, norm: str, first: int | None) -> Finding:
