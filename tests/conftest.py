@@ -19,7 +19,19 @@ import pytest  # noqa: E402
 from common import frameworks  # noqa: E402
 from common.data.datasets import DATASETS, find_data_dir  # noqa: E402
 
-frameworks.torch_first("keras")  # tests use both
+QUICK = "not slow"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tests use both frameworks, but for the quick ones."""
+    if config.getoption("markexpr") != QUICK:
+        frameworks.torch_first("keras")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where slow tests are left out, files of nothing else are not even imported, which takes frameworks seconds."""
+    slow = collection_path.suffix == ".py" and "\npytestmark = pytest.mark.slow\n" in collection_path.read_text()
+    return True if slow and config.getoption("markexpr") == QUICK else None
 
 
 @pytest.fixture(scope="session")

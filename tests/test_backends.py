@@ -18,6 +18,8 @@ from keras_models.trainer import Trainer
 from torch_models import files
 from torch_models.convert import from_canonical
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (8, 8, 1)
 RATES = (0.01, 0.001)
 

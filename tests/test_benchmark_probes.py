@@ -13,6 +13,8 @@ from common.analysis.linalg import principal_subspace
 from common.report.benchmarks import flat
 from common.runs.store import code_version
 
+pytestmark = pytest.mark.slow
+
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 
 

@@ -9,6 +9,8 @@ import pytest
 from common.report.benchmarks import flat
 from common.runs.store import code_version
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def benchmark(monkeypatch):

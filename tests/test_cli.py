@@ -16,6 +16,8 @@ from common.runs.store import READOUT, Store
 from common.runs.training import train
 from common.study import Combinations, Study, percent, run, run_all, summary
 
+pytestmark = pytest.mark.slow
+
 BASE = Config(model="mlp1", dataset="digits", framework="torch", train_size=200, crop=6, epochs=2, batch_size=32)
 
 

@@ -13,6 +13,8 @@ from keras_models.files import named_variables
 from torch_models.convert import from_canonical, to_canonical
 from torch_models.files import Reader as TorchReader
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     "layer, name, axes",

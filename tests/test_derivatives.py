@@ -10,6 +10,8 @@ from torch_models.cnn2 import CNN2
 from torch_models.derivatives import Derivatives
 from torch_models.mlp import MLP
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (2, 2, 1)
 
 

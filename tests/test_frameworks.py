@@ -10,6 +10,8 @@ import torch_models.files
 from common import frameworks
 from common.analysis import evaluator
 
+pytestmark = pytest.mark.slow
+
 
 def test_modules_and_models_are_found_by_name():
     assert frameworks.module("torch", "files") is torch_models.files

@@ -21,6 +21,8 @@ from torch_models.inputs import rotate
 from torch_models.stacked import StackedTrainer
 from torch_models.trainer import Trainer, set_learning_rate
 
+pytestmark = pytest.mark.slow
+
 SHAPE, N = (8, 8, 3), 70
 with_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 

@@ -20,6 +20,8 @@ from common.runs.task import prepare
 from common.runs.training import train, train_stacked
 from torch_models.stacked import number_of_stacks
 
+pytestmark = pytest.mark.slow
+
 WORDS, LENGTH, CLASSES = 30, 6, 3
 CONFIG = Config(
     model="bag_of_words", dataset="texts", epochs=6, batch_size=16, learning_rate=1.0, weight_decay=1e-3,

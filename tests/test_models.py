@@ -28,6 +28,8 @@ from keras_models.files import named_variables
 from torch_models.convert import from_canonical, to_canonical
 from torch_models.trainer import Trainer
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 REGISTRIES = {"keras": keras_models.MODELS, "torch": torch_models.MODELS}
 ALEXNET = {"conv1": 30 * 64, "pool1": 9 * 64, "norm1": 9 * 64, "conv2": 9 * 64, "pool2": 4 * 64, "norm2": 4 * 64}

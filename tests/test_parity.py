@@ -23,6 +23,8 @@ from keras_models.mlp import mlp
 from keras_models.trainer import Trainer as KerasTrainer
 from torch_models.mlp import MLP
 
+pytestmark = pytest.mark.slow
+
 BATCH, STEPS, SIDE = 128, 20, 8
 TOLERANCE = 1e-4
 RATES = {"sgd": 0.01, "adam": 0.001}

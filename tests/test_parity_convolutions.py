@@ -28,6 +28,8 @@ from torch_models.convert import from_canonical, to_canonical
 from torch_models.normalization import LocalResponseNormalization as TorchNormalization
 from torch_models.padding import SameConv2d, max_pool
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (28, 28, 3)
 MODELS = [("alexnet", {}), ("inception", {}), ("inception", {"batch_norm": False})]
 TOLERANCE = 1e-4

@@ -16,6 +16,8 @@ from common.report.tables import Table, claims_table
 from common.runs.config import as_dict, run_id
 from common.runs.store import PUBLISHED, Store
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 
 

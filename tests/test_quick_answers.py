@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 SCRIPTS = sorted(path.name for path in EXPERIMENTS.glob("*.py"))
 HEAVY = ("dask", "distributed", "keras", "matplotlib", "pandas", "scipy", "sklearn", "tensorflow", "torch", "tqdm")

@@ -13,6 +13,8 @@ from common.papers.zhang.targets import NUMBERS
 from common.runs import sweep, threads, training
 from common.runs.store import file_sha256, read_lines
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 SCRIPTS = sorted(path.name for path in (ROOT / "experiments").glob("*.py"))
 SINGLE = [name for name in SCRIPTS if name.startswith(("mlp1_", "mlp3_"))]

@@ -16,6 +16,8 @@ from torch_models import stacked
 from torch_models.stacked import StackedTrainer, contents, most_runs, number_of_stacks, saved_values
 from torch_models.trainer import make_model
 
+pytestmark = pytest.mark.slow
+
 BASE = Config(model="mlp2", width=16, dataset="digits", framework="torch", train_size=60, batch_size=25, crop=None)
 MNIST = DATASETS["mnist"]
 

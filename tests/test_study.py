@@ -14,6 +14,8 @@ from common.study import Call, Seeds, Study
 sys.path.insert(0, str(Path(__file__).parents[1] / "experiments"))
 import published_report
 
+pytestmark = pytest.mark.slow
+
 MEASURES = ("decode_run", "measured_run", "critical_run", "sharpness_run", "sensitivity_run", "statistics_run",
             "similarity_run")  # fmt: skip
 BASE = Config(model="mlp1", dataset="digits", train_size=200, crop=6, epochs=2, batch_size=32)

@@ -33,6 +33,8 @@ from common.runs.task import prepare
 from common.runs.trainers import Trainer, make_trainer
 from torch_models.derivatives import Derivatives
 
+pytestmark = pytest.mark.slow
+
 both = pytest.mark.parametrize("framework", ["keras", "torch"])
 SUFFIX = {"keras": ".h5", "torch": ".pt"}
 GENERATOR = np.random.default_rng(0)

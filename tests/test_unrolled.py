@@ -26,6 +26,8 @@ from torch_models.unrolled import (
     replay,
 )
 
+pytestmark = pytest.mark.slow
+
 N, CLASSES, EXAMPLE = 12, 3, 4
 CONFIG = Config(framework="torch", momentum=0.8, weight_decay=0.1)
 GENERATOR = np.random.default_rng(0)

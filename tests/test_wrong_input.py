@@ -16,6 +16,8 @@ from common.runs.config import Config, Options, run_id, smoke
 from common.runs.store import Store
 from common.runs.training import train
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 SCRIPT = "mlp1_true_labels.py"
 RUN = smoke(Config(model="mlp1", framework="torch"))

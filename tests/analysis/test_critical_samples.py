@@ -14,6 +14,8 @@ from common.runs.critical_points import Search, critical_points
 from torch_models.derivatives import Derivatives
 from torch_models.mlp import MLP
 
+pytestmark = pytest.mark.slow
+
 ONE = np.ones(1, np.float32)
 PLAIN = Search(radius=0.3, step=0.25, noise=0.0, iterations=5)
 

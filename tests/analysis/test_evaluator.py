@@ -18,6 +18,8 @@ from common.runs.config import Config, as_dict
 from keras_models.trainer import Trainer as KerasTrainer
 from torch_models.trainer import Trainer as TorchTrainer
 
+pytestmark = pytest.mark.slow
+
 TRAINERS = {".h5": KerasTrainer, ".pt": TorchTrainer}
 every_suffix = pytest.mark.parametrize("suffix", TRAINERS)
 IMAGES = np.random.default_rng(0).integers(0, 256, (20, 10, 9, 3), np.uint8)

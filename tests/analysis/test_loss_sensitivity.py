@@ -34,6 +34,8 @@ from common.runs.task import prepare
 from common.runs.trainers import make_trainer
 from common.runs.training import train
 
+pytestmark = pytest.mark.slow
+
 unrolled = frameworks.module("torch", "unrolled")
 CONFIG = Config(
     model="mlp2", width=4, dataset="digits", framework="torch", downscale=2, train_size=50, batch_size=20, epochs=2,

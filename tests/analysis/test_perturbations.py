@@ -14,6 +14,8 @@ from common.runs.store import Store, file_sha256
 from common.runs.task import prepare
 from common.runs.training import train
 
+pytestmark = pytest.mark.slow
+
 CONFIG = Config(
     model="mlp2", width=16, dataset="digits", framework="torch", train_size=300, validation_size=100, batch_size=32,
     epochs=2, preprocessing="per_channel", corruption="uniform", corruption_fraction=0.5,

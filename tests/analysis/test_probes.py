@@ -19,6 +19,8 @@ from common.analysis.probes import MASC, PROBES, NearestClassMean, VeLPIC, check
 from common.data import datasets
 from common.data.corruption import corrupt_labels
 
+pytestmark = pytest.mark.slow
+
 SIZES = [{"components": 1}, {"components": 3}, {"variance": 0.5}, {"variance": 0.75}, {"variance": 0.99}]
 
 

@@ -21,6 +21,8 @@ from common.runs.store import READOUT, Store, file_sha256, write_lines
 from common.runs.task import prepare
 from common.runs.training import train
 
+pytestmark = pytest.mark.slow
+
 TEST_FC1 = ("test", "fc1")
 SPLIT_ENDS = {"corrupted": "", "true": "_true_labels"}
 PROBE_90 = {"masc": lambda: MASC(variance=0.9)}

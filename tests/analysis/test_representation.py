@@ -24,6 +24,8 @@ from common.runs.store import Store, file_sha256, publish
 from common.runs.task import prepare
 from common.runs.training import train
 
+pytestmark = pytest.mark.slow
+
 CONFIG = Config(model="mlp1", dataset="digits", train_size=200, batch_size=32, epochs=2, framework="torch")
 OTHER = dataclasses.replace(CONFIG, framework="keras", seed=1, preprocessing="zero_one")
 A, B, C = (np.array([[1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]]) / 2).astype(np.float32)  # orthonormal, mean 0

@@ -14,6 +14,8 @@ from common.runs.store import Store
 from common.runs.task import prepare
 from common.runs.training import train
 
+pytestmark = pytest.mark.slow
+
 CONFIG = Config(
     model="mlp1", dataset="digits", train_size=500, validation_size=80, corruption="ketha", corruption_fraction=0.6,
     preprocessing="minus_one_one", batch_size=32, epochs=3, learning_rate=0.1, initializer="torch",

@@ -21,6 +21,8 @@ from PIL import Image
 from common.data import datasets
 from common.data.datasets import DATASETS, find_data_dir, load, main, parse_idx
 
+pytestmark = pytest.mark.slow
+
 REAL = {  # training images, training class counts, first training and test labels, sha256
     "mnist": (
         (60000, 28, 28, 1),

@@ -16,6 +16,8 @@ from common.data.preprocessing import (
     standardize,
 )
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (12, 7, 9, 3)
 
 

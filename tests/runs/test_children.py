@@ -23,6 +23,8 @@ from common.runs.sweep import encode
 from common.runs.threads import MEMORY
 from common.runs.training import train
 
+pytestmark = pytest.mark.slow
+
 BASE = Config(model="mlp1", dataset="digits", framework="torch", train_size=200, crop=6, epochs=2, batch_size=32)
 LARGE = dataclasses.replace(BASE, random_crop=True, dropout=0.3, weight_decay=0.001)
 ROUGH = dataclasses.replace(BASE, model="mlp2", width=16, precision="bfloat16", optimizer="adam", dropout=0.5)

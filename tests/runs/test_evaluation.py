@@ -11,6 +11,8 @@ from sklearn.metrics import log_loss
 from common.runs.evaluation import cross_entropy, finite, mean, score, share
 from common.runs.task import untouched
 
+pytestmark = pytest.mark.slow
+
 
 class Batches:
     """A trainer whose logits are drawn batch by batch."""

@@ -13,6 +13,8 @@ from common.runs.store import Store
 from common.runs.training import drive, train, train_stacked
 from common.runs.writer import Writer
 
+pytestmark = pytest.mark.slow
+
 BASE = Config(
     model="mlp2", width=16, dataset="digits", framework="torch", train_size=120, crop=None, epochs=3, batch_size=50,
     weight_decay=0.01, learning_rate=0.1,

@@ -23,6 +23,8 @@ from common.runs.store import READOUT, Store, all_records
 from common.runs.sweep import RunsFailed, child, decode, distribute, encode, grid
 from common.runs.training import train
 
+pytestmark = pytest.mark.slow
+
 BASE = Config(model="mlp1", dataset="digits", framework="torch", train_size=200, crop=6, epochs=2, batch_size=32)
 LONG = dataclasses.replace(BASE, epochs=60, batch_size=1)
 SMALL = dataclasses.replace(BASE, model="mlp2", width=16, corruption="uniform", corruption_fraction=0.5)

@@ -30,6 +30,8 @@ from common.runs.trainers import make_trainer
 from common.runs.training import train
 from common.runs.writer import example_arrays
 
+pytestmark = pytest.mark.slow
+
 BASE = Config(model="mlp1", dataset="digits", framework="torch", train_size=200, crop=6, epochs=3, batch_size=32)
 CORRUPTED = {"corruption": "other_class", "corruption_fraction": 0.4, "validation_size": 40}
 FRAMEWORKS = ["torch", "keras"]

@@ -12,6 +12,8 @@ from common.runs.trainers import make_trainer
 from common.runs.training import drive, train
 from common.runs.writer import Writer
 
+pytestmark = pytest.mark.slow
+
 CONFIG = Config(model="mlp1", dataset="digits", framework="torch", train_size=100, crop=6, epochs=3, batch_size=32)
 
 
