@@ -2,17 +2,13 @@
 
 import dataclasses
 import inspect
-import sys
-from pathlib import Path
 
 import pytest
 
 from common import study
+from common.papers import arpit, decoding, zhang
 from common.runs.config import Actions, Config, Options
 from common.study import Call, Seeds, Study
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "experiments"))
-import published_report
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +23,7 @@ def names_of(read):
 
 
 READ = [
-    each for each in (*published_report.ZHANG, *published_report.DECODING, *published_report.ARPIT)
+    each for wing in (zhang, decoding, arpit) for each in wing.STUDIES
     if each.read is not Study.read and not names_of(each.read).keys().isdisjoint(MEASURES)
 ]  # fmt: skip
 

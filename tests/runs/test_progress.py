@@ -46,6 +46,7 @@ def scalars(folder):
     }
 
 
+@pytest.mark.slow
 def test_tensorboard_holds_every_measure_of_every_epoch(tmp_path):
     with Progress(CONFIG, Options(tensorboard=True), tmp_path) as progress:
         progress.update(LINE | {"epoch": 1})

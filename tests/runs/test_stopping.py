@@ -11,6 +11,8 @@ from common.runs.stopping import is_due, stop_reason
 from common.runs.store import Store
 from common.runs.training import train, train_stacked
 
+pytestmark = pytest.mark.slow
+
 BASE = Config(
     model="mlp1", dataset="digits", framework="torch", train_size=200, validation_size=40, crop=6, epochs=11,
     batch_size=32, learning_rate=0.003, train_evaluation_every=4,
