@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from common.analysis.evaluator import SavedModel, load
 from common.analysis.features import check_features, varies
+from common.analysis.moments import statistics
 from common.analysis.readout import Line, measured_run, model_files, together
-from common.analysis.statistics import statistics
 from common.data import datasets
 from common.data.arrays import Floats, Images
 from common.runs.config import Config, Options, run_id

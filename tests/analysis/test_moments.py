@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from common.analysis import statistics as module
-from common.analysis.statistics import statistics
+from common.analysis import moments as module
+from common.analysis.moments import statistics
 
 NAMES = ["mean", "variance", "skewness", "kurtosis", "sparsity"]
 
