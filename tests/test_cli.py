@@ -258,7 +258,7 @@ def test_list_says_what_is_done_and_missing_and_trains_nothing(folder, capsys):
 @pytest.mark.parametrize("known", ["own", "published"])
 def test_the_time_that_is_left_counts_missing_runs_by_the_records_there_are(folder, tmp_path, monkeypatch, known):
     train(BASE, options(folder if known == "own" else tmp_path / "published"))
-    monkeypatch.setattr(study, "read_record", lambda path: record(seconds=120.0))  # a minute per epoch
+    monkeypatch.setattr(estimates, "read_record", lambda path: record(seconds=120.0))  # a minute per epoch
     configs = [BASE, dataclasses.replace(BASE, epochs=7), dataclasses.replace(BASE, model="mlp3")]
     lines = listing(configs, Store(folder)).splitlines()
     estimates = [line.split(maxsplit=1)[1].rsplit(maxsplit=1)[0] for line in lines[:3]]
