@@ -261,8 +261,8 @@ def test_the_time_that_is_left_counts_missing_runs_by_the_records_there_are(fold
     monkeypatch.setattr(estimates, "read_record", lambda path: record(seconds=120.0))  # a minute per epoch
     configs = [BASE, dataclasses.replace(BASE, epochs=7), dataclasses.replace(BASE, model="mlp3")]
     lines = listing(configs, Store(folder)).splitlines()
-    estimates = [line.split(maxsplit=1)[1].rsplit(maxsplit=1)[0] for line in lines[:3]]
-    assert estimates == ["120 s", "420 s", "no estimate"]
+    shown = [line.split(maxsplit=1)[1].rsplit(maxsplit=1)[0] for line in lines[:3]]
+    assert shown == ["120 s", "420 s", "no estimate"]
     minutes = {"own": 7, "published": 9}[known]
     assert lines[3] == f"3 runs, more than {minutes} minutes of training left, one after the other"
 
