@@ -1,6 +1,6 @@
 """Runs that never were, as readers see them."""
 
-from common.report.runs import Run, Runs
+from common.report.runs import Run
 from common.runs.config import Config, as_dict
 
 MEASURED = {
@@ -42,8 +42,3 @@ def a_run(history=(), outcome=None, lines=None, arrays=None, train_n=50_000, **c
         "time": {"train_seconds": 2.0, "evaluate_seconds": 1.0},
     }
     return Run(record, Files({"history.jsonl": history, **(lines or {})}, arrays))
-
-
-def some_runs(*runs):
-    """Together."""
-    return Runs(runs)

@@ -1,18 +1,16 @@
 """Runs that were trained on the same, their table of examples, how its columns agree, and pictures."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
-from made_up_runs import a_run
+from made_up import a_run
 
 from common.analysis.examples import well_known
 from common.report.examples import agreement_table, image_grid, joined, trained_on
-from common.report.runs import Run, Runs
+from common.report.runs import Runs
 
 
-def run(arrays=None, **changes):
-    return Run(a_run(**{"model": "mlp2", "dataset": "mnist", **changes})[0], SimpleNamespace(arrays=lambda _: arrays))
+def run(**changes):
+    return a_run(**{"model": "mlp2", "dataset": "mnist", **changes})
 
 
 def test_runs_on_the_same_examples_are_chosen_by_data_set_and_corruption_without_unique_labels():
@@ -27,7 +25,7 @@ def test_the_table_is_of_the_arrays_and_epochs_of_the_runs():
     arrays = {"train_indices": [7, 2], "train_labels": [0, 1], "train_predictions": [0, 0]}
     arrays |= {"train_learned_epochs": [3, -1], "train_times_forgotten": [1, 0]}
     arrays = {name: np.array(values) for name, values in arrays.items()}
-    table = joined(Runs(run(arrays, seed=seed, outcome={"epochs": 4 + 4 * seed}) for seed in (0, 1)))
+    table = joined(Runs(run(arrays=arrays, seed=seed, outcome={"epochs": 4 + 4 * seed}) for seed in (0, 1)))
     assert table["index"].tolist() == [2, 7] and table["runs"].tolist() == [2, 2]
     assert table["correct"].tolist() == [0, 1] and table["learned"].tolist() == [1, (2 / 4 + 2 / 8) / 2]
 
