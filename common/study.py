@@ -15,10 +15,11 @@ from common.cli import Preset, given_flags, one_line_errors, parse
 from common.errors import check_choice
 from common.groups import Item
 from common.report import figures
+from common.report.claims import FULL, REDUCED, Finding
 from common.report.runs import Runs
-from common.report.tables import Table
+from common.report.tables import Table, claims_table
 from common.runs import progress, sweep
-from common.runs.config import Actions, Config, Options, from_dict, overlay, run_id, smoke
+from common.runs.config import SEEDS, Actions, Config, Options, from_dict, overlay, run_id, smoke
 from common.runs.estimates import known_records, listing, time_left
 from common.runs.record import processor_flags
 from common.runs.store import Record, Store
@@ -86,13 +87,20 @@ class Combinations(Seeds):
 class Call:
     """How a study was called: what its read-outs and reports may depend on beside the runs.
 
-    A smoke test is measured as the preset `small`; with `force` what was read out is read out again.
+    A smoke test is measured as the preset `small`; with `force` what was read out is read out again. `changed` says
+    that flags changed runs in more than their framework and seed.
     """
 
     preset: str
     grid: Any
     options: Options
     force: bool = False
+    changed: bool = False
+
+    @property
+    def size(self) -> str:
+        """Whether the runs are of the paper's size, and may decide on its numbers."""
+        return FULL if self.preset == "paper" and not self.changed else REDUCED
 
     @property
     def store(self) -> Store:
@@ -107,7 +115,8 @@ class Study:
     `grid` gives the fields of each run (`Seeds.runs`), which the flags' config must not contradict; `report` makes
     figures and tables of the runs. Where these need more than records, `keep_epochs` of every run are kept and `read`
     makes what is missing of the read-outs; `check` raises ValueError before anything is trained that could not be
-    read. Without `stack` each run is trained alone, so that it can be trained again to the same bits.
+    read. Without `stack` each run is trained alone, so that it can be trained again to the same bits. `findings` are
+    what becomes of the published statements that the runs test.
     """
 
     name: str
@@ -118,6 +127,7 @@ class Study:
     read: Callable[[Sequence[Config], Call], None] = lambda configs, call: None
     check: Callable[[Config], object] = lambda config: None
     stack: bool = True
+    findings: Callable[[Runs, Call], list[Finding]] = lambda runs, call: []
 
     def configs(self, given: Config, grid: Seeds, preset: str, flags: Collection[str] = ()) -> list[Config]:
         """The runs, over the fields that flags have given."""
@@ -149,14 +159,24 @@ class Study:
         kept = tuple(sorted({*self.keep_epochs, *options.keep_epochs}))
         training = dataclasses.replace(options, stack=options.stack and self.stack, keep_epochs=kept)
         records = run_all(configs, training, actions)
-        call = Call("small" if actions.smoke else preset, arguments.grid, options, actions.force)
+        changed = bool({field.name for field in dataclasses.fields(Config)} & given_flags() - {"framework", *SEEDS})
+        call = Call("small" if actions.smoke else preset, arguments.grid, options, actions.force, changed)
         self.read([from_dict(record["config"]) for record in records], call)
         self.show(Runs.of(records, call.store), call)
+
+    def judged(self, runs: Runs, call: Call) -> list[Finding]:
+        """What becomes of the published statements that these runs test, at the size of the call."""
+        return [dataclasses.replace(found, size=call.size, study=self.name) for found in self.findings(runs, call)]
+
+    def claims(self, runs: Runs, call: Call) -> dict[str, Table]:
+        """The table of these, where there are any."""
+        findings = self.judged(runs, call)
+        return {"claims": claims_table(findings, self.name.replace("_", " ").capitalize())} if findings else {}
 
     def show(self, runs: Runs, call: Call) -> None:
         """Save figures and tables in a folder of the study's name, and print the tables."""
         folder = call.store.results / self.name
-        for title, item in self.report(runs, call).items():
+        for title, item in {**self.report(runs, call), **self.claims(runs, call)}.items():
             save(item, folder / title)
             if isinstance(item, Table):
                 print(item.markdown())

@@ -1,71 +1,126 @@
-"""Published statements and the verdict that measurements give on them; nothing unmeasured counts as 0."""
+"""Published numbers and statements, and the verdict that measurements give on them; nothing unmeasured counts as 0.
+
+A statement is tested by an effect, a number for each seed, which is 0 (or what `null` says) where the statement is
+wrong and lies in a band where it holds; the end of the band is the smallest effect that counts. From three seeds on it
+is confirmed where all of the 95 % t interval of the effect lies in its band, contradicted where none of it does, and
+else undecided; fewer seeds only indicate. A number is judged at full size alone, by its band.
+"""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from common.errors import check_choice
 from common.report.numbers import Count, Estimate, estimate
-from common.report.runs import FRAMEWORKS, Run
+from common.report.runs import FRAMEWORKS, Run, Runs
 
-NOT_MEASURED, UNDECIDED, NO_BAND = "not measured", "undecided", "no band"
-Held = bool | str | None
-"""Whether a statement holds in a seed: UNDECIDED where its numbers do not tell, null where it was not measured."""
+CONFIRMED, CONTRADICTED, UNDECIDED, INDICATED, NOT_INDICATED, NOT_MEASURED = STATEMENT_VERDICTS = (
+    *("confirmed", "contradicted", "undecided", "indicated", "not indicated", "not measured"),
+)
+IN_BAND, OUTSIDE, NO_BAND = "in band", "outside band", "no band"
+FULL, REDUCED = SIZES = "full size", "reduced"
+NO_RUNS = Runs()
+LEAST_SEEDS = 3  # fewer only indicate
+Band = tuple[float | None, float | None]  # ends included; null is open
 
 
 @dataclass(frozen=True)
-class Claim:
-    """A published statement, its number, the band that confirms it (ends included), and where it was published."""
+class Statement:
+    """A published statement or number, where it was published, and what decides on it.
+
+    `effect` says what is measured, `null` what it would be if the statement were wrong, `band_source` why the band is
+    what it is. Statements tested on the same evidence, such as three norms of one gradient, share its name.
+    """
 
     id: str
-    statement: str
-    published: float | None
-    band: tuple[float, float] | None
+    paper: str
     source: str
+    statement: str = ""
+    effect: str = ""
+    unit: str = "fraction"
+    band: Band | None = None
+    null: str = ""
+    band_source: str = ""
+    evidence: str = ""
+    value: float | None = None
 
-
-@dataclass(frozen=True)
-class Verdict(Estimate):
-    """An estimate, and `confirmed`, `not confirmed`, `not measured`, or `no band` where the claim names none."""
-
-    verdict: str = NOT_MEASURED
+    @staticmethod
+    def of(target: Mapping[str, Any]) -> "Statement":
+        """From its target; a number is stated by its row and quantity."""
+        known = {field.name: target[field.name] for field in fields(Statement) if field.name in target}
+        known["band"] = tuple(target["band"]) if target.get("band") else None
+        known.setdefault("statement", f"{target.get('row')}: {target.get('quantity')}")
+        return Statement(**{"evidence": target["id"], **known})
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A statement about several runs: what confirms it, what it is of, the runs and numbers that tested it, verdict."""
+    """A statement, or number, with the runs that tested it, its effect over their seeds, and the verdict.
 
-    statement: str
-    source: str
-    criterion: str
+    `numbers` are what the effect was computed from, as text; `study` is the script that makes the runs.
+    """
+
+    statement: Statement
     subject: str
-    runs: str | None
-    numbers: str | None
-    n: str | None
-    verdict: str
+    runs: Runs = NO_RUNS
+    effect: Estimate = Estimate(0)
+    numbers: str | None = None
+    verdict: str = NOT_MEASURED
+    size: str = REDUCED
+    study: str = ""
+
+    @property
+    def measured(self) -> bool:
+        """Whether there was anything to judge."""
+        return self.verdict != NOT_MEASURED
 
 
-def judge(claim: Claim, values: Sequence[float | None], counts: Sequence[Count | None] | None = None) -> Verdict:
-    """Verdict on a claim: confirmed when the mean of the measured values lies in its band."""
+def decide(effects: Sequence[float | None], band: Band) -> tuple[Estimate, str]:
+    """The effect over the measured seeds, and the verdict; nan is a seed whose numbers do not tell."""
+    told = [value for value in effects if value is not None]
+    if not told:
+        return Estimate(0), NOT_MEASURED
+    if any(map(math.isnan, told)):
+        return Estimate(len(told)), UNDECIDED
+    found = estimate(told)
+    return found, _verdict(found, -math.inf if band[0] is None else band[0], math.inf if band[1] is None else band[1])
+
+
+def _verdict(found: Estimate, least: float, most: float) -> str:
+    if found.mean is None or found.low is None or found.high is None or found.n < LEAST_SEEDS:
+        return INDICATED if found.mean is not None and least <= found.mean <= most else NOT_INDICATED
+    if least <= found.low and found.high <= most:
+        return CONFIRMED
+    return CONTRADICTED if found.high < least or found.low > most else UNDECIDED
+
+
+def judge(
+    number: Statement, values: Sequence[float | None], counts: Sequence[Count | None] | None = None
+) -> tuple[Estimate, str]:
+    """The mean of the measured values, and whether it lies in the band of a published number."""
     found = estimate(values, counts)
     if found.mean is None:
-        return Verdict(0)
-    if claim.band is None:
-        verdict = NO_BAND
-    else:
-        verdict = "confirmed" if claim.band[0] <= found.mean <= claim.band[1] else "not confirmed"
-    return Verdict(found.n, found.mean, found.low, found.high, found.interval_kind, verdict)
+        return found, NOT_MEASURED
+    if number.band is None:
+        return found, NO_BAND
+    least, most = number.band
+    inside = (least is None or least <= found.mean) and (most is None or found.mean <= most)
+    return found, IN_BAND if inside else OUTSIDE
 
 
-def ordered(levels: Sequence[Sequence[float | None]]) -> bool | None:
-    """Whether all of each level is below all of the next; null where a value is missing."""
+def gap(levels: Sequence[Sequence[float | None]]) -> float | None:
+    """By how much each level is above the one before: the least over levels, negative where any overlap.
+
+    Null where a value is missing.
+    """
     measured = [[value for value in level if value is not None] for level in levels]
     if any(len(found) < max(1, len(level)) for found, level in zip(measured, levels, strict=True)):
         return None
-    return all(max(low) < min(high) for low, high in zip(measured, measured[1:], strict=False))
+    return min(min(high) - max(low) for low, high in zip(measured, measured[1:], strict=False))
 
 
 def growth(points: Mapping[float, float | None]) -> float | None:
@@ -79,74 +134,44 @@ def growth(points: Mapping[float, float | None]) -> float | None:
     return 0.0 if constant else float(stats.spearmanr(*zip(*pairs, strict=True)).statistic)
 
 
-def grows(points: Mapping[float, float | None], least: float) -> bool | None:
-    """Whether y grows with x over {x: y}: rank correlation at least `least`, and the last y above the first."""
-    correlation, pairs = growth(points), _measured(points)
-    return None if correlation is None else correlation >= least and pairs[-1][1] > pairs[0][1]
-
-
 def _measured(points: Mapping[float, float | None]) -> list[tuple[float, float]]:
     return sorted((x, y) for x, y in points.items() if y is not None)
 
 
-def judge_seeds(holds: Sequence[Held]) -> tuple[str | None, str]:
-    """In how many of the decided seeds a statement holds, and the verdict: confirmed where it holds in all of them."""
-    decided = [value for value in holds if value not in (None, UNDECIDED)]
-    if not decided:
-        return None, UNDECIDED if UNDECIDED in holds else NOT_MEASURED
-    others = ((holds.count(value), name) for value, name in ((UNDECIDED, UNDECIDED), (None, NOT_MEASURED)))
-    rest = "".join(f", {count} {name}" for count, name in others if count)
-    return f"{sum(map(bool, decided))} of {len(decided)} seeds{rest}", "confirmed" if all(decided) else "not confirmed"
-
-
 @dataclass(frozen=True)
 class Targets:
-    """Published numbers, curves and statements: the JSON files of a folder, statements in `statements.json`.
-
-    `paper` says whether a statement's source names its paper.
-    """
+    """Published numbers, curves and statements: the JSON files of a folder, statements in `statements.json`."""
 
     folder: Path
-    paper: bool = False
 
     def of(self, name: str) -> list[dict[str, Any]]:
         """Everything in `<name>.json`; ValueError with the names there are."""
         check_choice("name", name, sorted(path.stem for path in self.folder.glob("*.json")))
         return parsed(self.folder / f"{name}.json")
 
-    def statement(self, name: str) -> dict[str, Any]:
+    def statement(self, name: str) -> Statement:
         """The statement of an id."""
         found = {target["id"]: target for target in self.of("statements")}
         check_choice("statement", name, found)
-        return found[name]
+        return Statement.of(found[name])
 
-    def judged(
+    def tested(
         self,
         name: str,
         subject: str,
-        runs: Sequence[Run] = (),
+        runs: Runs = NO_RUNS,
+        effects: Sequence[float | None] = (),
         numbers: str | None = None,
-        holds: Sequence[Held] = (),
-        n: str | None = None,
+        undecided: str = "",
     ) -> Finding:
-        """A statement with what was measured, confirmed where it holds in every seed; `n` says more than how many."""
-        seeds, verdict = judge_seeds(holds)
-        return self.finding(name, subject, runs, numbers, n or seeds, verdict)
-
-    def finding(
-        self,
-        name: str,
-        subject: str,
-        runs: Sequence[Run] = (),
-        numbers: str | None = None,
-        n: str | None = None,
-        verdict: str = NOT_MEASURED,
-    ) -> Finding:
-        """A statement tested on some runs, which it describes."""
-        target = self.statement(name)
-        source = f"{target['paper']}: {target['source']}" if self.paper else target["source"]
-        cited = target["statement"], source, target["band_source"]
-        return Finding(*cited, subject, tested_on(runs), numbers, n, verdict)
+        """A statement with its effect in each seed of some runs; `undecided` says why measurements cannot tell."""
+        statement = self.statement(name)
+        if statement.band is None and not undecided and any(effect is not None for effect in effects):
+            raise ValueError(f"a statement that is tested must have a band. Received: statement={name}")
+        found, verdict = decide(effects, statement.band or (None, None))
+        if undecided and found.n:
+            numbers, verdict = f"{numbers}; {undecided}" if numbers else undecided, UNDECIDED
+        return Finding(statement, subject, runs, found, numbers, verdict)
 
 
 @cache
@@ -166,10 +191,3 @@ def tested_on(runs: Sequence[Run]) -> str | None:
         for (framework, precision), found in sorted(sizes.items())
     ]
     return "; ".join(texts) or None
-
-
-def claim_of(target: dict[str, Any]) -> Claim:
-    """The claim that a published number makes."""
-    band = None if target["band"] is None else (target["band"][0], target["band"][1])
-    source = f"{target['paper']}, {target['source']}"
-    return Claim(target["id"], f"{target['row']}: {target['quantity']}", target["value"], band, source)

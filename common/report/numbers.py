@@ -10,12 +10,13 @@ import numpy as np
 CONFIDENCE = 0.95
 UNITS = {
     "fraction": (100.0, ".2f", ", %"),
+    "points": (100.0, ".2f", ", points"),
     "ratio": (1.0, ".2f", ""),
     "components": (1.0, ".1f", ""),
     "epochs": (1.0, ".1f", ""),
     "three digits": (1.0, "#.3g", ""),
 }
-"""Factor, format and heading."""
+"""Factor, format and heading. Fractions lie between 0 and 1, and so do their intervals; differences are points."""
 Count = tuple[int, int]  # correct, examples
 Curve = Mapping[Any, Sequence[float | None]]  # x: the value of each seed
 
@@ -44,6 +45,13 @@ class Estimate:
     high: float | None = None
     interval_kind: str = ""
 
+    def number(self, unit: str = "fraction", n: int | None = None) -> Number:
+        """As it is shown; the interval of a fraction ends at 0 and 1."""
+        ends = (self.low, self.high)
+        if unit == "fraction":
+            ends = tuple(None if end is None else min(max(end, 0.0), 1.0) for end in ends)  # type: ignore[assignment]
+        return Number(self.mean, unit, *ends, n)
+
 
 def cell(value: object, missing: str = "–") -> str:
     """Text of one cell: floats are fractions and become percent, null becomes `missing`."""
@@ -69,7 +77,7 @@ def number(
     """
     found = estimate(seeds := list(values), counts)
     n = found.n if found.n < len(seeds) else None
-    return None if found.mean is None else Number(found.mean, unit, found.low, found.high, n)
+    return None if found.mean is None else found.number(unit, n)
 
 
 def estimate(values: Sequence[float | None], counts: Sequence[Count | None] | None = None) -> Estimate:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from common.report.claims import NOT_MEASURED, claim_of, judge
+from common.report.claims import NOT_MEASURED, Statement, judge
 from common.report.numbers import UNITS, Number, counted
 from common.report.runs import REGULARIZERS, Run, Runs, group_names, setting_text
 from common.report.tables import Table
@@ -61,8 +61,8 @@ def _measured_cells(target: Target, group: Runs) -> list[object]:
     """Mean, interval, which interval it is, and verdict; a fraction of one seed has its test examples'."""
     values = [run.outcome[target["quantity"]] for run in group]  # type: ignore[literal-required]
     sizes = [run.data["test_n"] if target["quantity"].startswith("test") else None for run in group]
-    found = judge(claim_of(dict(target)), values, counted(values, sizes))
+    found, judged = judge(Statement.of(target), values, counted(values, sizes))
     mean = None if found.mean is None else Number(found.mean, target["unit"])
     interval = Number(None, target["unit"], found.low, found.high)
-    verdict = found.verdict if all(as_stated(run, target) for run in group) else NOT_MEASURED
+    verdict = judged if all(as_stated(run, target) for run in group) else NOT_MEASURED
     return [mean, interval, found.interval_kind or None, verdict]

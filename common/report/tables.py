@@ -8,11 +8,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common import files
-from common.report.claims import NO_BAND, NOT_MEASURED, UNDECIDED, Finding
+from common.report.claims import (
+    IN_BAND,
+    LEAST_SEEDS,
+    NO_BAND,
+    OUTSIDE,
+    STATEMENT_VERDICTS,
+    Finding,
+    Statement,
+    tested_on,
+)
 from common.report.numbers import Number, cell
 
 LONG = 40  # characters of a cell that the page breaks into lines
-VERDICTS = ("confirmed", "not confirmed", NOT_MEASURED, UNDECIDED, NO_BAND)
+VERDICTS = (*STATEMENT_VERDICTS, IN_BAND, OUTSIDE, NO_BAND)
+CLAIMS_NOTE = (
+    f"Effects are means over seeds with 95 % t intervals. Confirmed: {LEAST_SEEDS} seeds or more and the whole "
+    "interval where the effect counts; contradicted: none of it there; undecided: some of it, or numbers that cannot "
+    "tell. Fewer seeds only indicate."
+)
 
 
 @dataclass(frozen=True)
@@ -78,11 +92,21 @@ def _html_cell(tag: str, value: object, numeric: bool) -> str:
 
 def claims_table(findings: Sequence[Finding], title: str) -> Table:
     """A row for each statement and set of runs that it was tested on."""
-    rows = [[f.source, f.statement, f.criterion, f.subject, f.runs, f.numbers, f.n, f.verdict] for f in findings]
-    columns = ["source", "statement", "counts as confirmed", "of", "runs", "measured", "n", "verdict"]
-    note = (
-        f"Confirmed: in every seed that was decided; {UNDECIDED}: the numbers do not tell, as those of one seed whose "
-        f"95 % interval over test examples holds both answers; {NO_BAND}: no statement to decide, or a layer chosen on "
-        f"the test data that scores it."
-    )
-    return Table(title, columns, rows, note)
+    columns = ["statement", "verdict", "of", "effect", "counts from", "n", "measured", "tested by", "source", "runs"]
+    return Table(title, columns, [_claim_cells(finding) for finding in findings], CLAIMS_NOTE)
+
+
+def _claim_cells(finding: Finding) -> list[object]:
+    said, effect = finding.statement, finding.effect
+    shown = None if effect.mean is None else effect.number(said.unit)
+    cited = said.effect or said.band_source, f"{said.paper}, {said.source}", tested_on(finding.runs)
+    return [said.statement, finding.verdict, finding.subject, shown, band_text(said), effect.n or None,
+            finding.numbers, *cited]  # fmt: skip
+
+
+def band_text(said: Statement) -> str | None:
+    """The band of an effect, ends included; null without one."""
+    if said.band is None:
+        return None
+    least, most = (None if end is None else cell(Number(end, said.unit)) for end in said.band)
+    return f"{least} to {most}" if least and most else f"at least {least}" if least else f"at most {most}"

@@ -243,7 +243,7 @@ def _maximal(groups: Mapping[str, Runs]) -> Finding:
         accuracies = {width(run): value for run in seed if (value := validation_accuracy(run)) is not None}
         if UNITS in accuracies and max(accuracies) > UNITS:
             values.append((accuracies[UNITS], max(accuracies.values())))
-    most = TARGETS.statement("arpit-capacity-maximal")["band"][1]
+    most = TARGETS.statement("arpit-capacity-maximal").band[1]
     told = compared(values, (f"at {UNITS} units", "at the best width"), "fraction")
     numbers = f"validation accuracy (%): {told}" if told else None
     holds = [best - at <= most for at, best in values]

@@ -246,7 +246,7 @@ def _over_shares(name: str, shares: Shares, how: Measurement) -> list[Finding]:
 
 def _growing(claim: str, name: str, runs: Runs, seeds: Sequence[Mapping[float, Run]], measures: Measures) -> Finding:
     """Whether all measures grow with the share of noise, their rank correlations and their values at both ends."""
-    texts, holds, least = [], [], TARGETS.statement(claim)["band"][0]
+    texts, holds, least = [], [], TARGETS.statement(claim).band[0]
     for label, measure in measures.items():
         values = [{noise: measure(run) for noise, run in seed.items()} for seed in seeds]
         points = [{x: share(y) if isinstance(y, tuple) else y for x, y in seed.items()} for seed in values]

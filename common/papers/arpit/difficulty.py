@@ -164,7 +164,7 @@ def _holds(setting: str, difficulties: Mapping[str, Difficulty]) -> bool | None:
     if setting == "random_labels":
         return spread.within > spread.band[1]
     noise = [other.dispersion.within for name, other in difficulties.items() if name != setting]
-    least = TARGETS.statement("arpit-real-data")["band"][0]
+    least = TARGETS.statement("arpit-real-data").band[0]
     return spread.within >= max([least, *(value for value in noise if not math.isnan(value))])
 
 

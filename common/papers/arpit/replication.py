@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from common.papers.arpit.networks import NOISE, noise_of
 from common.papers.arpit.recipes import BASE, NONE_HELD_OUT, fields
 from common.papers.arpit.targets import TARGETS
-from common.report.claims import claim_of, judge
+from common.report.claims import Statement, judge
 from common.report.figures import learning_curves
 from common.report.numbers import Number
 from common.report.runs import Run, Runs
@@ -79,9 +79,9 @@ def _judged(target: dict[str, Any], seeds: Runs) -> list[object]:
     values = [measured_of(run, target["quantity"]) for run in seeds]
     test_n = seeds[0].data["test_n"]
     counts = [(round(value * test_n), test_n) if "test" in target["quantity"] else None for value in values]
-    verdict = judge(claim_of(target), values, counts)
-    interval = Number(None, "fraction", verdict.low, verdict.high)
-    return [target["value"], verdict.mean, interval, verdict.interval_kind, verdict.verdict, seeds.run_on()]
+    found, verdict = judge(Statement.of(target), values, counts)
+    interval = Number(None, "fraction", found.low, found.high)
+    return [target["value"], found.mean, interval, found.interval_kind, verdict, seeds.run_on()]
 
 
 STUDY = Study("independent_replication", Widths(), BASE, report)

@@ -163,7 +163,7 @@ def findings(runs: Runs) -> list[Finding]:
 
 def chance(setting: readouts.Setting, runs: Runs) -> Finding:
     """Whether subspaces of random labels are in the band around chance, in each seed."""
-    low, high = TARGETS.statement("decoding-chance")["band"]
+    low, high = TARGETS.statement("decoding-chance").band
     values = [readouts.in_chosen_layer(run) for run in runs]
     over_seeds = runs.over_seeds(readouts.in_chosen_layer, split="test")
     numbers = f"{cell(over_seeds)} %" if over_seeds else None

@@ -4,4 +4,4 @@ from pathlib import Path
 
 from common.report.claims import Targets
 
-TARGETS = Targets(Path(__file__).parent / "targets", paper=True)
+TARGETS = Targets(Path(__file__).parent / "targets")

@@ -28,7 +28,7 @@ from common.papers.zhang.targets import (
     verdict,
 )
 from common.report import figures
-from common.report.claims import Claim, Finding, claim_of, grows, growth, judge_seeds
+from common.report.claims import Finding, Statement, grows, growth, judge_seeds
 from common.report.numbers import Number, cell, estimate
 from common.report.runs import Measure, Run, Runs, group_names
 from common.report.tables import Table, claims_table
@@ -173,7 +173,9 @@ def corruption_table(runs: Runs) -> Table:
     return Table("Zhang et al. 2017, Figures 1b and 1c: published and measured", COLUMNS, rows, NOTE)
 
 
-def _cells(epochs: Measure, ratio: Measure, claims: dict[tuple[str, float, str], Claim], group: Runs) -> list[object]:
+def _cells(
+    epochs: Measure, ratio: Measure, claims: dict[tuple[str, float, str], Statement], group: Runs
+) -> list[object]:
     """What was measured of runs that differ in their seeds, beside what is published and the verdict on it."""
     model, fraction = group[0].model, group[0].config.corruption_fraction
     relative, wrong = (dict(published(f"Figure {name}", "model").get(model, ())).get(fraction) for name in ("1b", "1c"))
@@ -185,7 +187,7 @@ def _cells(epochs: Measure, ratio: Measure, claims: dict[tuple[str, float, str],
     ]  # fmt: skip
 
 
-def corruption_claims() -> dict[tuple[str, float, str], Claim]:
+def corruption_claims() -> dict[tuple[str, float, str], Statement]:
     """What is claimed of a model at a fraction: its ratio, and by Table 1's bands its test error.
 
     At 0 and 1 equally corrupted test labels are true, or have nothing to do with the images, as clean ones then have.
@@ -197,10 +199,10 @@ def corruption_claims() -> dict[tuple[str, float, str], Claim]:
         if target["setting"] in ends and target["quantity"] == "test_accuracy":
             (low, high), end = target["band"], ends[target["setting"]]
             if low <= 1 - own.get(target["model"], {}).get(end, 1 - target["value"]) <= high:
-                band = replace(claim_of(target), published=1 - target["value"], band=(1 - high, 1 - low))
+                band = replace(Statement.of(target), value=1 - target["value"], band=(1 - high, 1 - low))
                 claims[target["model"], end, "error"] = band
     for model in published("Figure 1b", "model"):
-        claims[model, 1.0, "ratio"] = claim_of(TARGETS.statement(f"zhang-slowdown-{model}"))
+        claims[model, 1.0, "ratio"] = TARGETS.statement(f"zhang-slowdown-{model}")
     return claims
 
 
@@ -233,7 +235,7 @@ def _growth_finding(name: str, line: Runs, measure: Measure, unit: str) -> Findi
     means = (estimate([seed.get(end) for seed in seeds]).mean for end in (fractions[0], fractions[-1]))
     ends = " to ".join(cell(Number(mean, unit)) for mean in means)
     numbers = f"rank correlation {correlations}; {ends} {'%' if unit == 'fraction' else unit}"
-    holds = [grows(seed, TARGETS.statement(name)["band"][0]) for seed in seeds]
+    holds = [grows(seed, TARGETS.statement(name).band[0]) for seed in seeds]
     return finding(name, line[0].model, line, numbers, *judge_seeds(holds))
 
 

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 TITLE = "Fitting randomized data: small Inception"
 THRESHOLDS = (1.0, 0.1, 0.01)
 SETTINGS = ("true_labels", "random_labels", "shuffled_pixels", "random_pixels", "gaussian")
+LEVELS = (("true_labels",), ("shuffled_pixels",), ("gaussian", "random_pixels"), ("random_labels",))
+"""Settings in the order in which they are fitted; two that are together in either order."""
 SHOWN = (*SETTINGS, *READINGS)
 COLOURS = dict(zip(SETTINGS, (figures.BLUE, figures.ORANGE, figures.GREEN, figures.PURPLE, figures.SKY), strict=True))
 
@@ -99,10 +101,9 @@ def findings(runs: Runs) -> list[Finding]:
 
 
 def _order_finding(line: Runs) -> Finding:
-    levels = TARGETS.statement("zhang-order")["levels"]
     seeds = by_seed(line, lambda run: run.setting, epochs_to_fit(line))
-    holds = [ordered([[seed.get(setting) for setting in level] for level in levels]) for seed in seeds]
-    means = {name: estimate([seed.get(name) for seed in seeds]).mean for level in levels for name in level}
+    holds = [ordered([[seed.get(setting) for setting in level] for level in LEVELS]) for seed in seeds]
+    means = {name: estimate([seed.get(name) for seed in seeds]).mean for level in LEVELS for name in level}
     texts = [f"{setting_text(name)} {cell(Number(mean, 'epochs'))}" for name, mean in means.items()]
     numbers = f"epochs to loss {FIT_LOSS:g}: {', '.join(texts)}"
     return finding("zhang-order", "inception", line, numbers, *judge_seeds(holds))
@@ -111,7 +112,7 @@ def _order_finding(line: Runs) -> Finding:
 def _fit_finding(line: Runs) -> Finding:
     seeds = by_seed(line, lambda run: run.setting, lambda run: run.outcome["train_accuracy"])
     worst = [_least([seed.get(setting) for setting in SETTINGS]) for seed in seeds]
-    above = TARGETS.statement("zhang-fit")["band"][0]
+    above = TARGETS.statement("zhang-fit").band[0]
     holds = [None if value is None else value > above for value in worst]
     least = min((value for value in worst if value is not None), default=None)
     return finding("zhang-fit", "inception", line, f"at least {cell(least)} %", *judge_seeds(holds))

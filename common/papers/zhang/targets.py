@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from common.report.claims import NOT_MEASURED, Claim, Finding, Targets, claim_of, judge
+from common.report.claims import NOT_MEASURED, Finding, Statement, Targets, judge
 from common.report.numbers import Number, cell
 from common.report.published import as_stated
 from common.report.runs import SEEDS, Measure, Run, Runs
 
 TARGETS = Targets(Path(__file__).parent / "targets")
 NUMBERS = (*TARGETS.of("cifar10"), *TARGETS.of("mlp"))  # of Tables 1 and 4
-NO_CLAIM = Claim("", "", None, None, "")
+NO_CLAIM = Statement("", "", "")
 NO_BAND = "No band: nothing says how close is close enough."
 REDUCED = (
     "Published: one run on 50,000 training examples; runs on fewer (train_n), or on smaller images, say nothing about "
@@ -38,9 +38,9 @@ def stated(run: Run) -> bool:
     return any((target["model"], target["setting"]) == own and as_stated(run, target) for target in NUMBERS)
 
 
-def verdict(claim: Claim | None, values: Sequence[float | None], runs: Sequence[Run]) -> str:
+def verdict(claim: Statement | None, values: Sequence[float | None], runs: Sequence[Run]) -> str:
     """The verdict on runs as stated that all have a value; others decide nothing, and without a claim is no band."""
-    judged = judge(claim or NO_CLAIM, values).verdict
+    _, judged = judge(claim or NO_CLAIM, values)
     return judged if all(map(stated, runs)) and None not in values else NOT_MEASURED
 
 
@@ -63,9 +63,9 @@ def number_findings(
     unit: tuple[str, str] = ("fraction", "points"),
 ) -> list[Finding]:
     """The verdict on a number, where there is one; reduced runs show theirs and decide nothing."""
-    found = judge(claim_of(TARGETS.statement(name)), values)
+    found, judged = judge(TARGETS.statement(name), values)
     if found.mean is None:
         return []
     numbers = f"{cell(Number(found.mean, unit[0], found.low, found.high))} {unit[1]}"
-    decided = found.verdict if all(map(stated, runs)) else NOT_MEASURED
+    decided = judged if all(map(stated, runs)) else NOT_MEASURED
     return [finding(name, model, runs, numbers, found.interval_kind, decided)]
