@@ -112,6 +112,19 @@ def judge(
     return found, IN_BAND if inside else OUTSIDE
 
 
+def judged_number(
+    target: Mapping[str, Any],
+    subject: str,
+    runs: Runs = NO_RUNS,
+    values: Sequence[float | None] = (),
+    counts: Sequence[Count | None] | None = None,
+) -> Finding:
+    """A published number beside its measurements in runs of full size; without any it is not measured."""
+    said = Statement.of(target)
+    found, verdict = judge(said, values, counts)
+    return Finding(said, subject, runs, found, verdict=verdict, size=FULL)
+
+
 def gap(levels: Sequence[Sequence[float | None]]) -> float | None:
     """By how much each level is above the one before: the least over levels, negative where any overlap.
 
@@ -181,7 +194,7 @@ def parsed(path: Path) -> list[dict[str, Any]]:
     return targets
 
 
-def tested_on(runs: Sequence[Run]) -> str | None:
+def runs_text(runs: Sequence[Run]) -> str | None:
     """Framework, precision and numbers of training examples of runs, as text; null without any."""
     sizes: dict[tuple[str, str], set[int]] = {}
     for run in runs:

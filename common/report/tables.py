@@ -16,7 +16,7 @@ from common.report.claims import (
     STATEMENT_VERDICTS,
     Finding,
     Statement,
-    tested_on,
+    runs_text,
 )
 from common.report.numbers import Number, cell
 
@@ -99,7 +99,7 @@ def claims_table(findings: Sequence[Finding], title: str) -> Table:
 def _claim_cells(finding: Finding) -> list[object]:
     said, effect = finding.statement, finding.effect
     shown = None if effect.mean is None else effect.number(said.unit)
-    cited = said.effect or said.band_source, f"{said.paper}, {said.source}", tested_on(finding.runs)
+    cited = said.effect or said.band_source, f"{said.paper}, {said.source}", runs_text(finding.runs)
     return [said.statement, finding.verdict, finding.subject, shown, band_text(said), effect.n or None,
             finding.numbers, *cited]  # fmt: skip
 

@@ -4,8 +4,9 @@ import pytest
 from made_up import a_run
 from scipy import stats
 
-from common.report.claims import Finding, Statement, Targets, decide, gap, growth, judge
+from common.report.claims import Finding, Statement, Targets, decide, gap, growth, judge, judged_number, runs_text
 from common.report.numbers import estimate, mean_interval, wilson_interval
+from common.report.runs import Runs
 
 NUMBER = Statement("a", "a paper", "Table 1", "half of it", value=0.5, band=(0.49, 0.56))
 
@@ -90,7 +91,7 @@ def test_a_band_may_be_open():
         ([], "not measured"),
         ([None, None, None], "not measured"),
         ([0.3], "indicated"),
-        ([0.1, 0.3], "indicated"),
+        ([0.1, 0.5], "indicated"),
         ([0.1], "not indicated"),
         ([0.10, 0.11, 0.12, None], "contradicted"),
         ([0.3, 0.31, 0.32], "confirmed"),
@@ -149,6 +150,10 @@ def test_a_number_is_stated_by_its_row_and_quantity():
     }
     said = Statement.of(target)
     assert (said.statement, said.value, said.band, said.evidence) == ("MLP: test_accuracy", 0.5, (0, 1), "n")
+    found = judged_number(target, "MLP", Runs([a_run()]), [0.4], [(40, 100)])
+    assert (found.statement, found.verdict, found.size) == (said, "in band", "full size")
+    assert (found.effect.mean, found.effect.n, found.effect.low) == (0.4, 1, wilson_interval(40, 100)[0])
+    assert judged_number(target, "MLP").verdict == "not measured"
 
 
 @pytest.mark.parametrize(
@@ -175,5 +180,5 @@ def test_growth_is_spearmans_correlation():
 
 def test_runs_that_tested_are_told_by_framework_precision_and_size():
     runs = [a_run(seed=0), a_run(seed=1, framework="keras", train_n=500)]
-    assert tested_on(runs) == "Keras, float32, train_n=500; PyTorch, float32, train_n=50000"
-    assert tested_on([]) is None
+    assert runs_text(runs) == "Keras, float32, train_n=500; PyTorch, float32, train_n=50000"
+    assert runs_text([]) is None
