@@ -1,0 +1,74 @@
+"""Markdown made from findings, and the places in documents that are filled with what is made."""
+
+from collections.abc import Iterable
+
+from common.groups import grouped
+from common.report.claims import (
+    CONFIRMED,
+    CONTRADICTED,
+    IN_BAND,
+    INDICATED,
+    NO_BAND,
+    NOT_INDICATED,
+    NOT_MEASURED,
+    OUTSIDE,
+    UNDECIDED,
+    Finding,
+)
+from common.report.numbers import UNITS, Number, cell
+from common.report.tables import band_text
+
+PARTS = {
+    "What held": (CONFIRMED, INDICATED, IN_BAND),
+    "What did not": (CONTRADICTED, NOT_INDICATED, OUTSIDE),
+    "What the measurements leave open": (UNDECIDED, NO_BAND),
+}
+HEAD = (
+    "# Findings\n\nEvery published statement and number that was measured, from the records under `results/published`. "
+    "How verdicts are made: [trust.md](trust.md#verdicts).\n"
+)
+
+
+def begin(name: str) -> str:
+    """The mark before what is made under a name."""
+    return f"<!-- {name}, made by experiments/published_report.py -->\n"
+
+
+def fill(text: str, name: str, made: str) -> str:
+    """A document with what was made under a name between its marks; ValueError without these."""
+    before, mark, rest = text.partition(begin(name))
+    _, end, after = rest.partition("<!-- end -->")
+    if not mark or not end:
+        raise ValueError(f"a document must have the marks of what is made. Received: name={name}")
+    return f"{before}{mark}{made}{end}{after}"
+
+
+def findings_document(findings: Iterable[Finding]) -> str:
+    """All that was measured: by paper and size what held, what did not, what is open, and how much is not measured."""
+    by_place = grouped(findings, lambda found: (found.statement.paper, found.size))
+    parts = [HEAD]
+    for (paper, size), group in by_place.items():
+        parts.append(f"## {paper}, {size}\n")
+        for heading, verdicts in PARTS.items():
+            lines = [line(found) for found in group if found.verdict in verdicts]
+            if lines:
+                parts.append(f"### {heading}\n\n" + "\n".join(dict.fromkeys(lines)) + "\n")
+        missing = sum(found.verdict == NOT_MEASURED for found in group)
+        if missing:
+            parts.append(f"Not measured: {missing} of {len(group)}.\n")
+    return "\n".join(parts)
+
+
+def line(found: Finding) -> str:
+    """A finding in a line of a list: statement, what it was tested on, effect and the size it counts from, seeds."""
+    said, seeds = found.statement, f"{found.effect.n} seed{'s' if found.effect.n != 1 else ''}"
+    effect = found.effect.number(said.unit)
+    unit = UNITS[said.unit][2].removeprefix(",") or (f" {said.unit}" if said.unit in ("components", "epochs") else "")
+    counts = [f"published {cell(Number(said.value, said.unit))}"] if said.value is not None else []
+    counts += [f"counts {band_text(said)}"] if said.band else []
+    told = [] if effect.value is None else [f"{cell(effect)}{unit}", *counts]
+    return (
+        f"- **{found.verdict}**: {said.statement} ({found.subject}; {said.source}): "
+        + ", ".join([*told, seeds])
+        + (f". {found.numbers}" if found.numbers else "")
+    )
