@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,6 +71,12 @@ def chi_square_band(freedom: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def within(correct: Correct, labels: Labels, networks: int) -> float:
+    """The index within classes that so many networks would have: 1 and a share of variance that grows with them."""
+    index, _ = within_classes(correct, labels)
+    return 1 + (networks - 1) * (index - 1) / (len(correct) - 1)
+
+
 def within_classes(correct: Correct, labels: Labels) -> tuple[float, int]:
     """Cochran's Q (1950) of each class's examples, summed, over their degrees of freedom, and these; nan without any.
 
@@ -84,6 +91,17 @@ def within_classes(correct: Correct, labels: Labels) -> tuple[float, int]:
             total += n * (n - 1) * float(np.sum((right.sum(axis=0) - by_network.sum() / n) ** 2)) / informative
             freedom += n - 1
     return total / freedom if freedom else float("nan"), freedom
+
+
+def jackknifed(statistic: Callable[[Sequence[int]], float], networks: int) -> list[float]:
+    """Pseudo-values (Tukey 1958) of a statistic of some of these networks: a value for each, whose mean it is.
+
+    Their t interval is that of the statistic over networks. It must be of as many networks as it is given by their
+    places, or not depend on how many there are.
+    """
+    places = range(networks)
+    whole = statistic(places)
+    return [networks * whole - (networks - 1) * statistic([*places[:out], *places[out + 1 :]]) for out in places]
 
 
 def binomial_shares(networks: int, mean: float, n: int) -> NDArray[np.float64]:

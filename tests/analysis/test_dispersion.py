@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from common.analysis.dispersion import binomial_shares, dispersion, within_classes
+from common.analysis.dispersion import binomial_shares, dispersion, jackknifed, within, within_classes
 
 LABELS = np.arange(1000) % 10
 
@@ -88,3 +88,19 @@ def test_binomial_shares_are_the_same_again_and_have_the_mean_and_variance_of_th
     np.testing.assert_array_equal(shares, binomial_shares(100, 0.2, 10000))
     assert shares.mean() == pytest.approx(0.2, abs=0.002)
     assert shares.var() == pytest.approx(0.2 * 0.8 / 100, rel=0.05)
+
+
+def test_the_index_of_other_numbers_of_networks_grows_with_what_lies_between_examples():
+    correct = draw(np.random.default_rng(0).beta(1, 1, len(LABELS)))
+    whole = within(correct, LABELS, len(correct))
+    assert whole == dispersion(correct, LABELS).within
+    half = within(correct[::2], LABELS, len(correct))
+    assert half == pytest.approx(whole, rel=0.1) and within_classes(correct[::2], LABELS)[0] < 0.6 * whole
+    assert within(draw(0.3), LABELS, 1000) == pytest.approx(1, abs=1)
+
+
+def test_pseudo_values_of_a_mean_are_the_values_and_those_of_a_variance_have_no_bias():
+    values = np.array([1.0, 4.0, 2.0, 9.0])
+    assert jackknifed(lambda places: float(np.mean(values[places])), 4) == pytest.approx(list(values))
+    variances = jackknifed(lambda places: float(np.var(values[places])), 4)
+    assert np.mean(variances) == pytest.approx(np.var(values, ddof=1))

@@ -11,7 +11,10 @@ from common.papers.arpit import (
     sensitivity,
     time_to_fit,
 )
+from common.papers.arpit.replication import numbers
+from common.papers.arpit.targets import TARGETS
 
+__all__ = ["STUDIES", "TARGETS", "numbers"]
 STUDIES = (
     difficulty.STUDY,
     filters.STUDY,

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import math
-import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, starmap
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from common.data.corruption import RULES
 from common.errors import check_choice
-from common.papers.arpit.networks import best_accuracy, noise_of
+from common.papers.arpit.networks import FITTED, best_accuracy, noise_of
 from common.papers.arpit.recipes import BASE, HELD_OUT, SIZES, fields
 from common.papers.arpit.targets import TARGETS
-from common.report.claims import NO_BAND, UNDECIDED, Finding, Held
+from common.report.claims import Finding
 from common.report.figures import add_legend, doubling_axis, draw_curve, handle, panel_figure, shades
-from common.report.numbers import Curve, compared
+from common.report.numbers import Curve, compared, less
 from common.report.runs import Measure, Run, Runs
-from common.report.tables import Table, claims_table
+from common.report.tables import Table
 from common.study import Call, Fields, Seeds, Study
 
 if TYPE_CHECKING:
@@ -34,7 +32,6 @@ INPUTS: dict[str, Fields] = {"mnist": {}, "cifar10": {"preprocessing": "per_chan
 """In [0, 1], far from centred, few networks fit CIFAR-10 in the small preset's epochs."""
 FRACTIONS = {"paper": (0.0, 0.2, 0.4, 0.6, 0.8), "small": (0.0, 0.4, 0.8)}
 TRAIN_SIZE = {"paper": {"mnist": 60_000, "cifar10": 50_000}, "small": dict.fromkeys(("mnist", "cifar10"), 6000)}
-FITTED = 0.99  # of the training set, by some width
 UNITS = 4096  # of the paper's networks
 Shares = Mapping[float, Runs]  # by the share of the training set that is noise, or was left out of it
 
@@ -89,12 +86,8 @@ class Capacities(Seeds):
 
 
 def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
-    """Figure 5, its numbers and the verdicts."""
-    return {
-        "capacity": capacity_figure(runs, TITLE),
-        "validation_accuracy": capacity_table(runs, TITLE),
-        "claims": claims_table(capacity_findings(runs), TITLE),
-    }
+    """Figure 5 and its numbers."""
+    return {"capacity": capacity_figure(runs, TITLE), "validation_accuracy": capacity_table(runs, TITLE)}
 
 
 def width(run: Run) -> float:
@@ -166,88 +159,88 @@ def capacity_table(runs: Runs, title: str) -> Table:
     for name, here in panels(runs).items():
         for share, group in by_share(here).items():
             for units, seeds in group.by("width").items():
-                measures = (validation_accuracy, best_accuracy, "train_accuracy")
+                measures = (validation_accuracy, best_accuracy, "test_accuracy", "train_accuracy")
                 cells = [seeds.over_seeds(measure) for measure in measures]
                 rows.append([name, f"{100 * share:g} %", units, seeds[0].train_n, len(seeds), *cells])
     columns = ["data and noise", "noise, or left out", "width", "train_n", "seeds", "validation accuracy at the end, %"]
-    return Table(title, [*columns, "best over epochs, %", "training accuracy, %"], rows, "Means, 95 % t intervals.")
+    accuracies = "test accuracy, %", "training accuracy, %"
+    return Table(title, [*columns, "best over epochs, %", *accuracies], rows, "Means, 95 % t intervals.")
 
 
-def best_width(runs: Iterable[Run]) -> float | None:
-    """The smallest width with a validation accuracy at the end within one standard error of the best.
+def fitted_widths(groups: Iterable[Runs]) -> list[float]:
+    """Widths, rising, at which the networks of every group fit the training set, on average over seeds."""
 
-    The error is that over the held-out examples; none where no width has fitted.
-    """
-    runs = list(runs)
-    measured = {width(run): value for run in runs if (value := validation_accuracy(run)) is not None}
-    if not measured or all((run.outcome["train_accuracy"] or 0) < FITTED for run in runs):
-        return None
-    best, n = max(measured.values()), runs[0].data["validation_n"]
-    return min(units for units, value in measured.items() if best - value <= math.sqrt(best * (1 - best) / n))
+    def fits(seeds: Runs) -> bool:
+        return fmean(run.outcome["train_accuracy"] or 0 for run in seeds) >= FITTED
+
+    fitting = [{units for units, seeds in runs.grouped(width).items() if fits(seeds)} for runs in groups]
+    return sorted(set.intersection(*fitting))
 
 
-def best_widths(
-    groups: Iterable[Iterable[Run]], order: Callable[[float, float], bool]
-) -> tuple[list[float | None], Held]:
-    """Of each group the best of the widths that all have, and whether neighbours are in order.
-
-    Null where a group has none; undecided where the widest is the best of all, which says nothing of wider ones.
-    """
-    by_width = [{width(run): run for run in group} for group in groups]
-    shared = set.intersection(*map(set, by_width))
-    best = [best_width(group[units] for units in shared) for group in by_width]
-    measured = [units for units in best if units is not None]
-    if len(measured) < max(2, len(best)):
-        return best, None
-    if set(measured) == {max(shared)}:
-        return best, UNDECIDED
-    return best, all(starmap(order, pairwise(measured)))
+def gain(runs: Runs, widths: Sequence[float]) -> float | None:
+    """Test accuracy of one seed at the last of these widths less that at the first; null without either."""
+    accuracies = {width(run): run.outcome["test_accuracy"] for run in runs}
+    return less(accuracies.get(widths[-1]), accuracies.get(widths[0]))
 
 
-def capacity_findings(runs: Runs) -> list[Finding]:
-    """C5: the best width for each share of noise, seed by seed; without the noise examples; and on real data."""
+def capacity_findings(runs: Runs, call: Call) -> list[Finding]:
+    """Gain of width at more and more noise, without the noise examples, and what 4,096 units lack on real data."""
     groups = panels(runs)
-    inputs = [
-        TARGETS.judged("arpit-capacity", name, here, _told(here), [held for _, held in _over_noise(here)])
+    noises = {"random inputs": "arpit-capacity", "random labels": "arpit-capacity-labels"}
+    gains = [
+        gain_finding(claim, name, {f"at {100 * share:g} % noise": seeds for share, seeds in by_share(here).items()})
         for name, here in groups.items()
-        if "random inputs" in name
+        for noise, claim in noises.items()
+        if noise in name and 0.0 in by_share(here)
     ]
-    return [*inputs, *_removed(groups), _of_labels(groups), _maximal(groups)]
+    return [*gains, *_removed(groups), _maximal(groups)]
 
 
-def _over_noise(runs: Runs) -> list[tuple[list[float | None], Held]]:
-    """Of each seed the best width at each share of noise, and whether it never falls."""
-    return [best_widths(by_share(seed).values(), operator.le) for seed in runs.by("seed").values()]
+def gain_finding(claim: str, subject: str, groups: Mapping[str, Runs]) -> Finding:
+    """How much more width gains in the last of these groups than in the first, seed by seed.
 
-
-def _told(runs: Runs) -> str:
-    shares = ", ".join(f"{100 * share:g}" for share in by_share(runs))
-    texts = (", ".join(f"{value:g}" if value else "none fitted" for value in best) for best, _ in _over_noise(runs))
-    return f"best width at {shares} % noise: {'; '.join(texts)}"
-
-
-def _of_labels(groups: Mapping[str, Runs]) -> Finding:
-    """Random labels on CIFAR-10, of which the paper claims no order."""
-    claim, name = "arpit-capacity-labels", "cifar10, random labels"
-    if not (runs := groups.get(name)):
-        return TARGETS.finding(claim, name)
-    return TARGETS.finding(claim, name, runs, _told(runs), f"{len(runs.by('seed'))} seeds", NO_BAND)
+    Widths are those at which all groups fit; with fewer than two of them nothing is decided.
+    """
+    runs, fitting = Runs(run for here in groups.values() for run in here), fitted_widths(groups.values())
+    shared = set.intersection(*(set(map(width, here)) for here in groups.values()))
+    if len(shared) < 2:
+        return TARGETS.tested(claim, subject, runs)
+    widths = fitting if len(fitting) > 1 else sorted(shared)
+    gains = [[gain(here.where(seed=seed), widths) for here in groups.values()] for seed in runs.by("seed")]
+    told = compared(gains, [f"points {name}" for name in groups], "points")
+    numbers = f"from {widths[0]:g} to {widths[-1]:g} units test accuracy gains {told}" if told else None
+    fit = ", ".join(f"{units:g}" for units in fitting) or "none"
+    undecided = "" if widths is fitting else f"of {len(shared)} widths, {fit} fit all training sets"
+    effects = [less(of_seed[-1], of_seed[0]) for of_seed in gains]
+    return TARGETS.tested(claim, subject, runs, effects, numbers, undecided)
 
 
 def _maximal(groups: Mapping[str, Runs]) -> Finding:
-    """Real digits at 4,096 units beside the best of the widths, some of them larger, seed by seed."""
+    """Real digits at 4,096 units beside wider ones, seed by seed, and the fewest units that are as close."""
     digits = [by_share(here).get(0.0, Runs()) for name, here in groups.items() if name.startswith("mnist")]
     real = Runs(run for runs in digits for run in runs)
-    values = []
-    for seed in real.by("seed").values():
-        accuracies = {width(run): value for run in seed if (value := validation_accuracy(run)) is not None}
-        if UNITS in accuracies and max(accuracies) > UNITS:
-            values.append((accuracies[UNITS], max(accuracies.values())))
-    most = TARGETS.statement("arpit-capacity-maximal").band[1]
-    told = compared(values, (f"at {UNITS} units", "at the best width"), "fraction")
-    numbers = f"validation accuracy (%): {told}" if told else None
-    holds = [best - at <= most for at, best in values]
-    return TARGETS.judged("arpit-capacity-maximal", "mnist, real data", real, numbers, holds)
+    seeds = [{width(run): run.outcome["test_accuracy"] or 0 for run in seed} for seed in real.by("seed").values()]
+    measured = [of for of in seeds if UNITS in of and max(of) > UNITS]
+    most = (TARGETS.statement("arpit-capacity-maximal").band or (None, 0.0))[1] or 0.0
+
+    def lack(of: Mapping[float, float], units: float) -> float:
+        return max(value for wider, value in of.items() if wider > UNITS) - of[units]
+
+    few = [
+        units
+        for units in sorted(set.intersection(*map(set, measured)) if measured else ())
+        if units <= UNITS / 4 and fmean(lack(of, units) for of in measured) <= most
+    ]
+    told = compared([(of[UNITS], max(v for w, v in of.items() if w > UNITS)) for of in measured],
+                    (f"at {UNITS} units", "at the best of more"), "fraction")  # fmt: skip
+    return TARGETS.tested(
+        "arpit-capacity-maximal",
+        "mnist, real data",
+        real,
+        [lack(of, UNITS) for of in measured],
+        f"test accuracy (%): {told}" if told else None,
+        f"{few[0]:g} units are as close" if few else "",
+    )
 
 
 def _removed(groups: Mapping[str, Runs]) -> list[Finding]:
@@ -256,20 +249,11 @@ def _removed(groups: Mapping[str, Runs]) -> list[Finding]:
     for name, removed in groups.items():
         noisy = groups.get(name.replace("real data alone", "random inputs"), Runs())
         if "alone" in name and noisy:
-            share = max(set(by_share(removed)) & set(by_share(noisy)))
-            pair = by_share(removed)[share] + by_share(noisy)[share]
-            findings.append(_fewer_suffice(name, share, pair))
+            alone, beside = by_share(removed), by_share(noisy)
+            share = max(set(alone) & set(beside))
+            sides = {"without the noise examples": alone[share], "with them": beside[share]}
+            findings.append(gain_finding("arpit-removed", f"mnist, random inputs, {100 * share:g} %", sides))
     return findings
 
 
-def _fewer_suffice(name: str, share: float, runs: Runs) -> Finding:
-    holds, texts = [], []
-    for seed in runs.by("seed").values():
-        real, noisy = seed.where(corruption_fraction=0), seed.where(lambda run: run.config.corruption_fraction)
-        (without, beside), held = best_widths([real, noisy], operator.lt)
-        holds.append(held)
-        texts.append(f"{without or math.nan:g} without, {beside or math.nan:g} with")
-    return TARGETS.judged("arpit-removed", name, runs, f"best width at {100 * share:g} %: {'; '.join(texts)}", holds)
-
-
-STUDY = Study("capacity_and_noise", Capacities(), BASE, report)
+STUDY = Study("capacity_and_noise", Capacities(), BASE, report, findings=capacity_findings)

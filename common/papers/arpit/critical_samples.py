@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -9,14 +10,14 @@ from typing import TYPE_CHECKING
 from common.analysis.perturbations import CRITICAL, SHARPNESS, critical_run, sharpness_run
 from common.data.preprocessing import pixel_scale
 from common.errors import check_choice
-from common.papers.arpit.networks import best_accuracy, network, noise_of
+from common.papers.arpit.networks import FITTED, best_accuracy, network, noise_of
 from common.papers.arpit.recipes import BASE, DATASETS, KEPT, fields
 from common.papers.arpit.targets import TARGETS
 from common.report import figures
-from common.report.claims import Finding, grows, growth
-from common.report.numbers import Count, cell, compared, mean_share, number, rate, share, wilson_interval
+from common.report.claims import CONFIRMED, INDICATED, Finding, growth
+from common.report.numbers import Count, cell, compared, less, mean_share, number, rate, share
 from common.report.runs import Line, Run, Runs
-from common.report.tables import Table, claims_table
+from common.report.tables import Table
 from common.runs.config import Config
 from common.runs.critical_points import Search
 from common.study import Call, Fields, Seeds, Study, with_progress
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "Critical sample ratio"
-HALF = 0.5  # of the corrupted examples
+HOLDS = (CONFIRMED, INDICATED)
 SPLITS = {"validation": "held-out examples", "train": "training examples"}
 Shares = Mapping[float, Runs]  # by the share of noise
 Measures = Mapping[str, Callable[[Run], Count | float | None]]  # by what they are called beside others
@@ -100,7 +101,7 @@ def read(configs: Sequence[Config], call: Call) -> None:
 
 
 def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
-    """Figure 9 for each network, Figures 7 and 8 for each kind of noise, the numbers and the verdicts."""
+    """Figure 9 for each network, Figures 7 and 8 for each kind of noise, and the numbers."""
     how = MEASUREMENTS[call.preset]
     measured = runs.where(lambda run: how.counts(run) or how.counts(run, "train"))
     drawn = {}
@@ -108,11 +109,7 @@ def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
         drawn[f"splits_{model}"] = splits_figure(extremes_of(here), how, f"{TITLE}, {model}")
     for name, shares in families(measured).items():
         drawn[name.replace(",", "").replace(" ", "_")] = noise_figure(name, shares, how)
-    return {
-        **drawn,
-        "ratios": critical_table(measured, how, TITLE),
-        "claims": claims_table(critical_findings(measured, how), TITLE),
-    }
+    return {**drawn, "ratios": critical_table(measured, how, TITLE)}
 
 
 def check(config: Config) -> None:
@@ -199,37 +196,51 @@ def critical_table(runs: Runs, how: Measurement, title: str) -> Table:
     return Table(title, columns, rows, note)
 
 
-def critical_findings(runs: Runs, how: Measurement) -> list[Finding]:
-    """C7 to C10, and the sharpness, seed by seed."""
-    findings: list[Finding] = []
-    for here in runs.by("model", "width", "dataset").values():
+def critical_findings(runs: Runs, call: Call) -> list[Finding]:
+    """What becomes of critical samples over training and with more noise, and of accuracy and sharpness."""
+    how, findings = MEASUREMENTS[call.preset], []
+    measured = runs.where(lambda run: how.counts(run) or how.counts(run, "train"))
+    for here in measured.by("model", "width", "dataset").values():
         groups = extremes_of(here)
+        real = groups.get("real data", Runs())
         for kind, seeds in groups.items():
             subject = f"{network(seeds[0])}, {kind}"
-            if "real data" in groups and kind != "real data":
-                findings.append(_against_real(subject, groups["real data"], seeds, how))
             findings += _over_training(subject, seeds, how)
-    for name, shares in families(runs).items():
+            if real and kind != "real data":
+                findings.append(_against_real(subject, real, seeds, how))
+            if real and kind == "random labels":
+                findings.append(_slower(network(seeds[0]), real, seeds))
+    for name, shares in families(measured).items():
         findings += _over_shares(name, shares, how)
         for noise, seeds in shares.items():
             if 0 < noise < 1 and seeds[0].config.corruption == "uniform":
-                findings += _transition(f"{name}, {100 * noise:g} %", seeds, how)
+                findings += _transition(f"{name}, {100 * noise:g} %", shares.get(0.0, Runs()), seeds, how)
     return findings
 
 
 def _against_real(subject: str, real: Runs, noise: Runs, how: Measurement) -> Finding:
-    """C7: ratios at every epoch that both have, from a quarter of the training on."""
+    """Ratios at every epoch that both have, from a quarter of the training on."""
     curves = [[dict(how.trained(run)) for run in pair] for pair in real.pairs(noise)]
     both = [{epoch: (a[epoch], b[epoch]) for epoch in a if epoch in b} for a, b in curves]
     late = [{epoch: pair for epoch, pair in points.items() if 4 * epoch >= max(points)} for points in both]
-    holds = [all(share(b) > share(a) for a, b in points.values()) if points else None for points in late]
+    effects = [min((share(b) - share(a) for a, b in points.values()), default=None) for points in late]
     ends = [(*points[min(points)], *points[max(points)]) for points in both if points]
     names = [f"on {data} at the {end}" for end in ("first epoch", "last") for data in ("real data", "noise")]
-    return TARGETS.judged("arpit-critical-noise", subject, real + noise, compared(ends, names, text=rate), holds)
+    return TARGETS.tested("arpit-critical-noise", subject, real + noise, effects, compared(ends, names, text=rate))
+
+
+def _slower(subject: str, real: Runs, labels: Runs) -> Finding:
+    """Epochs to fit random labels, all of them where they are not fitted, beside those to fit real data."""
+    pairs = real.pairs(labels)
+    times = [[run.epochs_to("train_accuracy", FITTED) for run in pair] for pair in pairs]
+    known = [(a, b or pair[1].outcome["epochs"]) if a else None for (a, b), pair in zip(times, pairs, strict=True)]
+    effects = [math.log(both[1] / both[0]) if both else None for both in known]
+    told = compared([both for both in known if both], ("on real data", "on random labels"), "epochs")
+    return TARGETS.tested("arpit-time-labels", subject, real + labels, effects, told and f"epochs {told}")
 
 
 def _over_shares(name: str, shares: Shares, how: Measurement) -> list[Finding]:
-    """C7 and C10: what grows with the share of noise."""
+    """What grows with the share of noise."""
     runs = Runs(run for group in shares.values() for run in group)
     seeds = [{run.config.corruption_fraction: run for run in group} for group in runs.by("seed").values()]
     falls = {
@@ -245,17 +256,16 @@ def _over_shares(name: str, shares: Shares, how: Measurement) -> list[Finding]:
 
 
 def _growing(claim: str, name: str, runs: Runs, seeds: Sequence[Mapping[float, Run]], measures: Measures) -> Finding:
-    """Whether all measures grow with the share of noise, their rank correlations and their values at both ends."""
-    texts, holds, least = [], [], TARGETS.statement(claim).band[0]
+    """The lowest of the measures' rank correlations with the share of noise, and their values at both ends."""
+    texts, ranks = [], []
     for label, measure in measures.items():
         values = [{noise: measure(run) for noise, run in seed.items()} for seed in seeds]
         points = [{x: share(y) if isinstance(y, tuple) else y for x, y in seed.items()} for seed in values]
-        holds.append([grows(curve, least) for curve in points])
-        rank = cell(number(map(growth, points), "ratio"))
+        ranks.append([growth(curve) for curve in points])
         if ends := _ends(values, None if claim == "arpit-sharpness" else rate):
-            texts.append(f"{label}rank correlation {rank}, {ends}")
-    every = [None if None in seed else all(seed) for seed in zip(*holds, strict=True)]
-    return TARGETS.judged(claim, name, runs, "; ".join(texts) or None, every)
+            texts.append(f"{label}rank correlation {cell(number(ranks[-1], 'ratio'))}, {ends}")
+    effects = [None if None in seed else min(seed) for seed in zip(*ranks, strict=True)]
+    return TARGETS.tested(claim, name, runs, effects, "; ".join(texts) or None)
 
 
 def _ends(
@@ -274,18 +284,20 @@ def _errors(run: Run, accuracy: float | None) -> Count | None:
 
 
 def _over_training(subject: str, runs: Runs, how: Measurement) -> list[Finding]:
-    """C8: the ratio from the first epoch on, of held-out and of training examples."""
+    """The ratio from the first epoch on, of held-out and of training examples."""
     held_out, training = ([how.trained(run, split) for run in runs] for split in SPLITS)
-    plateau = [None if len(curve) < 3 else _flattens(curve) for curve in held_out]
-    stages = [(curve[0][1], _middle(curve), curve[-1][1]) for curve in held_out if curve]
-    rises = [None if len(curve) < 3 else _rises_and_falls([count for _, count in curve]) for curve in training]
-    peaks = [(curve[0][1], max((count for _, count in curve), key=share), curve[-1][1]) for curve in training if curve]
+    stages = [(curve[0][1], _middle(curve), curve[-1][1]) for curve in held_out if len(curve) > 2]
     told = compared(stages, ("at the first epoch", "at half of the epochs", "at the last"), text=rate)
-    highest = compared(peaks, ("at the first epoch", "at the highest", "at the last"), text=rate)
-    return [
-        TARGETS.judged("arpit-critical-plateau", subject, runs, told, plateau),
-        TARGETS.judged("arpit-critical-training", subject, runs, highest, rises),
-    ]
+    rises, changes = ([share(stage[i + 1]) - share(stage[i]) for stage in stages] for i in (0, 1))
+    highest = peaks([dict(curve) for curve in training])
+    fallen = compared(highest, ("at the first epoch", "at the highest of other seeds", "at the last"), text=rate)
+    humps = [share(peak) - max(share(first), share(last)) for first, peak, last in highest]
+    rising = TARGETS.tested("arpit-critical-rises", subject, runs, rises, told)
+    level = TARGETS.tested("arpit-critical-plateau", subject, runs, changes, told)
+    if level.verdict in HOLDS and rising.verdict not in HOLDS:
+        never = "it is not confirmed that it rose before"
+        level = TARGETS.tested("arpit-critical-plateau", subject, runs, changes, told, never)
+    return [rising, level, TARGETS.tested("arpit-critical-training", subject, runs, humps, fallen)]
 
 
 def _middle(curve: Sequence[tuple[int, Count]]) -> Count:
@@ -293,49 +305,54 @@ def _middle(curve: Sequence[tuple[int, Count]]) -> Count:
     return max((point for point in curve if point[0] <= curve[-1][0] / 2), default=curve[0])[1]
 
 
-def _flattens(curve: Sequence[tuple[int, Count]]) -> bool:
-    """Whether it has risen by half of the epochs, and stays within what those examples can tell apart."""
-    low, high = wilson_interval(*_middle(curve))
-    return share(curve[0][1]) < low <= share(curve[-1][1]) <= high
+def peaks(curves: Sequence[Mapping[int, Count]]) -> list[tuple[Count, Count, Count]]:
+    """Of each seed the first, the highest and the last count; which epoch is the highest the other seeds say.
+
+    The highest of a seed's own epochs is above the others on a level curve too.
+    """
+    epochs = sorted(set.intersection(*map(set, curves))) if len(curves) > 1 else []
+    if len(epochs) < 3:
+        return []
+    found = []
+    for curve in curves:
+        others = [other for other in curves if other is not curve]
+        peak = max(epochs[1:-1], key=lambda epoch: sum(share(other[epoch]) for other in others))
+        found.append((curve[epochs[0]], curve[peak], curve[epochs[-1]]))
+    return found
 
 
-def _rises_and_falls(counts: Sequence[Count]) -> bool:
-    """Whether the highest value between is above the first and the last by more than its examples may err."""
-    low, _ = wilson_interval(*max(counts[1:-1], key=share))
-    return share(counts[0]) < low > share(counts[-1])
-
-
-def _transition(subject: str, runs: Runs, how: Measurement) -> list[Finding]:
-    """C9: validation accuracy peaks before the noise is fitted, untouched examples sooner; then the ratio rises."""
-    peaks: list[Line] = [run.best("validation_accuracy") for run in runs]
-    both = zip(runs, peaks, strict=True)
-    accuracies = [(_right(run, peak), _right(run, run.history[-1])) for run, peak in both]
-    early = [_hardly_fitted(peak) and share(last) < wilson_interval(*best)[0]
-             for peak, (best, last) in zip(peaks, accuracies, strict=True)]  # fmt: skip
-    critical = [(_until(how.counts(run), peak["epoch"]), how.last(run)) for run, peak in zip(runs, peaks, strict=True)]
-    rises = [share(after) > share(before) if before and after else None for before, after in critical]
-    epoch = cell(number((peak["epoch"] for peak in peaks), "components"))
-    noise, rest = (
-        cell(number(peak[f"train_accuracy_{part}"] for peak in peaks)) for part in ("corrupted", "untouched")
-    )
-    fitted = f"{noise} % of the corrupted and {rest} % of the untouched examples fitted"
-    told = f"{compared(accuracies, ('at the peak', 'at the end'), text=rate)}; peak at epoch {epoch}, {fitted}"
-    kept = compared(critical, ("at the last kept epoch until the peak", "at the end"), text=rate)
+def _transition(subject: str, real: Runs, runs: Runs, how: Measurement) -> list[Finding]:
+    """What is fitted at the peak of validation accuracy, and what follows it, less what follows on real data."""
+    tops = [run.best("validation_accuracy") for run in runs]
+    fitted = [[top[f"train_accuracy_{part}"] for part in ("corrupted", "untouched")] for top in tops]  # type: ignore[literal-required]
+    told = compared(fitted, ("of the corrupted examples", "of the untouched ones"), "fraction")
+    epochs = cell(number((top["epoch"] for top in tops), "epochs"))
+    pairs = [(run, control) for control, run in real.pairs(runs)]
+    falls = [[_fall(side) for side in pair] for pair in pairs]
+    rises = [[_rise(side, pair[0].best("validation_accuracy")["epoch"], how) for side in pair] for pair in pairs]
+    names, both = ("with noise", "on real data"), runs + real
+    fall, rise = (compared(values, names, "points") for values in (falls, rises))
     return [
-        TARGETS.judged("arpit-patterns-first", subject, runs, told, early),
-        TARGETS.judged("arpit-critical-transition", subject, runs, kept, rises),
-    ]
+        TARGETS.tested(
+            "arpit-patterns-first", subject, runs, [noise for noise, _ in fitted],
+            told and f"at the peak, epoch {epochs}, fitted (%): {told}",
+        ),
+        TARGETS.tested("arpit-peak-falls", subject, both, [less(*pair) for pair in falls], fall and f"falls by {fall}"),
+        TARGETS.tested(
+            "arpit-critical-transition", subject, both, [less(*pair) for pair in rises], rise and f"rises by {rise}"
+        ),
+    ]  # fmt: skip
 
 
-def _right(run: Run, line: Line) -> Count:
-    """Held-out examples that are classified as they should at an epoch, and all."""
-    n = run.data["validation_n"]
-    return round(line["validation_accuracy"] * n), n
+def _fall(run: Run) -> float | None:
+    """Of validation accuracy, from its highest to the end."""
+    return less(best_accuracy(run), run.history[-1]["validation_accuracy"])
 
 
-def _hardly_fitted(line: Line) -> bool:
-    """Whether fewer than half of the corrupted examples are fitted, and a smaller share than of the untouched."""
-    return bool(line["train_accuracy_corrupted"] < min(HALF, line["train_accuracy_untouched"]))
+def _rise(run: Run, epoch: int, how: Measurement) -> float | None:
+    """Of the critical sample ratio, from the last epoch kept until this one to the end."""
+    before, after = _until(how.counts(run), epoch), how.last(run)
+    return share(after) - share(before) if before and after else None
 
 
 def _until(counts: Mapping[int, Count], epoch: int) -> Count | None:
@@ -343,4 +360,4 @@ def _until(counts: Mapping[int, Count], epoch: int) -> Count | None:
     return next((count for kept, count in sorted(counts.items(), reverse=True) if kept <= epoch), None)
 
 
-STUDY = Study("critical_sample_ratio", Noises(), BASE, report, KEPT, read, check)
+STUDY = Study("critical_sample_ratio", Noises(), BASE, report, KEPT, read, check, findings=critical_findings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,19 +9,19 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from common.analysis.dispersion import Dispersion, binomial_shares, dispersion
+from common.analysis.dispersion import Dispersion, binomial_shares, dispersion, jackknifed, within
 from common.analysis.examples import extremes, join
 from common.data import datasets
 from common.groups import grouped
-from common.papers.arpit.networks import network
+from common.papers.arpit.networks import network, noise_of
 from common.papers.arpit.recipes import BASE, NONE_HELD_OUT, fields
 from common.papers.arpit.targets import TARGETS
-from common.report.claims import Finding
+from common.report.claims import LEAST_SEEDS, Finding
 from common.report.examples import image_grid
 from common.report.figures import BLACK, BLUE, GREEN, ORANGE, add_legend, handle, new_figure, percent_axis
 from common.report.numbers import Number
 from common.report.runs import Runs, data_text
-from common.report.tables import Table, claims_table
+from common.report.tables import Table
 from common.runs.config import Config, run_id
 from common.runs.task import stratified_subset
 from common.study import Call, Fields, Seeds, Study
@@ -33,7 +32,8 @@ if TYPE_CHECKING:
 TITLE = "Difficulty of examples after one epoch"
 ONCE: Fields = {"epochs": 1, "balanced": True, "train_size": 50_000, **NONE_HELD_OUT}
 SMALL: Fields = {**ONCE, "train_size": 10_000, "width": 256, "learning_rate": 0.01}
-TRACKED = 1000
+TRACKED = 1000  # by the figure
+NETWORKS = 100  # of the figure
 STATEMENTS = {
     "gaussian": "arpit-random-inputs", "random_labels": "arpit-random-labels", "true_labels": "arpit-real-data",
 }  # fmt: skip
@@ -69,7 +69,7 @@ def read(configs: Sequence[Config], call: Call) -> None:
 
 
 def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
-    """For each data set the curves, the images, the numbers and the verdicts."""
+    """For each data set the curves, the images and the numbers."""
     items: dict[str, Table | Figure] = {}
     for dataset, here in runs.by("dataset").items():
         title = f"{TITLE}, {dataset.replace('_', ' ')}"
@@ -80,40 +80,37 @@ def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
         if "extreme_images" in first:
             items[f"images_{dataset}"] = image_grid(first["extreme_images"], title)
         items[f"dispersion_{dataset}"] = difficulty_table(difficulties, title)
-        items[f"claims_{dataset}"] = claims_table(difficulty_findings(difficulties), title)
     return items
 
 
 class Difficulty(NamedTuple):
-    """Runs of one setting, the tracked examples' shares of networks that are wrong, and the dispersion."""
+    """Runs of one setting, which are right on which training example (networks, examples), and what follows."""
 
     runs: Runs
-    wrong: NDArray[np.float64]
-    dispersion: Dispersion
-
-    @property
-    def equal(self) -> bool:
-        """Whether examples are as difficult as those of a binomial distribution are, by both indices."""
-        spread, (low, high), (lowest, highest) = self.dispersion, self.dispersion.band, self.dispersion.index_band
-        return low <= spread.within <= high and lowest <= spread.index <= highest
+    right: NDArray[np.bool_]
+    labels: NDArray[np.int64]
+    tracked: NDArray[np.int64]
+    spread: Dispersion
 
 
 def difficulty(runs: Runs) -> Difficulty:
-    """Of networks that differ in their seed alone: correctness on at most 1,000 training examples, as many of a class.
+    """Of networks that differ in their seed alone: correctness on every training example that was recorded.
 
-    The class of an example is the label that the networks were given.
+    The class of an example is the label that the networks were given; as many of a class are `tracked` by the figure,
+    at most 1,000 in all.
     """
     labels = runs[0].arrays["train_labels"].astype(np.int64)
+    right = np.array([run.arrays["train_predictions"] == run.arrays["train_labels"] for run in runs])
     tracked = stratified_subset(labels, min(TRACKED, len(labels)), 0, balanced=True)
-    right = np.array([(run.arrays["train_predictions"] == run.arrays["train_labels"])[tracked] for run in runs])
-    return Difficulty(runs, 1 - right.mean(axis=0), dispersion(right, labels[tracked]))
+    return Difficulty(runs, right, labels, tracked, dispersion(right, labels))
 
 
 def difficulty_figure(difficulties: Mapping[str, Difficulty], title: str) -> Figure:
     """Share of networks that are wrong on each example (%), in rising order; dashed: equally difficult examples."""
     figure, (axes,) = new_figure(title, (6.6, 5.4))
     handles = []
-    for setting, (runs, wrong, spread) in difficulties.items():
+    for setting, (runs, right, _, tracked, spread) in difficulties.items():
+        wrong = 1 - right[:, tracked].mean(axis=0)
         colour, n = COLOURS.get(setting, BLACK), len(wrong)
         x = 100 * (np.arange(n) + 0.5) / n
         equal = 1 - binomial_shares(len(runs), spread.mean, n)
@@ -128,10 +125,10 @@ def difficulty_figure(difficulties: Mapping[str, Difficulty], title: str) -> Fig
 def difficulty_table(difficulties: Mapping[str, Difficulty], title: str) -> Table:
     """A row for each setting."""
     rows = []
-    for setting, (runs, wrong, spread) in difficulties.items():
+    for setting, (runs, right, _, _, spread) in difficulties.items():
         indices = [Number(value, "ratio") for value in (spread.index, spread.within)]
         ends = [Number(None, "ratio", *spread.band), Number(spread.distance, "ratio")]
-        rows.append([data_text(setting), len(runs), len(wrong), spread.mean, *indices, *ends])
+        rows.append([data_text(setting), len(runs), right.shape[1], spread.mean, *indices, *ends])
     columns = ["trained on", "networks", "examples", "right on average, %", "dispersion", "within classes"]
     note = (
         "Dispersion: variance over examples of the share of networks that are right, over that of a binomial "
@@ -141,39 +138,45 @@ def difficulty_table(difficulties: Mapping[str, Difficulty], title: str) -> Tabl
     return Table(title, [*columns, "95 % band of 1", "distance to the binomial"], rows, note)
 
 
-def difficulty_findings(difficulties: Mapping[str, Difficulty]) -> list[Finding]:
-    """C1: dispersion in its bands for random inputs, above for random labels, far above for digits."""
+def difficulty_findings(runs: Runs, call: Call) -> list[Finding]:
+    """How far apart examples are in real data and noise, and in real data against noise, over networks."""
     findings = []
-    for setting, name in STATEMENTS.items():
-        if setting in difficulties:
-            runs, wrong, spread = difficulties[setting]
-            held = None if math.isnan(spread.within) else _holds(setting, difficulties)
-            n = f"{len(runs)} networks, {len(wrong)} examples"
-            findings.append(TARGETS.judged(name, network(runs[0]), runs, _numbers(spread), [held], n))
-        else:
-            findings.append(TARGETS.judged(name, data_text(setting)))
+    for here in runs.by("dataset").values():
+        settings = here.grouped(lambda run: run.setting)
+        several = {name: settings[name] for name in STATEMENTS if len(settings.get(name, ())) >= LEAST_SEEDS}
+        difficulties = {name: difficulty(group) for name, group in several.items()}
+        findings += [_spread(STATEMENTS[name], found) for name, found in difficulties.items()]
+        if real := difficulties.pop("true_labels", None):
+            findings += [_alike(real, noise) for noise in difficulties.values()]
     return findings
 
 
-def _holds(setting: str, difficulties: Mapping[str, Difficulty]) -> bool | None:
-    """Random inputs must also be closer to the binomial distribution than real data; null where there are none."""
-    here, spread = difficulties[setting], difficulties[setting].dispersion
-    if setting == "gaussian":
-        real = difficulties.get("true_labels")
-        return None if real is None else here.equal and spread.distance < real.dispersion.distance
-    if setting == "random_labels":
-        return spread.within > spread.band[1]
-    noise = [other.dispersion.within for name, other in difficulties.items() if name != setting]
-    least = TARGETS.statement("arpit-real-data").band[0]
-    return spread.within >= max([least, *(value for value in noise if not math.isnan(value))])
+def _subject(runs: Runs) -> str:
+    return f"{network(runs[0])}, {noise_of(runs[0])}"
 
 
-def _numbers(spread: Dispersion) -> str:
-    (low, high), (lowest, highest) = spread.band, spread.index_band
-    return (
-        f"{spread.within:.2f} within classes, band of 1: [{low:.2f}, {high:.2f}]; {spread.index:.2f} over all, "
-        f"band of 1: [{lowest:.2f}, {highest:.2f}]; distance to the binomial {spread.distance:.2f}"
+def _spread(claim: str, found: Difficulty) -> Finding:
+    runs, right, labels, _, spread = found
+    effects = jackknifed(lambda places: within(right[places], labels, NETWORKS), len(runs))
+    numbers = (
+        f"{right.shape[1]} examples; {spread.within:.3g} within classes, {spread.index:.3g} over all; "
+        f"distance to the binomial {spread.distance:.3g}"
     )
+    return TARGETS.tested(claim, _subject(runs), runs, effects, numbers)
 
 
-STUDY = Study("example_difficulty", Initializations(), BASE, report, read=read)
+def _alike(real: Difficulty, noise: Difficulty) -> Finding:
+    """Real data over noise, on networks of the same seeds."""
+    pairs = [(real.runs.index(first), noise.runs.index(second)) for first, second in real.runs.pairs(noise.runs)]
+
+    def ratio(places: Sequence[int]) -> float:
+        first, second = zip(*(pairs[place] for place in places), strict=True)
+        spread = within(noise.right[[*second]], noise.labels, NETWORKS)
+        return within(real.right[[*first]], real.labels, NETWORKS) / spread
+
+    numbers = f"within classes {real.spread.within:.3g} on real data, {noise.spread.within:.3g} on noise"
+    effects = jackknifed(ratio, len(pairs)) if len(pairs) >= LEAST_SEEDS else []
+    return TARGETS.tested("arpit-noise-alike", _subject(noise.runs), real.runs + noise.runs, effects, numbers)
+
+
+STUDY = Study("example_difficulty", Initializations(), BASE, report, read=read, findings=difficulty_findings)

@@ -13,11 +13,11 @@ from common.analysis.filters import spectral_centroid
 from common.papers.arpit.networks import network, noise_of
 from common.papers.arpit.recipes import BASE, KEPT, fields
 from common.papers.arpit.targets import TARGETS
-from common.report.claims import Finding, ordered
+from common.report.claims import Finding
 from common.report.figures import filter_grids
 from common.report.numbers import cell, number
 from common.report.runs import Runs
-from common.report.tables import Table, claims_table
+from common.report.tables import Table
 from common.runs import initial_weights
 from common.study import Call, Fields, Seeds, Study
 
@@ -45,7 +45,6 @@ def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
     return {
         "filters": filter_grids(filters[min(filters)], TITLE),
         "spectral_centroids": centroid_table(filters, TITLE),
-        "claims": claims_table([centroid_finding(filters, runs)], TITLE),
     }
 
 
@@ -73,12 +72,14 @@ def centroid_table(filters: Filters, title: str) -> Table:
     return Table(title, ["trained on", "seeds", "spectral centroid, cycles per pixel"], rows, note)
 
 
-def centroid_finding(filters: Filters, runs: Runs) -> Finding:
-    """C4: the order of the centroids, seed by seed."""
-    values = centroids(filters)
+def centroid_findings(runs: Runs, call: Call) -> list[Finding]:
+    """By how much the filters of random labels are smoother than those they started from, seed by seed."""
+    values = centroids(filters_of(runs))
     texts = [f"{key} {cell(number(seeds, 'three digits'))}" for key, seeds in values.items()]
-    holds = [ordered([[value] for value in seed]) for seed in zip(*values.values(), strict=True)]
-    return TARGETS.judged("arpit-filters", network(runs[0]), runs, "; ".join(texts), holds)
+    pairs = zip(values[UNTRAINED], values["random labels"], strict=True)
+    effects = [None if start is None or end is None else start / end for start, end in pairs]
+    subject = f"{network(runs[0])}, random labels"
+    return [TARGETS.tested("arpit-filters", subject, runs, effects, f"spectral centroid: {'; '.join(texts)}")]
 
 
-STUDY = Study("first_layer_filters", Labels(), BASE, report, KEPT)
+STUDY = Study("first_layer_filters", Labels(), BASE, report, KEPT, findings=centroid_findings)

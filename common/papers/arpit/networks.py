@@ -3,6 +3,7 @@
 from common.report.runs import Run
 
 NOISE = {"gaussian": "random inputs", "uniform": "random labels", "none": "real data"}
+FITTED = 0.99  # of the training set
 
 
 def network(run: Run) -> str:

@@ -15,10 +15,13 @@ from common.analysis.readout import measured_run
 from common.cli import PRESETS
 from common.groups import grouped
 from common.papers.arpit import critical_samples
-from common.papers.arpit.critical_samples import MEASUREMENTS, extremes_of
+from common.papers.arpit.critical_samples import MEASUREMENTS, Measurement, extremes_of
+from common.papers.arpit.networks import network
 from common.papers.arpit.recipes import BASE, DATASETS, fields
 from common.papers.arpit.sensitivity import Sensitivities, every, mean_gini
-from common.report.numbers import Number, mean_share, number
+from common.papers.arpit.targets import TARGETS
+from common.report.claims import Finding
+from common.report.numbers import Number, cell, mean_share, number
 from common.report.runs import Line, Run, Runs
 from common.report.tables import Table
 from common.runs.config import Config, Options, smoke
@@ -157,6 +160,32 @@ def ratio(lines: Sequence[Line]) -> Number | None:
     return mean_share([(line["critical"], line["n"]) for line in lines])
 
 
+def radius_findings(runs: Runs, call: Call) -> list[Finding]:
+    """Noise against real data at every radius, in the steps and with the noise of the study's own search."""
+    how = MEASUREMENTS[call.preset]
+    groups = extremes_of(runs.where(lambda run: run.lines(CRITICAL)))
+    real = groups.pop("real data", Runs())
+    findings = []
+    for kind, seeds in groups.items():
+        pairs = [[_by_radius(run, how) for run in pair] for pair in real.pairs(seeds)]
+        gaps = [{radius: b[radius] - a[radius] for radius in sorted(set(a) & set(b))} for a, b in pairs]
+        radii = sorted({radius for gap in gaps for radius in gap})
+        told = [f"{radius:g}: {cell(number((gap.get(radius) for gap in gaps), 'points'))}" for radius in radii]
+        numbers = f"difference (points) by radius {'; '.join(told)}" if told else None
+        effects = [min(gap.values()) if len(gap) > 1 else None for gap in gaps]
+        subject = f"{network(seeds[0])}, {kind}"
+        findings.append(TARGETS.tested("arpit-critical-radius", subject, real + seeds, effects, numbers))
+    return findings
+
+
+def _by_radius(run: Run, how: Measurement) -> dict[float, float]:
+    """Critical sample ratio of held-out examples at the end."""
+    fields = {**asdict(how.search), "size": how.size, "split": "validation", "epoch": run.outcome["epochs"]}
+    del fields["radius"]
+    lines = [line for line in run.lines(CRITICAL) if fields.items() <= line.items()]
+    return {line["radius"]: line["critical"] / line["n"] for line in lines}
+
+
 def unrolled_table(runs: Runs, title: str) -> Table:
     """Gini coefficient and mean of the loss-sensitivity by the loss that is differentiated, and how."""
     measured = extremes_of(runs.where(lambda run: run.lines(UNROLLED)))
@@ -173,4 +202,4 @@ def unrolled_table(runs: Runs, title: str) -> Table:
     return Table(title, [*columns, *(f"mean, {name}" for name in kinds)], rows, note)
 
 
-STUDY = Study("open_choices", Choices(), BASE, report, read=read, check=check, stack=False)
+STUDY = Study("open_choices", Choices(), BASE, report, read=read, check=check, stack=False, findings=radius_findings)

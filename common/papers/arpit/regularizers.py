@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from common.errors import check_choice
 from common.groups import grouped
-from common.papers.arpit.networks import best_accuracy, network
+from common.papers.arpit.networks import FITTED, best_accuracy, network
 from common.papers.arpit.recipes import BASE, KEPT, fields
 from common.papers.arpit.targets import TARGETS
-from common.report.claims import Finding, Held
+from common.report.claims import CONTRADICTED, NOT_INDICATED, UNDECIDED, Finding
 from common.report.figures import BLACK, COLOURS, add_legend, line_over_epochs, new_figure, panel_figure
-from common.report.numbers import cell, compared, number
+from common.report.numbers import cell, compared, less, number
 from common.report.runs import Run, Runs
-from common.report.tables import Table, claims_table
+from common.report.tables import Table
 from common.study import Call, Fields, Seeds, Study
 
 if TYPE_CHECKING:
@@ -73,13 +73,12 @@ class Techniques(Seeds):
 
 
 def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
-    """Figures 10 and 11, their numbers and the verdicts."""
+    """Figures 10 and 11 and their numbers."""
     measured = effects(runs)
     return {
         "trade_off": trade_off_figure(measured, TITLE),
         "training_loss": loss_figure(measured, TITLE),
         "effects": effect_table(measured, TITLE),
-        "claims": claims_table(regularizer_findings(measured), TITLE),
     }
 
 
@@ -102,9 +101,17 @@ class Effect(NamedTuple):
         """Best validation accuracy on real data over epochs."""
         return best_accuracy(self.real) or 0
 
-    def hinders_more(self, other: Effect) -> bool:
-        """Whether it hinders memorization more than another regularizer, at a cost of at most LOST."""
-        return self.memorized < other.memorized and self.generalized >= other.generalized - LOST
+    def adds_to(self, other: Effect) -> float:
+        """By how much more than another it hinders memorization; at most 0 where it costs more than LOST."""
+        more = other.memorized - self.memorized
+        return more if self.generalized >= other.generalized - LOST else min(more, 0.0)
+
+
+Groups = Mapping[str, Sequence[Effect]]  # effects of one seed by technique, that of none first
+SIDES: Mapping[str, Callable[[Effect], Run]] = {
+    "real data": lambda effect: effect.real,
+    "random labels": lambda effect: effect.random,
+}
 
 
 def technique_of(run: Run) -> tuple[str, str]:
@@ -117,18 +124,13 @@ def technique_of(run: Run) -> tuple[str, str]:
 
 
 def effects(runs: Runs) -> list[Effect]:
-    """Of every regularizer and strength that was trained on both real data and random labels.
-
-    Of the seeds that have the most of them, so that all are compared on the same.
-    """
+    """Of every regularizer, strength and seed that was trained on both real data and random labels."""
     complete = []
     for key, both in runs.grouped(lambda run: (*technique_of(run), run.config.seed)).items():
         real, random = both.where(corruption="none"), both.where(corruption="uniform")
         if real and random:
             complete.append(Effect(*key, real[-1], random[-1]))
-    counts = Counter(effect.seed for effect in complete)
-    most = max(counts.values(), default=0)
-    return [effect for effect in complete if counts[effect.seed] == most]
+    return complete
 
 
 def by_technique(measured: Iterable[Effect]) -> dict[str, list[Effect]]:
@@ -139,15 +141,20 @@ def by_technique(measured: Iterable[Effect]) -> dict[str, list[Effect]]:
 
 
 def by_seed(measured: Iterable[Effect]) -> list[dict[str, list[Effect]]]:
-    """Effects of each technique in each of the seeds that have that of none."""
+    """Effects of each technique in each of the seeds that have that of none and of another."""
     seeds = sorted(grouped(measured, lambda effect: effect.seed).items())
     techniques = [by_technique(effects) for _, effects in seeds]
-    return [groups for groups in techniques if NONE in groups]
+    return [groups for groups in techniques if NONE in groups and len(groups) > 1]
 
 
-def hindrance(group: Sequence[Effect], none: Effect) -> tuple[float, Effect]:
+def baselines(measured: Iterable[Effect]) -> list[float]:
+    """Best validation accuracy on real data without any regularizer, of each seed."""
+    return [effect.generalized for effect in measured if effect.technique == NONE]
+
+
+def hindrance(group: Sequence[Effect], none: Effect, baseline: float) -> tuple[float, Effect]:
     """Largest fall of training accuracy on random labels at a cost of at most LOST, and whose; none's, 0, without."""
-    allowed = [effect for effect in group if effect.generalized >= none.generalized - LOST]
+    allowed = [effect for effect in group if effect.generalized >= baseline - LOST]
     best = min(allowed, key=lambda effect: effect.memorized, default=none)
     return max(0.0, none.memorized - best.memorized), best
 
@@ -170,7 +177,7 @@ def loss_figure(measured: Sequence[Effect], title: str) -> Figure:
     """Figure 11: training loss over epochs, on random labels and on real data, of each technique's best strength."""
     figure, panels = panel_figure(title, ("random labels", "real data"), 2, (4.2, 3.4))
     handles = []
-    shown = selected(by_seed(measured)[0]) if by_seed(measured) else {}
+    shown = selected(by_seed(measured)[0], fmean(baselines(measured))) if by_seed(measured) else {}
     for (name, effect), colour in zip(shown.items(), (BLACK, *COLOURS), strict=False):
         label = f"{name} {effect.strength}".strip()
         for axes, run in zip(panels, (effect.random, effect.real), strict=True):
@@ -182,11 +189,11 @@ def loss_figure(measured: Sequence[Effect], title: str) -> Figure:
     return figure
 
 
-def selected(groups: Mapping[str, Sequence[Effect]]) -> dict[str, Effect]:
+def selected(groups: Groups, baseline: float) -> dict[str, Effect]:
     """Of one seed, for each technique the strength that `hindrance` names, else the one that costs least."""
     none, chosen = groups[NONE][0], {}
     for name, group in groups.items():
-        _, best = hindrance(group, none)
+        _, best = hindrance(group, none, baseline)
         chosen[name] = max(group, key=lambda effect: effect.generalized) if best is none else best
     return chosen
 
@@ -202,52 +209,128 @@ def effect_table(measured: Sequence[Effect], title: str) -> Table:
     return Table(title, [*columns, "best validation accuracy on real data, %"], rows, "Means, 95 % t intervals.")
 
 
-def regularizer_findings(measured: Sequence[Effect]) -> list[Finding]:
-    """C11 and C12, seed by seed."""
-    seeds, runs = by_seed(measured), Runs(run for effect in measured for run in (effect.real, effect.random))
-    subject = network(runs[0]) if runs else "cnn2"
-    return [_dropout(seeds, subject, runs), _adversarial(seeds, subject, runs), _order(seeds, subject, runs)]
+def regularizer_findings(runs: Runs, call: Call) -> list[Finding]:
+    """How regularizers hinder memorization, slow training down and rank, seed by seed."""
+    measured = effects(runs)
+    if not (seeds := by_seed(measured)):
+        return []
+    trained = Runs(run for effect in measured for run in (effect.real, effect.random))
+    subject, levels = network(trained[0]), baselines(measured)
+    return [
+        *_hindered(seeds, subject, trained, levels),
+        _adversarial(seeds, subject, trained),
+        *_times(seeds, subject, trained),
+        _speed(seeds, subject, trained, fmean(levels)),
+        _order(seeds, subject, trained, fmean(levels)),
+    ]
 
 
-def _dropout(seeds: Sequence[Mapping[str, Sequence[Effect]]], subject: str, runs: Runs) -> Finding:
-    """Whether memorizing falls most with dropout, of all single regularizers."""
-    falls = [{name: hindrance(group, groups[NONE][0])[0] for name, group in groups.items() if name != NONE}
-             for groups in seeds]  # fmt: skip
-    holds: list[Held] = []
-    for fall in falls:
-        others = [value for name, value in fall.items() if name not in ("dropout", BOTH)]
-        holds.append(fall["dropout"] > max(others) if "dropout" in fall and others else None)
-    means = {name: cell(number(fall.get(name) for fall in falls)) for fall in falls for name in fall}
-    told = ", ".join(f"{name} {mean}" for name, mean in means.items())
-    return TARGETS.judged(
-        "arpit-dropout", subject, runs, f"training accuracy on random labels falls by (points): {told}", holds
+def _hindered(seeds: Sequence[Groups], subject: str, runs: Runs, levels: Sequence[float]) -> list[Finding]:
+    """By how much memorizing falls with dropout more than with others, and with the best more than with the least.
+
+    Dropout's lead is undecided where it hangs on the seed that says what accuracy is without a regularizer.
+    """
+    falls = [_falls(groups, fmean(levels)) for groups in seeds]
+    leads = [[_lead(_falls(groups, level)) for groups in seeds] for level in levels]
+    hangs = len({lead > 0 for of_level in leads for lead in of_level if lead is not None}) > 1
+    by_level = ", ".join(
+        f"{cell(level)}: {cell(number(of, 'points'))}" for level, of in zip(levels, leads, strict=True)
     )
+    means = {name: cell(number((fall.get(name) for fall in falls), "points")) for fall in falls for name in fall}
+    numbers = f"training accuracy on random labels falls by (points): {', '.join(map(' '.join, means.items()))}"
+    ranges = [max(fall.values()) - min(fall.values()) if len(fall) > 1 else None for fall in falls]
+    reason = f"it hangs on the seed without a regularizer, whose accuracy (%) gives a lead (points) of {by_level}"
+    return [
+        TARGETS.tested("arpit-dropout", subject, runs, list(map(_lead, falls)), numbers, reason if hangs else ""),
+        TARGETS.tested("arpit-regularizers-differ", subject, runs, ranges, numbers),
+    ]
 
 
-def _adversarial(seeds: Sequence[Mapping[str, Sequence[Effect]]], subject: str, runs: Runs) -> Finding:
-    """Whether adversarial training adds to dropout, at each rate that both have."""
+def _falls(groups: Groups, baseline: float) -> dict[str, float]:
+    """Of each single regularizer."""
+    by_name = grouped(single(groups), lambda effect: effect.technique)
+    return {name: hindrance(group, groups[NONE][0], baseline)[0] for name, group in by_name.items()}
+
+
+def _lead(falls: Mapping[str, float]) -> float | None:
+    """Of dropout, over the best of the others; null without either."""
+    others = [fall for name, fall in falls.items() if name != "dropout"]
+    return falls["dropout"] - max(others) if "dropout" in falls and others else None
+
+
+def _adversarial(seeds: Sequence[Groups], subject: str, runs: Runs) -> Finding:
+    """What adversarial training adds to dropout, at each rate that both have."""
     pairs = [
         [(both, alone) for both in groups.get(BOTH, ()) for alone in groups.get("dropout", ())
          if both.real.config.dropout == alone.real.config.dropout]
         for groups in seeds
     ]  # fmt: skip
-    holds = [all(both.hinders_more(alone) for both, alone in seed) if seed else None for seed in pairs]
+    adds = [min((both.adds_to(alone) for both, alone in seed), default=None) for seed in pairs]
     equal = grouped((pair for seed in pairs for pair in seed), lambda pair: pair[0].real.config.dropout)
     rates = [
         f"{rate:g}: {compared([[effect.memorized for effect in pair] for pair in at], ('with', 'without'), 'fraction')}"
         for rate, at in equal.items()
     ]
     label = "training accuracy on random labels (%) with adversarial training and without, by dropout rate"
-    return TARGETS.judged("arpit-adversarial", subject, runs, f"{label}: {'; '.join(rates)}" if rates else None, holds)
+    return TARGETS.tested("arpit-adversarial", subject, runs, adds, f"{label}: {'; '.join(rates)}" if rates else None)
 
 
-def _order(seeds: Sequence[Mapping[str, Sequence[Effect]]], subject: str, runs: Runs) -> Finding:
-    """Whether the order by training loss differs between the two kinds of data by more than one epoch changes it."""
-    taus = [_rank_correlations(selected(groups).values()) for groups in seeds]
-    holds = [None if between is None or within is None else between < within for between, within in taus]
+def _times(seeds: Sequence[Groups], subject: str, runs: Runs) -> list[Finding]:
+    """Epochs to fit real data and random labels with single regularizers beside those without.
+
+    Where networks do not fit these are the least that it takes, which cannot speak against the paper.
+    """
+    findings = []
+    for data, of in SIDES.items():
+        start = [of(groups[NONE][0]).epochs_to("train_accuracy", FITTED) for groups in seeds]
+        others = [[of(effect) for effect in single(groups)] for groups in seeds]
+        times = [[run.epochs_to("train_accuracy", FITTED) for run in group] for group in others]
+        logs = [_slowdown(*seed) for seed in zip(start, times, others, strict=True)]
+        never = sum(group.count(None) for group in times)
+        told = f"{never} of {sum(map(len, times))} regularized networks had not fitted when training ended"
+        here = runs.where(corruption=of(seeds[0][NONE][0]).config.corruption)
+        found = TARGETS.tested("arpit-regularizers-time", f"{subject}, {data}", here, logs, told)
+        short = never and found.verdict in (CONTRADICTED, NOT_INDICATED)
+        findings.append(replace(found, verdict=UNDECIDED) if short else found)
+    return findings
+
+
+def _slowdown(alone: int | None, times: Sequence[int | None], runs: Sequence[Run]) -> float | None:
+    """Mean log of epochs, all of them where a run does not fit, over those without a regularizer."""
+    least = [time or run.outcome["epochs"] for time, run in zip(times, runs, strict=True)]
+    return fmean(math.log(time / alone) for time in least) if alone and least else None
+
+
+def single(groups: Groups) -> list[Effect]:
+    """Effects of every strength of the single regularizers of one seed."""
+    return [effect for name, group in groups.items() if name not in (NONE, BOTH) for effect in group]
+
+
+def _speed(seeds: Sequence[Groups], subject: str, runs: Runs, baseline: float) -> Finding:
+    """By how much single regularizers of no cost lower training accuracy over the epochs, on either kind of data."""
+    falls: list[Sequence[float | None]] = []
+    for groups in seeds:
+        allowed = [effect for effect in single(groups) if effect.generalized >= baseline - LOST]
+        both = [[_speed_of(of(groups[NONE][0])) - _speed_of(of(effect)) for of in SIDES.values()] for effect in allowed]
+        falls.append([fmean(column) for column in zip(*both, strict=True)] if both else (None, None))
+    told = compared(falls, [f"on {data}" for data in SIDES], "points")
+    effects = [less(random, real) for real, random in falls]
+    return TARGETS.tested(
+        "arpit-regularizers-speed", subject, runs, effects, told and f"training accuracy falls by (points) {told}"
+    )
+
+
+def _speed_of(run: Run) -> float:
+    return fmean(run.over_epochs("train_accuracy").values())
+
+
+def _order(seeds: Sequence[Groups], subject: str, runs: Runs, baseline: float) -> Finding:
+    """By how much more the order by training loss differs between the two kinds of data than one epoch changes it."""
+    taus = [_rank_correlations(selected(groups, baseline).values()) for groups in seeds]
+    effects = [less(within, between) for between, within in taus]
     names = "between random labels and real data", "between the last two epochs of the same data"
     told = compared(taus, names)
-    return TARGETS.judged("arpit-loss-order", subject, runs, f"Kendall's tau {told}" if told else None, holds)
+    return TARGETS.tested("arpit-loss-order", subject, runs, effects, f"Kendall's tau {told}" if told else None)
 
 
 def _rank_correlations(effects: Iterable[Effect]) -> tuple[float | None, float | None]:
@@ -267,4 +350,4 @@ def _rank_correlations(effects: Iterable[Effect]) -> tuple[float | None, float |
     return (None, None) if math.isnan(between) else (between, min(within))
 
 
-STUDY = Study("regularized_memorization", Techniques(), BASE, report, KEPT)
+STUDY = Study("regularized_memorization", Techniques(), BASE, report, KEPT, findings=regularizer_findings)

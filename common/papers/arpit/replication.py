@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from common.papers.arpit.networks import NOISE, noise_of
 from common.papers.arpit.recipes import BASE, NONE_HELD_OUT, fields
 from common.papers.arpit.targets import TARGETS
-from common.report.claims import Statement, judge
+from common.report.claims import Finding, judged_number
 from common.report.figures import learning_curves
-from common.report.numbers import Number
+from common.report.numbers import Number, counted
 from common.report.runs import Run, Runs
 from common.report.tables import Table
+from common.runs.config import as_dict, recipe
 from common.study import Call, Fields, Seeds, Study
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 TITLE = "An independent replication"
 RECIPE: Fields = {**NONE_HELD_OUT, "batch_size": 1024, "gaussian_statistics": "all"}
-SAME = ("dataset", "width", "corruption", "corruption_fraction")
+Target = Mapping[str, Any]
 
 
 def published() -> list[dict[str, Any]]:
@@ -61,27 +63,40 @@ def measured_of(run: Run, quantity: str) -> float:
     return value
 
 
+def numbers(runs: Runs) -> list[Finding]:
+    """Every number of the replication's logs beside our runs of its recipe and size, over seeds."""
+    return [_judged(target, runs.where(partial(_stands_beside, target))) for target in published()]
+
+
+def _stands_beside(target: Target, run: Run) -> bool:
+    noise = target["corruption"], target["corruption_fraction"]
+    wanted = fields("mlp2", target["dataset"], "paper", *noise, width=target["width"], **RECIPE)
+    config = replace(BASE, framework=run.config.framework, **wanted)
+    return run.full_size and recipe(run.fields) == recipe(as_dict(config))
+
+
+def _judged(target: Target, seeds: Runs) -> Finding:
+    """Over seeds; of one seed a test accuracy has Wilson's interval."""
+    values = [measured_of(run, target["quantity"]) for run in seeds]
+    sizes = [run.data["test_n"] if "test" in target["quantity"] else None for run in seeds]
+    return judged_number(target, _subject(target), seeds, values, counted(values, sizes))
+
+
+def _subject(target: Target) -> str:
+    return f"{target['width']} units, {100 * target['corruption_fraction']:g} % {NOISE[target['corruption']]}"
+
+
 def replication_table(runs: Runs, title: str) -> Table:
-    """A row for each number of the replication's logs that a run of ours stands beside, over seeds."""
+    """A row for each number of the replication's logs, over seeds."""
     rows: list[list[object]] = []
-    for target in published():
-        seeds = runs.where(**{name: target[name] for name in SAME})
-        if seeds and all(run.full_size for run in seeds):
-            described = [target["width"], NOISE[target["corruption"]], f"{100 * target['corruption_fraction']:g} %"]
-            rows.append([*described, target["quantity"].replace("_", " ") + ", %", *_judged(target, seeds)])
-    columns = ["width", "noise", "share", "quantity", "theirs", "ours", "95 % interval", "n", "verdict", "run on"]
+    for target, found in zip(published(), numbers(runs), strict=True):
+        quantity, effect = target["quantity"].replace("_", " ") + ", %", found.effect
+        ours = [effect.mean, Number(None, "fraction", effect.low, effect.high), effect.interval_kind or None]
+        run_on = found.runs.run_on() if found.runs else None
+        rows.append([found.subject, quantity, found.verdict, target["value"], *ours, run_on])
+    columns = ["network and noise", "quantity", "verdict", "theirs", "ours", "95 % interval", "n", "run on"]
     note = "Theirs: one run each, 1,000 epochs. Test accuracy: best over epochs. Band: 2 points around their number."
     return Table(title, columns, rows, note)
-
-
-def _judged(target: dict[str, Any], seeds: Runs) -> list[object]:
-    """Their number, ours with its interval over seeds, of one seed's test accuracy Wilson's, and the verdict."""
-    values = [measured_of(run, target["quantity"]) for run in seeds]
-    test_n = seeds[0].data["test_n"]
-    counts = [(round(value * test_n), test_n) if "test" in target["quantity"] else None for value in values]
-    found, verdict = judge(Statement.of(target), values, counts)
-    interval = Number(None, "fraction", found.low, found.high)
-    return [target["value"], found.mean, interval, found.interval_kind, verdict, seeds.run_on()]
 
 
 STUDY = Study("independent_replication", Widths(), BASE, report)

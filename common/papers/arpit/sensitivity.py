@@ -21,7 +21,7 @@ from common.report.claims import Finding
 from common.report.figures import BLUE, GREEN, add_legend, draw_curve, handles, heat_map, panel_figure
 from common.report.numbers import Number, cell, compared, number
 from common.report.runs import Run, Runs
-from common.report.tables import Table, claims_table
+from common.report.tables import Table
 from common.runs.config import Config
 from common.study import Call, Fields, Seeds, Study, with_progress
 
@@ -37,7 +37,8 @@ EPOCHS = {"paper": 250, "small": 50}
 COLOURS = {"real data": BLUE, "random inputs": GREEN}
 ON = [f"on {noise}" for noise in COLOURS]
 TASKS = {False: "class labels", True: "a class for each example"}
-LEARNED = 0.5  # training accuracy
+SHARES = {"real data": "arpit-sensitivity-real", "random inputs": "arpit-sensitivity-noise"}
+LEARNED, EQUAL = 0.5, 0.05  # training accuracy, and a difference of it
 MEANS = "Means over seeds, 95 % t intervals."
 
 
@@ -68,22 +69,20 @@ def read(configs: Sequence[Config], call: Call) -> None:
 
 
 def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
-    """Figure 3 in three norms, its numbers and the verdicts."""
+    """Figure 3 in three norms and its numbers."""
     measured = runs.where(kept)
     return {
         **{f"gini_{norm}": gini_figure(measured, norm, TITLE) for norm in NORMS},
         "gini": gini_table(measured, TITLE),
-        "claims": claims_table(gini_findings(measured), TITLE),
     }
 
 
 def report_classes(runs: Runs, call: Call) -> dict[str, Table | Figure]:
-    """Figure 4 in three norms, its numbers and the verdicts."""
+    """Figure 4 in three norms and its numbers."""
     measured = runs.where(kept)
     return {
         **{f"classes_{norm}": class_figure(measured, norm, CLASSES) for norm in NORMS},
         "classes": class_table(measured, CLASSES),
-        "claims": claims_table(class_findings(measured), CLASSES),
     }
 
 
@@ -113,7 +112,7 @@ def gini_figure(runs: Runs, norm: str, title: str) -> Figure:
     figure, panels = panel_figure(f"{title}, {norm}", [TASKS[unique] for unique in tasks], 2, (4.2, 2.8))
     for axes, groups in zip(panels, tasks.values(), strict=True):
         for noise, seeds in groups.items():
-            start, curves = first_whole(seeds[0]), [of_norm(run, "gini", norm).tolist() for run in seeds]
+            start, curves = _checkpoint(seeds[0], 1), [of_norm(run, "gini", norm).tolist() for run in seeds]
             curve = dict(zip(kept(seeds[0])["steps"].tolist(), map(list, zip(*curves, strict=True)), strict=True))
             draw_curve(axes, dict(list(curve.items())[start:]), color=COLOURS[noise])
         axes.set(xlabel="steps", ylabel="Gini coefficient", ylim=(0, 1))
@@ -121,14 +120,14 @@ def gini_figure(runs: Runs, norm: str, title: str) -> Figure:
     return figure
 
 
-def first_whole(run: Run) -> int:
-    """Place of the first checkpoint by which every example has been used."""
-    return bisect_left(kept(run)["steps"].tolist(), math.ceil(run.train_n / run.config.batch_size))
+def _checkpoint(run: Run, epochs: int) -> int:
+    """Place of the first checkpoint by which so many epochs have ended."""
+    return bisect_left(kept(run)["steps"].tolist(), epochs * math.ceil(run.train_n / run.config.batch_size))
 
 
-def mean_gini(curve: NDArray[Any], start: int | None = None) -> float:
-    """Mean Gini coefficient over the checkpoints from this place on, or over their second half."""
-    return float(np.mean(curve[len(curve) // 2 if start is None else start :]))
+def mean_gini(curve: NDArray[Any]) -> float:
+    """Mean Gini coefficient over the second half of the checkpoints."""
+    return float(np.mean(curve[len(curve) // 2 :]))
 
 
 def gini_table(runs: Runs, title: str) -> Table:
@@ -151,23 +150,53 @@ def _gini_cells(runs: Runs, norm: str) -> list[object]:
     return [len(runs), int(kept(runs[0])["steps"][-1]), late, last, runs.over_seeds("train_accuracy"), taken]
 
 
-def gini_findings(runs: Runs) -> list[Finding]:
-    """C2 for each task and norm, over the second half of training and over all of it after an epoch."""
-    return [
-        _concentrated(claim, groups, f"{TASKS[unique]}, {norm}", norm, first)
-        for unique, groups in by_task(runs).items()
-        for norm in NORMS
-        for claim, first in (("arpit-gini", None), ("arpit-gini-whole", first_whole(together(groups)[0])))
-    ]
+def gini_findings(runs: Runs, call: Call) -> list[Finding]:
+    """On how many examples the loss depends, in real data beside random inputs, and what the norm changes."""
+    findings = []
+    for unique, groups in by_task(runs.where(kept)).items():
+        subject = f"{network(together(groups)[0])}, {TASKS[unique]}"
+        findings.append(_concentrated("arpit-gini-unique" if unique else "arpit-gini", subject, groups))
+        for noise, seeds in groups.items():
+            here, claim = f"{subject}, {noise}", SHARES[noise]
+            findings.append(TARGETS.tested(claim, here, seeds, [high_share(run) for run in seeds]))
+            findings.append(TARGETS.tested("arpit-norms", here, seeds, [norm_distance(run) for run in seeds]))
+    return findings
 
 
-def _concentrated(claim: str, groups: Mapping[str, Runs], of: str, norm: str, first: int | None) -> Finding:
-    """Whether the coefficient is higher on real data, seed by seed; networks that have hardly learned say nothing."""
-    pairs, runs = beside(groups), together(groups)
-    values = [[mean_gini(of_norm(run, "gini", norm), first) for run in pair] for pair in pairs]
-    learned = [all(run.outcome["train_accuracy"] >= LEARNED for run in pair) for pair in pairs]  # type: ignore[operator]
-    holds = [real > noise if known else None for (real, noise), known in zip(values, learned, strict=True)]
-    return TARGETS.judged(claim, f"{network(runs[0])}, {of}", runs, compared(values, ON, "three digits"), holds)
+def _concentrated(claim: str, subject: str, groups: Mapping[str, Runs]) -> Finding:
+    """The coefficients of networks that have fitted as much, seed by seed; what has hardly learned says nothing."""
+    values, levels = [], []
+    for pair in beside(groups):
+        level = min(best_of(run) for run in pair)
+        if level >= LEARNED:
+            levels.append(level)
+            values.append([gini_at(run, level) for run in pair])
+    told = compared(values, ON, "three digits")
+    numbers = f"at {cell(number(levels))} % training accuracy: {told}" if told else None
+    return TARGETS.tested(claim, subject, together(groups), [real - noise for real, noise in values], numbers)
+
+
+def best_of(run: Run) -> float:
+    """Highest training accuracy over epochs."""
+    return run.best("train_accuracy")["train_accuracy"] or 0.0
+
+
+def gini_at(run: Run, accuracy: float) -> float:
+    """Gini coefficient (l1) at the end of the first epoch with this training accuracy, by the next checkpoint."""
+    epoch = run.epochs_to("train_accuracy", accuracy) or 0
+    return float(of_norm(run, "gini", "l1")[_checkpoint(run, epoch)])
+
+
+def high_share(run: Run) -> float:
+    """Share of examples with at least half of the mean sensitivity (l1)."""
+    values = of_norm(run, "sensitivity", "l1")
+    return float(np.mean(values >= np.mean(values) / 2))
+
+
+def norm_distance(run: Run) -> float:
+    """Largest distance of the mean Gini coefficient in another norm from that in l1."""
+    first, *others = (mean_gini(of_norm(run, "gini", norm)) for norm in NORMS)
+    return max(abs(other - first) for other in others)
 
 
 def together(groups: Mapping[str, Runs]) -> Runs:
@@ -218,31 +247,41 @@ def class_table(runs: Runs, title: str) -> Table:
     return Table(title, columns, rows, MEANS)
 
 
-def class_findings(runs: Runs) -> list[Finding]:
-    """C3 for each norm, seed by seed: the diagonal in both kinds of data, and how far sensitivity spreads."""
-    groups, findings = by_task(runs).get(False, {}), []
-    for norm in NORMS if groups else ():
-        for noise, seeds in groups.items():
-            values = [ratio(run, norm) for run in seeds]
-            told = f"off the diagonal / on it {cell(number(values, 'ratio'))}"
-            subject, holds = f"{network(seeds[0])}, {noise}, {norm}", [value < 1 for value in values]
-            findings.append(TARGETS.judged("arpit-class-diagonal", subject, seeds, told, holds))
-        both, here = [[ratio(run, norm) for run in pair] for pair in beside(groups)], together(groups)
-        holds = [real > noise for real, noise in both]
-        subject = f"{network(here[0])}, {norm}"
-        findings.append(TARGETS.judged("arpit-class-spread", subject, here, compared(both, ON), holds))
-    return findings
+def class_findings(runs: Runs, call: Call) -> list[Finding]:
+    """The diagonal in both kinds of data, and how far sensitivity spreads, seed by seed."""
+    groups = by_task(runs.where(kept)).get(False, {})
+    findings = []
+    for noise, seeds in groups.items():
+        effects = [1 / ratio(run) for run in seeds]
+        findings.append(TARGETS.tested("arpit-class-diagonal", f"{network(seeds[0])}, {noise}", seeds, effects))
+    return [*findings, _spread(groups)] if groups else []
 
 
-def ratio(run: Run, norm: str) -> float:
-    """`diagonal_ratio` of a run."""
-    return diagonal_ratio(of_norm(run, "classes", norm))
+def _spread(groups: Mapping[str, Runs]) -> Finding:
+    """Real data against random inputs, which tells nothing where networks have not fitted as much of both."""
+    pairs, runs = beside(groups), together(groups)
+    both = [[ratio(run) for run in pair] for pair in pairs]
+    fitted = [[run.outcome["train_accuracy"] or 0 for run in pair] for pair in pairs]
+    apart = max((abs(real - noise) for real, noise in fitted), default=0)
+    unequal = f"with training accuracy (%) {compared(fitted, ON, 'fraction')}" if apart > EQUAL else ""
+    effects = [real / noise for real, noise in both]
+    return TARGETS.tested("arpit-class-spread", network(runs[0]), runs, effects, compared(both, ON), unequal)
 
 
-def study(name: str, grid: Sensitivities, report: Callable[[Runs, Call], dict[str, Table | Figure]]) -> Study:
+def ratio(run: Run) -> float:
+    """`diagonal_ratio` of a run, in l1."""
+    return diagonal_ratio(of_norm(run, "classes", "l1"))
+
+
+def study(
+    name: str,
+    grid: Sensitivities,
+    report: Callable[[Runs, Call], dict[str, Table | Figure]],
+    findings: Callable[[Runs, Call], list[Finding]],
+) -> Study:
     """A study of networks whose training is replayed, which one that was alone allows to the bit."""
-    return Study(name, grid, BASE, report, (), read, lambda config: check(config, config.epochs), stack=False)
+    return Study(name, grid, BASE, report, (), read, lambda config: check(config, config.epochs), False, findings)
 
 
-STUDY = study("loss_sensitivity", Sensitivities(), report)
-CLASS_STUDY = study("class_loss_sensitivity", Sensitivities(unique=(False,)), report_classes)
+STUDY = study("loss_sensitivity", Sensitivities(), report, gini_findings)
+CLASS_STUDY = study("class_loss_sensitivity", Sensitivities(unique=(False,)), report_classes, class_findings)

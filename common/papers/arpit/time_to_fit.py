@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,10 +12,10 @@ from common.papers.arpit.capacity import FRACTIONS, WIDTHS, check_fractions, run
 from common.papers.arpit.networks import network
 from common.papers.arpit.recipes import BASE
 from common.papers.arpit.targets import TARGETS
-from common.report.claims import UNDECIDED, Finding, Held
+from common.report.claims import Finding
 from common.report.numbers import compared, number
 from common.report.runs import Run, Runs
-from common.report.tables import Table, claims_table
+from common.report.tables import Table
 from common.study import Call, Fields, Seeds, Study
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 TITLE = "Time to fit"
 SHARES = (0.2, 0.4, 0.6, 0.8, 1.0)
 THRESHOLDS = (0.99, 0.999, 1.0)
-Times = Mapping[float, float | None]  # epochs by width or by number of examples; null where it was not reached
+Times = Mapping[float, float]  # epochs by width or by number of examples
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,8 @@ class Sizes(Seeds):
 
 
 def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
-    """Figure 6, its numbers and the verdicts."""
-    return {
-        "time": time_figure(runs, TITLE),
-        "epochs_to_fit": time_table(runs, TITLE),
-        "claims": claims_table(time_findings(runs), TITLE),
-    }
+    """Figure 6 and its numbers."""
+    return {"time": time_figure(runs, TITLE), "epochs_to_fit": time_table(runs, TITLE)}
 
 
 class Span(NamedTuple):
@@ -68,17 +64,32 @@ class Span(NamedTuple):
     low: float
     high: float
 
+    def signed(self, sign: int) -> Span:
+        """Times 1 or -1."""
+        return Span(sign * self.value, *sorted((sign * self.low, sign * self.high)))
 
-class Comparison(NamedTuple):
-    """What is told of times, in which unit, on noise beside real data, and when a statement holds."""
+    def above(self, other: Span, floor: float) -> Span:
+        """Less another one, or the floor where that is lower."""
+        value, low, high = (max(end, floor) for end in other)
+        return Span(self.value - value, self.low - high, self.high - low)
+
+
+class Question(NamedTuple):
+    """What is told of times on noise and on real data: the statement on both together, and, if any, on each.
+
+    The effect is `sign` times the measure, on noise less that on real data, where that is above the floor; `text` and
+    `shown` say what stands beside it.
+    """
 
     claim: str
+    alone: str
     of: Callable[[Runs], dict[float, Runs]]
     x: Callable[[Run], float]
     measure: Callable[[Times], Span | None]
-    holds: Callable[[Span, Span], Held]
     text: str
-    unit: str
+    sign: int = 1
+    floor: float = 0.0
+    shown: Callable[[float], float] = float
 
 
 def examples(run: Run) -> float:
@@ -133,48 +144,56 @@ def time_table(runs: Runs, title: str) -> Table:
     return Table(title, columns, rows, "Means, 95 % t intervals; – where a seed does not get there.")
 
 
-def time_findings(runs: Runs) -> list[Finding]:
-    """C6 at each threshold, for the most noise against real data, seed by seed; nothing without either."""
-    return [
-        _compared(comparison, groups, threshold, list(runs.by("seed")))
-        for threshold in THRESHOLDS
-        for comparison in COMPARISONS
-        if 0.0 in (groups := comparison.of(runs)) and len(groups) > 1
+def time_findings(runs: Runs, call: Call) -> list[Finding]:
+    """What slows training down, on real data and on the most noise, and where more, seed by seed."""
+    findings = []
+    for question in QUESTIONS:
+        groups = question.of(runs)
+        if 0.0 in groups and len(groups) > 1:
+            findings += _answers(question, {0.0: groups[0.0], max(groups): groups[max(groups)]})
+    return findings
+
+
+def _answers(question: Question, groups: Mapping[float, Runs]) -> list[Finding]:
+    """On each of the two kinds of data, and on noise against real data, at each x at which all networks fit."""
+    both = Runs(run for side in groups.values() for run in side)
+    slow = {question.x(run) for run in both if epochs_to_fit(run) is None}
+    spans = [[_span(question, side.where(seed=seed), slow) for seed in both.by("seed")] for side in groups.values()]
+    names = "real data", f"{100 * max(groups):g} % noise"
+    subject = network(both[0]).split(" of ")[0]
+    findings = [
+        _tested(question, question.alone, f"{subject}, {name}", side, found)
+        for name, side, found in zip(names, groups.values(), spans, strict=True)
+        if question.alone
     ]
+    pairs = list(zip(*spans, strict=True))
+    more = [real and noise and noise.above(real, question.floor) for real, noise in pairs]
+    values = [[span and question.shown(span.value) for span in pair] for pair in pairs]
+    told = compared(values, [f"on {name}" for name in names])
+    numbers = f"{question.text} {told}" if told else None
+    return [*findings, _tested(question, question.claim, f"{subject}, {names[-1]}", both, more, numbers)]
 
 
-def _compared(comparison: Comparison, groups: Mapping[float, Runs], threshold: float, seeds: Sequence[int]) -> Finding:
-    real, noise = groups[0.0], groups[max(groups)]
-    spans = [
-        [
-            comparison.measure({comparison.x(run): epochs_to_fit(run, threshold) for run in side.where(seed=seed)})
-            for side in (real, noise)
-        ]
-        for seed in seeds
-    ]
-    holds = [None if a is None or b is None else comparison.holds(a, b) for a, b in spans]
-    values = [[span and span.value for span in pair] for pair in spans]
-    told = compared(values, ("on real data", "on noise"), comparison.unit)
-    subject = f"{network(noise[0]).split(' of ')[0]}, {100 * max(groups):g} % noise, {100 * threshold:g} %"
-    numbers = f"{comparison.text} {told}" if told else None
-    return TARGETS.judged(comparison.claim, subject, real + noise, numbers, holds)
+def _span(question: Question, runs: Runs, slow: Collection[float]) -> Span | None:
+    times = {question.x(run): time for run in runs if (time := epochs_to_fit(run)) and question.x(run) not in slow}
+    found = question.measure(times)
+    return found and found.signed(question.sign)
 
 
-def rises(real: Span, noise: Span) -> Held:
-    """Whether what noise costs, or units gain, is there and more than on real data."""
-    return above(noise, Span(*(max(value, 0) for value in real)))
+def _tested(
+    question: Question, claim: str, subject: str, runs: Runs, spans: Sequence[Span | None], numbers: str | None = None
+) -> Finding:
+    """Undecided where an epoch less would turn it, since times are whole epochs."""
+    known, least = [span for span in spans if span], (TARGETS.statement(claim).band or (0.0,))[0] or 0.0
+    turns = bool(known) and fmean(span.low for span in known) < least <= fmean(span.high for span in known)
+    undecided = "parts of an epoch, in which times are not known, turn it" if turns else ""
+    effects = [span and span.value for span in spans]
+    return TARGETS.tested(claim, subject, runs, effects, numbers, undecided)
 
 
-def above(first: Span, second: Span) -> Held:
-    """Whether the first is larger, undecided where it depends on when in their epochs networks had fitted."""
-    if first.low >= second.high:
-        return True
-    return False if first.high <= second.low else UNDECIDED
-
-
-def weighted(times: Iterable[tuple[float, float]], scale: Callable[[float], float]) -> Span:
-    """Sum of weights times scaled epochs; (weight, epochs) each, the network having fitted in the last of these."""
-    terms = [(weight, scale(time - 1), scale(time)) for weight, time in times if weight]
+def weighted(times: Iterable[tuple[float, float]]) -> Span:
+    """Sum of weights times log epochs; (weight, epochs) each, the network having fitted in the last of these."""
+    terms = [(weight, log(time - 1), log(time)) for weight, time in times if weight]
     ends = [sorted((weight * before, weight * after)) for weight, before, after in terms]
     return Span(sum(weight * after for weight, _, after in terms), *map(sum, zip(*ends, strict=True)))
 
@@ -184,30 +203,29 @@ def log(epochs: float) -> float:
 
 
 def slope(times: Times) -> Span | None:
-    """Of log epochs over log examples, by least squares; null where a time is missing or there is one only."""
-    points = [(math.log(x), y) for x, y in times.items() if y]
-    if len(points) < max(2, len(times)):
+    """Of log epochs over log x, by least squares; null below two points."""
+    if len(times) < 2:
         return None
-    middle = fmean(x for x, _ in points)
-    squares = sum((x - middle) ** 2 for x, _ in points)
-    return weighted([((x - middle) / squares, y) for x, y in points], log)
+    logs = {math.log(x): time for x, time in times.items()}
+    middle = fmean(logs)
+    squares = sum((x - middle) ** 2 for x in logs)
+    return weighted(((x - middle) / squares, time) for x, time in logs.items())
 
 
 def only(times: Times) -> Span | None:
-    """Epochs at the one x; null where they are missing."""
-    time = next(iter(times.values()), None)
-    return weighted([(1, time)], float) if time else None
+    """Log of epochs at the one x; null without."""
+    return weighted((1, time) for time in times.values()) if times else None
 
 
 def gain(times: Times) -> Span | None:
-    """Log of epochs at the second largest width over those at the largest; null where one is missing."""
-    last = [times[x] for x in sorted(times)[-2:]]
-    return weighted([(1, last[0]), (-1, last[1])], log) if len(last) == 2 and last[0] and last[1] else None
+    """Log of epochs at the second largest width over those at the largest; null below two widths."""
+    return weighted(zip((1, -1), (times[x] for x in sorted(times)[-2:]), strict=True)) if len(times) > 1 else None
 
 
-COMPARISONS = (
-    Comparison("arpit-time-size", over_examples, examples, slope, rises, "slope", "ratio"),
-    Comparison("arpit-time-capacity", over_capacity, width, gain, rises, "gain from the largest width", "ratio"),
-    Comparison("arpit-time-level", largest, width, only, above, "epochs", "components"),
+QUESTIONS = (
+    Question("arpit-time-units", "arpit-time-units-slow", over_capacity, width, slope, "slope", sign=-1),
+    Question("arpit-time-size", "arpit-time-size-slows", over_examples, examples, slope, "slope"),
+    Question("arpit-time-capacity", "", over_capacity, width, gain, "gain"),
+    Question("arpit-time-level", "", largest, width, only, "epochs", -1, -math.inf, lambda log: math.exp(-log)),
 )
-STUDY = Study("time_to_convergence", Sizes(), BASE, report)
+STUDY = Study("time_to_convergence", Sizes(), BASE, report, findings=time_findings)

@@ -1,7 +1,8 @@
 """Runs of Arpit et al.'s experiments that never were, with what would lie beside them."""
 
 from common.report.runs import Run, Runs
-from common.runs.config import Config, as_dict
+from common.runs.config import Config, Options, as_dict
+from common.study import Call, Seeds
 
 
 class Beside:
@@ -42,9 +43,21 @@ def fitting(width, fraction, validation, epochs=10, rule="gaussian", train_n=500
         train = 1.0 if epoch == epochs else 0.99 if epoch == epochs - 1 else 0.9
         lines.append({"epoch": epoch, "train_accuracy": train, "validation_accuracy": validation - 0.01})
     lines[2]["validation_accuracy"] = validation + 0.02
-    outcome = {"validation_accuracy": validation if final is None else final, "train_accuracy": 1.0}
+    end = validation if final is None else final
+    outcome = {"validation_accuracy": end, "test_accuracy": end, "train_accuracy": 1.0}
     fields = {"dataset": "mnist", "corruption": rule if fraction else "none", "corruption_fraction": fraction}
     return a_run(lines if last else lines[:-1], outcome, train_n, width=width, **{**fields, **changes})
+
+
+def found(findings, name, of=""):
+    """The one finding of a statement, on a subject that these words are in."""
+    (one,) = [finding for finding in findings if finding.statement.id == name and of in finding.subject]
+    return one
+
+
+def effect(findings, name, of=""):
+    """The mean of its effect, null where there was nothing to measure."""
+    return found(findings, name, of).effect.mean
 
 
 def corruption_of(setting):
@@ -56,4 +69,5 @@ def verdicts(findings):
     return [finding.verdict for finding in findings]
 
 
-__all__ = ["Runs", "a_run", "corruption_of", "verdicts"]
+SMALL = Call("small", Seeds(), Options())
+__all__ = ["SMALL", "Runs", "a_run", "corruption_of", "effect", "fitting", "found", "verdicts"]

@@ -1,9 +1,10 @@
 """Figures 7 to 9 of Arpit et al. on curves written out by hand."""
 
+import math
 from dataclasses import asdict
 
 import pytest
-from arpit_runs import Runs, a_run
+from arpit_runs import SMALL, Runs, a_run, found
 
 from common.analysis.perturbations import CRITICAL, SHARPNESS
 from common.papers.arpit.critical_samples import (
@@ -14,6 +15,7 @@ from common.papers.arpit.critical_samples import (
     extremes_of,
     families,
     noise_figure,
+    peaks,
     splits_figure,
 )
 from common.report.numbers import cell, wilson_interval
@@ -50,6 +52,10 @@ def run(
                    for epoch, value in ((1, 500.0), (10, sharp))]  # fmt: skip
     other = {"split": "validation", "epoch": 99, "n": 7, "critical": 3, **SETTINGS, "iterations": 7}
     files = {CRITICAL: [other, *reversed(critical)], SHARPNESS: [*eigenvalues, {"size": 7, "n": 7}]}
+    reached = 9 if rule == "uniform" else 2
+    lines += [{**lines[-1], "epoch": epoch} for epoch in range(4, 11)]
+    for line in lines:
+        line["train_accuracy"] = 0.99 if line["epoch"] >= reached else 0.5
     return a_run(lines, {"validation_accuracy": accuracies[-1]}, 5000, files=files, model="cnn2", width=32, seed=seed,
                  corruption=rule, corruption_fraction=share)  # fmt: skip
 
@@ -58,7 +64,7 @@ def study(rule="uniform", seeds=1, **noisy):
     """Real data and shares of noise, with more critical examples and less accuracy as they grow."""
     runs = [run(curve=(0, 0, 4, 5), accuracies=(0.96, 0.98, 0.97), seed=seed) for seed in range(seeds)]
     for share in (0.2, 0.4, 1.0):
-        curve = tuple(round(critical * share) for critical in (0, 40, 73, 80))
+        curve = tuple(round(critical * share) for critical in (0, 40, 79, 80))
         accuracies = (0.9, 0.95 - 0.1 * share, 0.9 - 0.5 * share)
         runs += [run(rule, share, **({"curve": curve, "accuracies": accuracies} | noisy), seed=s) for s in range(seeds)]
     return Runs(runs)
@@ -69,55 +75,89 @@ def flat(share):
     return 10.0 + 5 * share
 
 
+NAMES = {
+    "noise": "arpit-critical-noise", "grows": "arpit-critical-grows", "rises": "arpit-critical-rises",
+    "plateau": "arpit-critical-plateau", "training": "arpit-critical-training", "first": "arpit-patterns-first",
+    "peak": "arpit-peak-falls", "transition": "arpit-critical-transition", "falls": "arpit-validation-falls",
+    "sharpness": "arpit-sharpness", "labels": "arpit-time-labels",
+}  # fmt: skip
+OF = {"rises": "random labels", "plateau": "random labels", "training": "random labels", "first": "20 %",
+      "peak": "20 %", "transition": "20 %"}  # fmt: skip
+
+
 def by_name(runs):
-    """Findings by statement, in a few of its words."""
-    words = {
-        "is higher for networks": "noise", "ratio grows with the share": "grows", "stabilizes": "plateau",
-        "training examples rises": "training", "before the noise is fitted": "first", "after the peak": "transition",
-        "best and final": "falls", "largest eigenvalue": "sharpness",
-    }  # fmt: skip
-    found = {}
-    for finding in critical_findings(runs, HOW):
-        name = next(name for text, name in words.items() if text in finding.statement)
-        found.setdefault(name, []).append(finding)
-    return found
+    """A finding of each statement there is, on random labels, or on the least share of them."""
+    findings = critical_findings(runs, SMALL)
+    there = {finding.statement.id for finding in findings}
+    return {name: found(findings, of, OF.get(name, "")) for name, of in NAMES.items() if of in there}
 
 
 def verdicts(runs):
-    return {name: [finding.verdict for finding in findings] for name, findings in by_name(runs).items()}
+    return {name: finding.verdict for name, finding in by_name(runs).items()}
+
+
+def effects(runs):
+    return {name: finding.effect.mean for name, finding in by_name(runs).items()}
 
 
 def test_every_statement_is_confirmed_on_what_it_describes():
-    found = verdicts(study(seeds=2))
-    assert {name: set(each) for name, each in found.items()} == dict.fromkeys(found, {"confirmed"})
-    assert {name: len(each) for name, each in found.items()} == {
-        "noise": 1, "plateau": 2, "training": 2, "grows": 1, "sharpness": 1, "falls": 1, "first": 2, "transition": 2,
-    }  # fmt: skip
+    runs = study(seeds=3)
+    assert verdicts(runs) == dict.fromkeys(NAMES, "confirmed")
+    assert {finding.effect.n for finding in by_name(runs).values()} == {3}
+    assert len(critical_findings(runs, SMALL)) == 2 * 3 + 2 + 3 + 2 * 3
+    assert effects(runs) == pytest.approx({
+        "noise": 0.75,
+        "grows": 1.0,
+        "rises": 0.39,  # from 40 % at epoch 1 to 79 %
+        "plateau": 0.01,
+        "training": 0.3,
+        "first": 0.3,
+        "peak": 0.13 - 0.01,
+        "transition": 0.08 - 0.05,
+        "falls": 1.0,
+        "sharpness": 1.0,
+        "labels": math.log(9 / 2),
+    })  # fmt: skip
 
 
-@pytest.mark.parametrize("noisy, name", [
-    ({"curve": (0, 2, 3, 4)}, "noise"),
-    ({"curve": (0, 50, 4, 90)}, "noise"),
-    ({"curve": (0, 2, 3, 4)}, "grows"),
-    ({"curve": (0, 2, 3, 40)}, "plateau"),
-    ({"curve": (0, 70, 78, 80)}, "plateau"),  # what it rose by a hundred examples cannot tell
-    ({"curve": (0, 40, 73, 82)}, "plateau"),
-    ({"curve": (0, 40, 73, 63)}, "plateau"),
-    ({"train": (0, 30, 60, 90)}, "training"),
-    ({"train": (0, 88, 90, 40)}, "training"),
-    ({"train": (0, 60, 90, 88)}, "training"),
-    ({"accuracies": (0.5, 0.6, 0.9)}, "first"),
-    ({"accuracies": (0.5, 0.6, 0.58)}, "first"),  # no fall that a thousand examples can tell
-    ({"untouched": 0.3}, "first"),
-    ({"curve": (0, 50, 80, 20)}, "transition"),
-    ({"accuracies": (0.9, 0.99, 0.98)}, "falls"),
+@pytest.mark.parametrize("noisy, name, effect", [
+    ({"curve": (0, 2, 3, 4)}, "noise", -0.01),
+    ({"curve": (0, 50, 4, 90)}, "noise", 0.0),
+    ({"curve": (0, 2, 3, 4)}, "grows", -0.775),
+    ({"curve": (0, 73, 73, 74)}, "rises", 0.0),
+    ({"curve": (0, 40, 70, 82)}, "plateau", 0.12),
+    ({"curve": (0, 40, 73, 63)}, "plateau", -0.1),
+    ({"train": (0, 30, 60, 90)}, "training", -0.3),
+    ({"train": (0, 88, 88, 40)}, "training", 0.0),
+    ({"train": (0, 60, 90, 90)}, "training", 0.0),
+    ({"accuracies": (0.5, 0.6, 0.9)}, "first", 1.0),
+    ({"accuracies": (0.5, 0.6, 0.59)}, "peak", 0.0),  # as much as on real data
+    ({"curve": (0, 50, 80, 55)}, "transition", 0.0),  # as much as on real data
+    ({"accuracies": (0.9, 0.99, 0.98)}, "falls", -0.775),
 ])  # fmt: skip
-def test_each_statement_is_refused_on_what_speaks_against_it(noisy, name):
-    assert "not confirmed" in verdicts(study(**noisy))[name]
+def test_each_statement_is_contradicted_by_what_speaks_against_it(noisy, name, effect):
+    runs = study(seeds=3, **noisy)
+    assert verdicts(runs)[name] == "contradicted" and effects(runs)[name] == pytest.approx(effect, abs=1e-3)
+
+
+def test_what_never_rose_does_not_stabilize():
+    plateau = by_name(study(seeds=3, curve=(0, 4, 4, 4)))["plateau"]
+    assert plateau.verdict == "undecided" and plateau.effect.mean == 0
+    assert plateau.numbers.endswith("at the last; it is not confirmed that it rose before")
+    assert verdicts(study(seeds=3, curve=(0, 4, 4, 40)))["plateau"] == "contradicted"
+
+
+def test_where_a_seed_is_highest_the_others_say():
+    """Level curves with a bump in another place each rise nowhere that others name."""
+    bumps = [(0, 50, 60, 50, 50), (0, 50, 50, 60, 50)]
+    curves = [dict(enumerate((count, 100) for count in bump[1:])) for bump in bumps]
+    assert [peak for _, peak, _ in peaks(curves)] == [(50, 100), (50, 100)]
+    assert [peak for _, peak, _ in peaks([curves[0], dict(curves[0])])] == [(60, 100)] * 2
+    assert peaks(curves[:1]) == []
 
 
 def test_networks_are_compared_from_a_quarter_of_the_training_on():
-    assert verdicts(study(curve=(0, 1, 80, 90)))["noise"] == ["confirmed"]
+    assert verdicts(study(seeds=3, curve=(0, 1, 80, 90)))["noise"] == "confirmed"
 
 
 def told(count, n=100):
@@ -126,76 +166,92 @@ def told(count, n=100):
 
 
 def test_numbers_of_one_seed_are_counts_with_wilsons_interval():
-    found = {name: each[0].numbers for name, each in by_name(study()).items()}
+    numbers = {name: finding.numbers for name, finding in by_name(study()).items()}
     first = f"{told(0)} on real data at the first epoch, {told(40)} on noise at the first epoch"
-    assert found["noise"] == f"{first}, {told(5)} on real data at the last, {told(80)} on noise at the last"
-    assert found["grows"] == f"rank correlation 1.00, {told(5)} at 0 %, {told(80)} at 100 %"
-    assert found["sharpness"] == "rank correlation 1.00, 10.0 at 0 %, 15.0 at 100 %"
+    assert numbers["noise"] == f"{first}, {told(5)} on real data at the last, {told(80)} on noise at the last"
+    assert numbers["grows"] == f"rank correlation 1.00, {told(5)} at 0 %, {told(80)} at 100 %"
+    assert numbers["sharpness"] == "rank correlation 1.00, 10.0 at 0 %, 15.0 at 100 %"
     final = f"error at the end: rank correlation 1.00, {told(30, 1000)} at 0 %, {told(600, 1000)} at 100 %"
     least = f"least error: rank correlation 1.00, {told(20, 1000)} at 0 %, {told(100, 1000)} at 100 %"
-    assert found["falls"] == f"{final}; {least}"
-    assert found["plateau"] == f"{told(0)} at the first epoch, {told(4)} at half of the epochs, {told(5)} at the last"
-    assert found["training"] == f"{told(60)} at the first epoch, {told(90)} at the highest, {told(40)} at the last"
-    ends = f"{told(930, 1000)} at the peak, {told(800, 1000)} at the end"
-    assert (
-        found["first"]
-        == f"{ends}; peak at epoch 2.0, 30.00 % of the corrupted and 90.00 % of the untouched examples fitted"
+    assert numbers["falls"] == f"{final}; {least}"
+    stages = f"{told(40)} at the first epoch, {told(79)} at half of the epochs, {told(80)} at the last"
+    assert numbers["rises"] == numbers["plateau"] == stages
+    assert numbers["training"] is None  # other seeds say where it is highest
+    assert numbers["first"] == (
+        "at the peak, epoch 2.0, fitted (%): 30.00 of the corrupted examples, 90.00 of the untouched ones"
     )
-    assert found["transition"] == f"{told(8)} at the last kept epoch until the peak, {told(16)} at the end"
+    assert numbers["peak"] == "falls by 13.00 with noise, 1.00 on real data"
+    assert numbers["transition"] == "rises by 8.00 with noise, 5.00 on real data"
+    assert numbers["labels"] == "epochs 2.0 on real data, 9.0 on random labels"
 
 
 def test_numbers_of_several_seeds_have_the_interval_over_them():
-    found = {name: each[0].numbers for name, each in by_name(study(seeds=2)).items()}
-    assert found["noise"].endswith(
+    numbers = {name: finding.numbers for name, finding in by_name(study(seeds=2)).items()}
+    assert numbers["noise"].endswith(
         "5.00 [5.00, 5.00] % on real data at the last, 80.00 [80.00, 80.00] % on noise at the last"
     )
-    assert found["sharpness"].startswith("rank correlation 1.00 [1.00, 1.00], 10.0 [10.0, 10.0] at 0 %")
+    first = "60.00 [60.00, 60.00] % at the first epoch, 90.00 [90.00, 90.00] % at the highest of other seeds"
+    assert numbers["training"] == f"{first}, 40.00 [40.00, 40.00] % at the last"
+    assert numbers["sharpness"].startswith("rank correlation 1.00 [1.00, 1.00], 10.0 [10.0, 10.0] at 0 %")
 
 
 def test_a_sharpness_that_falls_with_noise_speaks_against_the_paper():
     reversed_ones = [run(sharp=-flat(0))]
     reversed_ones += [run("uniform", share, sharp=-flat(share)) for share in (0.2, 0.4, 1.0)]
-    assert verdicts(Runs(reversed_ones))["sharpness"] == ["not confirmed"]
+    assert by_name(Runs(reversed_ones))["sharpness"].effect.mean == -1
 
 
 def test_the_untrained_network_is_no_part_of_the_rise():
-    found = verdicts(study(curve=(100, 50, 80, 82), train=(100, 60, 90, 40)))
-    assert found["plateau"] == found["training"] == ["confirmed"] * 2
+    runs = study(seeds=3, curve=(100, 40, 73, 74), train=(100, 60, 90, 40))
+    assert {verdicts(runs)[name] for name in ("rises", "plateau", "training")} == {"confirmed"}
 
 
 def test_epochs_that_one_of_two_runs_was_not_measured_at_are_not_compared():
     real, noise = run(curve=(0, 2, 4, 5)), {"rule": "uniform", "share": 1.0, "curve": (0, 80, 2, 90)}
-    assert verdicts(Runs([real, run(**noise)]))["noise"] == ["not confirmed"]
-    assert verdicts(Runs([real, run(**noise, missing=4)]))["noise"] == ["confirmed"]
+    assert effects(Runs([real, run(**noise)]))["noise"] == pytest.approx(-0.02)
+    assert effects(Runs([real, run(**noise, missing=4)]))["noise"] == pytest.approx(0.85)
+
+
+def test_random_labels_that_are_not_fitted_took_all_epochs_at_least():
+    runs = study()
+    for line in runs.where(corruption_fraction=1.0)[0].history:
+        line["train_accuracy"] = 0.5
+    runs.where(corruption_fraction=1.0)[0].outcome["epochs"] = 12
+    assert effects(runs)["labels"] == pytest.approx(math.log(12 / 2))
+    for line in runs.where(corruption_fraction=0)[0].history:
+        line["train_accuracy"] = 0.5
+    assert verdicts(runs)["labels"] == "not measured"
+
+
+def test_without_real_data_beside_it_a_fall_or_rise_says_nothing():
+    assert {"peak": "not measured", "transition": "not measured"}.items() <= verdicts(
+        study().where(lambda of: of.config.corruption_fraction)
+    ).items()
 
 
 def test_of_random_inputs_no_transition_is_claimed():
-    assert {"first", "transition"}.isdisjoint(verdicts(study("gaussian")))
+    there = {finding.statement.id for finding in critical_findings(study("gaussian"), SMALL)}
+    assert there == {NAMES[name] for name in NAMES.keys() - {"first", "peak", "transition", "labels"}}
 
 
 def test_a_run_without_lines_is_not_measured_and_in_no_report():
     runs = study()
     for unmeasured in runs:
         unmeasured.source.files[CRITICAL] = unmeasured.source.files[SHARPNESS] = []
-    found = verdicts(runs)
-    assert {
-        verdict
-        for name in ("noise", "grows", "sharpness", "plateau", "training", "transition")
-        for verdict in found[name]
-    } == {"not measured"}
-    items = STUDY.report(runs, Call("small", STUDY.grid, Options()))
-    assert items["ratios"].rows == items["claims"].rows == [] and len(items) == 2
+    assert critical_findings(runs, SMALL) == []
+    items = STUDY.report(runs, SMALL)
+    assert items["ratios"].rows == [] and list(items) == ["ratios"]
 
 
 def test_a_report_is_of_what_was_measured_as_its_preset_does():
-    names = ["splits_cnn2", "cnn2_of_width_32_cifar10_random_labels", "ratios", "claims"]
-    assert list(STUDY.report(study(), Call("small", STUDY.grid, Options()))) == names
+    names = ["splits_cnn2", "cnn2_of_width_32_cifar10_random_labels", "ratios"]
+    assert list(STUDY.report(study(), SMALL)) == names
     assert STUDY.report(study(), Call("paper", STUDY.grid, Options()))["ratios"].rows == []
 
 
 def test_runs_are_put_together_by_network_and_noise_and_real_data_is_in_each():
-    found = families(study() + study("gaussian"))
-    assert {name: list(shares) for name, shares in found.items()} == {
+    groups = families(study() + study("gaussian"))
+    assert {name: list(shares) for name, shares in groups.items()} == {
         "cnn2 of width 32, cifar10, random inputs": [0, 0.2, 0.4, 1],
         "cnn2 of width 32, cifar10, random labels": [0, 0.2, 0.4, 1],
     }
@@ -212,10 +268,10 @@ def test_figures_draw_means_over_seeds_and_the_table_the_end():
     runs = study(seeds=2)
     ((name, shares),) = families(runs).items()
     left, right = noise_figure(name, shares, HOW).axes
-    assert len(left.lines) == 8 and left.lines[1].get_ydata() == pytest.approx([10, 96, 98, 97])
-    assert right.lines[3].get_ydata() == pytest.approx([0, 40, 73, 80])
+    assert len(left.lines) == 8 and left.lines[1].get_ydata()[:4] == pytest.approx([10, 96, 98, 97])
+    assert right.lines[3].get_ydata() == pytest.approx([0, 40, 79, 80])
     held_out, training = splits_figure(extremes_of(runs), HOW, "title").axes
-    assert held_out.lines[1].get_ydata() == pytest.approx([0, 40, 73, 80])
+    assert held_out.lines[1].get_ydata() == pytest.approx([0, 40, 79, 80])
     assert training.lines[0].get_ydata() == pytest.approx([0, 60, 90, 40])
     table = critical_table(runs, HOW, "title")
     assert "the cross-entropy on 200 training examples." in table.note

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from arpit_runs import Runs, a_run, corruption_of
+from arpit_runs import SMALL, Runs, a_run, corruption_of
 
-from common.papers.arpit.filters import centroid_finding, centroid_table, centroids, filters_of
+from common.papers.arpit.filters import centroid_findings, centroid_table, centroids, filters_of
 from common.report.numbers import mean_interval
 from common.runs import initial_weights
 
@@ -30,15 +30,17 @@ def test_each_seed_has_its_own_untrained_filters_beside_the_trained():
         np.testing.assert_array_equal(found["untrained"], expected)
 
 
-@pytest.mark.parametrize("real, labels, verdict", [(0.1, 0.5, "confirmed"), (0.5, 0.1, "not confirmed")])
-def test_the_order_of_the_centroids_decides(real, labels, verdict):
-    networks = runs(real, labels)
-    filters = filters_of(networks)
-    finding = centroid_finding(filters, networks)
-    assert finding.verdict == verdict and finding.subject == "cnn2, cifar10"
-    mean, low, high = mean_interval(centroids(filters)["real data"])
-    assert finding.numbers.startswith(f"real data {mean:#.3g} [{low:#.3g}, {high:#.3g}]; random labels 0.")
-    assert finding.n == ("2 of 2 seeds" if verdict == "confirmed" else "0 of 2 seeds")
+@pytest.mark.parametrize("labels, verdict", [(0.5, "confirmed"), (100, "contradicted")])
+def test_filters_have_structure_where_they_are_smoother_than_untrained_ones(labels, verdict):
+    networks = runs(0.1, labels, seeds=3)
+    (finding,) = centroid_findings(networks, SMALL)
+    assert (finding.verdict, finding.subject) == (verdict, "cnn2, cifar10, random labels")
+    values = centroids(filters_of(networks))
+    start, end = values["untrained"], values["random labels"]
+    assert finding.effect.n == 3
+    assert finding.effect.mean == pytest.approx(np.mean([a / b for a, b in zip(start, end, strict=True)]))
+    mean, low, high = mean_interval(values["real data"])
+    assert finding.numbers.startswith(f"spectral centroid: real data {mean:#.3g} [{low:#.3g}, {high:#.3g}]; random")
 
 
 def test_the_table_holds_means_over_seeds_and_what_is_missing_is_not_measured():
@@ -48,6 +50,5 @@ def test_the_table_holds_means_over_seeds_and_what_is_missing_is_not_measured():
     assert [row[:2] for row in rows] == [["real data", 2], ["random labels", 2], ["untrained", 2]]
     assert rows[0][2].value == pytest.approx(np.mean(centroids(filters)["real data"]))
     assert rows[0][2].value < rows[1][2].value < rows[2][2].value
-    kept = ("real data", "untrained")
-    alone = {seed: {key: found[key] for key in kept} for seed, found in filters.items()}
-    assert centroid_finding(alone, networks).verdict == "not measured"
+    (alone,) = centroid_findings(networks.where(corruption="none"), SMALL)
+    assert alone.verdict == "not measured"

@@ -1,11 +1,23 @@
 """Tables of open choices on lines written out by hand."""
 
+from dataclasses import asdict
+
 import pytest
-from arpit_runs import Runs, a_run
+from arpit_runs import SMALL, Runs, a_run, verdicts
 
 from common.analysis.perturbations import CRITICAL
 from common.cli import PRESETS
-from common.papers.arpit.open_choices import STUDY, UNROLLED, by_choice, is_one_of, ratio, search_table, unrolled_table
+from common.papers.arpit.critical_samples import MEASUREMENTS
+from common.papers.arpit.open_choices import (
+    STUDY,
+    UNROLLED,
+    by_choice,
+    is_one_of,
+    radius_findings,
+    ratio,
+    search_table,
+    unrolled_table,
+)
 from common.runs.config import Options, smoke
 from common.study import Call
 
@@ -76,11 +88,33 @@ def test_gini_coefficients_and_means_have_a_row_for_each_loss_and_term():
 
 
 def test_a_report_is_of_what_was_measured_of_each_run_as_its_preset_does():
-    items = STUDY.report(measured(CRITICAL, RULES, searched), Call("small", STUDY.grid, Options()))
+    items = STUDY.report(measured(CRITICAL, RULES, searched), SMALL)
     assert {name: len(table.rows) for name, table in items.items()} == {"critical_samples": 2, "loss_sensitivity": 0}
     items = STUDY.report(measured(CRITICAL, RULES, searched), Call("paper", STUDY.grid, Options()))
     assert {row[1] for row in items["critical_samples"].rows} == {"10", "100"}
     assert {row[3] for row in items["critical_samples"].rows} == {2}
+
+
+def by_radius(place, seed, radii=((0.15, 2), (0.3, 10), (0.6, 40))):
+    """Lines of the study's own search at three radii; the larger, the further is noise above real data."""
+    how = MEASUREMENTS["small"]
+    last = {**asdict(how.search), "epoch": 9, "split": "validation", "size": how.size, "n": 100}
+    lines = [{**last, "radius": radius, "critical": 1 + place * more} for radius, more in radii]
+    return [*lines, {**lines[0], "iterations": 7, "critical": 0}, {**lines[0], "epoch": 8, "critical": 0}]
+
+
+def test_a_radius_changes_nothing_where_noise_is_above_real_data_at_each():
+    findings = radius_findings(measured(CRITICAL, RULES, by_radius), SMALL)
+    assert [finding.subject for finding in findings] == ["mlp2, mnist, random inputs", "mlp2, mnist, random labels"]
+    assert [finding.effect.mean for finding in findings] == pytest.approx([0.02, 0.04])
+    told = "0.15: 2.00 [2.00, 2.00]; 0.3: 10.00 [10.00, 10.00]; 0.6: 40.00 [40.00, 40.00]"
+    assert findings[0].numbers == f"difference (points) by radius {told}" and findings[0].effect.n == 2
+
+    def one(place, seed):
+        return by_radius(place, seed, ((0.3, 10),))
+
+    assert verdicts(radius_findings(measured(CRITICAL, RULES, one), SMALL)) == ["not measured"] * 2
+    assert radius_findings(measured(UNROLLED, RULES, by_radius), SMALL) == []
 
 
 def test_the_two_kinds_of_runs_are_told_apart_by_the_rows_that_they_are_of():

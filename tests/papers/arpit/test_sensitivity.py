@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from arpit_runs import Runs, a_run, verdicts
+from arpit_runs import SMALL, Runs, a_run, found, verdicts
 
 from common.analysis.loss_sensitivity import NORMS, SENSITIVITY
 from common.papers.arpit.sensitivity import (
@@ -19,8 +19,6 @@ from common.papers.arpit.sensitivity import (
     gini_table,
     mean_gini,
 )
-from common.runs.config import Options
-from common.study import Call
 
 STEPS = np.array([10, 20, 30, 40])
 
@@ -37,24 +35,30 @@ def study(
     unique=(False, True),
     early=((0.9, 0.1),) * 2,
     fitted=(1, 1),
+    learned=1,
+    high=0.95,
     **changes,
 ):
     """Runs of two kinds of data with late Gini coefficient, diagonal and rest of the class matrix.
 
-    `early` are the first two coefficients of each kind, `fitted` the training accuracies of each task.
+    `early` are the first two coefficients of each kind, `fitted` the training accuracies of each task, on noise times
+    `learned`; `high` is the share of examples with a sensitivity of 1, others have 0.1.
     """
     runs = []
     for rule, start, (late, diagonal, off) in zip(("none", "gaussian"), early, (real, noise), strict=True):
         for seed in range(seeds):
             for own in unique:
                 fields = {"corruption": rule, "corruption_fraction": float(rule != "none"), "unique_labels": own}
+                history = [{"epoch": e, "train_accuracy": fitted[own] * e / 5 * (learned if rule != "none" else 1)}
+                           for e in range(6)]  # fmt: skip
                 curve = np.array([*start, late - 0.05, late + 0.05]) + 0.01 * seed
                 arrays = {"steps": STEPS, "gini": np.array([curve, curve / 2, curve / 3])}
+                arrays["sensitivity"] = np.where(np.arange(1000) < 1000 * high, 1.0, 0.1)[None] * np.ones((3, 1))
                 arrays |= {} if own else {"classes": np.array([matrix(diagonal, off)] * 3)}
                 runs.append(
                     a_run(
-                        (),
-                        {"train_accuracy": fitted[own]},
+                        history,
+                        {"train_accuracy": history[-1]["train_accuracy"]},
                         1000,
                         files={SENSITIVITY: arrays},
                         width=16,
@@ -68,29 +72,54 @@ def study(
 
 
 def test_runs_are_put_together_by_task_and_data():
-    found = by_task(study())
-    assert {unique: {noise: len(runs) for noise, runs in groups.items()} for unique, groups in found.items()} == {
+    tasks = by_task(study())
+    assert {unique: {noise: len(runs) for noise, runs in groups.items()} for unique, groups in tasks.items()} == {
         False: {"real data": 2, "random inputs": 2}, True: {"real data": 2, "random inputs": 2},
     }  # fmt: skip
 
 
-def test_the_second_half_of_training_decides_on_the_gini_coefficient():
+def test_the_coefficient_is_compared_when_networks_have_fitted_as_much():
+    findings = gini_findings(study(seeds=3), SMALL)
+    for name in ("arpit-gini", "arpit-gini-unique"):
+        finding = found(findings, name)
+        assert (finding.verdict, finding.effect.n, finding.effect.mean) == ("confirmed", 3, pytest.approx(0.3))
+    assert found(findings, "arpit-gini").numbers == (
+        "at 100.00 [100.00, 100.00] % training accuracy: "
+        "0.660 [0.635, 0.685] on real data, 0.360 [0.335, 0.385] on random inputs"
+    )
+    slower = found(gini_findings(study(seeds=3, learned=0.6), SMALL), "arpit-gini")
+    assert slower.effect.mean == pytest.approx(0.2)  # real data at epoch 3 of 5, 24 of 40 steps
+    assert slower.numbers.startswith("at 60.00 [60.00, 60.00] % training accuracy: 0.560 [0.535, 0.585] on real data")
+    assert found(gini_findings(study(real=(0.2, 1, 1), seeds=3), SMALL), "arpit-gini").verdict == "contradicted"
+
+
+def test_networks_that_have_hardly_begun_to_learn_say_nothing():
+    findings = gini_findings(study(fitted=(0.5, 0.01)), SMALL)
+    names = "arpit-gini", "arpit-gini-unique"
+    assert [found(findings, name).verdict for name in names] == ["indicated", "not measured"]
+
+
+def test_virtually_all_examples_have_a_high_sensitivity_or_only_a_subset():
+    findings = gini_findings(study(seeds=3, unique=(False,)), SMALL)
+    of = {name: found(findings, f"arpit-sensitivity-{name}") for name in ("noise", "real")}
+    assert {name: finding.effect.mean for name, finding in of.items()} == pytest.approx(dict.fromkeys(of, 0.95))
+    assert {name: finding.verdict for name, finding in of.items()} == {"noise": "confirmed", "real": "contradicted"}
+    assert of["noise"].subject == "mlp2 of width 16, mnist, class labels, random inputs"
+    findings = gini_findings(study(seeds=3, unique=(False,), high=0.6), SMALL)
+    assert found(findings, "arpit-sensitivity-noise").verdict == "contradicted"
+    assert found(findings, "arpit-sensitivity-real").verdict == "confirmed"
+
+
+def test_norms_are_as_far_apart_as_the_coefficients_of_their_second_half():
+    runs = study(seeds=3, unique=(False,))
     assert mean_gini(np.array([0.9, 0.1, 0.55, 0.65])) == pytest.approx(0.6)
-    found = gini_findings(study())
-    assert verdicts(found) == ["confirmed"] * 12 and {finding.n for finding in found} == {"2 of 2 seeds"}
-    assert found[0].numbers == "0.605 [0.541, 0.669] on real data, 0.305 [0.241, 0.369] on random inputs"
-    assert [finding.subject.split(", ")[-1] for finding in found[::2]] == [*NORMS, *NORMS]
-    assert verdicts(gini_findings(study(real=(0.2, 1, 1)))) == ["not confirmed"] * 12
-
-
-def test_beside_it_stands_all_of_training_after_the_first_epoch():
-    late, whole = gini_findings(study(seeds=1, batch_size=50, early=((0, 0.9), (0, 0.1))))[:2]
-    assert late.numbers == "0.600 on real data, 0.300 on random inputs"
-    assert whole.numbers == "0.700 on real data, 0.233 on random inputs" and whole.statement.endswith("first epoch on")
-
-
-def test_networks_that_have_hardly_begun_to_learn_have_no_verdict():
-    assert verdicts(gini_findings(study(fitted=(0.5, 0.01)))) == ["confirmed"] * 6 + ["not measured"] * 6
+    norms = found(gini_findings(runs, SMALL), "arpit-norms", "real data")
+    assert norms.effect.mean == pytest.approx(0.61 * 2 / 3) and norms.verdict == "contradicted"
+    for run in runs:
+        arrays = run.source.files[SENSITIVITY]
+        arrays["gini"] = arrays["gini"][:1] + np.array([[0], [0.01], [-0.02]])
+    norms = found(gini_findings(runs, SMALL), "arpit-norms", "real data")
+    assert norms.effect.mean == pytest.approx(0.02) and norms.verdict == "confirmed"
 
 
 def test_the_curve_begins_when_every_example_was_used():
@@ -99,11 +128,12 @@ def test_the_curve_begins_when_every_example_was_used():
     assert axes.lines[0].get_ydata() == pytest.approx([0.105, 0.555, 0.655])
 
 
-def test_without_its_counterpart_a_run_says_nothing():
+def test_without_its_counterpart_a_run_is_not_compared():
     real = study().where(corruption="none")
-    assert set(verdicts(gini_findings(real))) == {"not measured"}
-    assert set(verdicts(class_findings(real))) == {"confirmed", "not measured"}
-    assert class_findings(study().where(unique_labels=True)) == []
+    assert found(gini_findings(real, SMALL), "arpit-gini").verdict == "not measured"
+    diagonal, spread = class_findings(real, SMALL)
+    assert diagonal.measured and spread.verdict == "not measured"
+    assert class_findings(study().where(unique_labels=True), SMALL) == []
 
 
 def test_the_ratio_is_of_means_off_and_on_the_diagonal():
@@ -112,13 +142,24 @@ def test_the_ratio_is_of_means_off_and_on_the_diagonal():
 
 
 def test_classes_share_patterns_where_the_rest_of_the_matrix_is_relatively_larger():
-    found = class_findings(study())
-    assert verdicts(found) == ["confirmed"] * 9
-    assert found[0].numbers == "off the diagonal / on it 0.50 [0.50, 0.50]"
-    assert found[2].numbers == "0.50 [0.50, 0.50] on real data, 0.25 [0.25, 0.25] on random inputs"
-    crossed = class_findings(study(real=(4.0, 4.0, 0.5)))
-    assert verdicts(crossed[2::3]) == ["not confirmed"] * 3
-    assert verdicts(class_findings(study(real=(1, 1.0, 2.0)))[::3]) == ["not confirmed"] * 3
+    findings = class_findings(study(seeds=3), SMALL)
+    assert verdicts(findings) == ["confirmed"] * 3
+    assert [finding.effect.mean for finding in findings] == pytest.approx([2, 4, 2])
+    assert findings[2].numbers == "0.50 [0.50, 0.50] on real data, 0.25 [0.25, 0.25] on random inputs"
+    crossed = class_findings(study(real=(4.0, 4.0, 0.5), seeds=3), SMALL)
+    assert found(crossed, "arpit-class-spread").verdict == "contradicted"
+    assert found(class_findings(study(real=(1, 1.0, 2.0), seeds=3), SMALL), "arpit-class-diagonal", "real").verdict == (
+        "contradicted"
+    )
+
+
+def test_spread_is_undecided_where_networks_have_not_fitted_as_much_of_both():
+    spread = found(class_findings(study(seeds=3, learned=0.94), SMALL), "arpit-class-spread")
+    assert spread.verdict == "undecided" and spread.effect.mean == pytest.approx(2)
+    assert spread.numbers.endswith(
+        "; with training accuracy (%) 100.00 [100.00, 100.00] on real data, 94.00 [94.00, 94.00] on random inputs"
+    )
+    assert found(class_findings(study(seeds=3, learned=0.96), SMALL), "arpit-class-spread").verdict == "confirmed"
 
 
 def test_the_table_says_what_a_checkpoint_took_where_runs_know_it():
@@ -154,7 +195,7 @@ def test_figures_draw_means_and_the_tables_say_them():
 def test_where_nothing_was_measured_there_is_nothing_to_see():
     unmeasured = Runs([a_run(dataset="mnist")])
     for of, measure in (STUDY, "gini"), (CLASS_STUDY, "classes"):
-        items = of.report(unmeasured, Call("small", of.grid, Options()))
+        items = of.report(unmeasured, SMALL)
         assert [axes.has_data() for norm in NORMS for axes in items[f"{measure}_{norm}"].axes] == [False] * 3
-        assert items[measure].rows == items["claims"].rows == []
-        assert list(of.report(study(), Call("small", of.grid, Options()))) == list(items)
+        assert items[measure].rows == of.findings(unmeasured, SMALL) == []
+        assert list(of.report(study(), SMALL)) == list(items)

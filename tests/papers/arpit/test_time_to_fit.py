@@ -3,11 +3,12 @@
 import math
 
 import pytest
-from arpit_runs import Runs, fitting, verdicts
+from arpit_runs import SMALL, Runs, effect, fitting, found, verdicts
 
 from common.papers.arpit.time_to_fit import (
     STUDY,
     gain,
+    only,
     over_capacity,
     over_examples,
     slope,
@@ -15,8 +16,6 @@ from common.papers.arpit.time_to_fit import (
     time_findings,
     time_table,
 )
-from common.runs.config import Options
-from common.study import Call
 
 TIMES = {(16, 0.0): 10, (64, 0.0): 8, (256, 0.0): 8, (16, 0.8): 80, (64, 0.8): 40, (256, 0.8): 20}
 
@@ -44,48 +43,66 @@ def timed_at(*others, times):
     return Runs([*(fitting(*place, 0.9, epochs) for place, epochs in {**TIMES, **times}.items()), *others])
 
 
-def test_time_to_fit_is_compared_by_its_growth_with_examples_and_its_gain_from_width():
-    runs = timed()
-    found = time_findings(runs)
-    assert len(found) == 9 and {finding.verdict for finding in found[6:8]} == {"confirmed"}
-    assert found[7].n == "1 of 1 seeds"
-    size, capacity, level = found[6:]
+def answers(runs):
+    return time_findings(runs, SMALL)
+
+
+def test_time_to_fit_is_told_by_its_slopes_and_by_its_gain_from_width():
+    findings = answers(timed(seeds=3))
     real, noise = math.log(8 / 6) / math.log(5), math.log(20 / 4) / math.log(5)
-    assert size.numbers == f"slope {real:.2f} on real data, {noise:.2f} on noise"
-    assert capacity.numbers == f"gain from the largest width 0.00 on real data, {math.log(2):.2f} on noise"
-    assert size.runs == "PyTorch, float32, train_n=1000, 5000"
-    assert size.subject == "mlp2, 80 % noise, 100 %" and size.n == "1 of 1 seeds"
-    runs = timed(small=(2, 12), seeds=2)
-    assert time_findings(runs)[6].n == "0 of 2 seeds"
-    assert (level.numbers, level.verdict) == ("epochs 8.0 on real data, 20.0 on noise", "not confirmed")
+    assert effect(findings, "arpit-time-size-slows", "real") == pytest.approx(real)
+    assert effect(findings, "arpit-time-size-slows", "80 % noise") == pytest.approx(noise)
+    size = found(findings, "arpit-time-size")
+    assert size.effect.mean == pytest.approx(noise - real) and size.subject == "mlp2, 80 % noise"
+    assert size.numbers == f"slope {real:.2f} [{real:.2f}, {real:.2f}] on real data, 1.00 [1.00, 1.00] on 80 % noise"
+    assert {run.train_n for run in size.runs} == {1000, 5000} and size.effect.n == 3
+    units = -slope({16: 80, 64: 40, 256: 20}).value
+    assert units == pytest.approx(0.5)
+    assert effect(findings, "arpit-time-units-slow", "80 % noise") == pytest.approx(units)
+    assert effect(findings, "arpit-time-units") == pytest.approx(units + slope({16: 10, 64: 8, 256: 8}).value)
+    assert effect(findings, "arpit-time-capacity") == pytest.approx(math.log(2))
+    assert effect(findings, "arpit-time-level") == pytest.approx(math.log(8 / 20))
+    assert verdicts(findings) == [
+        "undecided", "confirmed", "confirmed", "undecided", "confirmed", "confirmed", "confirmed", "contradicted",
+    ]  # fmt: skip
 
 
-def test_noise_that_more_examples_or_units_do_not_change_speaks_against_the_paper_whatever_real_data_do():
-    runs = timed(small=(10, 24))
-    assert time_findings(runs)[6].verdict == "not confirmed"
-    assert time_findings(timed_at(times={(64, 0.0): 6, (256, 0.8): 42}))[7].verdict == "not confirmed"
+def test_real_data_that_more_examples_make_faster_count_as_not_slowed():
+    findings = answers(timed(small=(20, 22), seeds=3))
+    assert effect(findings, "arpit-time-size-slows", "real") < -0.5
+    noise = effect(findings, "arpit-time-size-slows", "noise")
+    assert noise < 0 and effect(findings, "arpit-time-size") == pytest.approx(noise)
+    assert found(findings, "arpit-time-size").verdict == "contradicted"
 
 
-def test_what_an_epoch_more_or_less_would_turn_is_undecided():
-    runs = timed(small=(2, 4))  # real data: from 2 epochs, or hardly more than one, to 8
-    assert time_findings(runs)[6].verdict == "undecided"
-    assert time_findings(timed_at(times={(256, 0.8): 40}))[7].verdict == "undecided"
-    assert time_findings(timed_at(times={(256, 0.8): 8}))[8].verdict == "undecided"
+def test_what_a_part_of_an_epoch_would_turn_is_undecided():
+    findings = answers(timed(small=(2, 4), seeds=3))  # real data: from 2 epochs, or hardly more than one, to 8
+    size = found(findings, "arpit-time-size")
+    assert size.verdict == "undecided" and size.numbers.endswith(
+        "; parts of an epoch, in which times are not known, turn it"
+    )
+    assert size.effect.mean == pytest.approx(math.log(5 / 4) / math.log(5))
+    equal = found(answers(timed_at(times={(256, 0.8): 8})), "arpit-time-level")
+    assert equal.verdict == "undecided" and equal.effect.mean == 0
 
 
 def test_noise_may_be_fitted_sooner_than_real_data():
     beside_none = fitting(256, 0.0, 0.9, 8, seed=1)  # with no noise
-    found = time_findings(timed_at(beside_none, times={(256, 0.0): 21}))[8]
-    assert (found.verdict, found.n) == ("confirmed", "1 of 1 seeds, 1 not measured")
-    assert found.numbers == "epochs 21.0 on real data, 20.0 on noise"
+    level = found(answers(timed_at(beside_none, times={(256, 0.0): 40})), "arpit-time-level")
+    assert (level.verdict, level.effect.n) == ("indicated", 1)
+    assert level.effect.mean == pytest.approx(math.log(2))
+    assert level.numbers == "epochs 40.00 on real data, 20.00 on 80 % noise"
 
 
-def test_a_time_that_is_not_reached_is_not_measured():
-    runs = timed(unfitted=(256,))
-    found = time_findings(runs)
-    assert [finding.verdict for finding in found[6:]] == ["not measured"] * 3
-    assert "not measured" not in {finding.verdict for finding in found[:3]}  # 99 % it has reached
-    row = next(row for row in time_table(runs, "title").rows if row[:3] == [256, 5000, "80 %"])
+def test_widths_at_which_some_network_does_not_fit_are_left_out():
+    findings = answers(timed(unfitted=(16,)))
+    assert effect(findings, "arpit-time-units-slow", "80 %") == pytest.approx(math.log(2) / math.log(4))
+    assert effect(findings, "arpit-time-units-slow", "real") == 0
+    findings = answers(timed(unfitted=(256,)))
+    assert effect(findings, "arpit-time-capacity") == pytest.approx(math.log(2) - math.log(10 / 8))
+    assert found(findings, "arpit-time-level").verdict == "not measured"
+    assert found(findings, "arpit-time-size").verdict == "not measured"
+    row = next(row for row in time_table(timed(unfitted=(256,)), "title").rows if row[:3] == [256, 5000, "80 %"])
     assert row[4].value == 19 and row[5:] == [None, None]
 
 
@@ -109,12 +126,12 @@ def test_slope_and_gain_against_closed_forms():
     low, high = (math.log(6 / 2, 2), math.log(5 / 3, 2))[::-1]
     assert slope({1000: 3, 2000: 6})[1:] == pytest.approx((low, high))
     assert slope({1000: 1, 2000: 2})[1:] == (0, math.inf)
-    assert slope({1000: 3, 2000: None}) is None and slope({1000: 3}) is None
+    assert slope({1000: 3}) is None and only({}) is None
+    assert only({256: 8}) == pytest.approx((math.log(8), math.log(7), math.log(8)))
     assert gain({16: 9, 64: 6, 256: 2}) == pytest.approx((math.log(3), math.log(5 / 2), math.log(6)))
-    assert gain({16: 9}) is None and gain({16: None, 64: 3}) is None
+    assert gain({16: 9}) is None
 
 
-def test_a_report_holds_the_figure_the_times_and_the_verdicts():
-    items = STUDY.report(timed(), Call("small", STUDY.grid, Options()))
-    assert list(items) == ["time", "epochs_to_fit", "claims"] and len(items["claims"].rows) == 9
-    assert verdicts(time_findings(timed().where(corruption="none"))) == []
+def test_a_report_holds_the_figure_and_the_times():
+    assert list(STUDY.report(timed(), SMALL)) == ["time", "epochs_to_fit"]
+    assert answers(timed().where(corruption="none")) == []
