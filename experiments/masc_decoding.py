@@ -2,8 +2,8 @@
 
 Claim:     Ketha & Ramaswamy (2025), arXiv 2501.14687: subspaces of a layer, fitted on the corrupted labels that the
            network memorized, classify the test set better than the network, the more so the more labels are corrupted;
-           subspaces of the true labels do better still; where all labels are random they are at chance. Against it
-           speaks that untrained networks know as much
+           subspaces of the true labels do better still; where all labels are random they are at chance. Controls
+           are subspaces of untrained networks, of raw inputs and of networks trained on true labels
 Run:       python experiments/masc_decoding.py [--preset small] [--models mlp4 cnn] [--datasets mnist] [--seeds 0 1 2]
 Expected:  the orders above; published numbers, beside the measured ones, are of whole training sets
 Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been

@@ -14,9 +14,12 @@ from common.analysis.evaluator import SavedModel, load
 from common.analysis.readout import named
 from common.data.arrays import Labels
 from common.files import replacing, write
+from common.runs import initial_weights
 from common.runs.config import Config
 from common.runs.store import file_sha256
 from common.runs.task import Task
+from common.runs.trainers import Arrays
+from common.seeds import integer
 
 
 def edit_output(path: Path, config: Config, task: Task, edited: Path) -> SavedModel:
@@ -36,9 +39,23 @@ def edit_output(path: Path, config: Config, task: Task, edited: Path) -> SavedMo
     weights[f"{output}/kernel"] = probe.coef_.T.astype(np.float32)
     if f"{output}/bias" in weights:
         weights[f"{output}/bias"] = np.zeros_like(weights[f"{output}/bias"])
+    return saved(model, weights, edited, sha256)
+
+
+def redraw_output(path: Path, config: Config, task: Task, edited: Path) -> SavedModel:
+    """Likewise, with an output layer drawn anew by the config's own initializer: the control of any other edit."""
+    sha256, model = file_sha256(path), load(path)
+    weights = model.get_weights()
+    shapes = {name: array.shape for name, array in weights.items() if name.startswith(f"{model.layers[-1]}/")}
+    drawn = initial_weights.draw(shapes, config.initializer, integer(config.seed, "output drawn anew"))
+    return saved(model, {**weights, **drawn}, edited, sha256)
+
+
+def saved(model: SavedModel, weights: Arrays, edited: Path, model_sha256: str) -> SavedModel:
+    """A model with other weights, written with its note."""
     model.set_weights(weights)
     model.save(edited)
-    write(note_path(edited), note(edited, sha256))
+    write(note_path(edited), note(edited, model_sha256))
     return model
 
 

@@ -6,6 +6,8 @@ from common.report.numbers import Number, wilson_interval
 from common.report.runs import Line, last_epoch
 from common.report.tables import Table
 
+HELD_OUT = "validation_corrupted_labels"  # training examples held out from the network, with the labels a user has
+
 
 def accuracies(readout: Sequence[Line], probe: str, fitted_on: str | None, scored_on: str = "test") -> dict[str, Line]:
     """Measured lines by layer, in the order of the read-out; `fitted_on` null takes any."""
@@ -26,7 +28,7 @@ def _best_hidden(lines: Mapping[str, Line]) -> str | None:
 
 def choose_layer(readout: Sequence[Line], fitted_on: str = "corrupted_labels", probe: str = "masc") -> str | None:
     """Hidden layer with the highest accuracy on held-out training examples and the labels a user has; null without."""
-    return _best_hidden(accuracies(last_epoch(readout), probe, fitted_on, "validation_corrupted_labels"))
+    return _best_hidden(accuracies(last_epoch(readout), probe, fitted_on, HELD_OUT))
 
 
 def best_on_test(readout: Sequence[Line], fitted_on: str = "corrupted_labels", probe: str = "masc") -> str | None:
@@ -61,7 +63,7 @@ def best_pair(lines: Sequence[Line], probes: Iterable[str]) -> tuple[str, str | 
     scores: dict[tuple[str, str | None], float] = {("", None): -1.0}
     for probe in probes:
         layer = choose_layer(lines, probe=probe)
-        score = accuracy(lines, layer, probe, scored_on="validation_corrupted_labels")
+        score = accuracy(lines, layer, probe, scored_on=HELD_OUT)
         scores |= {} if score is None else {(probe, layer): score}
     return max(scores, key=lambda pair: scores[pair])
 

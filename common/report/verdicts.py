@@ -23,12 +23,12 @@ INDICATED_BY_CHANCE = 0.5
 def independent(findings: Iterable[Finding]) -> list[Finding]:
     """What is the same evidence once: that of the most seeds, and of several the least favourable verdict.
 
-    The same evidence is that of one name, subject, paper and size; the frameworks share seeds, so that both are one.
+    The same evidence is that of one name, subject and size; the frameworks share seeds, so that both are one.
     """
 
     def evidence(finding: Finding) -> tuple[str, ...]:
         said = finding.statement
-        return said.paper, said.evidence, finding.subject, finding.size
+        return said.evidence, finding.subject, finding.size
 
     def rank(finding: Finding) -> tuple[int, int]:
         return -finding.effect.n, LEAST_FAVOURABLE_FIRST.index(finding.verdict)

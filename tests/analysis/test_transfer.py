@@ -8,7 +8,8 @@ import pytest
 
 from common.analysis import evaluator
 from common.analysis.probes import MASC, VeLPIC
-from common.analysis.transfer import edit_output, outdated, relabel
+from common.analysis.transfer import edit_output, outdated, redraw_output, relabel
+from common.runs import initial_weights
 from common.runs.config import Config, Options
 from common.runs.store import Store
 from common.runs.task import prepare
@@ -44,6 +45,20 @@ def test_the_edited_network_is_velpic_of_its_last_hidden_layer(run):
     assert after.metadata == before.metadata and after.layers == before.layers
     assert not after.get_weights()["logits/bias"].any() and before.get_weights()["logits/bias"].any()
     np.testing.assert_allclose(after.get_weights()["logits/kernel"], probe.coef_.T, rtol=1e-6, atol=1e-7)
+
+
+def test_the_output_layer_is_drawn_anew_and_the_rest_is_kept(run):
+    config, task, path, folder = run
+    redrawn = folder / f"redrawn{path.suffix}"
+    redraw_output(path, config, task, redrawn)
+    before, after = evaluator.load(path).get_weights(), evaluator.load(redrawn).get_weights()
+    shapes = {name: values.shape for name, values in before.items()}
+    for name, first in initial_weights.draw(shapes, config.initializer, config.seed).items():
+        assert np.array_equal(before[name], after[name]) == (not name.startswith("logits/"))
+        assert not np.array_equal(after[name], first)
+    bound = before["logits/kernel"].shape[0] ** -0.5  # PyTorch's default
+    assert bound / 2 < np.abs(after["logits/kernel"]).max() <= bound
+    assert not outdated(redrawn, path, force=False)
 
 
 @pytest.mark.parametrize("make", ["edit_output", "relabel"])

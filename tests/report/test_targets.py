@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 import common.papers
-from common.report.claims import Targets, claim_of
+from common.report.claims import Statement, Targets
 from common.report.numbers import UNITS
 
 WINGS = Path(common.papers.__file__).parent
@@ -128,7 +128,7 @@ def test_every_target_is_cited_and_in_range(name):
             low, high = target["band"]
             assert target["value"] is None or low <= target["value"] <= high, target["id"]
             assert target["unit"] != "fraction" or 0 <= low < high <= 1, target["id"]
-        assert claim_of(target).published == target["value"]
+        assert Statement.of(target).value == target["value"]
 
 
 def test_ids_are_unique():

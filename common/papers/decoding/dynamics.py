@@ -14,9 +14,10 @@ from common.papers.decoding.recipes import BASE, Corrupted
 from common.papers.decoding.targets import TARGETS
 from common.report import figures
 from common.report.claims import Finding
-from common.report.layers import CHOICES, choose_layer, last_layer, layers_of
+from common.report.layers import HELD_OUT, accuracy, choose_layer, layers_of
+from common.report.numbers import less
 from common.report.runs import HistoryLine, Run, Runs
-from common.report.tables import Table, claims_table
+from common.report.tables import Table
 from common.runs.config import Config
 from common.study import Call, Study, with_progress
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 TITLE = "Network and layers over training"
 EPOCHS = (0, 1, *range(2, 20, 2), *range(20, 501, 5))
 LAYER_COLOURS = (figures.GREY, figures.SKY, figures.AMBER, figures.ORANGE, figures.PURPLE, figures.BLUE)
-FALLING = {"layer chosen on held-out examples": CHOICES["held-out examples"], "last hidden layer": last_layer}
 
 
 def read(configs: Sequence[Config], call: Call) -> None:
@@ -37,14 +37,13 @@ def read(configs: Sequence[Config], call: Call) -> None:
 
 
 def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
-    """Curves, a heat map of each setting's first seed, the table, and what becomes of the statements."""
+    """Curves, a heat map of each setting's first seed, and the table."""
     runs = readouts.read_out(runs)
     followed = runs.where(lambda run: len(readouts.epochs_of(run)) > 2)  # other studies read out both ends
     groups = readouts.by_setting(followed)
     return {
         **({"dynamics": curves(followed, TITLE)} if followed else {}),
         "early_stopping": early_stopping_table(followed, TARGETS.of("dynamics"), TITLE),
-        "claims": claims_table(findings(runs), TITLE),
         **{
             f"heat_map_{setting.name()}": layers_over_epochs(group[0], setting.text())
             for setting, group in groups.items()
@@ -105,7 +104,7 @@ def layers_over_epochs(run: Run, title: str, probe: str = "masc") -> Figure:
 
 
 def early_stopping_table(runs: Runs, targets: readouts.Published, title: str) -> Table:
-    """Early stopping beside the end of training, of the network and of the layer that is chosen at the end."""
+    """Early stopping beside the end of training, of the network and of the layer that is chosen at each epoch."""
     cited = partial(readouts.published, targets=targets, probe="model", layer="logits", quantity="best_test_accuracy")
     cells: readouts.Cells = {
         "early stopping, epoch": readouts.mean(lambda run: stopped(run)["epoch"], "components"),
@@ -114,72 +113,71 @@ def early_stopping_table(runs: Runs, targets: readouts.Published, title: str) ->
         "network's peak, %": readouts.mean("best_test_accuracy"),
         "published peak, %": cited,
         "network at the end, %": readouts.mean("test_accuracy"),
-        "layer": lambda group: ", ".join(dict.fromkeys(filter(None, map(_layer, group)))) or None,
-        "its peak on test, epoch": readouts.mean(lambda run: peak(run)[0], "components"),
-        "its peak, %": readouts.mean(lambda run: peak(run)[1]),
+        "layer's best epoch": readouts.mean(lambda run: peak(run)[0], "components"),
+        "layer there, %": readouts.mean(lambda run: peak(run)[1]),
         "layer at the end, %": readouts.mean(readouts.in_chosen_layer),
     }
     return readouts.setting_table(runs, cells, title)
 
 
-def _layer(run: Run) -> str | None:
-    return choose_layer(readouts.lines_of(run))
-
-
 def peak(run: Run) -> tuple[int | None, float | None]:
-    """The first epoch at which the layer that is chosen at the end knows most, and how much.
+    """The first epoch of training at which the layer chosen at it is best, both on held-out examples; test accuracy.
 
-    The untrained network counts, as it does in the network's own peak.
+    Null where fewer than two epochs of training were read out.
     """
-    curve = measured(run, _layer(run))
-    best = max(curve, key=lambda epoch: curve[epoch], default=None)
-    return best, None if best is None else curve[best]
+    known = {epoch: lines for epoch in readouts.epochs_of(run) if epoch and (lines := chosen_lines(run, epoch))}
+    if len(known) < 2:
+        return None, None
+    best = max(known, key=lambda epoch: known[epoch][HELD_OUT])
+    return best, known[best]["test"]
 
 
-def measured(run: Run, layer: str | None) -> dict[int, float]:
-    """What a layer knows by epoch, where it was measured."""
-    values = {epoch: readouts.in_layer(run, layer, epoch) for epoch in readouts.epochs_of(run)}
-    return {epoch: value for epoch, value in values.items() if value is not None}
+def chosen_lines(run: Run, epoch: int) -> dict[str, float]:
+    """Accuracy by split of the layer that is chosen at an epoch; none where no layer is."""
+    lines = readouts.lines_of(run, epoch)
+    layer = choose_layer(lines)
+    values = {split: accuracy(lines, layer, scored_on=split) for split in (HELD_OUT, "test")}
+    return {split: value for split, value in values.items() if value is not None}
 
 
-def findings(runs: Runs) -> list[Finding]:
+def findings(runs: Runs, call: Call) -> list[Finding]:
     """Early stopping against the subspaces of the end, and how network and subspaces peak and fall."""
-    tested: list[Finding] = []
-    for group in readouts.by_setting(runs.where(readouts.in_part)).values():
-        tested.append(readouts.compare("decoding-early-stopping", group, stopped_accuracy, readouts.in_chosen_layer))
-        tested += [early_peak(group, which) for which in FALLING]
-    return tested
+    return readouts.compare(readouts.read_out(runs), COMPARISONS)
 
 
-def early_peak(runs: Runs, which: str) -> Finding:
-    """Network and the subspaces of a layer, chosen at the end, both fall from their best epoch, the network by more."""
-    seeds = [falls(run, FALLING[which](readouts.lines_of(run))) for run in runs]
-    holds = [None if pair is None else fall_early(*pair) for pair in seeds]
-    network, subspaces = (readouts.points([pair and pair[place] for pair in seeds]) for place in (0, 1))
-    numbers = f"network falls by {network}, subspaces by {subspaces}" if network else None
-    subject = f"{readouts.setting_of(runs[0]).text()}, {which}"
-    return TARGETS.judged("decoding-early-peak", subject, runs, numbers, holds)
+def subspaces_there(run: Run) -> float | None:
+    """Test accuracy of the subspaces at their peak."""
+    return peak(run)[1]
 
 
-def fall_early(network: readouts.Lead, subspaces: readouts.Lead) -> bool:
-    """Whether both fall, by more than the interval over test examples, and the network by more."""
-    both = all(fall.interval and fall.interval[0] > 0 for fall in (network, subspaces))
-    return both and network.value > subspaces.value
+def network_fall(run: Run) -> float | None:
+    """How much of its test accuracy the network loses from early stopping to the end."""
+    return less(stopped_accuracy(run), readouts.own(run))
 
 
-def falls(run: Run, layer: str | None) -> tuple[readouts.Lead, readouts.Lead] | None:
-    """How far network and a layer's subspaces fall from their best epoch to the end.
-
-    Null where an epoch was not measured, or none between the untrained network and the end.
-    """
-    epochs = [epoch for epoch in readouts.epochs_of(run) if epoch]
-    subspaces = [value for epoch, value in measured(run, layer).items() if epoch]
-    if len(subspaces) < max(2, len(epochs)):
-        return None
-    history = run.over_epochs("test_accuracy")
-    network = [history[epoch] for epoch in epochs]
-    first, second = (readouts.lead(run, max(values), values[-1]) for values in (network, subspaces))
-    return (first, second) if first and second else None
+def subspaces_fall(run: Run) -> float | None:
+    """Likewise of the subspaces, from their peak."""
+    return less(subspaces_there(run), readouts.in_chosen_layer(run))
 
 
-STUDY = Study("latent_generalization_dynamics", Corrupted(fractions=(0.8,)), BASE, report, EPOCHS, read)
+def network_peaks(run: Run) -> float | None:
+    """When the network does, as a share of the training."""
+    return stopped(run)["epoch"] / run.outcome["epochs"]
+
+
+def subspaces_peak(run: Run) -> float | None:
+    """Likewise of the subspaces."""
+    epoch = peak(run)[0]
+    return None if epoch is None else epoch / run.outcome["epochs"]
+
+
+COMPARISONS = (
+    readouts.Comparison("early-stopping", stopped_accuracy, readouts.in_chosen_layer),
+    readouts.Comparison("network-peak", stopped_accuracy, readouts.own),
+    readouts.Comparison("early-peak", subspaces_there, readouts.in_chosen_layer),
+    readouts.Comparison("peaks-together", subspaces_peak, network_peaks),
+    readouts.Comparison("falls-less", network_fall, subspaces_fall),
+)
+STUDY = Study(
+    "latent_generalization_dynamics", Corrupted(fractions=(0.8,)), BASE, report, EPOCHS, read, findings=findings
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,8 @@ from common.papers.decoding import readouts
 from common.papers.decoding.recipes import BASE, KEPT, Corrupted
 from common.papers.decoding.targets import TARGETS
 from common.report.claims import Finding
-from common.report.layers import best_pair
 from common.report.runs import Run, Runs
-from common.report.tables import Table, claims_table
+from common.report.tables import Table
 from common.runs.config import Config
 from common.study import Call, Study, with_progress
 
@@ -38,11 +37,46 @@ BASELINES = {
 }
 FEWER = tuple(probe for probe in COMPONENTS if probe != "masc")
 SIMPLE = ("nearest_class_mean", "qda")
-FAR = 0.1
+
+
+def fewer(run: Run) -> float | None:
+    """Test accuracy of subspaces of fewer components, number and layer chosen on held-out examples."""
+    return readouts.in_best_pair(run, FEWER)
+
+
+def simple(run: Run) -> float | None:
+    """Likewise of nearest class mean or quadratic discriminant analysis."""
+    return readouts.in_best_pair(run, SIMPLE)
+
+
+FEWER_COMPONENTS = (
+    readouts.Comparison("components", fewer, readouts.in_chosen_layer, readouts.highly),
+    readouts.Comparison(
+        "above-input", fewer, partial(readouts.in_input, probes=FEWER), readouts.highly, "fewer components"
+    ),
+)
+OTHER_PROBES = (
+    readouts.Comparison("simple-probes", simple, readouts.in_chosen_layer, readouts.highly),
+    readouts.Comparison(
+        "above-input", simple, partial(readouts.in_input, probes=SIMPLE), readouts.highly, "class means or QDA"
+    ),
+    readouts.Comparison(
+        "logistic-regression",
+        readouts.in_last_layer,
+        partial(readouts.in_last_layer, probe="logistic_regression"),
+        readouts.highly,
+    ),
+    readouts.Comparison(
+        "nearest-neighbours",
+        readouts.in_chosen_layer,
+        partial(readouts.in_chosen_layer, probe="k_nearest_neighbours"),
+        readouts.highly,
+    ),
+)
 
 
 def probe_study(
-    name: str, title: str, probes: Mapping[str, str], findings: Callable[[Runs], list[Finding]], targets: str
+    name: str, title: str, probes: Mapping[str, str], comparisons: Sequence[readouts.Comparison], targets: str
 ) -> Study:
     """A study of probes, {name: label}, on every network at its end: over corruption, and layer by layer."""
 
@@ -55,42 +89,16 @@ def probe_study(
         measures = {label: partial(readouts.in_chosen_layer, probe=probe) for probe, label in probes.items()}
         return {
             "probes": readouts.over_fractions(measures, runs, title),
-            "claims": claims_table(findings(runs), title),
             "layers": readouts.layer_table(runs, TARGETS.of(targets), title, tuple(probes)),
         }
 
-    return Study(name, Corrupted(), BASE, report, KEPT, read)
+    def findings(runs: Runs, call: Call) -> list[Finding]:
+        return readouts.compare(readouts.read_out(runs), comparisons)
 
-
-def in_best_pair(run: Run, probes: Iterable[str]) -> float | None:
-    """Test accuracy of the probe and hidden layer that are best on held-out examples."""
-    probe, layer = best_pair(readouts.lines_of(run), probes)
-    return readouts.in_layer(run, layer, probe=probe)
-
-
-def at_high_corruption(runs: Runs) -> Iterable[Runs]:
-    """Runs of each such setting."""
-    return readouts.by_setting(runs.where(corruption_fraction=readouts.HIGH)).values()
-
-
-def component_findings(runs: Runs) -> list[Finding]:
-    """Fewer components than those of 99 % of the variance, threshold and layer chosen on held-out examples."""
-    fewer, subspaces = partial(in_best_pair, probes=FEWER), readouts.in_chosen_layer
-    return [readouts.compare("decoding-components", group, fewer, subspaces) for group in at_high_corruption(runs)]
-
-
-def baseline_findings(runs: Runs) -> list[Finding]:
-    """Other probes against subspaces, layers chosen on held-out examples; logistic regression in the last layer."""
-    simple, last = partial(in_best_pair, probes=SIMPLE), readouts.in_last_layer
-    logistic = partial(last, probe="logistic_regression")
-    tested: list[Finding] = []
-    for group in at_high_corruption(runs):
-        tested.append(readouts.compare("decoding-simple-probes", group, simple, readouts.in_chosen_layer, ends=True))
-        tested.append(readouts.compare("decoding-logistic-regression", group, last, logistic, least=FAR))
-    return tested
+    return Study(name, Corrupted(), BASE, report, KEPT, read, findings=findings)
 
 
 COMPONENTS_STUDY = probe_study(
-    "masc_variance_threshold", "Components of class subspaces", COMPONENTS, component_findings, "thresholds"
+    "masc_variance_threshold", "Components of class subspaces", COMPONENTS, FEWER_COMPONENTS, "thresholds"
 )
-BASELINES_STUDY = probe_study("probe_baselines", "Subspaces and other probes", BASELINES, baseline_findings, "probes")
+BASELINES_STUDY = probe_study("probe_baselines", "Subspaces and other probes", BASELINES, OTHER_PROBES, "probes")

@@ -6,17 +6,16 @@ is of a network trained on true ones, with subspaces of corrupted labels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from common.groups import grouped
 from common.papers.decoding.targets import TARGETS
 from common.report import figures
-from common.report.claims import NO_BAND, UNDECIDED, Finding, judge_seeds
-from common.report.layers import accuracy, chosen, last_layer, layers_of
-from common.report.numbers import Number, cell, difference_interval, estimate
+from common.report.claims import Finding
+from common.report.layers import HELD_OUT, accuracy, best_pair, chosen, last_layer, layers_of
+from common.report.numbers import Number, cell, less, number
 from common.report.runs import FRAMEWORKS, Line, Measure, Run, Runs, of_other_labels
 from common.report.tables import Table
 from common.runs.config import Config, run_id
@@ -76,9 +75,24 @@ def by_setting(runs: Iterable[Run]) -> dict[Setting, Runs]:
     return Runs(sorted(runs, key=lambda run: (setting_of(run), run.config.seed))).grouped(setting_of)
 
 
-def in_part(run: Run) -> bool:
+def in_part(setting: Setting) -> bool:
     """Whether some of its labels were corrupted, and not all."""
-    return 0 < run.config.corruption_fraction < 1
+    return setting.fraction is not None and 0 < setting.fraction < 1
+
+
+def highly(setting: Setting) -> bool:
+    """Whether as many of its labels were corrupted as statements about high corruption are tested at."""
+    return setting.fraction == HIGH
+
+
+def of(*models: str, datasets: Container[str] = (), least: float = 0, most: float = 1) -> Callable[[Setting], bool]:
+    """Whether a setting, corrupted in part, is of one of these models and data sets, or of any, and how much it is."""
+
+    def about(setting: Setting) -> bool:
+        there = setting.model in models and (not datasets or setting.dataset in datasets)
+        return there and in_part(setting) and least <= (setting.fraction or 0) <= most
+
+    return about
 
 
 def pairs_by_setting(pairs: Iterable[tuple[Run, Any]]) -> dict[Setting, list[tuple[Run, Any]]]:
@@ -122,6 +136,24 @@ def in_chosen_layer(run: Run, epoch: int | None = None, **choice: str) -> float 
 def in_layer(run: Run, layer: str | None, epoch: int | None = None, **line: Any) -> float | None:
     """Test accuracy of a probe, or what else of a line `layers.accuracy` is asked for, on a layer."""
     return accuracy(lines_of(run, epoch), layer, **line)
+
+
+def in_best_pair(run: Run, probes: Sequence[str]) -> float | None:
+    """Test accuracy of the probe and hidden layer that are best on held-out examples."""
+    probe, layer = best_pair(lines_of(run), probes)
+    return in_layer(run, layer, probe=probe)
+
+
+def in_input(run: Run, probes: Sequence[str] = ("masc",)) -> float | None:
+    """Likewise, of the probe that is best on raw inputs."""
+    held_out = {probe: in_layer(run, "input", probe=probe, scored_on=HELD_OUT) for probe in probes}
+    best = max(probes, key=lambda probe: held_out[probe] or 0)
+    return in_layer(run, "input", probe=best)
+
+
+def in_best_of(run: Run, layers: Sequence[str]) -> float | None:
+    """Test accuracy of subspaces on the layer of these that is best on held-out examples."""
+    return chosen([line for line in lines_of(run) if line["layer"] in layers])
 
 
 def in_last_layer(run: Run, **line: Any) -> float | None:
@@ -197,50 +229,36 @@ def _layer_cells(runs: Runs, probe: str, layer: str, targets: Published) -> list
     ]
 
 
-class Lead(NamedTuple):
-    """How much higher one accuracy is than another and, of test accuracies, the ends of the 95 % interval."""
+class Comparison(NamedTuple):
+    """A statement that one measure of a run is above another, and the settings that it is about."""
 
-    value: float
-    interval: tuple[float, float] | None = None
-
-
-def lead(run: Run, first: float | None, second: float | None) -> Lead | None:
-    """Of two test accuracies of a run."""
-    if first is None or second is None:
-        return None
-    n = run.data["test_n"]
-    return Lead(first - second, difference_interval((round(first * n), n), (round(second * n), n)))
+    statement: str
+    first: Measure
+    second: Measure
+    about: Callable[[Setting], bool] = in_part
+    where: str = ""
 
 
-def points(leads: Iterable[Lead | None]) -> str | None:
-    """Mean with its t interval over seeds, one seed's lead with its own."""
-    measured = [lead for lead in leads if lead]
-    over_seeds = estimate([lead.value for lead in measured])
-    ends = (measured[0].interval or ()) if over_seeds.n == 1 else (over_seeds.low, over_seeds.high)
-    return f"{cell(Number(over_seeds.mean, 'fraction', *ends))} points" if measured else None
+def compare(runs: Iterable[Run], comparisons: Sequence[Comparison]) -> list[Finding]:
+    """What becomes of each of these statements in each setting that it is about: seeds decide."""
+    return [
+        compared(comparison, group)
+        for setting, group in by_setting(runs).items()
+        for comparison in comparisons
+        if comparison.about(setting)
+    ]
 
 
-def judge_leads(
-    name: str, runs: Sequence[Run], leads: Sequence[Lead | None], least: float = 0, ends: bool = False, where: str = ""
-) -> Finding:
-    """Whether a lead is above `least`, or with `ends` at least that, in each seed of the runs of one setting.
-
-    One seed decides only where its interval over test examples does.
-    """
-    holds = [None if lead is None else lead.value > least or (ends and lead.value == least) for lead in leads]
-    seeds, verdict = judge_seeds(holds)
-    measured = [lead for lead in leads if lead]
-    if len(measured) == 1 and (interval := measured[0].interval) and interval[0] <= least <= interval[1]:
-        verdict = UNDECIDED
-    return TARGETS.finding(name, setting_of(runs[0]).text() + where, runs, points(leads), seeds, verdict)
+def compared(comparison: Comparison, runs: Runs) -> Finding:
+    """Of the runs of one setting: the difference in each seed, and both measures over the seeds that have both."""
+    sides = [(comparison.first(run), comparison.second(run)) for run in runs]
+    subject = setting_of(runs[0]).text() + (f", {comparison.where}" if comparison.where else "")
+    return TARGETS.tested(
+        f"decoding-{comparison.statement}", subject, runs, [less(*pair) for pair in sides], both(sides)
+    )
 
 
-def compare(name: str, runs: Runs, first: Measure, second: Measure, **criterion: Any) -> Finding:
-    """Whether the first of two test accuracies leads, by the criterion of `judge_leads`."""
-    return judge_leads(name, runs, [lead(run, first(run), second(run)) for run in runs], **criterion)
-
-
-def compare_chosen(choice: str, name: str, runs: Runs, first: Measure, second: Measure, **criterion: Any) -> Finding:
-    """Likewise, of layers that are chosen in this way; without a verdict where test data chose them."""
-    finding = compare(name, runs, first, second, where=f", layer chosen on {choice}", **criterion)
-    return replace(finding, verdict=NO_BAND) if choice == "test data" and finding.n else finding
+def both(sides: Iterable[tuple[float | None, float | None]], joint: str = " against ") -> str | None:
+    """Two shares over the seeds that have both, as text."""
+    measured = [pair for pair in sides if None not in pair]
+    return joint.join(f"{cell(number(side))} %" for side in zip(*measured, strict=True)) or None

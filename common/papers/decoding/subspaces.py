@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +12,11 @@ from common.papers.decoding import readouts
 from common.papers.decoding.recipes import BASE, KEPT, Corrupted
 from common.papers.decoding.targets import TARGETS
 from common.report import figures
-from common.report.claims import Finding, ordered
-from common.report.layers import CHOICES, accuracy, layers_of
+from common.report.claims import Finding, gap
+from common.report.layers import accuracy, layers_of
 from common.report.numbers import Curve, cell, estimate, less, number
 from common.report.runs import Line, Measure, Run, Runs
-from common.report.tables import Table, claims_table
+from common.report.tables import Table
 from common.runs.config import Config
 from common.study import Call, Study, with_progress
 
@@ -36,6 +36,33 @@ PROFILES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+CHOSEN = readouts.in_chosen_layer
+TRUE = partial(CHOSEN, fitted_on="true_labels")
+UNTRAINED = partial(CHOSEN, epoch=0)
+FLAT = partial(readouts.in_layer, layer="flatten")
+WIDE, NARROW, BEHIND = (
+    partial(readouts.in_best_of, layers=names.split()) for names in ("fc3 fc4", "fc1 fc2", "fc1 fc2 fc3")
+)
+Comparison, of = readouts.Comparison, readouts.of
+COMPARISONS = (
+    Comparison("above-model", CHOSEN, readouts.own, of("mlp4", "cnn")),
+    Comparison("above-cifar100", CHOSEN, readouts.own, of("alexnet_large", datasets=("cifar100",))),
+    Comparison("above-tiny-imagenet", CHOSEN, readouts.own, of("alexnet_large", datasets=("tiny_imagenet",))),
+    Comparison("above-resnet", CHOSEN, readouts.own, of("resnet18", least=0.4)),
+    Comparison("resnet-exception", CHOSEN, readouts.own, of("resnet18", most=0.2)),
+    Comparison("true-labels", TRUE, CHOSEN),
+    Comparison("random-true-labels", TRUE, CHOSEN, lambda setting: setting.fraction == 1),
+    Comparison("above-input", CHOSEN, readouts.in_input),
+    Comparison("input", readouts.in_input, readouts.own, readouts.highly),
+    Comparison("above-untrained", CHOSEN, UNTRAINED),
+    Comparison("untrained", UNTRAINED, CHOSEN, of("mlp4", least=readouts.HIGH)),
+    Comparison("wide-layers", WIDE, NARROW, of("mlp4")),
+    Comparison("narrow-layer", readouts.in_input, partial(readouts.in_layer, layer="fc1"), of("mlp4", least=0.4)),
+    Comparison("flat-layer", FLAT, BEHIND, of("cnn", datasets=("mnist", "fashion_mnist"))),
+    Comparison("last-layer", readouts.in_last_layer, readouts.own, of("cnn", least=readouts.HIGH)),
+)
+
+
 def read(configs: Sequence[Config], call: Call) -> None:
     """Every network at its end and untrained, and those trained on true labels with subspaces of corrupted ones."""
     for config in with_progress(configs):
@@ -47,14 +74,13 @@ def read(configs: Sequence[Config], call: Call) -> None:
 
 
 def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
-    """A figure for each model, the summary, every layer, the clean networks, and what becomes of the statements."""
+    """A figure for each model, the summary, every layer, and the clean networks."""
     runs = readouts.read_out(runs)
     kinds = runs.grouped(lambda run: (run.config.model, run.config.framework))
     return {
         **{f"layers_{model}_{framework}": layer_profiles(kind, f"{TITLE}: {model}")
            for (model, framework), kind in kinds.items()},
         "summary": summary_table(runs, PUBLISHED, TITLE),
-        "claims": claims_table(findings(runs), TITLE),
         "layers": readouts.layer_table(runs, PUBLISHED, "Layer by layer"),
         "clean_networks": clean_table(runs, "Networks trained on true labels"),
     }  # fmt: skip
@@ -103,7 +129,7 @@ def _profile(axes: Axes, runs: Runs, clean: Runs) -> None:
 
 
 def summary_table(runs: Runs, targets: readouts.Published, title: str) -> Table:
-    """A row for each setting: the network, its best layer's subspaces, and two controls, published beside measured."""
+    """A row for each setting: the network, its best layer's subspaces, and controls, published beside measured."""
     on_test = partial(readouts.in_chosen_layer, choice="test data")
     cited = partial(readouts.published, targets=targets, probe="masc", layer="best_on_test")
     cells: readouts.Cells = {
@@ -116,6 +142,8 @@ def summary_table(runs: Runs, targets: readouts.Published, title: str) -> Table:
         "published corrupted-label, %": cited,
         "true-label, on test, %": readouts.mean(partial(on_test, fitted_on="true_labels")),
         "published true-label, %": partial(cited, fitted_on="true_labels"),
+        "raw inputs, corrupted-label, %": readouts.mean(readouts.in_input),
+        "published raw inputs, %": partial(cited, layer="input"),
         "untrained network, corrupted-label, on test, %": readouts.mean(partial(on_test, epoch=0)),
         "published untrained, %": partial(cited, epoch=0),
     }
@@ -143,59 +171,98 @@ def _clean_cells(seeds: Sequence[Sequence[Line]], layer: str) -> list[object]:
     ]
 
 
-def findings(runs: Runs) -> list[Finding]:
-    """Subspaces against the memorizing network, in the layer chosen on held-out examples and in the papers' choice."""
-    tested: list[Finding] = []
-    for setting, group in readouts.by_setting(runs).items():
-        for choice in CHOICES if readouts.in_part(group[0]) else ():
-            chosen = partial(readouts.in_chosen_layer, choice=choice)
-            true = partial(chosen, fitted_on="true_labels")
-            tested.append(readouts.compare_chosen(choice, "decoding-above-model", group, chosen, readouts.own))
-            tested.append(readouts.compare_chosen(choice, "decoding-true-labels", group, true, chosen, ends=True))
-        if setting.fraction == 1 and DATASETS[setting.dataset].num_classes == TEN:
-            tested.append(chance(setting, group))
-        for choice in CHOICES if setting.fraction == readouts.HIGH else ():
-            chosen = partial(readouts.in_chosen_layer, choice=choice)
-            untrained = partial(chosen, epoch=0)
-            tested.append(readouts.compare_chosen(choice, "decoding-untrained", group, untrained, chosen))
-    return [*tested, *growing(runs)]
+def findings(runs: Runs, call: Call) -> list[Finding]:
+    """Subspaces against the memorizing network and the controls, what grows with corruption, and clean networks."""
+    runs = readouts.read_out(runs)
+    settings = readouts.by_setting(runs).items()
+    return [
+        *readouts.compare(runs, COMPARISONS),
+        *(chance(setting, group) for setting, group in settings if random_of_ten(setting)),
+        *growing(runs),
+        *clean_findings(runs),
+    ]
+
+
+def random_of_ten(setting: readouts.Setting) -> bool:
+    """Whether all of its labels are random ones of ten classes."""
+    return setting.fraction == 1 and DATASETS[setting.dataset].num_classes == TEN
 
 
 def chance(setting: readouts.Setting, runs: Runs) -> Finding:
-    """Whether subspaces of random labels are in the band around chance, in each seed."""
-    low, high = TARGETS.statement("decoding-chance").band
-    values = [readouts.in_chosen_layer(run) for run in runs]
-    over_seeds = runs.over_seeds(readouts.in_chosen_layer, split="test")
-    numbers = f"{cell(over_seeds)} %" if over_seeds else None
-    holds = [None if value is None else low <= value <= high for value in values]
-    return TARGETS.judged("decoding-chance", setting.text(), runs, numbers, holds)
+    """Subspaces of random labels against chance."""
+    return TARGETS.tested("decoding-chance", setting.text(), runs, [readouts.in_chosen_layer(run) for run in runs])
 
 
 def growing(runs: Runs) -> list[Finding]:
     """What grows with corruption: the lead over the network, and the size of the last layer's subspaces."""
     tested: list[Finding] = []
     for network, group in runs.grouped(readouts.network_of).items():
-        between = group.where(readouts.in_part)
-        tested.append(_grown("decoding-gap-grows", network.text(2), between, "points", _gap))
-        memorizing = group.where(lambda run: run.config.corruption_fraction in (0, readouts.HIGH))
-        size = partial(readouts.in_last_layer, key="components")
-        tested.append(_grown("decoding-size", network.text(2), memorizing, "components", size))
-    return [finding for finding in tested if finding.n]
+        between = group.where(lambda run: readouts.in_part(readouts.setting_of(run)))
+        ends = group.where(lambda run: run.config.corruption_fraction in (0, readouts.HIGH))
+        tested.append(_grown("decoding-gap-grows", network.text(2), between, "points", _lead, _least_step))
+        tested.append(_grown("decoding-size", network.text(2), ends, "components", _size, _times))
+    return [finding for finding in tested if finding.runs]
 
 
-def _gap(run: Run) -> float | None:
-    lead = less(readouts.in_chosen_layer(run), readouts.own(run))
-    return None if lead is None else 100 * lead
+def _lead(run: Run) -> float | None:
+    return less(readouts.in_chosen_layer(run), readouts.own(run))
 
 
-def _grown(name: str, subject: str, runs: Runs, unit: str, measure: Measure) -> Finding:
-    """Whether a measure is larger at each step of corruption, in each seed that has two steps or more."""
-    seeds = [seed for seed in runs.by("seed").values() if len(seed) > 1]
-    curves = [dict(sorted((run.config.corruption_fraction, measure(run)) for run in seed)) for seed in seeds]
-    holds = [ordered([[value] for value in curve.values()]) for curve in curves]
-    means = {x: estimate([curve.get(x) for curve in curves]).mean for x in sorted(set().union(*curves))}
-    texts = [f"{y:.1f} at {100 * x:g} %" for x, y in means.items() if y is not None]
-    return TARGETS.judged(name, subject, runs, f"{unit}: {', '.join(texts)}", holds)
+def _size(run: Run) -> float | None:
+    return readouts.in_last_layer(run, key="components")
 
 
-STUDY = Study("masc_decoding", Corrupted(), BASE, report, KEPT, read)
+def _least_step(values: Sequence[float | None]) -> float | None:
+    return gap([[value] for value in values])
+
+
+def _times(values: Sequence[float | None]) -> float | None:
+    first, *_, last = values
+    return last / first if first and last else None
+
+
+def _grown(
+    name: str,
+    subject: str,
+    runs: Runs,
+    unit: str,
+    measure: Measure,
+    effect: Callable[[Sequence[float | None]], float | None],
+) -> Finding:
+    """The effect of the values of a measure from corruption to corruption, of each seed with two steps or more."""
+    seeds = [seed.by("corruption_fraction") for seed in runs.by("seed").values()]
+    curves = [{x: measure(run) for x, (run,) in seed.items()} for seed in seeds if len(seed) > 1]
+    shown = {x: number((curve.get(x) for curve in curves), unit) for x in sorted(set().union(*curves))}
+    text = ", ".join(f"{cell(value)} at {100 * x:g} %" for x, value in shown.items())
+    tested = Runs(run for seed in seeds if len(seed) > 1 for group in seed.values() for run in group)
+    return TARGETS.tested(name, subject, tested, [effect(list(curve.values())) for curve in curves], f"{unit}: {text}")
+
+
+def clean_findings(runs: Runs) -> list[Finding]:
+    """Networks trained on true labels, read out with subspaces of corrupted ones."""
+    tested: list[Finding] = []
+    for setting, group in readouts.by_setting(runs.where(readouts.other_lines)).items():
+        others = [readouts.other_lines(run) for run in group]
+        for fraction in sorted(set().union(*others) - {1}):
+            subject = setting._replace(fraction=fraction).text()
+            seeds = [memorized(lines.get(fraction, [])) for lines in others]
+            trained, kept, true = zip(*seeds, strict=True)
+            sides = list(zip(kept, true, strict=True))
+            tested.append(TARGETS.tested("decoding-clean-networks", subject, group, trained))
+            effects = [less(*pair) for pair in sides]
+            tested.append(TARGETS.tested("decoding-clean-networks-test", subject, group, effects, readouts.both(sides)))
+    return tested
+
+
+def memorized(lines: Sequence[Line]) -> tuple[float | None, float | None, float | None]:
+    """Of subspaces of corrupted labels in the hidden layer where they are most right about these on training examples.
+
+    Their accuracy on these, on test data, and that of the true labels' subspaces there.
+    """
+    training = {layer: accuracy(lines, layer, scored_on="train_corrupted_labels") for layer in layers_of(lines)}
+    hidden = [layer for layer in training if layer != "input"]
+    layer = max(hidden, key=lambda name: training[name] or 0, default="")
+    return training.get(layer), accuracy(lines, layer), accuracy(lines, layer, fitted_on="true_labels")
+
+
+STUDY = Study("masc_decoding", Corrupted(), BASE, report, KEPT, read, findings=findings)

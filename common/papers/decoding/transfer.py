@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.analysis.readout import decode_run
-from common.analysis.transfer import edit_output, outdated, relabel
+from common.analysis.transfer import edit_output, outdated, redraw_output, relabel
 from common.papers.decoding import readouts
 from common.papers.decoding.recipes import BASE, EDIT_EPOCHS, KEPT, Corrupted
 from common.papers.decoding.targets import TARGETS
 from common.report import figures
 from common.report.claims import Finding
 from common.report.layers import best_pair, last_epoch, last_layer
-from common.report.numbers import estimate, less, number
+from common.report.numbers import cell, estimate, less, number
 from common.report.runs import Line, Measure, Run, Runs
-from common.report.tables import Table, claims_table
+from common.report.tables import Table
 from common.runs import sweep
 from common.runs.config import Config, run_id
 from common.runs.store import SUFFIX, Store
@@ -31,10 +32,13 @@ EDITING = "VeLPIC as the output layer"
 RELABELLING = "Training on with the subspaces' labels"
 RELABELLED_EPOCHS, PATIENCE = 30, 3
 PROBES = ("masc", "masc_0.75", "masc_0.50", "masc_0.25", "masc_1pc")
-COLOURS = {"unedited": figures.BLACK, "edited, then trained on": figures.ORANGE}
+COLOURS = {"unedited": figures.BLACK, "velpic": figures.ORANGE, "redrawn": figures.GREY}
+NAMES = {"velpic": "edited, then trained on", "redrawn": "output layer drawn anew, then trained on"}
 SPLITS = {"test_accuracy": ("on test labels", "-"), "train_accuracy": ("on training labels", ":")}
-Edited = tuple[Run, Sequence[Line]]
-"""A run, and the history of the network that goes on from its edit, over the epochs of the unedited one."""
+EDITS = {"velpic": edit_output, "redrawn": redraw_output}
+Continued = tuple[Run, Mapping[str, Sequence[Line]]]
+"""A run, and histories of the networks that go on from its edits, over the epochs of the unedited one."""
+UNCONTROLLED = "undecided: an output layer that is drawn anew slows training too, and no such network was trained"
 
 
 def edit_epoch(config: Config, preset: str) -> int:
@@ -42,16 +46,16 @@ def edit_epoch(config: Config, preset: str) -> int:
     return min(EDIT_EPOCHS[preset], config.epochs // 2)
 
 
-def trained_on(config: Config, preset: str) -> Config:
+def trained_on(config: Config, preset: str, edit: str) -> Config:
     """The run that goes on from the edited network, up to the epoch at which the unedited one ends at the latest."""
     epoch = edit_epoch(config, preset)
-    return replace(config, initial_model=edited_name(config, epoch), epochs=config.epochs - epoch)
+    return replace(config, initial_model=edited_name(config, edit, epoch), epochs=config.epochs - epoch)
 
 
-def edited_name(config: Config, epoch: int | None = None) -> str:
+def edited_name(config: Config, edit: str, epoch: int | None = None) -> str:
     """Model file under saved_models: of a kept epoch, or of the trained network."""
     name = run_id(config) if epoch is None else f"{run_id(config)}-epoch{epoch:04d}"
-    return f"{name}-velpic{SUFFIX[config.framework]}"
+    return f"{name}-{edit}{SUFFIX[config.framework]}"
 
 
 def read_edited(configs: Sequence[Config], call: Call) -> None:
@@ -61,21 +65,21 @@ def read_edited(configs: Sequence[Config], call: Call) -> None:
         if not decode_run(config, options, ("masc", "velpic"), force=call.force):  # it diverged
             continue
         epoch = edit_epoch(config, call.preset)
-        files = {edited_name(config): store.model_path(config)}
+        files: dict[tuple[str, int | None], Path] = {("velpic", None): store.model_path(config)}
         if config.corruption_fraction and epoch in store.snapshots(config):
-            files[edited_name(config, epoch)] = store.snapshot_path(config, epoch)
-            going_on.append(trained_on(config, call.preset))
-        for name, path in files.items():
-            edited = store.models / name
+            files |= {(edit, epoch): store.snapshot_path(config, epoch) for edit in EDITS}
+            going_on += [trained_on(config, call.preset, edit) for edit in EDITS]
+        for (edit, at), path in files.items():
+            edited = store.models / edited_name(config, edit, at)
             if outdated(edited, path, call.force):
-                edit_output(path, config, prepare(config, options.data_dir, store.models), edited)
+                EDITS[edit](path, config, prepare(config, options.data_dir, store.models), edited)
     sweep.run(going_on, replace(options, keep_epochs=()), force=call.force)
 
 
 def report_edited(runs: Runs, call: Call) -> dict[str, Table | Figure]:
-    """Edited and unedited networks over corruption, their training from there on, what becomes of the statements."""
+    """Edited and unedited networks over corruption, and their training from there on."""
     runs = readouts.read_out(runs)
-    pairs = [(run, history) for run in runs if (history := following(run, call))]
+    pairs = continued(runs, call)
     measures: dict[str, Measure] = {
         "the memorizing network": readouts.own,
         "VeLPIC as its output layer": partial(readouts.in_last_layer, probe="velpic"),
@@ -85,33 +89,40 @@ def report_edited(runs: Runs, call: Call) -> dict[str, Table | Figure]:
         "edited_networks": readouts.over_fractions(measures, runs, EDITING),
         "edited_training": edited_training(pairs, f"{EDITING}, trained on"),
         "transfer": transfer_table(runs, TARGETS.of("velpic"), EDITING),
-        "claims": claims_table([*velpic_findings(runs), *edited_findings(pairs)], EDITING),
     }
 
 
-def following(run: Run, call: Call) -> list[Line]:
-    """History of the network that is trained on after its edit; none where there is none."""
-    edited = readouts.finished(trained_on(run.config, call.preset), call.store)
+def continued(runs: Runs, call: Call) -> list[Continued]:
+    """The networks that were trained on after their edit."""
+    found = [(run, {edit: following(run, call, edit) for edit in EDITS}) for run in runs]
+    return [(run, histories) for run, histories in found if histories["velpic"]]
+
+
+def following(run: Run, call: Call, edit: str) -> list[Line]:
+    """History of the network that is trained on after an edit; none where there is none."""
+    edited = readouts.finished(trained_on(run.config, call.preset, edit), call.store)
     start = edit_epoch(run.config, call.preset)
     return [{**line, "epoch": line["epoch"] + start} for line in edited.history] if edited else []
 
 
-def edited_training(pairs: Sequence[Edited], title: str) -> Figure:
+def edited_training(pairs: Sequence[Continued], title: str) -> Figure:
     """Test accuracy and, dotted, training accuracy (%) of networks before and after an edit, a panel for each setting.
 
     Of the first seed of each.
     """
     settings = readouts.pairs_by_setting(pairs)
     figure, panels = figures.panel_figure(title, [setting.text(3, " ") for setting in settings], 3, (3, 2.7))
-    for axes, ((run, edited), *_) in zip(panels, settings.values(), strict=True):
-        for colour, history in zip(COLOURS.values(), (run.lines("history.jsonl"), edited), strict=True):
+    for axes, ((run, edits), *_) in zip(panels, settings.values(), strict=True):
+        for edit, history in {"unedited": run.lines("history.jsonl"), **edits}.items():
             for key, (_, style) in SPLITS.items():
                 curve = {line["epoch"]: [line[key]] for line in history}
-                figures.draw_curve(axes, curve, 100, color=colour, linestyle=style)
+                figures.draw_curve(axes, curve, 100, color=COLOURS[edit], linestyle=style)
         axes.set_xlabel("epoch")
         figures.percent_axis(axes)
     styles = [figures.handle(name, color=figures.GREY, linestyle=style) for name, style in SPLITS.values()]
-    figures.add_legend(figure, [*figures.handles(COLOURS), *styles])
+    there = {edit for _, edits in pairs for edit, history in edits.items() if history}
+    drawn = {NAMES.get(edit, edit): colour for edit, colour in COLOURS.items() if edit in {"unedited", *there}}
+    figures.add_legend(figure, [*figures.handles(drawn), *styles])
     return figure
 
 
@@ -135,33 +146,35 @@ def transfer_table(runs: Runs, targets: readouts.Published, title: str) -> Table
     return readouts.setting_table(runs, cells, title)
 
 
-def velpic_findings(runs: Runs) -> list[Finding]:
-    """VeLPIC against subspaces, and as the network's output layer against the one that was trained."""
-    velpic, edited = partial(readouts.in_chosen_layer, probe="velpic"), partial(readouts.in_last_layer, probe="velpic")
-    return [
-        finding
-        for group in readouts.by_setting(runs.where(readouts.in_part)).values()
-        for finding in (
-            readouts.compare("decoding-velpic-lead", group, velpic, readouts.in_chosen_layer),
-            readouts.compare("decoding-transfer", group, edited, readouts.own),
-        )
-    ]
+def edited_findings(runs: Runs, call: Call) -> list[Finding]:
+    """VeLPIC against subspaces and as the output layer, and what networks make of that which are trained on."""
+    runs = readouts.read_out(runs)
+    return [*readouts.compare(runs, COMPARISONS), *training_findings(continued(runs, call))]
 
 
-def edited_findings(pairs: Sequence[Edited]) -> list[Finding]:
-    """Networks trained on after their output layer was edited against the unedited, over the epochs of both."""
-    return [
-        readouts.judge_leads("decoding-edited-training", [run for run, _ in group], [lag(*pair) for pair in group])
-        for group in readouts.pairs_by_setting(pairs).values()
-    ]
+def training_findings(pairs: Sequence[Continued]) -> list[Finding]:
+    """Networks trained on after their output layer was edited, against those where it was drawn anew."""
+    tested: list[Finding] = []
+    for setting, group in readouts.pairs_by_setting(pairs).items():
+        runs, slowed = Runs(run for run, _ in group), [lag(run.history, its["velpic"]) for run, its in group]
+        effects = [lag(its.get("redrawn", ()), its["velpic"]) for _, its in group]
+        controlled = any(effect is not None for effect in effects)
+        reset = cell(number(slowed, "points"))
+        numbers = f"training accuracy {reset} points below that of the unedited network"
+        tested.append(
+            TARGETS.tested(
+                "decoding-edited-training", setting.text(), runs, effects if controlled else slowed, numbers,
+                undecided="" if controlled else UNCONTROLLED,
+            )
+        )  # fmt: skip
+    return tested
 
 
-def lag(run: Run, edited: Sequence[Line]) -> readouts.Lead | None:
+def lag(history: Sequence[Line], edited: Sequence[Line]) -> float | None:
     """How much lower the training accuracy of the edited network is, on average over the epochs that both trained."""
-    unedited = {line["epoch"]: line["train_accuracy"] for line in run.history}
-    common = [line for line in edited[1:] if line["epoch"] in unedited]
-    value = estimate([less(unedited[line["epoch"]], line["train_accuracy"]) for line in common]).mean
-    return None if value is None else readouts.Lead(value)
+    other = {line["epoch"]: line["train_accuracy"] for line in history}
+    common = [line for line in edited[1:] if line["epoch"] in other]
+    return estimate([less(other[line["epoch"]], line["train_accuracy"]) for line in common]).mean
 
 
 def retrained(config: Config, store: Store, readout: Sequence[Line]) -> Config:
@@ -192,13 +205,14 @@ def read_relabelled(configs: Sequence[Config], call: Call) -> None:
 
 
 def report_relabelled(runs: Runs, call: Call) -> dict[str, Table]:
-    """What became of labels and accuracy, and of the statement."""
+    """What became of labels and accuracy."""
+    return {"relabelling": relabelling_table(relabelled_pairs(runs, call), RELABELLING)}
+
+
+def relabelled_pairs(runs: Runs, call: Call) -> list[tuple[Run, Run]]:
+    """Networks and what they became when they were trained on with the labels of their subspaces."""
     configs = {run: retrained(run.config, call.store, readouts.lines_of(run)) for run in readouts.read_out(runs)}
-    pairs = [(run, after) for run, config in configs.items() if (after := readouts.finished(config, call.store))]
-    return {
-        "relabelling": relabelling_table(pairs, RELABELLING),
-        "claims": claims_table(relabelling_findings(pairs), RELABELLING),
-    }
+    return [(run, after) for run, config in configs.items() if (after := readouts.finished(config, call.store))]
 
 
 def relabelled(run: Run, follower: Run) -> dict[str, float | None]:
@@ -229,14 +243,27 @@ def relabelling_table(pairs: Sequence[tuple[Run, Run]], title: str) -> Table:
     return Table(title, [*readouts.COLUMNS, *headings], rows, readouts.NOTE)
 
 
-def relabelling_findings(pairs: Sequence[tuple[Run, Run]]) -> list[Finding]:
+def relabelling_findings(runs: Runs, call: Call) -> list[Finding]:
     """Networks trained on with the labels of their subspaces, stopped early, against themselves."""
-    tested = []
-    for group in readouts.pairs_by_setting(pairs).values():
-        gains = [readouts.lead(run, stopped(follower), readouts.own(run)) for run, follower in group]
-        tested.append(readouts.judge_leads("decoding-relabelling", [run for run, _ in group], gains))
-    return tested
+    after = dict(relabelled_pairs(runs, call))
+    gain = readouts.Comparison("relabelling", lambda run: stopped(after[run]), readouts.own, lambda setting: True)
+    return readouts.compare(after, [gain])
 
 
-EDITING_STUDY = Study("velpic_weight_transfer", Corrupted(), BASE, report_edited, KEPT, read_edited)
-RELABELLING_STUDY = Study("masc_relabel_retraining", Corrupted(), BASE, report_relabelled, KEPT, read_relabelled)
+VELPIC = partial(readouts.in_chosen_layer, probe="velpic")
+EDITED = partial(readouts.in_last_layer, probe="velpic")
+COMPARISONS = (
+    readouts.Comparison("velpic-lead", VELPIC, readouts.in_chosen_layer, readouts.of("mlp4", "cnn", "alexnet_large")),
+    readouts.Comparison("resnet-velpic", readouts.in_chosen_layer, VELPIC, readouts.of("resnet18")),
+    readouts.Comparison("above-input", VELPIC, partial(readouts.in_input, probes=("velpic",)), where="VeLPIC"),
+    readouts.Comparison("transfer", EDITED, readouts.own, readouts.of("mlp4", "cnn", "alexnet_large")),
+    readouts.Comparison("transfer-resnet", readouts.own, EDITED, readouts.of("resnet18")),
+    readouts.Comparison("transfer-clean", EDITED, readouts.own, lambda setting: setting.fraction == 0),
+)
+EDITING_STUDY = Study(
+    "velpic_weight_transfer", Corrupted(), BASE, report_edited, KEPT, read_edited, findings=edited_findings
+)
+RELABELLING_STUDY = Study(
+    "masc_relabel_retraining", Corrupted(), BASE, report_relabelled, KEPT, read_relabelled,
+    findings=relabelling_findings,
+)  # fmt: skip

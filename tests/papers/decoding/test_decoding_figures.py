@@ -5,7 +5,7 @@ from common.papers.decoding.dynamics import curves, layers_over_epochs
 from common.papers.decoding.readouts import in_chosen_layer, over_fractions, own
 from common.papers.decoding.subspaces import OWN, PROFILES, layer_profiles
 from common.papers.decoding.transfer import edited_training
-from common.report.figures import BLACK, BLUE, ORANGE, png
+from common.report.figures import BLACK, BLUE, GREY, ORANGE, png
 from common.report.runs import Runs
 
 
@@ -133,10 +133,11 @@ def test_heat_map_of_one_run(decoding):
 
 
 def test_training_of_edited_networks(decoding):
-    def pair(after, **changes):
+    def pair(after, redrawn=False, **changes):
         run = decoding.run(history=decoding.history([0] * 3, test=[0.1, 0.9, 0.5], train=[0.1, 0.3, 0.8]), **changes)
         history = decoding.history([0] * 2, test=[0.7, after], train=[0.2, 0.25])
-        return run, [{**line, "epoch": line["epoch"] + 1} for line in history]
+        edits = {"velpic": [{**line, "epoch": line["epoch"] + 1} for line in history], "redrawn": []}
+        return run, edits | ({"redrawn": decoding.history([0] * 2, test=[0.3, 0.4])} if redrawn else {})
 
     figure = edited_training(
         [pair(0.75), pair(0.1, seed=1), *[pair(0.6, model=m) for m in ("cnn", "mlp3", "mlp1")]], ""
@@ -148,4 +149,7 @@ def test_training_of_edited_networks(decoding):
     assert points(axes, color=ORANGE, linestyle="-") == [(1, 70), (2, 75)]  # of the first seed
     assert points(axes, color=ORANGE, linestyle=":") == [(1, 20), (2, 25)]
     assert legend(figure) == ["unedited", "edited, then trained on", "on test labels", "on training labels"]
+    controlled = edited_training([pair(0.75), pair(0.75, True, model="cnn")], "")
+    assert points(shown(controlled)[0], color=GREY, linestyle="-") == [(0, 30), (1, 40)]
+    assert legend(controlled)[:3] == ["unedited", "edited, then trained on", "output layer drawn anew, then trained on"]
     assert png(edited_training([], "Title")).startswith(b"\x89PNG")
