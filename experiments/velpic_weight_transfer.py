@@ -7,7 +7,8 @@ Claim:     Ketha & Ramaswamy (2026), arXiv 2603.19865: with its output weights r
 Run:       python experiments/velpic_weight_transfer.py [--preset small] [--models mlp4] [--datasets mnist]
 Expected:  test accuracy far above the memorizing network's at 80 % corruption, slightly below the clean one's at 0
 Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
-Result:    saved_models/RUN_ID-velpic.h5 or .pt, -redrawn for the control, figure, table and verdicts under results/velpic_weight_transfer/
+Result:    saved_models/RUN_ID-velpic.h5 or .pt, -redrawn for the control; figure, table and verdicts
+           under results/velpic_weight_transfer/
 Time:      with --preset small a minute or two for each network beside its training
 Deviations: biases become 0, as in the paper's first variant; the optimizer starts anew, and the small preset's
            falling learning rate with it; that preset edits after 8 of 60 epochs, where the paper does after 40 of
