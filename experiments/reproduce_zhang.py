@@ -12,13 +12,13 @@ import published_report
 from common.cli import Preset, given_flags, one_line_errors, parse
 from common.papers import zhang
 from common.papers.zhang.recipes import BASE
-from common.papers.zhang.tables import REST, TABLE_1, TABLE_4
+from common.papers.zhang.tables import REST, TABLE_1
 from common.report.runs import Runs
 from common.runs.config import Actions, Options, run_id, smoke
 from common.runs.store import Store, publish
 from common.study import Call, Publishing, Seeds, run_all
 
-STUDIES = (*zhang.STUDIES, TABLE_1, TABLE_4, REST)
+STUDIES = (*zhang.STUDIES, TABLE_1, REST)
 
 
 def main() -> None:

@@ -195,12 +195,14 @@ def parsed(path: Path) -> list[dict[str, Any]]:
 
 
 def runs_text(runs: Sequence[Run]) -> str | None:
-    """Framework, precision and numbers of training examples of runs, as text; null without any."""
-    sizes: dict[tuple[str, str], set[int]] = {}
+    """Framework, precision, numbers of training examples and size of images of runs, as text; null without any."""
+    sizes: dict[tuple[str, str, int], set[int]] = {}
     for run in runs:
-        sizes.setdefault((run.config.framework, run.config.precision), set()).add(run.train_n)
+        config = run.config
+        sizes.setdefault((config.framework, config.precision, config.downscale), set()).add(run.train_n)
     texts = [
         f"{FRAMEWORKS[framework]}, {precision}, train_n={', '.join(map(str, sorted(found)))}"
-        for (framework, precision), found in sorted(sizes.items())
+        + (f", images {downscale} times smaller" if downscale > 1 else "")
+        for (framework, precision, downscale), found in sorted(sizes.items())
     ]
     return "; ".join(texts) or None

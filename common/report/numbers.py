@@ -14,6 +14,7 @@ UNITS = {
     "ratio": (1.0, ".2f", ""),
     "components": (1.0, ".1f", ""),
     "epochs": (1.0, ".1f", ""),
+    "parameters": (1.0, ",.0f", ""),
     "three digits": (1.0, "#.3g", ""),
 }
 """Factor, format and heading. Fractions lie between 0 and 1, and so do their intervals; differences are points."""

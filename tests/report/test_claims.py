@@ -181,4 +181,5 @@ def test_growth_is_spearmans_correlation():
 def test_runs_that_tested_are_told_by_framework_precision_and_size():
     runs = [a_run(seed=0), a_run(seed=1, framework="keras", train_n=500)]
     assert runs_text(runs) == "Keras, float32, train_n=500; PyTorch, float32, train_n=50000"
+    assert runs_text([a_run(downscale=2)]) == "PyTorch, float32, train_n=50000, images 2 times smaller"
     assert runs_text([]) is None

@@ -3,10 +3,10 @@ import json
 import pytest
 from made_up import a_run
 
-from common.papers.zhang.targets import TARGETS
+from common.papers.zhang.targets import NUMBERS
 from common.report.claims import NOT_MEASURED
 from common.report.numbers import cell
-from common.report.published import published_table
+from common.report.published import number_findings, published_table
 from common.report.runs import Run, Runs
 from common.runs.config import FOUNDING
 from common.runs.store import read_record
@@ -27,7 +27,7 @@ def rows_of(table, **wanted):
 
 
 def published(runs, **wanted):
-    return rows_of(published_table(TARGETS.of("mlp"), Runs(runs)), **wanted)
+    return rows_of(published_table(NUMBERS, Runs(runs)), **wanted)
 
 
 def test_published_beside_measured():
@@ -37,27 +37,68 @@ def test_published_beside_measured():
     assert texts == {
         "source": "Table 1", "model": "mlp3", "setting": "true labels", "quantity": "test accuracy, %",
         "published": "52.39", "framework": "Keras", "measured": "53.00", "95 % interval": "[50.52, 55.48]",
-        "n": "t, 3 seeds", "verdict": "confirmed", "run on": "Processor; 012345678",
+        "n": "t, 3 seeds", "verdict": "in band", "run on": "Processor; 012345678",
     }  # fmt: skip
 
 
 def test_one_seed_far_from_the_band():
     (row,) = published([a_keras_run({"test_accuracy": 0.4})], **TRUE_LABELS)
-    assert (cell(row["measured"]), row["n"], row["verdict"]) == ("40.00", "Wilson, 1 seed", "not confirmed")
+    assert (cell(row["measured"]), row["n"], row["verdict"]) == ("40.00", "Wilson, 1 seed", "outside band")
     assert cell(row["95 % interval"]) == "[39.04, 40.96]"
 
 
 def test_training_accuracy_of_one_seed_has_no_interval_over_test_examples():
     (row,) = published([a_keras_run()], setting="true labels", quantity="train accuracy, %", model="mlp3")
-    assert (cell(row["95 % interval"]), row["n"], row["verdict"]) == ("–", "1 seed", "confirmed")
+    assert (cell(row["95 % interval"]), row["n"], row["verdict"]) == ("–", "1 seed", "in band")
 
 
 def test_frameworks_have_rows_of_their_own_and_unmeasured_targets_stay():
-    table = published_table(TARGETS.of("mlp"), Runs([a_keras_run(), a_keras_run(framework="torch")]))
+    table = published_table(NUMBERS, Runs([a_keras_run(), a_keras_run(framework="torch")]))
     measured = rows_of(table, **TRUE_LABELS)
     assert [row["framework"] for row in measured] == ["Keras", "PyTorch"]
     (missing,) = rows_of(table, model="mlp3", setting="random labels", quantity="test accuracy, %")
     assert (missing["framework"], missing["measured"], missing["verdict"]) == (None, None, "not measured")
+
+
+def target_of(model, setting, quantity):
+    (found,) = (t for t in NUMBERS if (t["model"], t["setting"], t["quantity"]) == (model, setting, quantity))
+    return found
+
+
+def test_a_number_has_a_finding_for_each_recipe_that_may_decide_on_it():
+    target = target_of("mlp3", "true_labels", "test_accuracy")
+    runs = [a_keras_run(), a_keras_run({"test_accuracy": 0.4}, framework="torch")]
+    left_out = [a_keras_run(train_size=1000), a_keras_run(decay=0.98), a_keras_run(model="mlp1")]
+    keras, torch = number_findings(target, Runs([*left_out, *runs]))
+    assert [run.config.framework for found in (keras, torch) for run in found.runs] == ["keras", "torch"]
+    assert (keras.subject, keras.verdict, keras.size, torch.verdict) == ("mlp3", "in band", "full size", "outside band")
+    assert (keras.statement.id, keras.effect.interval_kind) == (target["id"], "Wilson, 1 seed")
+    (missing,) = number_findings(target, Runs(left_out))
+    assert (missing.verdict, missing.size, list(missing.runs)) == ("not measured", "full size", [])
+
+
+def test_a_number_that_some_seeds_lack_is_not_decided_by_the_others():
+    target = target_of("mlp3", "true_labels", "test_accuracy")
+    runs = Runs([a_keras_run(), a_keras_run({"test_accuracy": None}, seed=1)])
+    (found,) = number_findings(target, runs)
+    assert (found.verdict, found.numbers, len(found.runs)) == ("not measured", "1 of 2 seeds have a value", 2)
+    (row,) = published(runs, **TRUE_LABELS)
+    assert (cell(row["measured"]), row["verdict"]) == ("53.00", "not measured")
+
+
+def test_a_number_may_be_measured_otherwise_and_only_shares_of_test_examples_are_counted():
+    target = target_of("mlp3", "true_labels", "train_accuracy")
+    (found,) = number_findings(target, Runs([a_keras_run()]), lambda run: 0.5)
+    assert (found.effect.mean, found.verdict, found.effect.interval_kind) == (0.5, "outside band", "1 seed")
+    (epochs,) = number_findings({**target, "quantity": "test_epochs", "unit": "epochs"}, Runs([a_keras_run()]),
+                                lambda run: 12.0)  # fmt: skip
+    assert epochs.effect.interval_kind == "1 seed"
+
+
+def test_intervals_of_shares_end_at_all_of_them():
+    runs = [a_keras_run({"train_accuracy": accuracy}, seed=seed) for seed, accuracy in enumerate((0.9, 1.0))]
+    (row,) = published(runs, setting="true labels", quantity="train accuracy, %", model="mlp3")
+    assert cell(row["95 % interval"]) == "[31.47, 100.00]"
 
 
 def test_null_outcomes_are_not_measured():
@@ -104,7 +145,7 @@ def test_reduced_runs_stand_apart_and_decide_nothing(change, name):
     reduced = a_keras_run(**change)
     assert a_keras_run().full_size and not reduced.full_size
     rows = published([reduced, a_keras_run({"test_accuracy": 0.54}), a_keras_run(seed=1)], **TRUE_LABELS)
-    assert [(row["framework"], row["verdict"]) for row in rows] == [("Keras", "confirmed"), (name, "not measured")]
+    assert [(row["framework"], row["verdict"]) for row in rows] == [("Keras", "in band"), (name, "not measured")]
     assert cell(rows[0]["measured"]) == "53.50" and cell(rows[1]["measured"]) == "53.00"
 
 
@@ -124,11 +165,11 @@ def test_runs_of_before_a_field_are_one_recipe_with_those_that_have_it_at_its_de
     assert (row["framework"], row["n"]) == ("Keras", "t, 2 seeds")
 
 
-@pytest.mark.parametrize(("accuracy", "verdict"), [(0.4, "confirmed"), (1.0, "not confirmed")])
+@pytest.mark.parametrize(("accuracy", "verdict"), [(0.4, "in band"), (1.0, "outside band")])
 def test_what_failed_to_converge_is_confirmed_where_it_is_not_fitted(accuracy, verdict):
     random = {"model": "alexnet", "corruption": "uniform", "corruption_fraction": 1.0}
     runs = [a_keras_run({"train_accuracy": accuracy}, weight_decay=5e-5, **random), a_keras_run(**random)]
-    table = published_table([t for t in TARGETS.of("cifar10") if t["source"] == "Table 4"], Runs(runs))
+    table = published_table([t for t in NUMBERS if t["source"] == "Table 4"], Runs(runs))
     (row,) = rows_of(table, model="alexnet")
     assert (row["published"], row["verdict"], row["setting"]) == (
         "failed to converge", verdict, "random labels, weight decay"
@@ -139,19 +180,19 @@ def test_what_failed_to_converge_is_confirmed_where_it_is_not_fitted(accuracy, v
 def test_inception_without_batch_norm_has_rows_of_its_own():
     rate = {"model": "inception", "learning_rate": 0.1}
     runs = [a_keras_run({"test_accuracy": 0.86}, **rate), a_keras_run(**rate, batch_norm=False)]
-    table = published_table(TARGETS.of("cifar10"), Runs(runs))
+    table = published_table(NUMBERS, Runs(runs))
     found = rows_of(table, setting="true labels", quantity="test accuracy, %")
     assert {row["model"]: (cell(row["measured"]), row["verdict"]) for row in found} == {
-        "inception": ("86.00", "confirmed"),
-        "inception without batch norm": ("53.00", "not confirmed"),
-        "alexnet": ("–", "not measured"),
+        "inception": ("86.00", "in band"),
+        "inception without batch norm": ("53.00", "outside band"),
+        **dict.fromkeys(("alexnet", "mlp3", "mlp1"), ("–", "not measured")),
     }
 
 
 @pytest.mark.parametrize(
     "changes, verdict",
     [
-        ({}, "confirmed"),
+        ({}, "in band"),
         ({"decay": 0.98}, "not measured"),
         ({"optimizer": "adam"}, "not measured"),
         ({"test_size": 500}, None),
@@ -162,6 +203,6 @@ def test_inception_without_batch_norm_has_rows_of_its_own():
 )
 def test_what_departs_from_the_papers_recipe_is_shown_and_decides_nothing(changes, verdict):
     found = [a_keras_run({"test_accuracy": 0.86}, model="inception", learning_rate=0.1, **changes)]
-    table = published_table(TARGETS.of("cifar10"), Runs(found))
+    table = published_table(NUMBERS, Runs(found))
     (row,) = rows_of(table, setting="true labels", quantity="test accuracy, %", model="inception")
     assert (row["measured"] is not None, row["verdict"]) == (verdict is not None, verdict or "not measured")

@@ -112,7 +112,7 @@ def by_id(name):
 
 
 def test_there_are_targets():
-    assert {"zhang_mlp", "decoding_mlp"} <= set(NAMES)
+    assert {"zhang_cifar10", "decoding_mlp"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NUMBERS)

@@ -1,20 +1,20 @@
 """Zhang et al. (2017), "Understanding Deep Learning Requires Rethinking Generalization"."""
 
-from common.papers.zhang import batch_norm, corruption, filters, randomization
-from common.report.claims import Finding
+from common.papers.zhang import batch_norm, corruption, filters, randomization, tables
+from common.papers.zhang.targets import TARGETS
+from common.report.claims import Finding, judged_number
+from common.report.published import subject_of
 from common.report.runs import Runs
 
-STUDIES = (randomization.STUDY, corruption.SLOWDOWN, corruption.ERROR_GROWTH, batch_norm.STUDY, filters.STUDY)
-ARCHITECTURES = ("inception", "alexnet", "mlp1", "mlp3")
+STUDIES = (
+    *(randomization.STUDY, corruption.SLOWDOWN, corruption.ERROR_GROWTH, batch_norm.STUDY),
+    *(*tables.BY_MODEL, tables.TABLE_4, filters.STUDY),
+)
+UNMEASURED = ("imagenet", "kernels", "norms")
 
 
-def statements(runs: Runs) -> list[Finding]:
-    """Every statement on every set of the paper's runs that tests it; one that none tests is not measured."""
-    own = runs.where(lambda run: run.config.model in ARCHITECTURES, dataset="cifar10")
-    return [
-        *randomization.findings(own),
-        *corruption.slowdown_findings(own),
-        *corruption.error_findings(own),
-        *batch_norm.batch_norm_findings(own),
-        *batch_norm.early_stopping_findings(own),
-    ]
+def numbers(runs: Runs) -> list[Finding]:
+    """Every number of the paper beside the full-size runs that may decide on it; those that no run measures, too."""
+    measured = [found for part in (tables, randomization, corruption, batch_norm) for found in part.numbers(runs)]
+    others = [target for name in UNMEASURED for target in TARGETS.of(name)]
+    return measured + [judged_number(target, subject_of(target)) for target in others]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate, pairwise
 from operator import methodcaller
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -12,20 +12,22 @@ from common.papers.zhang.curves import (
     STEPS,
     draw_published,
     epoch_width,
+    in_epochs,
     one_recipe,
     over_training,
+    points_of,
     published,
     published_handle,
     training_axis,
 )
 from common.papers.zhang.recipes import BASE, Fields, fields, shown
-from common.papers.zhang.targets import by_seed, finding, number_findings, on_setting
+from common.papers.zhang.targets import by_seed, curve_numbers, on_setting, tested
 from common.report import figures
 from common.report.claims import Finding
-from common.report.numbers import less
-from common.report.runs import Run, Runs
-from common.report.tables import Table, claims_table
-from common.runs.config import SEEDS, recipe
+from common.report.numbers import cell, less, number
+from common.report.published import Target, number_findings
+from common.report.runs import Measure, Run, Runs
+from common.report.tables import Table
 from common.study import Call, Seeds, Study
 
 if TYPE_CHECKING:
@@ -91,29 +93,45 @@ def _draw_best(axes: Axes, curve: Mapping[float, Sequence[float]], colour: str) 
         axes.plot([x[-1]], [100 * fmean(curve[x[-1]])], color=colour, marker="s", linestyle="none")
 
 
-def batch_norm_findings(runs: Runs) -> list[Finding]:
-    """Test accuracy of small Inception with batch norm less without, same seeds and all else the same."""
-    runs, findings = on_setting(runs, ["true_labels"]).where(lambda run: run.model in MODELS), []
-    for group in runs.grouped(lambda run: recipe(run.fields, (*SEEDS, "batch_norm"))).values():
-        seeds = by_seed(group, lambda run: run.model, lambda run: run.outcome["test_accuracy"])
-        gains = [less(*(seed.get(model) for model in MODELS)) for seed in seeds]
-        findings += number_findings("zhang-batch-norm", "inception", group, gains)
-    return findings or [finding("zhang-batch-norm")]
+def findings(runs: Runs, call: Call) -> list[Finding]:
+    """What batch norm adds and how it stabilizes, same seeds and all else the same, and what early stopping gains."""
+    runs = on_setting(runs, ["true_labels"]).where(lambda run: run.model in MODELS)
+    final, changes = (by_seed(runs, lambda run: run.model, of) for of in (_final, mean_change))
+    return [
+        tested("zhang-batch-norm", "inception", runs, [_between(seed, less) for seed in final], _arms(final, "points")),
+        tested("zhang-batch-norm-stable", "inception", runs, [_between(seed, _over) for seed in changes],
+               _arms(changes, "points")),
+        *(_early_stopping(on_setting(runs, ["true_labels"], model), model) for model in MODELS),
+    ]  # fmt: skip
 
 
-def early_stopping_findings(runs: Runs) -> list[Finding]:
-    """Best less final test accuracy of small Inception, with and without batch norm, of whole trainings."""
-    findings = []
-    for model in MODELS:
-        trained = on_setting(runs, ["true_labels"], model).where(lambda run: run.trained)
-        whole = trained.where(lambda run: run.outcome["stop_reason"] == "epochs")
-        judged = [
-            judged
-            for group in whole.recipes()
-            for judged in number_findings("zhang-early-stopping", model, group, list(map(early_stopping_gain, group)))
-        ]
-        findings += judged or [finding("zhang-early-stopping", model)]
-    return findings
+def _final(run: Run) -> float | None:
+    return run.outcome["test_accuracy"]
+
+
+def _between(seed: Mapping[str, float | None], compare: Callable[..., float | None]) -> float | None:
+    return compare(*(seed.get(model) for model in MODELS))
+
+
+def _over(with_: float | None, without: float | None) -> float | None:
+    return without / with_ if with_ and without is not None else None
+
+
+def _arms(seeds: Sequence[Mapping[str, float | None]], unit: str) -> str:
+    texts = (f"{cell(number((seed.get(model) for seed in seeds), unit))} {name}" for model, (name, _) in MODELS.items())
+    return f"{', '.join(texts)} (%)"
+
+
+def mean_change(run: Run) -> float | None:
+    """Of the test accuracy, from one epoch of training to the next; null below two."""
+    values = list(run.over_epochs("test_accuracy").values())
+    return fmean(abs(after - before) for before, after in pairwise(values)) if len(values) > 1 else None
+
+
+def _early_stopping(runs: Runs, model: str) -> Finding:
+    """Best less final test accuracy of whole trainings: how others would have gone on nobody knows."""
+    whole = runs.where(lambda run: run.trained, lambda run: run.outcome["stop_reason"] == "epochs")
+    return tested("zhang-early-stopping", model, whole, list(map(early_stopping_gain, whole)))
 
 
 def early_stopping_gain(run: Run) -> float | None:
@@ -121,12 +139,26 @@ def early_stopping_gain(run: Run) -> float | None:
     return less(run.best("test_accuracy").get("test_accuracy"), run.outcome["test_accuracy"])
 
 
+def numbers(runs: Runs) -> list[Finding]:
+    """Points of the curves of Figure 2b."""
+    own = runs.where(lambda run: run.full_size, dataset="cifar10", model="inception")
+    published = curve_numbers("Figure 2b", _epoch_read)
+    return [judged for target in published for judged in number_findings(target, own, _accuracy_of(target))]
+
+
+def _epoch_read(curve: Target, at: float) -> dict[str, Any]:
+    """The point of a published curve that is nearest to the end of an epoch."""
+    _, value = min(in_epochs(points_of(curve)), key=lambda point: abs(point[0] - at))
+    return {"value": value, "row": f"{curve['row']}, epoch {at:g}", "corruption_fraction": 0.0}
+
+
+def _accuracy_of(target: Target) -> Measure:
+    return lambda run: run.over_epochs(target["quantity"]).get(target["at"])
+
+
 def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
-    """Figure 2b and what becomes of its claims."""
-    return {
-        "accuracy": batch_norm_curves(runs, TITLE),
-        "claims": claims_table([*batch_norm_findings(runs), *early_stopping_findings(runs)], TITLE),
-    }
+    """Figure 2b."""
+    return {"accuracy": batch_norm_curves(runs, TITLE)}
 
 
-STUDY = Study("batch_norm_and_early_stopping", Models(), BASE, report, check=shown(["true_labels"]))
+STUDY = Study("batch_norm_and_early_stopping", Models(), BASE, report, check=shown(["true_labels"]), findings=findings)

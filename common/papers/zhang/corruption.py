@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from common.papers.zhang.curves import (
     FIT_LOSS,
     draw_published,
     epochs_to_fit,
+    fraction_read,
     line_of,
     one_recipe,
     published,
     published_handle,
 )
 from common.papers.zhang.recipes import BASE, Fields, fields, shown
-from common.papers.zhang.targets import (
-    NO_BAND,
-    NUMBERS,
-    REDUCED,
-    TARGETS,
-    by_seed,
-    finding,
-    number_findings,
-    on_setting,
-    verdict,
-)
+from common.papers.zhang.targets import REDUCED, by_seed, curve_numbers, on_setting, tested
 from common.report import figures
-from common.report.claims import Finding, Statement, grows, growth, judge_seeds
-from common.report.numbers import Number, cell, estimate
+from common.report.claims import Finding
+from common.report.numbers import Number, cell, less, number
+from common.report.published import number_findings
 from common.report.runs import Measure, Run, Runs, group_names
-from common.report.tables import Table, claims_table
+from common.report.tables import Table
 from common.runs.config import SEEDS
 from common.study import Call, Seeds, Study
 
@@ -45,13 +40,12 @@ CLEAN: dict[str, Any] = {"linewidth": 0.9, "marker": ".", "zorder": 2}
 CHANCE: dict[str, Any] = {"color": figures.BLACK, "linestyle": (0, (8, 4)), "linewidth": 0.9, "zorder": 1}
 COLUMNS = (
     *("model", "corruption", "framework", "train_n", "seeds"),
-    *("epochs to fit", "relative", "published relative", "verdict, relative"),
-    *("test error, corrupted labels, %", "published, %", "verdict, error", "test error, clean labels, %"),
+    *("epochs to fit", "relative", "published relative"),
+    *("test error, corrupted labels, %", "published, %", "test error, clean labels, %"),
 )
-NOTE = (
-    "Means over seeds with 95 % t intervals; errors of one seed with Wilson's, over its test examples. Bands of errors "
-    f"are Table 1's. {NO_BAND} {REDUCED}"
-)
+NOTE = f"Means over seeds with 95 % t intervals; errors of one seed with Wilson's, over its test examples. {REDUCED}"
+LEAST_POINTS = 3  # fewer say nothing of a curve
+MOST = 0.8  # the greatest corruption at which labels say something
 
 
 @dataclass(frozen=True)
@@ -163,7 +157,7 @@ def corruption_table(runs: Runs) -> Table:
     """Figures 1b and 1c: a row for each model, fraction and recipe, over its seeds."""
     runs, rows = on_setting(runs, LABELS), []
     epochs = epochs_to_fit(runs)
-    row = partial(_cells, epochs, slowdown(runs, epochs), corruption_claims())
+    row = partial(_cells, epochs, slowdown(runs, epochs))
     for model in sorted({run.model for run in runs}):
         for fraction, of in _of(runs, model).by("corruption_fraction").items():
             groups = of.recipes()
@@ -173,111 +167,118 @@ def corruption_table(runs: Runs) -> Table:
     return Table("Zhang et al. 2017, Figures 1b and 1c: published and measured", COLUMNS, rows, NOTE)
 
 
-def _cells(
-    epochs: Measure, ratio: Measure, claims: dict[tuple[str, float, str], Statement], group: Runs
-) -> list[object]:
-    """What was measured of runs that differ in their seeds, beside what is published and the verdict on it."""
+def _cells(epochs: Measure, ratio: Measure, group: Runs) -> list[object]:
+    """What was measured of runs that differ in their seeds, beside what is published."""
     model, fraction = group[0].model, group[0].config.corruption_fraction
     relative, wrong = (dict(published(f"Figure {name}", "model").get(model, ())).get(fraction) for name in ("1b", "1c"))
-    judged = [verdict(claims.get((model, fraction, name)), list(map(measure, group)), group)
-              for name, measure in (("ratio", ratio), ("error", error))]  # fmt: skip
     return [
-        *(group.over_seeds(measure, "ratio") for measure in (epochs, ratio)), Number(relative, "ratio"), judged[0],
-        group.over_seeds(error, split="test"), wrong, judged[1], group.over_seeds(clean_error, split="test"),
+        *(group.over_seeds(measure, "ratio") for measure in (epochs, ratio)), Number(relative, "ratio"),
+        group.over_seeds(error, split="test"), wrong, group.over_seeds(clean_error, split="test"),
     ]  # fmt: skip
 
 
-def corruption_claims() -> dict[tuple[str, float, str], Statement]:
-    """What is claimed of a model at a fraction: its ratio, and by Table 1's bands its test error.
-
-    At 0 and 1 equally corrupted test labels are true, or have nothing to do with the images, as clean ones then have.
-    Where Figure 1c itself is outside Table 1's band, as for AlexNet on true labels, there is none.
-    """
-    ends, claims = {"true_labels": 0.0, "random_labels": 1.0}, {}
-    own = {model: dict(points) for model, points in published("Figure 1c", "model").items()}
-    for target in NUMBERS:
-        if target["setting"] in ends and target["quantity"] == "test_accuracy":
-            (low, high), end = target["band"], ends[target["setting"]]
-            if low <= 1 - own.get(target["model"], {}).get(end, 1 - target["value"]) <= high:
-                band = replace(Statement.of(target), value=1 - target["value"], band=(1 - high, 1 - low))
-                claims[target["model"], end, "error"] = band
-    for model in published("Figure 1b", "model"):
-        claims[model, 1.0, "ratio"] = TARGETS.statement(f"zhang-slowdown-{model}")
-    return claims
-
-
-def slowdown_findings(runs: Runs) -> list[Finding]:
-    """Figure 1b: epochs to fit grow with corruption, and how many times as many random labels take, for each model."""
+def slowdown_findings(runs: Runs, call: Call) -> list[Finding]:
+    """Figure 1b: whether the time to fit grows with corruption, by a small factor, and as published, of each model."""
     runs = on_setting(runs, LABELS)
     epochs = epochs_to_fit(runs)
-    growing = _growth_findings("zhang-slowdown", runs, epochs, "epochs")
-    return [*growing, *_ratio_findings(runs, slowdown(runs, epochs))]
+    ratio, models = slowdown(runs, epochs), published("Figure 1b", "model")
+    return [found for model in models for found in _slowdowns(_of(runs, model), model, epochs, ratio)]
 
 
-def error_findings(runs: Runs) -> list[Finding]:
-    """Figure 1c: test error on equally corrupted labels grows with corruption, for each model."""
-    return _growth_findings("zhang-error", on_setting(runs, LABELS), error, "fraction")
+def _slowdowns(runs: Runs, model: str, epochs: Measure, ratio: Measure) -> list[Finding]:
+    seeds = by_seed(runs, _fraction, ratio)
+    ends = [told(seed, 1.0) if 0.0 in seed else None for seed in seeds]
+    means = (cell(number(map(epochs, runs.where(corruption_fraction=end)), "epochs")) for end in (0, 1))
+    text = f"{' to '.join(means)} epochs to a loss of {FIT_LOSS:g}"
+    curve = dict(published("Figure 1b", "model")[model])
+    distances = [factor(seed, curve) for seed in seeds]
+    relative = ", ".join(f"{100 * x:g} %: {cell(number(values, 'ratio'))}" for x, values in _over(seeds).items())
+    return [
+        tested("zhang-slowdown", model, runs, ends, text),
+        tested("zhang-small-factor", model, runs, ends, text),
+        tested("zhang-slowdown-curve", model, runs, distances, relative),
+    ]
 
 
-def _growth_findings(name: str, runs: Runs, measure: Measure, unit: str) -> list[Finding]:
-    lines = [line for line in runs.grouped(line_of).values() if len(line.by("corruption_fraction")) > 2]
-    findings = []
-    for model in dict.fromkeys([*published("Figure 1b", "model"), *(line[0].model for line in lines)]):
-        tested = [_growth_finding(name, line, measure, unit) for line in lines if line[0].model == model]
-        findings += tested or [finding(name, model)]
-    return findings
+def error_findings(runs: Runs, call: Call) -> list[Finding]:
+    """Figure 1c: whether networks generalize worse with corruption, and err as published, of each model."""
+    runs = on_setting(runs, LABELS)
+    return [found for model in published("Figure 1c", "model") for found in _errors(_of(runs, model), model)]
 
 
-def _growth_finding(name: str, line: Runs, measure: Measure, unit: str) -> Finding:
-    seeds = by_seed(line, lambda run: run.config.corruption_fraction, measure)
-    correlations = ", ".join(cell(Number(growth(seed), "ratio")) for seed in seeds)
-    fractions = list(line.by("corruption_fraction"))
-    means = (estimate([seed.get(end) for seed in seeds]).mean for end in (fractions[0], fractions[-1]))
-    ends = " to ".join(cell(Number(mean, unit)) for mean in means)
-    numbers = f"rank correlation {correlations}; {ends} {'%' if unit == 'fraction' else unit}"
-    holds = [grows(seed, TARGETS.statement(name).band[0]) for seed in seeds]
-    return finding(name, line[0].model, line, numbers, *judge_seeds(holds))
+def _errors(runs: Runs, model: str) -> list[Finding]:
+    clean, corrupted = (by_seed(runs, _fraction, measure) for measure in (clean_error, error))
+    curve = dict(published("Figure 1c", "model")[model])
+    grown = [less(seed.get(MOST), seed.get(0.0)) for seed in clean]
+    texts = [
+        ", ".join(f"{100 * x:g} %: {cell(number(values))} %" for x, values in _over(seeds).items())
+        for seeds in (clean, corrupted)
+    ]
+    return [
+        tested("zhang-error", model, runs, grown, texts[0]),
+        tested("zhang-error-curve", model, runs, [distance(seed, curve) for seed in corrupted], texts[1]),
+    ]
 
 
-def _ratio_findings(runs: Runs, ratio: Measure) -> list[Finding]:
-    findings = []
-    for model in published("Figure 1b", "model"):
-        lines = _of(runs, model).grouped(line_of).values()
-        tested = [found for line in lines for found in _ratio_finding(f"zhang-slowdown-{model}", model, line, ratio)]
-        findings += tested or [finding(f"zhang-slowdown-{model}", model)]
-    return findings
+def _fraction(run: Run) -> float:
+    return run.config.corruption_fraction
 
 
-def _ratio_finding(name: str, model: str, line: Runs, ratio: Measure) -> list[Finding]:
-    """Of seeds that have a run on true labels; where some never fit, how many do."""
-    ends = line.where(lambda run: run.config.corruption_fraction in (0, 1))
-    based = {_base(run) for run in ends.where(corruption_fraction=0)}
-    ratios = [ratio(run) for run in ends.where(corruption_fraction=1) if _base(run) in based]
-    if None not in ratios:
-        return number_findings(name, model, ends, ratios, ("ratio", "times"))
-    fitted = len(ratios) - ratios.count(None)
-    return [finding(name, model, ends, f"{fitted} of {len(ratios)} seeds reach a loss of {FIT_LOSS:g}")]
+def _over(seeds: Sequence[Mapping[float, float | None]]) -> dict[float, list[float | None]]:
+    """Values of each seed over corruption."""
+    return {x: [seed.get(x) for seed in seeds] for x in sorted(set().union(*seeds))}
+
+
+def told(seed: Mapping[float, float | None], at: float) -> float | None:
+    """The value of a run; null without a run, nan where the run has none."""
+    value = seed.get(at, None)
+    return math.nan if at in seed and value is None else value
+
+
+def factor(seed: Mapping[float, float | None], curve: Mapping[float, float]) -> float | None:
+    """Geometric mean, over corruptions above 0, of measured over published values.
+
+    Null below `LEAST_POINTS` of them or without the run on true labels; nan where one has no value.
+    """
+    points = [x for x in seed if x > 0 and x in curve]
+    if len(points) < LEAST_POINTS or 0.0 not in seed:
+        return None
+    return math.exp(fmean(math.log(told(seed, x) / curve[x]) for x in points))  # type: ignore[operator]
+
+
+def distance(seed: Mapping[float, float | None], curve: Mapping[float, float]) -> float | None:
+    """Mean distance of measured from published values over corruptions; null below `LEAST_POINTS` of them."""
+    gaps = [abs(value - curve[x]) for x, value in seed.items() if x in curve and value is not None]
+    return fmean(gaps) if len(gaps) >= LEAST_POINTS else None
+
+
+def numbers(runs: Runs) -> list[Finding]:
+    """Points of the curves of Figures 1b and 1c."""
+    own = on_setting(runs.where(lambda run: run.full_size, dataset="cifar10"), LABELS)
+    ratio = slowdown(own, epochs_to_fit(own))
+    return [
+        judged
+        for source, measure in (("Figure 1b", ratio), ("Figure 1c", error))
+        for target in curve_numbers(source, fraction_read)
+        for judged in number_findings(target, own, measure)
+    ]
 
 
 def slowdown_report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
-    """Figure 1b, its table with Figure 1c's, and what becomes of its claims."""
+    """Figure 1b, and its table with Figure 1c's."""
     title = "Time to fit against label corruption"
-    return {
-        "epochs_to_fit": convergence_slowdown(runs, title),
-        "table": corruption_table(runs),
-        "claims": claims_table(slowdown_findings(runs), title),
-    }
+    return {"epochs_to_fit": convergence_slowdown(runs, title), "table": corruption_table(runs)}
 
 
 def error_report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
-    """Figure 1c, on equally corrupted and on true test labels, its table, and what becomes of its claims."""
+    """Figure 1c, on equally corrupted and on true test labels, and its table."""
     title = "Test error against label corruption"
-    return {
-        "test_error": generalization_error(runs, title),
-        "table": corruption_table(runs),
-        "claims": claims_table(error_findings(runs), title),
-    }
+    return {"test_error": generalization_error(runs, title), "table": corruption_table(runs)}
 
 
-SLOWDOWN = Study("convergence_slowdown", Fractions(), BASE, slowdown_report, check=shown(LABELS))
-ERROR_GROWTH = Study("generalization_error_growth", Fractions(), BASE, error_report, check=shown(LABELS))
+SLOWDOWN = Study(
+    "convergence_slowdown", Fractions(), BASE, slowdown_report, check=shown(LABELS), findings=slowdown_findings
+)
+ERROR_GROWTH = Study(
+    "generalization_error_growth", Fractions(), BASE, error_report, check=shown(LABELS), findings=error_findings
+)

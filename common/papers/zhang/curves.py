@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from common.errors import check_choice
 from common.papers.zhang.targets import TARGETS
 from common.report.figures import GREY, handle, shared_epochs
+from common.report.published import Target
 from common.report.runs import CORRUPTION, Measure, Run, Runs
 from common.runs.config import SEEDS, recipe
 from common.runs.parts import Stopping
@@ -28,7 +29,12 @@ def published(source: str, key: str = "id") -> dict[str, list[tuple[float, float
     """Published curves of a figure as points (x, y), by their `key`: setting, model, or id."""
     curves = TARGETS.of("curves")
     check_choice("source", source, dict.fromkeys(curve["source"] for curve in curves))
-    return {curve[key]: [(x, y) for x, y in curve["points"]] for curve in curves if curve["source"] == source}
+    return {curve[key]: points_of(curve) for curve in curves if curve["source"] == source}
+
+
+def points_of(curve: Target) -> list[tuple[float, float]]:
+    """The points (x, y) of a published curve."""
+    return [(x, y) for x, y in curve["points"]]
 
 
 def in_epochs(points: Points) -> list[tuple[float, float]]:
@@ -56,6 +62,13 @@ def published_loss(runs: Runs) -> OverEpochs:
 def epochs_to_loss(loss: Mapping[int, float], threshold: float = FIT_LOSS) -> int | None:
     """First epoch whose training loss (nats) is at most `threshold`; null where none is."""
     return next((epoch for epoch, value in loss.items() if value <= threshold), None)
+
+
+def fraction_read(curve: Target, at: float) -> dict[str, Any]:
+    """A curve over label corruption at one of its points."""
+    setting = {0.0: "true_labels", 1.0: "random_labels"}.get(at, "corrupted_labels")
+    row = f"{curve['row']}, {100 * at:g} % corrupted"
+    return {"value": dict(points_of(curve))[at], "row": row, "setting": setting, "corruption_fraction": at}
 
 
 def epochs_to_fit(runs: Runs, threshold: float = FIT_LOSS) -> Measure:

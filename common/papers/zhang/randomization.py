@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from common.papers.zhang.curves import (
     FIT_LOSS,
@@ -13,31 +14,36 @@ from common.papers.zhang.curves import (
     epochs_to_fit,
     epochs_to_loss,
     in_epochs,
-    line_of,
     one_recipe,
     over_training,
+    points_of,
     published,
     published_handle,
     published_loss,
     training_axis,
 )
 from common.papers.zhang.recipes import BASE, INPUTS, READINGS, Fields, fields, shown
-from common.papers.zhang.targets import NO_BAND, REDUCED, TARGETS, by_seed, finding, on_setting, verdict
+from common.papers.zhang.targets import REDUCED, by_seed, curve_numbers, on_setting, tested
 from common.report import figures
-from common.report.claims import Finding, judge_seeds, ordered
-from common.report.numbers import Number, cell, estimate
+from common.report.claims import Finding, gap
+from common.report.numbers import cell, number
+from common.report.published import Target, number_findings
 from common.report.runs import Runs, group_names, setting_text
-from common.report.tables import Table, claims_table
+from common.report.tables import Table
 from common.study import Call, Seeds, Study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+Epochs = Mapping[str, float | None]
+Levels = Sequence[Sequence[str]]
 TITLE = "Fitting randomized data: small Inception"
 THRESHOLDS = (1.0, 0.1, 0.01)
 SETTINGS = ("true_labels", "random_labels", "shuffled_pixels", "random_pixels", "gaussian")
-LEVELS = (("true_labels",), ("shuffled_pixels",), ("gaussian", "random_pixels"), ("random_labels",))
+LEVELS: Levels = (("true_labels",), ("shuffled_pixels",), ("gaussian", "random_pixels"), ("random_labels",))
 """Settings in the order in which they are fitted; two that are together in either order."""
+STARTS, LAST = LEVELS[-2:], "random_labels"
+START_LOSS = 0.9 * math.log(10)  # a tenth below the loss of chance
 SHOWN = (*SETTINGS, *READINGS)
 COLOURS = dict(zip(SETTINGS, (figures.BLUE, figures.ORANGE, figures.GREEN, figures.PURPLE, figures.SKY), strict=True))
 
@@ -84,53 +90,88 @@ def convergence_table(runs: Runs, thresholds: Sequence[float] = THRESHOLDS) -> T
             row: list[object] = [setting_text(setting), name, group[0].train_n, len(group)]
             for threshold, measure in zip(thresholds, measures, strict=True):
                 row += [group.over_seeds(measure, "ratio"), epochs_to_loss(line, threshold)]
-            easiest = measures[thresholds.index(max(thresholds))]
-            rows.append([*row, verdict(None, list(map(easiest, group)), group)])
+            rows.append(row)
     columns = [name for value in thresholds for name in (f"epochs to loss {value:g}", f"published, {value:g}")]
-    columns = ["setting", "framework", "train_n", "seeds", *columns, "verdict"]
-    note = f"Means over seeds with 95 % t intervals; published in epochs of {STEPS} steps. {NO_BAND} {REDUCED}"
+    columns = ["setting", "framework", "train_n", "seeds", *columns]
+    note = f"Means over seeds with 95 % t intervals; published in epochs of {STEPS} steps. {REDUCED}"
     return Table("Zhang et al. 2017, Figure 1a: published and measured", columns, rows, note)
 
 
-def findings(runs: Runs) -> list[Finding]:
-    """The order in which five settings reach a training loss of `FIT_LOSS`, and that all are fitted."""
-    lines = on_setting(runs, SETTINGS, "inception").grouped(line_of).values()
-    whole = [line for line in lines if {run.setting for run in line} == set(SETTINGS)]
-    orders, fits = [_order_finding(line) for line in whole], [_fit_finding(line) for line in whole]
-    return [*(orders or [finding("zhang-order")]), *(fits or [finding("zhang-fit")])]
+def findings(runs: Runs, call: Call) -> list[Finding]:
+    """Whether all five settings are fitted, in which order, which start before which, and how fast then."""
+    runs = on_setting(runs, SETTINGS, "inception")
+    fits, starts = (_epochs(runs, threshold) for threshold in (FIT_LOSS, START_LOSS))
+    before = f"{_means(starts, STARTS)} to a loss of {START_LOSS:.2f}"
+    until = f"{_means(fits, LEVELS)} to a loss of {FIT_LOSS:g}"
+    return [
+        _fit_finding(runs),
+        tested("zhang-order", "inception", runs, [lead(seed, LEVELS) for seed in fits], until),
+        tested("zhang-start", "inception", runs, [lead(seed, STARTS) for seed in starts], before),
+        tested("zhang-fast", "inception", runs, list(map(_share_before, starts, fits)), f"{before}; {until}"),
+    ]
 
 
-def _order_finding(line: Runs) -> Finding:
-    seeds = by_seed(line, lambda run: run.setting, epochs_to_fit(line))
-    holds = [ordered([[seed.get(setting) for setting in level] for level in LEVELS]) for seed in seeds]
-    means = {name: estimate([seed.get(name) for seed in seeds]).mean for level in LEVELS for name in level}
-    texts = [f"{setting_text(name)} {cell(Number(mean, 'epochs'))}" for name, mean in means.items()]
-    numbers = f"epochs to loss {FIT_LOSS:g}: {', '.join(texts)}"
-    return finding("zhang-order", "inception", line, numbers, *judge_seeds(holds))
+def _epochs(runs: Runs, threshold: float) -> list[dict[str, float | None]]:
+    """Epochs of each setting to a loss, in each seed."""
+    return by_seed(runs, lambda run: run.setting, epochs_to_fit(runs, threshold))
 
 
-def _fit_finding(line: Runs) -> Finding:
-    seeds = by_seed(line, lambda run: run.setting, lambda run: run.outcome["train_accuracy"])
-    worst = [_least([seed.get(setting) for setting in SETTINGS]) for seed in seeds]
-    above = TARGETS.statement("zhang-fit").band[0]
-    holds = [None if value is None else value > above for value in worst]
-    least = min((value for value in worst if value is not None), default=None)
-    return finding("zhang-fit", "inception", line, f"at least {cell(least)} %", *judge_seeds(holds))
+def lead(epochs: Epochs, levels: Levels) -> float | None:
+    """Least factor by which a level takes more epochs than the one before.
+
+    Null where a setting has no run; nan where one never gets there.
+    """
+    if not {name for level in levels for name in level} <= epochs.keys():
+        return None
+    logs = gap([[count and math.log(count) for count in map(epochs.get, level)] for level in levels])
+    return math.nan if logs is None else math.exp(logs)
 
 
-def _least(values: Sequence[float | None]) -> float | None:
+def _share_before(start: Epochs, fit: Epochs) -> float | None:
+    """Share of the epochs to fit random labels that pass before it starts; nan where they are never fitted."""
+    if LAST not in start:
+        return None
+    began, fitted = start[LAST], fit[LAST]
+    return began / fitted if began and fitted else math.nan
+
+
+def _means(seeds: Sequence[Epochs], levels: Levels) -> str:
+    means = {name: number((seed.get(name) for seed in seeds), "epochs") for level in levels for name in level}
+    return f"epochs of {', '.join(f'{setting_text(name)} {cell(mean)}' for name, mean in means.items())}"
+
+
+def _fit_finding(runs: Runs) -> Finding:
+    seeds = by_seed(runs, lambda run: run.setting, lambda run: run.outcome["train_accuracy"])
+    worst = [least([seed.get(setting) for setting in SETTINGS]) for seed in seeds]
+    found = [value for value in worst if value is not None]
+    return tested("zhang-fit", "inception", runs, worst, f"at least {cell(min(found))} %" if found else None)
+
+
+def least(values: Sequence[float | None]) -> float | None:
     """The least value; null where one is missing."""
     measured = [value for value in values if value is not None]
     return min(measured) if len(measured) == len(values) else None
 
 
+def numbers(runs: Runs) -> list[Finding]:
+    """Epochs to three losses on each curve of Figure 1a."""
+    own = runs.where(lambda run: run.full_size, dataset="cifar10", model="inception")
+    published = curve_numbers("Figure 1a", _loss_read)
+    return [judged for target in published for judged in number_findings(target, own, epochs_to_fit(own, target["at"]))]
+
+
+def _loss_read(curve: Target, at: float) -> dict[str, Any]:
+    """The epochs of a published curve to a loss."""
+    value = epochs_to_loss({round(epoch): loss for epoch, loss in in_epochs(points_of(curve))}, at)
+    fraction = float(curve["setting"] != "true_labels")
+    return {"value": value, "quantity": f"epochs_to_loss_{at:g}", "unit": "epochs", "corruption_fraction": fraction}
+
+
 def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
-    """Figure 1a, epochs to fit, and what becomes of its claims."""
-    return {
-        "training_loss": training_losses(runs, TITLE),
-        "epochs_to_fit": convergence_table(runs),
-        "claims": claims_table(findings(runs), TITLE),
-    }
+    """Figure 1a, and epochs to fit."""
+    return {"training_loss": training_losses(runs, TITLE), "epochs_to_fit": convergence_table(runs)}
 
 
-STUDY = Study("randomization_learning_curves", Settings(), BASE, report, check=shown(SHOWN, ["inception"]))
+STUDY = Study(
+    "randomization_learning_curves", Settings(), BASE, report, check=shown(SHOWN, ["inception"]), findings=findings
+)

@@ -1,16 +1,20 @@
 """Tables 1 and 4: a run for each row, published against measured; and the scripts that stand for one row."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 
-from common.papers.zhang.recipes import BASE, WIDE_RESNET, WIDE_RESNET_SMALL, Fields, fields, shown, small
-from common.papers.zhang.targets import NUMBERS
-from common.report.published import published_table
-from common.report.runs import Runs
+from common.papers.zhang.recipes import BASE, MODELS, WIDE_RESNET, WIDE_RESNET_SMALL, Fields, fields, shown, small
+from common.papers.zhang.targets import NUMBERS, TARGETS, by_seed, tested
+from common.report.claims import Finding, judged_number
+from common.report.numbers import less
+from common.report.published import Target, number_findings, outcome, published_table, subject_of
+from common.report.runs import Run, Runs, setting_text
 from common.report.tables import Table
 from common.runs.config import Config
 from common.study import Call, Seeds, Study, run
 
 COMPLETING = ("random_crop", "weight_decay_random_crop")  # rows that Table 1 lacks
+CHANCE = 0.1  # one class of ten
+NO_FIT = ("alexnet", "random_labels_weight_decay")  # the row of Table 4 that failed to converge
 
 
 def row(doc: str | None, model: str, setting: str) -> None:
@@ -19,9 +23,11 @@ def row(doc: str | None, model: str, setting: str) -> None:
     run(doc, Config(**default), small(model))
 
 
-def table_study(name: str, source: str) -> Study:
-    """The study of one of the paper's tables: a run for each row."""
-    targets = [target for target in NUMBERS if target["source"] == source]
+def table_study(
+    name: str, source: str, findings: Callable[[Runs, Call], list[Finding]], models: Collection[str] = tuple(MODELS)
+) -> Study:
+    """The study of one of the paper's tables, or of its rows of some models: a run for each row."""
+    targets = [target for target in NUMBERS if target["source"] == source and target["model"] in models]
     names = dict.fromkeys((target["model"], target["setting"]) for target in targets)
 
     class Rows(Seeds):
@@ -31,8 +37,81 @@ def table_study(name: str, source: str) -> Study:
     def report(runs: Runs, call: Call) -> dict[str, Table]:
         return {"table": published_table(targets, runs)}
 
-    models, settings = (list(dict.fromkeys(column)) for column in zip(*names, strict=True))
-    return Study(name, Rows(), BASE, report, check=shown(settings, models))
+    known, settings = (list(dict.fromkeys(column)) for column in zip(*names, strict=True))
+    return Study(name, Rows(), BASE, report, check=shown(settings, known), findings=findings)
+
+
+def regularizer_findings(runs: Runs, call: Call) -> list[Finding]:
+    """What each model of Table 1 does with random labels, and without regularizers."""
+    groups = runs.grouped(lambda run: run.model)
+    return [found for model, group in groups.items() for found in _model_findings(group, model)]
+
+
+def _model_findings(runs: Runs, model: str) -> list[Finding]:
+    test = by_seed(runs, lambda run: run.setting, lambda run: run.outcome["test_accuracy"])
+    train = by_seed(runs, lambda run: run.setting, lambda run: run.outcome["train_accuracy"])
+    whole = most_regularized(model)
+    kept = [_over(_above(seed.get("true_labels")), _above(seed.get(whole))) for seed in test]
+    found = [
+        tested("zhang-fit-random-labels", model, runs, [seed.get("random_labels") for seed in train]),
+        tested("zhang-chance", model, runs, [_above(seed.get("random_labels")) for seed in test]),
+        tested("zhang-regularizers-not-necessary", model, runs, kept, f"with {setting_text(whole)}"),
+    ]
+    if "random_crop" in _settings(model):
+        gains = [less(seed.get("random_crop"), seed.get("weight_decay")) for seed in test]
+        found.append(tested("zhang-crop-above-decay", model, runs, gains))
+    return found
+
+
+def most_regularized(model: str) -> str:
+    """The setting of a model in Table 1 that has all its regularizers."""
+    return "weight_decay_random_crop" if "random_crop" in _settings(model) else "weight_decay"
+
+
+def _settings(model: str) -> list[str]:
+    return [target["setting"] for target in NUMBERS if (target["source"], target["model"]) == ("Table 1", model)]
+
+
+def _above(accuracy: float | None) -> float | None:
+    return less(accuracy, CHANCE)
+
+
+def _over(part: float | None, whole: float | None) -> float | None:
+    return part / whole if part is not None and whole else None
+
+
+def fitting_findings(runs: Runs, call: Call) -> list[Finding]:
+    """Whether each row of Table 4 fits random labels, but for the one that did not as published."""
+    rows = [target for target in NUMBERS if target["source"] == "Table 4"]
+    return [_fitting(runs, target) for target in rows if (target["model"], target["setting"]) != NO_FIT]
+
+
+def _fitting(runs: Runs, target: Target) -> Finding:
+    def belongs(run: Run) -> bool:
+        return (run.model, run.setting) == (target["model"], target["setting"])
+
+    own = runs.where(belongs)
+    regularizer = setting_text(target["setting"].removeprefix("random_labels_"))
+    accuracies = [outcome(run, target["quantity"]) for run in own]
+    return tested("zhang-regularizers-not-sufficient", f"{target['model']}, {regularizer}", own, accuracies)
+
+
+def numbers(runs: Runs) -> list[Finding]:
+    """Every number of Tables 1 and 4, counts of parameters among them."""
+    counts = [found for target in TARGETS.of("parameters") for found in parameter_findings(target, runs)]
+    return counts + [found for target in NUMBERS for found in number_findings(target, runs)]
+
+
+def parameter_findings(target: Target, runs: Runs) -> list[Finding]:
+    """A count of parameters in each framework, of any run with images of the size that it depends on."""
+    own = runs.where(
+        lambda run: run.model == target["model"], dataset=target["dataset"], width=None, **target["recipe"]
+    )
+    found = []
+    for group in own.by("framework").values():
+        counts = sorted({run.record["model"]["parameters"] for run in group})
+        found.append(judged_number(target, subject_of(target), group[:1], counts))
+    return found or [judged_number(target, subject_of(target))]
 
 
 class Rest(Seeds):
@@ -47,10 +126,14 @@ class Rest(Seeds):
 
 
 def report(runs: Runs, call: Call) -> dict[str, Table]:
-    """Wide ResNet: published and measured."""
-    return {"table": published_table([t for t in NUMBERS if t["model"] == WIDE_RESNET.model], runs)}
+    """Wide ResNet: what the first author's code gives, and measured."""
+    return {"table": published_table(TARGETS.of("wide_resnet"), runs)}
 
 
-TABLE_1 = table_study("explicit_regularization", "Table 1")
-TABLE_4 = table_study("regularized_random_labels", "Table 4")
+TABLE_1 = table_study("explicit_regularization", "Table 1", regularizer_findings)
+BY_MODEL = tuple(
+    table_study(f"explicit_regularization_{model}", "Table 1", regularizer_findings, [model]) for model in MODELS
+)
+"""The rows of one model each: what they say of it needs no other."""
+TABLE_4 = table_study("regularized_random_labels", "Table 4", fitting_findings)
 REST = Study("reproduce_zhang", Rest(), BASE, report)

@@ -1,21 +1,18 @@
-"""What the paper publishes: numbers, curves and statements, from the JSON files beside this, and what decides on them.
+"""What the paper publishes: numbers, curves and statements, from the JSON files beside this, and what they are of.
 
-Orders and growth are judged per seed, on runs of any size, which is stated; numbers on full-size runs alone.
+Statements are decided per seed, on runs of any size, which is stated; numbers on full-size runs alone.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from common.report.claims import NOT_MEASURED, Finding, Statement, Targets, judge
-from common.report.numbers import Number, cell
-from common.report.published import as_stated
+from common.report.claims import Finding, Targets
+from common.report.published import Target
 from common.report.runs import SEEDS, Measure, Run, Runs
 
 TARGETS = Targets(Path(__file__).parent / "targets")
-NUMBERS = (*TARGETS.of("cifar10"), *TARGETS.of("mlp"))  # of Tables 1 and 4
-NO_CLAIM = Statement("", "", "")
-NO_BAND = "No band: nothing says how close is close enough."
+NUMBERS = TARGETS.of("cifar10")  # of Tables 1 and 4
 REDUCED = (
     "Published: one run on 50,000 training examples; runs on fewer (train_n), or on smaller images, say nothing about "
     "its numbers."
@@ -32,16 +29,30 @@ def on_setting(runs: Runs, settings: Sequence[str], model: str | None = None) ->
     return runs.where(belongs)
 
 
-def stated(run: Run) -> bool:
-    """Whether a run may decide on a figure: at full size, by the recipe of its model's rows in Table 1."""
-    own = (run.model, "true_labels")
-    return any((target["model"], target["setting"]) == own and as_stated(run, target) for target in NUMBERS)
+def recipe_of(model: str) -> Mapping[str, Any]:
+    """What the paper states of how a model is trained, from its row without regularizers in Table 1."""
+    row = next(target for target in NUMBERS if (target["model"], target["setting"]) == (model, "true_labels"))
+    recipe: Mapping[str, Any] = row["recipe"]
+    return recipe
 
 
-def verdict(claim: Statement | None, values: Sequence[float | None], runs: Sequence[Run]) -> str:
-    """The verdict on runs as stated that all have a value; others decide nothing, and without a claim is no band."""
-    _, judged = judge(claim or NO_CLAIM, values)
-    return judged if all(map(stated, runs)) and None not in values else NOT_MEASURED
+def curve_numbers(source: str, read: Callable[[Target, float], Mapping[str, Any]]) -> list[Target]:
+    """What a figure's curves say at the places where they are judged, as numbers with their bands.
+
+    `read` gives what is true of a curve's number at a place, its `value` and `corruption_fraction` above all.
+    """
+    curves = [curve for curve in TARGETS.of("curves") if curve["source"] == source]
+    return [_number({**curve, **read(curve, at)}, at) for curve in curves for at in curve["judged"]["at"]]
+
+
+def _number(curve: Target, at: float) -> Target:
+    judged, value = curve["judged"], curve["value"]
+    if "factor" in judged:
+        band = value / judged["factor"], value * judged["factor"]
+    else:
+        band = max(0.0, value - judged["within"]), min(1.0, value + judged["within"])
+    more = {"id": f"{curve['id']}-{at:g}", "band": band, "band_source": judged["band_source"], "at": at}
+    return {**curve, **more, "recipe": recipe_of(curve["model"])}
 
 
 def by_seed(runs: Runs, key: Callable[[Run], Any], measure: Measure) -> list[dict[Any, float | None]]:
@@ -50,22 +61,8 @@ def by_seed(runs: Runs, key: Callable[[Run], Any], measure: Measure) -> list[dic
     return [{key(run): measure(run) for run in seed} for seed in longest_last.by(*SEEDS).values()]
 
 
-def finding(name: str, model: str = "inception", *tested: Any) -> Finding:
-    """A statement on a model: the runs that tested it, numbers, n and verdict; not measured without."""
-    return TARGETS.finding(name, model.replace("_", " "), *tested)
-
-
-def number_findings(
-    name: str,
-    model: str,
-    runs: Runs,
-    values: Sequence[float | None],
-    unit: tuple[str, str] = ("fraction", "points"),
-) -> list[Finding]:
-    """The verdict on a number, where there is one; reduced runs show theirs and decide nothing."""
-    found, judged = judge(TARGETS.statement(name), values)
-    if found.mean is None:
-        return []
-    numbers = f"{cell(Number(found.mean, unit[0], found.low, found.high))} {unit[1]}"
-    decided = judged if all(map(stated, runs)) else NOT_MEASURED
-    return [finding(name, model, runs, numbers, found.interval_kind, decided)]
+def tested(name: str, model: str, runs: Runs, effects: Sequence[float | None], numbers: str | None = None) -> Finding:
+    """A statement on a model with its effect in each seed; not measured, on no runs, where no seed has one."""
+    measured = any(effect is not None for effect in effects)
+    subject = model.replace("_", " ")
+    return TARGETS.tested(name, subject, runs, effects, numbers) if measured else TARGETS.tested(name, subject)

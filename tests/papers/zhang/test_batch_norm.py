@@ -1,7 +1,6 @@
 import pytest
 
-from common.papers.zhang import statements
-from common.papers.zhang.batch_norm import batch_norm_curves, batch_norm_findings, early_stopping_findings
+from common.papers.zhang.batch_norm import batch_norm_curves, findings, mean_change, numbers
 from common.report.figures import png
 from common.report.runs import Runs
 
@@ -17,23 +16,6 @@ def arms(zhang, with_, without, **changes):
         for norm, values in ((True, with_), (False, without))
         for seed, value in enumerate(values)
     )
-
-
-def test_nothing_measured_leaves_every_statement_unmeasured():
-    found = statements(Runs())
-    assert [(f.source, f.subject) for f in found] == [
-        ("Figure 1a", "inception"), ("Section 2.1", "inception"),
-        *[(f"Figure {name}", model) for name in ("1b", "1b", "1c") for model in ("inception", "alexnet", "mlp1")],
-        ("Section 3.1", "inception"), ("Figure 2b", "inception"), ("Figure 2b", "inception without batch norm"),
-    ]  # fmt: skip
-    assert {(f.runs, f.numbers, f.n, f.verdict) for f in found} == {(None, None, None, "not measured")}
-
-
-def test_networks_and_data_of_other_papers_decide_nothing(zhang):
-    empty = statements(Runs())
-    assert statements(zhang.figures_1b_1c(seeds=1)) != empty
-    assert statements(zhang.figures_1b_1c(seeds=1, dataset="mnist")) == empty
-    assert statements(zhang.figures_1b_1c(seeds=1, models=("mlp1",), model="cnn")) == empty
 
 
 def test_batch_norm_and_early_stopping(zhang):
@@ -61,38 +43,59 @@ def test_a_figure_has_runs_of_one_recipe_on_a_line(zhang):
         batch_norm_curves(Runs([zhang.run(model="alexnet")]), "Title")
 
 
+def by_name(runs):
+    gain, stable, *stopping = findings(runs, None)
+    return gain, stable, {found.subject: found for found in stopping}
+
+
 def test_effect_of_batch_norm_is_paired_by_seed(zhang):
-    (found,) = batch_norm_findings(arms(zhang, [0.86, 0.87, 0.88], [0.83, 0.83]))
-    assert (found.numbers, found.n, found.verdict) == ("3.50 [-2.85, 9.85] points", "t, 2 seeds", "confirmed")
-    (found,) = batch_norm_findings(arms(zhang, [0.86], [0.76]))
-    assert (found.numbers, found.n, found.verdict) == ("10.00 points", "1 seed", "not confirmed")
+    gain, _, _ = by_name(arms(zhang, [0.86, 0.87, 0.88], [0.83, 0.83]))
+    assert (gain.effect.mean, gain.effect.n, gain.verdict) == (pytest.approx(0.035), 2, "indicated")
+    assert gain.numbers == "87.00 [84.52, 89.48] with batch norm, 83.00 [83.00, 83.00] (n=2) without batch norm (%)"
+    assert by_name(arms(zhang, [0.86], [0.76]))[0].verdict == "not indicated"
+    assert by_name(arms(zhang, [0.86, 0.87, 0.88], [0.83, 0.84, 0.85]))[0].verdict == "confirmed"
 
 
 @pytest.mark.parametrize(
     ("with_", "without", "changes"), [([0.86], [], {}), ([0.86], [None], {}), ([0.86], [0.83], {"flip": True})]
 )
 def test_effect_of_batch_norm_needs_both_sides_without_regularizers(zhang, with_, without, changes):
-    (found,) = batch_norm_findings(arms(zhang, with_, without, **changes))
-    assert (found.numbers, found.verdict) == (None, "not measured")
+    gain, stable, _ = by_name(arms(zhang, with_, without, **changes))
+    assert (gain.verdict, len(gain.runs), stable.verdict) == ("not measured", 0, "not measured")
 
 
-@pytest.mark.parametrize("changes", [{"train_n": 3000, "train_size": 3000}, {"epochs": 20}])
-def test_reduced_runs_show_their_numbers_and_decide_nothing(zhang, changes):
-    runs = arms(zhang, [0.86], [0.83], **changes)
-    found = [*batch_norm_findings(runs), *early_stopping_findings(runs)]
-    assert [f.numbers for f in found] == ["3.00 points", "0.00 points", "0.00 points"]
-    assert {f.verdict for f in found} == {"not measured"}
+def test_stability_is_the_change_from_one_epoch_to_the_next(zhang):
+    smooth, rough = zhang.run(trained(0.5, 0.6, 0.7)), zhang.run(trained(0.5, 0.8, 0.7), batch_norm=False)
+    assert (mean_change(smooth), mean_change(rough)) == (pytest.approx(0.1), pytest.approx(0.2))
+    assert mean_change(zhang.run(trained(0.5))) is None
+    _, stable, _ = by_name(Runs([smooth, rough]))
+    assert (stable.effect.mean, stable.verdict) == (pytest.approx(2.0), "indicated")
+    assert stable.numbers == "10.00 with batch norm, 20.00 without batch norm (%)"
 
 
-@pytest.mark.parametrize(("best", "verdict"), [(0.855, "confirmed"), (0.87, "not confirmed"), (None, "not measured")])
+@pytest.mark.parametrize(("best", "verdict"), [(0.855, "indicated"), (0.87, "not indicated"), (None, "not measured")])
 def test_gain_of_early_stopping(zhang, best, verdict):
     history, outcome = trained(best, best and 0.85), {"test_accuracy": 0.85}
-    with_, without = early_stopping_findings(Runs([zhang.run(history, outcome), zhang.run(model="alexnet")]))
-    assert (with_.verdict, without.verdict) == (verdict, "not measured")
-    assert (with_.subject, without.subject) == ("inception", "inception without batch norm")
+    _, _, stopping = by_name(Runs([zhang.run(history, outcome), zhang.run(model="alexnet")]))
+    assert {subject: found.verdict for subject, found in stopping.items()} == {
+        "inception": verdict, "inception without batch norm": "not measured"
+    }  # fmt: skip
 
 
 def test_what_early_stopping_gains_is_known_of_whole_trainings_alone(zhang):
     stopped = zhang.run(trained(0.85), {"stop_reason": "train_loss"})  # how it would have gone on nobody knows
     for run in (stopped, zhang.run(epochs=0), zhang.run()):
-        assert early_stopping_findings(Runs([run]))[0].numbers is None
+        assert by_name(Runs([run]))[2]["inception"].verdict == "not measured"
+
+
+def test_points_of_figure_2b_are_numbers_of_full_size_runs(zhang):
+    line = trained(*[0.8488] * 30)
+    found = {f.statement.id: f for f in numbers(Runs([zhang.run(line)]))}
+    assert len(found) == 12
+    assert (found["zhang-fig2b-inception-test-10"].verdict, found["zhang-fig2b-inception-test-25"].verdict) == (
+        "in band", "outside band"
+    )  # fmt: skip
+    assert found["zhang-fig2b-inception-train-10"].numbers == "0 of 1 seeds have a value"
+    assert found["zhang-fig2b-inception_without_batch_norm-test-10"].verdict == "not measured"
+    reduced = numbers(Runs([zhang.run(line, train_n=3000, train_size=3000)]))
+    assert {f.verdict for f in reduced} == {"not measured"} and not any(f.runs for f in reduced)

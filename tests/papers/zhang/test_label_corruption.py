@@ -6,11 +6,15 @@ from common.papers.zhang.corruption import (
     clean_error,
     convergence_slowdown,
     corruption_table,
+    distance,
     error,
     error_findings,
+    factor,
     generalization_error,
+    numbers,
     slowdown,
     slowdown_findings,
+    told,
 )
 from common.papers.zhang.curves import epochs_to_fit, in_epochs, published
 from common.report.figures import png
@@ -55,16 +59,6 @@ def test_a_run_that_was_too_short_is_no_baseline(zhang):
     assert ratios([whole, short, zhang.run(zhang.losses_to(18), epochs=70, **RANDOM)]) == [1.0, None, 2.0]
 
 
-def test_seeds_that_never_fit_leave_the_others_without_a_verdict(zhang):
-    runs = [
-        zhang.run(losses, model="mlp1", seed=seed, corruption=rule, corruption_fraction=float(p))
-        for seed, end in ((0, None), (1, 9))
-        for rule, p, losses in (("none", 0, zhang.losses_to(10)), ("uniform", 1, zhang.losses_to(20)[:end]))
-    ]
-    (row,) = zhang.rows_of(corruption_table(Runs(runs)), corruption="100 %")
-    assert (row["relative"].value, row["verdict, relative"]) == (2.0, "not measured")
-
-
 def test_errors_of_a_run_and_null(zhang):
     run = zhang.run(outcome={"test_accuracy": 0.48, "test_accuracy_corrupted_labels": None})
     assert clean_error(run) == pytest.approx(0.52)
@@ -80,21 +74,9 @@ def test_corruption_table(zhang):
     assert {key: cell(value) for key, value in row.items()} == {
         "model": "inception", "corruption": "20 %", "framework": "PyTorch", "train_n": "50000", "seeds": "3",
         "epochs to fit": "22.00 [19.52, 24.48]", "relative": "2.00 [1.77, 2.23]", "published relative": "1.90",
-        "verdict, relative": "no band",
-        "test error, corrupted labels, %": "41.65 [39.17, 44.13]", "published, %": "40.65", "verdict, error": "no band",
+        "test error, corrupted labels, %": "41.65 [39.17, 44.13]", "published, %": "40.65",
         "test error, clean labels, %": "29.56 [26.46, 32.67]",
     }  # fmt: skip
-
-
-def test_the_ends_of_figures_1b_and_1c_have_bands(zhang):
-    rows = zhang.rows_of(corruption_table(zhang.figures_1b_1c()))
-    ends = ("confirmed", "confirmed")
-    verdicts = {(row["model"], row["corruption"]): (row["verdict, relative"], row["verdict, error"]) for row in rows}
-    assert verdicts["inception", "0 %"] == verdicts["mlp1", "0 %"] == ("no band", "confirmed")
-    assert verdicts["alexnet", "0 %"] == ("no band", "no band")  # Figure 1c is outside Table 1's band
-    assert verdicts["inception", "100 %"] == verdicts["alexnet", "100 %"] == verdicts["mlp1", "100 %"] == ends
-    reduced = zhang.rows_of(corruption_table(zhang.figures_1b_1c(seeds=1, **REDUCED)))
-    assert {(row["verdict, relative"], row["verdict, error"]) for row in reduced} == {("not measured",) * 2}
 
 
 def test_errors_of_one_seed_have_wilson_intervals(zhang):
@@ -104,7 +86,7 @@ def test_errors_of_one_seed_have_wilson_intervals(zhang):
     assert cell(row["test error, clean labels, %"]) == "49.51 [48.53, 50.49]"
     run = zhang.run(outcome={"test_accuracy_corrupted_labels": None})
     (row,) = zhang.rows_of(corruption_table(Runs([run])))
-    assert row["test error, corrupted labels, %"] is None and row["verdict, error"] == "not measured"
+    assert row["test error, corrupted labels, %"] is None
 
 
 def test_corruption_table_says_what_is_reduced_and_what_is_not_published(zhang):
@@ -172,66 +154,85 @@ def test_a_figure_has_runs_of_one_recipe_on_a_line(zhang, draw):
         draw(Runs(), "Title")
 
 
-def test_growth_with_corruption(zhang):
+def by_name(found, model="inception"):
+    return {f.statement.id.removeprefix("zhang-"): f for f in found if f.subject == model}
+
+
+def test_growth_of_the_time_to_fit(zhang):
     runs = zhang.figures_1b_1c(**REDUCED)
-    found = [*slowdown_findings(runs)[:3], *error_findings(runs)]
-    assert [(f.source, f.subject, f.n, f.verdict) for f in found] == [
-        (f"Figure {figure}", model, "3 of 3 seeds", "confirmed")
-        for figure in ("1b", "1c")
-        for model in ("inception", "alexnet", "mlp1")
-    ]
-    assert found[0].numbers == "rank correlation 1.00, 1.00, 1.00; 11.0 to 41.0 epochs"
-    assert found[3].numbers == "rank correlation 1.00, 1.00, 1.00; 13.85 to 90.00 %"
-    assert found[0].runs == "PyTorch, float32, train_n=3000"
+    found = slowdown_findings(runs, None)
+    assert {(f.effect.n, f.verdict) for f in found} == {(3, "confirmed")} and len(found) == 9
+    of = by_name(found)
+    assert of["slowdown"].numbers == "11.0 [11.0, 11.0] to 41.0 [38.5, 43.5] epochs to a loss of 0.05"
+    assert of["slowdown"].effect.mean == of["small-factor"].effect.mean == pytest.approx(41 / 11)
+    assert of["slowdown-curve"].numbers.startswith("0 %: 1.00 [1.00, 1.00], 20 %: 2.00 [1.77, 2.23]")
+    assert {f.statement.evidence for f in found} == {"time to fit"}
 
 
-def test_slowdown_of_random_labels_over_true_ones(zhang):
-    found = slowdown_findings(zhang.figures_1b_1c())[3:]
-    assert [(f.subject, f.numbers, f.n, f.verdict) for f in found] == [
-        ("inception", "3.73 [3.50, 3.95] times", "t, 3 seeds", "confirmed"),
-        ("alexnet", "1.59 [1.52, 1.66] times", "t, 3 seeds", "confirmed"),
-        ("mlp1", "2.00 [1.92, 2.08] times", "t, 3 seeds", "confirmed"),
-    ]
+def test_distance_of_the_time_to_fit_from_the_curve_is_a_factor():
+    curve = {0.0: 1.0, 0.5: 2.0, 0.8: 3.0, 1.0: 4.0}
+    assert factor({0.0: 1.0, 0.5: 2.2, 0.8: 3.3, 1.0: 4.4}, curve) == pytest.approx(1.1)
+    assert factor({0.0: 1.0, 0.5: 4.0, 0.8: 3.0, 1.0: 2.0}, curve) == pytest.approx(1.0)
+    assert factor({0.5: 2.2, 0.8: 3.3, 1.0: 4.4}, curve) is None  # nothing to be relative to
+    assert factor({0.0: 1.0, 0.5: 2.2, 1.0: 4.4}, curve) is None
+    assert math.isnan(factor({0.0: 1.0, 0.5: 2.2, 0.8: 3.3, 1.0: None}, curve))
 
 
-def test_slowdown_outside_its_band_and_of_random_labels_that_are_never_fitted(zhang):
-    runs = [zhang.run(zhang.losses_to(10)), zhang.run(zhang.losses_to(41), **RANDOM)]
-    runs += [zhang.run(zhang.losses_to(10), model="mlp1"), zhang.run(zhang.losses_to(20)[:9], model="mlp1", **RANDOM)]
-    inception, alexnet, mlp1 = slowdown_findings(Runs(runs))[3:]
-    assert (inception.numbers, inception.verdict, alexnet.verdict) == ("4.10 times", "not confirmed", "not measured")
-    assert (mlp1.numbers, mlp1.verdict) == ("0 of 1 seeds reach a loss of 0.05", "not measured")
+def test_distance_of_errors_from_the_curve():
+    curve = {0.0: 0.1, 0.5: 0.5, 1.0: 0.9}
+    assert distance({0.0: 0.2, 0.5: 0.4, 1.0: 0.9, 0.7: 0.0}, curve) == pytest.approx(0.2 / 3)
+    assert distance({0.0: 0.2, 0.5: 0.4, 1.0: None}, curve) is None
 
 
-def test_random_labels_without_a_run_on_true_ones_are_not_said_to_have_failed(zhang):
-    found = slowdown_findings(zhang.figures_1b_1c(models=("mlp1",), fractions=(1.0,)))
-    assert [(f.numbers, f.verdict) for f in found if "times" in f.statement] == [(None, "not measured")] * 3
+def test_random_labels_that_are_never_fitted_leave_the_slowdown_open(zhang):
+    runs = Runs([zhang.run(zhang.losses_to(10), model="mlp1"),
+                 zhang.run(zhang.losses_to(20)[:9], model="mlp1", **RANDOM)])  # fmt: skip
+    found = by_name(slowdown_findings(runs, None), "mlp1")
+    assert (found["slowdown"].verdict, found["slowdown"].numbers) == ("undecided", "10.0 to – epochs to a loss of 0.05")
+    assert found["slowdown-curve"].verdict == "not measured"
+    assert {f.verdict for f in by_name(slowdown_findings(runs, None), "alexnet").values()} == {"not measured"}
 
 
-def test_slowdown_of_reduced_runs_decides_nothing(zhang):
-    found = slowdown_findings(zhang.figures_1b_1c(models=("mlp1",), fractions=(0.0, 1.0), **REDUCED))[-1]
-    assert (found.numbers, found.verdict) == ("2.00 [1.92, 2.08] times", "not measured")
+def test_random_labels_without_a_run_on_true_ones_say_nothing(zhang):
+    found = slowdown_findings(zhang.figures_1b_1c(models=("mlp1",), fractions=(1.0,)), None)
+    assert {(f.verdict, len(f.runs)) for f in found} == {("not measured", 0)}
 
 
-def test_growth_that_is_not_there(zhang):
-    runs = zhang.figures_1b_1c(seeds=2, models=("mlp1",), faster_with_corruption=(0,))
-    last = next(run for run in runs if (run.config.seed, run.config.corruption_fraction) == (1, 1))
-    last.outcome["test_accuracy_corrupted_labels"] = None
-    found = {(f.source, f.subject): f for f in (*slowdown_findings(runs)[:3], *error_findings(runs))}
-    assert (found["Figure 1b", "mlp1"].n, found["Figure 1b", "mlp1"].verdict) == ("1 of 2 seeds", "not confirmed")
-    assert (found["Figure 1c", "mlp1"].n, found["Figure 1c", "mlp1"].verdict) == (
-        "1 of 1 seeds, 1 not measured", "confirmed"
-    )  # fmt: skip
-    assert found["Figure 1b", "alexnet"].verdict == "not measured"
+def test_more_than_a_small_factor_is_contradicted_and_so_is_no_growth(zhang):
+    def runs(epochs):
+        rules = ((10, {}), (epochs, RANDOM))
+        return Runs(zhang.run(zhang.losses_to(e), seed=s, **rule) for s in range(3) for e, rule in rules)
+
+    slow, fast = (by_name(slowdown_findings(runs(epochs), None)) for epochs in (60, 10))
+    assert (slow["small-factor"].verdict, slow["slowdown"].verdict) == ("contradicted", "confirmed")
+    assert (fast["small-factor"].verdict, fast["slowdown"].verdict) == ("confirmed", "contradicted")
 
 
-def test_other_models_are_judged_where_they_have_three_fractions(zhang):
-    runs = zhang.figures_1b_1c(seeds=1, models=("mlp1",))
-    others = Runs(zhang.run(run.history, **{**run.fields, "model": "mlp3"}) for run in runs)
+def test_growth_of_the_error_is_measured_on_true_labels(zhang):
+    found = error_findings(zhang.figures_1b_1c(**REDUCED), None)
+    assert {f.verdict for f in found} == {"confirmed"} and len(found) == 6
+    of = by_name(found)
+    assert of["error"].numbers.startswith("0 %: 13.85 [11.37, 16.33] %, 20 %: 29.56 [26.46, 32.67] %")
+    assert of["error-curve"].numbers.startswith("0 %: 13.85 [11.37, 16.33] %, 20 %: 41.65 [39.17, 44.13] %")
+    flat = zhang.figures_1b_1c(**REDUCED)
+    for run in flat:
+        run.outcome["test_accuracy"] = 0.5  # on equally corrupted labels the error still grows
+    assert by_name(error_findings(flat, None))["error"].verdict == "contradicted"
+    two = error_findings(zhang.figures_1b_1c(fractions=(0.0, 1.0)), None)
+    assert {f.verdict for f in two} == {"not measured"}
 
-    def subjects(runs):
-        found = slowdown_findings(runs)
-        assert {f.source for f in found} == {"Figure 1b"}
-        return [f.subject for f in found[:-3]]
 
-    assert subjects(runs + others) == ["inception", "alexnet", "mlp1", "mlp3"]
-    assert subjects(runs + others[:2]) == ["inception", "alexnet", "mlp1"]
+def test_a_value_that_a_run_lacks_is_told_from_a_run_that_is_not_there():
+    assert told({1.0: 2.0}, 1.0) == 2.0 and told({}, 1.0) is None and math.isnan(told({1.0: None}, 1.0))
+
+
+def test_points_of_the_curves_are_numbers_of_full_size_runs(zhang):
+    runs = zhang.figures_1b_1c(fractions=(0.0, 0.2, 0.5, 0.8, 1.0))
+    found = {f.statement.id: f for f in numbers(runs)}
+    assert len(found) == 24 and {f.verdict for f in found.values()} == {"in band"}
+    assert found["zhang-fig1b-inception-1"].effect.mean == pytest.approx(41 / 11)
+    assert found["zhang-fig1c-inception-0.2"].effect.mean == pytest.approx(0.4165)
+    assert {f.verdict for f in numbers(zhang.figures_1b_1c(**REDUCED))} == {"not measured"}
+    unfitted = Runs([zhang.run(zhang.losses_to(10)), zhang.run(zhang.losses_to(30)[:9], **RANDOM)])
+    (judged,) = (f for f in numbers(unfitted) if f.statement.id == "zhang-fig1b-inception-1")
+    assert (judged.verdict, judged.numbers) == ("not measured", "0 of 1 seeds have a value")

@@ -1,7 +1,9 @@
+import math
+
 import pytest
 
 from common.papers.zhang.curves import in_epochs, line_of, published
-from common.papers.zhang.randomization import convergence_table, findings, training_losses
+from common.papers.zhang.randomization import convergence_table, findings, lead, least, numbers, training_losses
 from common.papers.zhang.targets import on_setting
 from common.report.figures import GREY, png
 from common.report.numbers import cell
@@ -133,7 +135,7 @@ def test_convergence_table(zhang):
     assert {key: cell(value) for key, value in row.items()} == {
         "setting": "gaussian", "framework": "PyTorch", "train_n": "50000", "seeds": "1",
         "epochs to loss 1": "13.00", "published, 1": "13", "epochs to loss 0.1": "20.00", "published, 0.1": "20",
-        "epochs to loss 0.01": "22.00", "published, 0.01": "22", "verdict": "no band",
+        "epochs to loss 0.01": "22.00", "published, 0.01": "22",
     }  # fmt: skip
     assert [row["setting"] for row in zhang.rows_of(table)] == [
         "true labels", "random labels", "shuffled pixels", "random pixels", "gaussian"
@@ -142,44 +144,75 @@ def test_convergence_table(zhang):
     assert (cell(row["epochs to loss 0.5"]), row["published, 0.5"]) == ("–", 3)  # no history
 
 
-def test_order_of_convergence(zhang):
-    order, fit = findings(zhang.figure_1a())
-    assert (order.n, order.verdict, fit.n, fit.verdict) == ("3 of 3 seeds", "confirmed", "3 of 3 seeds", "confirmed")
-    assert order.runs == "PyTorch, float32, train_n=50000"
-    assert order.numbers == (
-        "epochs to loss 0.05: true labels 11.0, shuffled pixels 16.7, gaussian 23.3, random pixels 25.7, "
-        "random labels 40.3"
+def found_by_name(runs):
+    return {finding.statement.id.removeprefix("zhang-"): finding for finding in findings(runs, None)}
+
+
+def test_order_start_and_speed_of_fitting(zhang):
+    found = found_by_name(zhang.figure_1a(stretch=1.0))
+    assert {name: (f.effect.n, f.verdict) for name, f in found.items()} == dict.fromkeys(
+        ("fit", "order", "start", "fast"), (3, "confirmed")
     )
-    assert fit.numbers == "at least 100.00 %"
+    assert found["order"].numbers == (
+        "epochs of true labels 10.0 [10.0, 10.0], shuffled pixels 15.3 [13.9, 16.8], gaussian 21.3 [19.9, 22.8], "
+        "random pixels 23.3 [21.9, 24.8], random labels 36.7 [35.2, 38.1] to a loss of 0.05"
+    )
+    one = found_by_name(zhang.figure_1a(seeds=1, stretch=1.0))
+    assert one["order"].effect.mean == pytest.approx(21 / 15) and one["order"].verdict == "indicated"
+    assert one["start"].effect.mean == pytest.approx(18 / 7)
+    assert one["start"].numbers == "epochs of gaussian 7.0, random pixels 7.0, random labels 18.0 to a loss of 2.07"
+    assert one["fast"].effect.mean == pytest.approx(18 / 36)
+    assert (one["fit"].effect.mean, one["fit"].numbers) == (1.0, "at least 100.00 %")
 
 
-def test_another_order_in_one_seed_is_not_confirmed(zhang):
+def test_another_order_in_one_seed_leaves_it_undecided(zhang):
     runs = swapped(zhang, zhang.figure_1a(), lambda run: run.config.seed == 0, ("shuffled_pixels", "gaussian"))
-    order, fit = findings(runs)
-    assert (order.n, order.verdict, fit.verdict) == ("2 of 3 seeds", "not confirmed", "confirmed")
+    found = found_by_name(runs)
+    assert (found["order"].verdict, found["fit"].verdict) == ("undecided", "confirmed")
+    runs = swapped(zhang, zhang.figure_1a(), lambda run: True, ("shuffled_pixels", "gaussian"))
+    assert found_by_name(runs)["order"].verdict == "contradicted"
 
 
 def test_gaussian_and_random_pixels_may_come_either_way(zhang):
     runs = swapped(zhang, zhang.figure_1a(seeds=1), lambda run: True, ("random_pixels", "gaussian"))
-    assert findings(runs)[0].verdict == "confirmed"
+    assert found_by_name(runs)["order"].verdict == "indicated"
 
 
-def test_a_setting_that_is_missing_or_never_fitted_decides_nothing_about_the_order(zhang):
+def test_a_setting_that_is_missing_decides_nothing_and_one_that_is_never_fitted_leaves_the_order_open(zhang):
     runs = zhang.figure_1a(seeds=2)
-    order, fit = findings(runs.where(lambda run: run.setting != "gaussian"))
-    assert (order.numbers, order.verdict, fit.verdict) == (None, "not measured", "not measured")
+    found = found_by_name(runs.where(lambda run: run.setting != "gaussian"))
+    assert {found[name].verdict for name in ("order", "start", "fit")} == {"not measured"} and not found["fit"].runs
     slow, *_ = runs.where(corruption="uniform")
     short = zhang.run(slow.history[:20], {"train_accuracy": 0.99}, **zhang.corruption_of("random_labels"))
-    order, fit = findings(runs.where(lambda run: run is not slow) + [short])  # above 99 % is fitted
-    assert (order.n, order.verdict) == ("1 of 1 seeds, 1 not measured", "confirmed")
-    assert (fit.n, fit.verdict, fit.numbers) == ("1 of 2 seeds", "not confirmed", "at least 99.00 %")
+    found = found_by_name(runs.where(lambda run: run is not slow) + [short])
+    assert [(found[name].verdict, found[name].effect.n) for name in ("order", "fast")] == [("undecided", 2)] * 2
+    assert (found["fit"].verdict, found["fit"].numbers) == ("not indicated", "at least 99.00 %")
 
 
-def test_orders_are_judged_on_reduced_runs_apart_from_the_others(zhang):
-    small = zhang.figure_1a(seeds=1, stretch=1.2, train_n=3000, train_size=3000)
-    found = findings(small + zhang.figure_1a(seeds=1))
-    assert [(f.source, f.runs, f.verdict) for f in found] == [
-        (source, f"PyTorch, float32, train_n={n}", "confirmed")
-        for source in ("Figure 1a", "Section 2.1")
-        for n in (3000, 50000)
-    ]
+def test_a_lead_is_the_least_factor_over_what_came_before():
+    levels = (("a",), ("b", "c"), ("d",))
+    assert lead({"a": 10, "b": 15, "c": 30, "d": 60}, levels) == pytest.approx(1.5)
+    assert lead({"a": 10, "b": 30, "c": 8, "d": 60}, levels) == pytest.approx(0.8)
+    assert math.isnan(lead({"a": 1, "b": 15, "c": None, "d": 60}, levels))
+    assert lead({"a": 1, "b": 15, "d": 60}, levels) is None
+
+
+def test_the_least_of_what_is_all_there():
+    assert least([0.5, 0.2]) == 0.2 and least([0.5, None]) is None and least([0.0, 1.0]) == 0.0
+
+
+def test_another_reading_of_random_pixels_is_no_part_of_the_statements(zhang):
+    other = zhang.run([{"epoch": 1, "train_loss": 0.01}], corruption="random_scalars", corruption_fraction=1.0)
+    assert found_by_name(zhang.figure_1a(seeds=1))["order"].numbers == found_by_name(
+        zhang.figure_1a(seeds=1) + [other]
+    )["order"].numbers  # fmt: skip
+
+
+def test_epochs_to_losses_are_numbers_of_full_size_runs(zhang):
+    found = {finding.statement.id: finding for finding in numbers(zhang.figure_1a(stretch=1.0))}
+    judged = found["zhang-fig1a-random_labels-0.01"]
+    assert (judged.statement.value, judged.effect.n, judged.verdict) == (37, 3, "in band")
+    slow = {finding.statement.id: finding for finding in numbers(zhang.figure_1a(stretch=1.4))}
+    assert slow["zhang-fig1a-gaussian-0.1"].verdict == "outside band"
+    reduced = numbers(zhang.figure_1a(train_n=3000, train_size=3000))
+    assert {finding.verdict for finding in reduced} == {"not measured"} and len(reduced) == 15

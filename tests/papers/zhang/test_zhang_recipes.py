@@ -5,12 +5,12 @@ import dataclasses
 import pytest
 
 from common.papers.zhang.recipes import BASE, LONG, MODELS, WEIGHT_DECAY, WIDE_RESNET, fields, mlp
-from common.papers.zhang.targets import NUMBERS, stated
+from common.papers.zhang.targets import NUMBERS
 from common.runs.config import Config
 
 
 def test_every_run_has_the_values_that_the_paper_states():
-    targets = [target for target in NUMBERS if "recipe" in target]
+    targets = NUMBERS
     assert len({(target["model"], target["setting"]) for target in targets}) == 25
     for target in targets:
         config = dataclasses.replace(BASE, **fields(target["model"], target["setting"]))
@@ -37,11 +37,3 @@ def test_wide_resnet_has_the_schedule_of_the_papers_code():
     epochs = (0, 149, 150, 224, 225)
     assert (WIDE_RESNET.epochs, WIDE_RESNET.weight_decay, WIDE_RESNET.momentum) == (300, 1e-4, 0.9)
     assert [WIDE_RESNET.learning_rate_at(epoch) for epoch in epochs] == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001])
-
-
-@pytest.mark.parametrize("change", [
-    {"schedule": "constant"}, {"decay": 0.98}, {"preprocessing": "zero_one"}, {"crop": None}, {"labels": "own.npy"},
-    {"stop_loss": 0.1}, {"stop_accuracy": 0.5},
-])  # fmt: skip
-def test_a_run_that_departs_from_what_is_stated_decides_nothing(zhang, change):
-    assert stated(zhang.run(model="mlp3")) and not stated(zhang.run(model="mlp3", **change))
