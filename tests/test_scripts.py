@@ -387,6 +387,7 @@ def test_benchmark_prints_every_ratio(script, tmp_path):
 
 
 THEORY = {
+    "gradient_descent_minimum_norm.py": ("ends.md", "descent.png"),
     "finite_sample_expressivity.py": ("networks.md", "depths.md", "construction.png", "sizes.png"),
     "interpolation_peak.py": ("errors.md", "peak.png"),
     "minimum_norm_kernels.py": ("table_3.md", "error_and_norm.png"),
