@@ -11,7 +11,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -163,27 +163,32 @@ def features_of(settings: MinimumNorm, images: NDArray[np.float32], device: str)
 
 
 def choose(settings: MinimumNorm, seen: Examples, device: str) -> list[Record]:
-    """Bandwidths and penalties with their errors on held-out training examples, the chosen one last.
+    """Bandwidths, and at the best of them penalties, with their errors on held-out examples; the chosen ones last.
 
-    Penalties are shares of the kernel's mean diagonal, which is the same for all numbers of examples. An error is null
-    where there is nothing to choose.
+    So a row with a penalty differs from that without in nothing else. Penalties are shares of the kernel's mean
+    diagonal, which is the same for all numbers of examples. An error is null where there is nothing to choose.
     """
     few = seen.split()
-    kernel, penalties = kernel_of(settings, few, device), PENALTIES if settings.penalized else (0.0,)
-    candidates = bandwidths(settings, few, device)
-    if len(candidates) == len(penalties) == 1:
-        return [{"bandwidth": candidates[0], "penalty": 0.0, "error": None}]
+    kernel, candidates = kernel_of(settings, few, device), bandwidths(settings, few, device)
 
-    def line(bandwidth: float | None, penalty: float, factor: Factor) -> Record:
-        solution = kernels.solve(factor.factorize(penalty * factor.scale), one_hot(few.labels, few.num_classes))
-        wrong = wrong_share(kernel(bandwidth).at_test(solution.alpha), few.test_labels)
-        return {"bandwidth": bandwidth, "penalty": penalty, "error": wrong}
-
-    lines = []
-    for bandwidth in candidates:
+    def tried(bandwidth: float | None, penalties: Sequence[float]) -> Iterator[Record]:
         factor = kernel(bandwidth).factor(settings.precision, device)
-        lines += [line(bandwidth, penalty, factor) for penalty in penalties]
-    return sorted(reversed(lines), key=lambda line: -line["error"])  # of equals the first, with the least penalty
+        for penalty in penalties:
+            solution = kernels.solve(factor.factorize(penalty * factor.scale), one_hot(few.labels, few.num_classes))
+            wrong = wrong_share(kernel(bandwidth).at_test(solution.alpha), few.test_labels)
+            yield {"bandwidth": bandwidth, "penalty": penalty, "error": wrong}
+
+    lines: list[Record] = [{"bandwidth": candidates[0], "penalty": 0.0, "error": None}]
+    if len(candidates) > 1:
+        lines = best_last(line for bandwidth in candidates for line in tried(bandwidth, (0.0,)))
+    if settings.penalized:
+        lines += best_last(tried(lines[-1]["bandwidth"], PENALTIES))
+    return lines
+
+
+def best_last(lines: Iterable[Record]) -> list[Record]:
+    """By falling error; of equals the first one comes last."""
+    return sorted(reversed(list(lines)), key=lambda line: -line["error"])
 
 
 def bandwidths(settings: MinimumNorm, few: Examples, device: str) -> Sequence[float | None]:

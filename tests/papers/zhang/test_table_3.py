@@ -69,11 +69,13 @@ def test_held_out_examples_are_the_last_fifth_and_never_fitted(monkeypatch):
 def test_what_is_open_is_chosen_on_held_out_examples(features, candidates):
     seen = examples(settings(features=features), DIGITS)
     lines = choose(settings(features=features, penalized=True), seen, "cpu")
-    assert len(lines) == 6 * candidates and lines[-1]["error"] == min(line["error"] for line in lines)
-    best = [
-        line for line in lines if line["error"] == lines[-1]["error"] and line["bandwidth"] == lines[-1]["bandwidth"]
-    ]
-    assert lines[-1]["penalty"] == min(line["penalty"] for line in best)
+    plain, penalized = lines[:candidates], lines[candidates:]
+    assert len(plain) == candidates and {line["penalty"] for line in plain} == {0.0}
+    assert {line["penalty"] for line in penalized} == set(kernels.PENALTIES)
+    assert {line["bandwidth"] for line in penalized} == {plain[-1]["bandwidth"]}
+    for part in (plain, penalized)[candidates == 1 :]:
+        best = [line for line in part if line["error"] == min(line["error"] for line in part)]
+        assert part[-1] in best and part[-1]["penalty"] == min(line["penalty"] for line in best)
     split, chosen = seen.split(), lines[-1]
     kernel = kernel_of(settings(features=features), split, "cpu")(chosen["bandwidth"])
     factor = kernel.factor("float64")
@@ -84,7 +86,7 @@ def test_what_is_open_is_chosen_on_held_out_examples(features, candidates):
 def test_nothing_is_chosen_where_nothing_is_open():
     seen = examples(settings(bandwidth=0.02), DIGITS)
     assert choose(settings(bandwidth=0.02), seen, "cpu") == [{"bandwidth": 0.02, "penalty": 0.0, "error": None}]
-    assert len(choose(settings(bandwidth=0.02, penalized=True), seen, "cpu")) == 6
+    assert len(choose(settings(bandwidth=0.02, penalized=True), seen, "cpu")) == 1 + 6
 
 
 def test_a_kernel_is_of_pixels_or_of_features():
