@@ -404,3 +404,18 @@ def test_a_script_of_computations_computes_once_and_writes_what_they_show(script
     assert script(name, *arguments) == (0, text)
     assert records == {path: path.stat().st_mtime_ns for path in tmp_path.glob("computations/*/record.json")}
     assert set(line.split()[0] for line in script(name, "--list", *arguments)[1].splitlines()) == {"done"}
+
+
+def test_any_run_has_tables_and_its_network_figures(script, tmp_path):
+    arguments = ["--device", "cpu", "--output-dir", tmp_path]
+    status, text = script("run_tables.py", "--smoke", *arguments)
+    (folder,) = (tmp_path / "run_tables").iterdir()
+    names = "classes.md", "confusion.png", "weights.md", "weight_histograms.png", "feature_maps.png"
+    assert status == 0 and {path.name for path in folder.iterdir()} >= {*names} and "| all | 200 |" in text
+    assert script("run_tables.py", folder.name, "--layers", "conv2", *arguments)[0] == 0
+    for wrong in (["other"], [folder.name, "--image", "360"], ["--image", "-1"], [folder.name, "--layers", "fc1"]):
+        assert script("run_tables.py", *wrong, *arguments)[0] == 2
+    assert script("run_tables.py", "--list", *arguments)[1].startswith("0 runs named")
+    published = folder.name, "--records", tmp_path, "--output-dir", tmp_path / "elsewhere"
+    assert script("run_tables.py", *published)[0] == 0
+    assert (tmp_path / "elsewhere" / "run_tables" / folder.name / "classes.md").exists()

@@ -45,6 +45,14 @@ class Reader:
             _, outputs = self.model(torch.as_tensor(x, dtype=getattr(torch, self.dtype), device=device), tuple(layers))
             return [outputs[layer].flatten(1).float().cpu().numpy() for layer in layers]
 
+    def shape(self, layer: str) -> Shape:
+        """Of a layer's output for one input."""
+        device = next(self.model.parameters()).device
+        self.model.eval()
+        with torch.inference_mode():
+            nothing = torch.zeros((1, *self.input_shape), dtype=getattr(torch, self.dtype), device=device)
+            return tuple(self.model(nothing, (layer,))[1][layer].shape[1:])
+
 
 def input_dtype(model: nn.Module) -> str:
     """Name of the numbers that the model takes; it says so itself where they are not float32."""
