@@ -6,7 +6,7 @@ Run:       python experiments/gradient_descent_minimum_norm.py [--train-size 200
 Expected:  from 0 the norm rises to the least one; distances to X' K^-1 y fall to 0 as the closed form says
 Measured:  results/published/index.html, with hardware and commit, where it has been
 Result:    table and figure under results/gradient_descent_minimum_norm/
-Time:      a minute on one core
+Time:      two minutes a draw on one core
 """
 
 from common.papers.zhang.gradient_descent import STUDY

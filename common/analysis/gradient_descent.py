@@ -1,4 +1,4 @@
-"""Gradient descent on a linear model with more weights than examples, and where it is after t steps in closed form."""
+"""Gradient descent on a linear model of fewer examples than weights, and where it is after t steps in closed form."""
 
 from __future__ import annotations
 
@@ -20,6 +20,18 @@ def descend(x: Floats, y: Floats, weights: Floats, rate: float, steps: Iterable[
         yield weights.copy()
 
 
+def descend_by_examples(
+    x: Floats, y: Floats, weights: Floats, rate: float, steps: Iterable[int], generator: np.random.Generator
+) -> Iterator[Floats]:
+    """The same by stochastic gradient descent: each step takes one example, drawn at random."""
+    weights, done = weights.copy(), 0
+    for count in steps:
+        for i in generator.integers(len(x), size=count - done):
+            weights -= rate * np.outer(x[i], x[i] @ weights - y[i])
+        done = count
+        yield weights.copy()
+
+
 class ClosedForm:
     """What gradient descent does, by the eigendecomposition of K = x x' (n, n), for x (n, d) of rank n < d."""
 
@@ -32,6 +44,11 @@ class ClosedForm:
     def rate(self) -> float:
         """The rate that takes the steepest direction to its end in one step: one over the largest eigenvalue."""
         return float(1 / self.values[0])
+
+    @property
+    def example_rate(self) -> float:
+        """The same of steps of one example: one over the largest squared length."""
+        return float(1 / np.einsum("ij,ij->i", self.x, self.x).max())
 
     def after(self, start: Floats, rate: float, steps: float) -> Floats:
         """start + x' K^-1 (I - (I - rate K)^steps) (y - x start): (d, c); infinite steps give the limit.

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from common.analysis.gradient_descent import ClosedForm, descend
+from common.analysis.gradient_descent import ClosedForm, descend, descend_by_examples
 
 GENERATOR = np.random.default_rng(0)
 X, Y, START = (GENERATOR.standard_normal(shape) for shape in ((20, 50), (20, 3), (50, 3)))
@@ -27,3 +27,12 @@ def test_the_limit_has_least_norm_from_0_and_keeps_the_null_space_part_from_else
     null = START - np.linalg.pinv(X) @ (X @ START)
     np.testing.assert_allclose(FORM.after(START, FORM.rate, math.inf), least + null, atol=1e-12)
     assert FORM.rate == pytest.approx(1 / np.linalg.norm(X, 2) ** 2)
+
+
+def test_steps_of_one_example_find_the_solution_of_least_norm_too():
+    zero = np.zeros((50, 3))
+    few, end = descend_by_examples(X, Y, zero, FORM.example_rate, (1, 20_000), np.random.default_rng(1))
+    place = int(np.random.default_rng(1).integers(20, size=1)[0])
+    np.testing.assert_allclose(few, FORM.example_rate * np.outer(X[place], Y[place]))
+    np.testing.assert_allclose(end, np.linalg.lstsq(X, Y)[0], atol=1e-6)
+    assert FORM.example_rate == pytest.approx(1 / (X**2).sum(1).max())

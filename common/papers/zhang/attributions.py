@@ -18,7 +18,7 @@ from common.analysis.attributions import ATTRIBUTIONS, BASELINES, attribute_run,
 from common.papers.zhang.recipes import SETTINGS, Fields
 from common.report import figures
 from common.report.numbers import number, share
-from common.report.runs import Run, Runs, setting_text
+from common.report.runs import Run, Runs, data_text
 from common.report.tables import Table
 from common.runs.config import Config
 from common.study import Call, Seeds, Study, with_progress
@@ -95,7 +95,7 @@ def table(runs: Runs) -> Table:
             shares = [float(np.nanmean(at_stage(run, "share", stage))) for run in there]
             exact = max(float(at_stage(run, "completeness", stage, name).max()) for run in there for name in BASELINES)
             cells = number(shares), number(correlations(there, stage), "ratio"), f"{exact:.0e}"
-            rows.append([setting_text(setting), stage, *cells, len(there)])
+            rows.append([data_text(setting), stage, *cells, len(there)])
     images = kept(runs[0])["images"]
     note = (
         f"Of {kept(runs[0])['indices'].size} test images, five of each class, from their mean; "
@@ -125,7 +125,7 @@ def pictures(runs: Runs) -> Figure:
     first = {setting: seeds[0] for setting, seeds in runs.grouped(lambda run: run.setting).items()}
     some = next(iter(first.values()))
     rows = {UNTRAINED: at_stage(some, "maps", UNTRAINED)}
-    rows |= {setting_text(setting): at_stage(run, "maps", FITTED) for setting, run in first.items()}
+    rows |= {data_text(setting): at_stage(run, "maps", FITTED) for setting, run in first.items()}
     images = kept(some)["images"]
     figure, panels = figures.new_figure(
         TITLE, (0.75 * len(images), 0.8 * len(rows) + 1.4), (1 + len(rows), len(images))
@@ -159,7 +159,7 @@ def over_epochs(runs: Runs) -> Figure:
     for axes, label in zip(panels, ("share (%)", "rank correlation"), strict=True):
         figures.doubling_axis(axes, "epoch", from_zero=True)
         axes.set_ylabel(label)
-    figures.add_legend(figure, figures.handles({setting_text(name): colour for name, colour in colours.items()}))
+    figures.add_legend(figure, figures.handles({data_text(name): colour for name, colour in colours.items()}))
     return figure
 
 

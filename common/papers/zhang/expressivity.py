@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -93,12 +94,12 @@ SMOKE = {"dataset": "digits", "train_size": 300}
 
 
 def cases(preset: str) -> Iterator[Mapping[str, Any]]:
-    """True and random labels by either rule, of digits and of whole training sets, or of a part of MNIST's."""
-    sizes: dict[str, Any] = {"mnist": 5000} if preset == "small" else {"mnist": None, "cifar10": None}
-    for dataset, train_size in {"digits": None, **sizes}.items():
-        for labels in LABELS:
-            for place in RULES:
-                yield {"dataset": dataset, "labels": labels, "place": place, "train_size": train_size}
+    """True and random labels by either rule, of three draws of digits, and of whole training sets or a part of one."""
+    rest: tuple[tuple[str, int | None], ...] = (("mnist", None), ("cifar10", None))
+    sets: list[tuple[str, int | None, int]] = [("digits", None, seed) for seed in range(3)]
+    sets += [(*part, 0) for part in ((("mnist", 5000),) if preset == "small" else rest)]
+    for (dataset, train_size, seed), labels, place in product(sets, LABELS, RULES):
+        yield {"dataset": dataset, "labels": labels, "place": place, "train_size": train_size, "seed": seed}
 
 
 def check(settings: Theorem1, options: Options) -> None:
@@ -147,6 +148,7 @@ def measured(network: Hinges, inputs: Floats, labels: Labels) -> Record:
         "n": len(labels),
         "weights": network.size,
         "largest_error": float(np.abs(outputs - labels).max()),
+        "spread": float(labels.std()),
         "right": int((nearest(outputs, int(labels.max())) == labels).sum()),
         "largest_weight": float(np.abs(network.weights).max()),
         "evaluate_seconds": time.perf_counter() - start,
@@ -208,7 +210,7 @@ def table(computed: Sequence[Computed]) -> Table:
         accuracy, n = outcome["test_accuracy"], outcome["test_n"]
         rows.append(
             [
-                settings["dataset"],
+                f"{settings['dataset']}, seed {settings['seed']}",
                 f"{settings['labels']} labels",
                 rule(settings["place"]),
                 line["n"],
@@ -248,7 +250,8 @@ def depth_table(computed: Sequence[Computed]) -> Table:
             for line in found.outcome["depths"]:
                 largest = f"{line['largest_error']:.1e}"
                 size = line["width"], line["connections"], line["evaluated"]
-                rows.append([settings["dataset"], f"{settings['labels']} labels", n, line["depth"], *size, largest])
+                data = f"{settings['dataset']}, seed {settings['seed']}"
+                rows.append([data, f"{settings['labels']} labels", n, line["depth"], *size, largest])
     columns = ["data", "labels", "n", "depth", "width", "weights and biases that are not 0", "evaluated"]
     note = "Connections come on top of the projection's d weights, which the units of the first layer share."
     return Table("Corollary 1: depth for width", [*columns, "largest error"], rows, note)

@@ -18,25 +18,27 @@ def found():
 
 
 def test_from_0_the_norm_rises_to_the_least_and_elsewhere_ends_above(found):
-    zero, random = ([line for line in found.outcome["lines"] if line["start"] == start] for start in ("zero", "random"))
+    zero, random, stochastic = gradient_descent.by_way(found).values()
     norms = [line["norm"] for line in zero]
     assert norms == sorted(norms) and norms[-1] <= found.outcome["least_norm"] < random[-1]["norm"]
-    for lines in (zero, random):
-        assert [line["steps"] for line in lines] == [2**power for power in range(11)]
+    for lines in (zero, random, stochastic):
+        each = 8 if lines is stochastic else 1
+        assert [line["steps"] for line in lines] == [each * 2**power for power in range(11)]
         distances = [line["to_limit"] for line in lines]
-        assert distances == sorted(distances, reverse=True) and distances[-1] < distances[0] / 2
+        assert distances[-1] < min(distances[:5]) and lines[-1]["training_error"] < lines[0]["training_error"]
+    for lines in (zero, random):
         assert max(line["to_closed_form"] for line in lines) < 1e-10
-        assert lines[-1]["training_error"] < lines[0]["training_error"]
-    assert found.outcome["condition"] > 10
+    assert stochastic[0]["to_closed_form"] is None and found.outcome["condition"] > 10
 
 
-def test_a_row_for_each_start(found):
-    report = gradient_descent.report([found])
-    assert [row[2] for row in report["ends"].rows] == ["zero", "random"]
-    assert report["ends"].rows[0][5].value == pytest.approx(found.outcome["least_norm"])
+def test_a_row_and_a_curve_for_each_way_down(found):
+    report = gradient_descent.report([found, found])
+    assert [row[0] for row in report["ends"].rows] == list(gradient_descent.WAYS)
+    assert report["ends"].rows[0][3].value == pytest.approx(found.outcome["least_norm"])
+    assert [row[-2] is None for row in report["ends"].rows] == [False, False, True] and report["ends"].rows[0][-1] == 2
     distance, norm = report["descent"].axes
-    assert distance.get_yscale() == "log" and len(distance.lines) == 2 and len(norm.lines) == 3
-    assert list(gradient_descent.cases("small")) == [{}]
+    assert distance.get_yscale() == "log" and len(distance.lines) == 3 and len(norm.lines) == 4
+    assert list(gradient_descent.cases("small")) == [{"seed": 0}, {"seed": 1}, {"seed": 2}]
 
 
 @pytest.mark.parametrize(

@@ -71,8 +71,9 @@ def test_sizes_are_nested_and_the_last_is_all(monkeypatch, tmp_path):
 
 def test_true_and_random_labels_by_either_rule_of_three_data_sets():
     full, small = ([Theorem1(**case) for case in cases(preset)] for preset in ("paper", "small"))
-    assert len(full) == 12 and len(small) == 8
+    assert len(full) == 3 * 4 + 8 and len(small) == 3 * 4 + 4
     assert {(one.dataset, one.train_size) for one in small} == {("digits", None), ("mnist", 5000)}
+    assert {one.seed for one in full if one.dataset == "digits"} == {0, 1, 2}
     assert {one.place for one in full} == {0.1, 0.5} and {one.labels for one in full} == {"true", "random"}
 
 
@@ -83,7 +84,7 @@ def test_nearest_classes_stay_in_range():
 
 def test_figures_and_tables_say_what_was_built(built):
     record = {"environment": {"processor": "Processor", "threads": 1}, "code": {"commit": None, "dirty": None}}
-    settings = {"dataset": "digits", "labels": "random", "place": 0.1}
+    settings = {"dataset": "digits", "labels": "random", "place": 0.1, "seed": 0}
     found = type("Made", (), {"settings": settings, "outcome": built[1].outcome, "record": record})()
     report = expressivity.report([found])
     row = dict(zip(report["networks"].columns, report["networks"].rows[0], strict=True))
