@@ -20,6 +20,12 @@ def models(framework: str) -> Mapping[str, Callable[..., Any]]:
     return architectures
 
 
+def constructed(framework: str, name: str) -> Callable[..., Any]:
+    """The framework's architecture of a network that is built, not trained."""
+    architecture: Callable[..., Any] = importlib.import_module(f"{framework}_models").CONSTRUCTED[name]
+    return architecture
+
+
 def torch_first(framework: str) -> None:
     """Called before a framework is imported beside which the other one may be needed; ValueError where it is too late.
 

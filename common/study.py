@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from common.report.claims import FULL, REDUCED, Finding
 from common.report.runs import Runs
 from common.report.tables import Table, claims_table
 from common.runs import progress, sweep
+from common.runs.computation import Computation, Computed, Result, carry_out, computation_id, settings_of
 from common.runs.config import SEEDS, Actions, Config, Options, from_dict, overlay, run_id, smoke
 from common.runs.estimates import known_records, listing, time_left
 from common.runs.record import processor_flags
@@ -175,12 +177,60 @@ class Study:
 
     def show(self, runs: Runs, call: Call) -> None:
         """Save figures and tables in a folder of the study's name, and print the tables."""
-        folder = call.store.results / self.name
-        for title, item in {**self.report(runs, call), **self.claims(runs, call)}.items():
-            save(item, folder / title)
-            if isinstance(item, Table):
-                print(item.markdown())
-        print(folder)
+        show({**self.report(runs, call), **self.claims(runs, call)}, call.store.results / self.name)
+
+
+@dataclasses.dataclass(frozen=True)
+class ComputedStudy:
+    """A script that stands for computations, which train nothing.
+
+    `cases` gives the fields of each of a preset; `check` raises ValueError before anything is computed that could not
+    be, and `report` makes figures and tables of the records, of any number of them.
+    """
+
+    name: str
+    default: Computation
+    cases: Callable[[str], Iterable[Fields]]
+    smoke: Fields
+    compute: Callable[[Any, Options], Result]
+    report: Callable[[Sequence[Computed]], Mapping[str, Table | Figure]]
+    check: Callable[[Any, Options], object] = lambda computation, options: None
+
+    def computations(self, given: Computation, preset: str, flags: Collection[str] = ()) -> list[Computation]:
+        """Those of a preset, once each; a flag picks those that have its value, and where none has it holds for all."""
+        cases = [dataclasses.replace(self.default, **case) for case in self.cases(preset)]
+        for name in settings_of(given):
+            if name in flags:
+                value = getattr(given, name)
+                picked = [case for case in cases if getattr(case, name) == value]
+                cases = picked or [dataclasses.replace(case, **{name: value}) for case in cases]
+        return list(dict.fromkeys(cases))
+
+    def main(self, doc: str | None) -> None:
+        """The whole script."""
+        with one_line_errors():
+            own = {"computation": self.default, "preset": Preset(), "options": Options(), "actions": Actions()}
+            self.carry_out(parse(doc, **own))
+
+    def carry_out(self, arguments: Any) -> None:
+        """Compute what is missing, save and print what it shows; with --list only say what there is."""
+        options, actions = arguments.options, arguments.actions
+        cases = self.computations(arguments.computation, arguments.preset.preset, given_flags())
+        if actions.smoke:
+            cases = list(dict.fromkeys(dataclasses.replace(case, **self.smoke) for case in cases))
+        folders = {case: Store.of(options).computation(computation_id(case)) for case in cases}
+        done = {case: (folder / "record.json").exists() and not actions.force for case, folder in folders.items()}
+        if actions.list:
+            return print(
+                "\n".join(f"{'done' if done[case] else 'missing'} {folders[case].name} {case}" for case in cases)
+            )
+        limit_threads(options.threads)
+        for case in cases:
+            if not done[case]:
+                self.check(case, options)
+        for case in cases:
+            carry_out(case, partial(self.compute, case, options), options, actions.force)
+        show(self.report([Computed(folder) for folder in folders.values()]), Store.of(options).results / self.name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -194,6 +244,15 @@ class Publishing:
 def with_progress(runs: Sequence[Item]) -> Iterator[Item]:
     """Runs, or pairs of these, that are read out one after the other, with a bar on a terminal."""
     return iter(progress.bar("run", iterable=runs, desc="read out"))
+
+
+def show(items: Mapping[str, Table | Figure], folder: Path) -> None:
+    """Save figures and tables in a folder, and print the tables."""
+    for title, item in items.items():
+        save(item, folder / title)
+        if isinstance(item, Table):
+            print(item.markdown())
+    print(folder)
 
 
 def save(item: Table | Figure, path: Path) -> None:

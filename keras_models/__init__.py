@@ -8,6 +8,7 @@ from typing import Any
 
 from keras_models import quiet_import  # noqa: F401  (first: it imports Keras)
 from keras_models.alexnet import alexnet
+from keras_models.hinges import hinges
 from keras_models.inception import inception
 from keras_models.mlp import mlp1, mlp2, mlp3, mlp4
 
@@ -19,3 +20,5 @@ MODELS: dict[str, Callable[..., Any]] = {
     "alexnet": alexnet,
     "inception": inception,
 }
+CONSTRUCTED: dict[str, Callable[..., Any]] = {"hinges": hinges}
+"""Networks whose weights are computed: files of them are opened as others are, and nothing trains them."""

@@ -51,6 +51,10 @@ class Reader:
         outputs = [keras.ops.convert_to_numpy(found[layer]) for layer in layers]
         return [values.reshape(len(values), -1).astype("float32", copy=False) for values in outputs]
 
+    def shape(self, layer: str) -> Shape:
+        """Of a layer's output for one input."""
+        return tuple(self.model.get_layer(layer).output.shape[1:])
+
 
 def get_weights(model: keras.Model) -> Arrays:
     """Arrays under canonical names."""

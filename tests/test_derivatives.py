@@ -160,3 +160,33 @@ def test_of_softmax_regression_they_are_the_closed_form_also_where_the_network_i
     expected = np.mean(blocks, axis=0)
     found = product_matrix(model, x, labels)[np.ix_(order, order)]
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
+
+
+def test_integrated_gradients_of_a_linear_network_are_exact_after_one_step():
+    model, (x, labels) = MLP(SHAPE, 3, ()), examples()
+    found, totals = Derivatives(model).integrated_gradients(x, torch.zeros(SHAPE), labels, 1)
+    torch.testing.assert_close(found, x * model.logits.weight[labels].view(-1, *SHAPE))
+    torch.testing.assert_close(found.sum((1, 2, 3)).double(), totals, atol=1e-6, rtol=1e-5)
+    elsewhere, others = Derivatives(model).integrated_gradients(x, x.flip(0), labels, 1)
+    torch.testing.assert_close(elsewhere, (x - x.flip(0)) * model.logits.weight[labels].view(-1, *SHAPE))
+    assert not torch.allclose(others, totals)
+
+
+def test_integrated_gradients_add_up_to_what_the_output_changes_by(monkeypatch):
+    model, (x, labels) = disturbed_cnn2(), examples(4, (6, 6, 1))
+    found, totals = Derivatives(model).integrated_gradients(x, torch.zeros(6, 6, 1), labels, 256)
+    assert model.training and found.shape == x.shape
+    torch.testing.assert_close(found.sum((1, 2, 3)).double(), totals, atol=2e-3 * float(totals.abs().max()), rtol=0)
+    logits = model.eval()(torch.cat([x, torch.zeros(1, 6, 6, 1)])).double()
+    torch.testing.assert_close(totals, logits[range(4), labels] - logits[4, labels])
+    monkeypatch.setattr(derivatives, "BATCH", 7)
+    torch.testing.assert_close(
+        Derivatives(model).integrated_gradients(x, x[:0].new_zeros(6, 6, 1), labels, 256)[0], found
+    )
+
+
+def test_an_input_that_the_network_ignores_has_no_part():
+    model, (x, labels) = MLP(SHAPE, 3, (5,)), examples()
+    model.fc1.weight.data[:, 2] = 0
+    found, _ = Derivatives(model).integrated_gradients(x, torch.ones(SHAPE), labels, 16)
+    assert not found.flatten(1)[:, 2].any() and found.flatten(1)[:, [0, 1, 3]].all()

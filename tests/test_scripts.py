@@ -387,3 +387,38 @@ def test_benchmark_prints_every_ratio(script, tmp_path):
     status, text = script("benchmark_training.py", "--smoke", "--repeats", "1", "--output-dir", tmp_path)
     assert status == 0 and text.count("at least") == 4 and text.count("at most") == 2
     assert text.count("evaluation / ") == 2
+
+
+THEORY = {
+    "gradient_descent_minimum_norm.py": ("ends.md", "descent.png"),
+    "finite_sample_expressivity.py": ("networks.md", "depths.md", "construction.png", "sizes.png"),
+    "interpolation_peak.py": ("errors.md", "peak.png"),
+    "minimum_norm_kernels.py": ("table_3.md", "error_and_norm.png"),
+}
+
+
+@pytest.mark.parametrize("name", THEORY)
+def test_a_script_of_computations_computes_once_and_writes_what_they_show(script, name, tmp_path):
+    arguments = ["--smoke", "--device", "cpu", "--output-dir", tmp_path]
+    assert set(line.split()[0] for line in script(name, "--list", *arguments)[1].splitlines()) == {"missing"}
+    status, text = script(name, *arguments)
+    assert status == 0 and {path.name for path in (tmp_path / name.removesuffix(".py")).iterdir()} >= set(THEORY[name])
+    records = {path: path.stat().st_mtime_ns for path in tmp_path.glob("computations/*/record.json")}
+    assert script(name, *arguments) == (0, text)
+    assert records == {path: path.stat().st_mtime_ns for path in tmp_path.glob("computations/*/record.json")}
+    assert set(line.split()[0] for line in script(name, "--list", *arguments)[1].splitlines()) == {"done"}
+
+
+def test_any_run_has_tables_and_its_network_figures(script, tmp_path):
+    arguments = ["--device", "cpu", "--output-dir", tmp_path]
+    status, text = script("run_tables.py", "--smoke", *arguments)
+    (folder,) = (tmp_path / "run_tables").iterdir()
+    names = "classes.md", "confusion.png", "weights.md", "weight_histograms.png", "feature_maps.png"
+    assert status == 0 and {path.name for path in folder.iterdir()} >= {*names} and "| all | 200 |" in text
+    assert script("run_tables.py", folder.name, "--layers", "conv2", *arguments)[0] == 0
+    for wrong in (["other"], [folder.name, "--image", "360"], ["--image", "-1"], [folder.name, "--layers", "fc1"]):
+        assert script("run_tables.py", *wrong, *arguments)[0] == 2
+    assert script("run_tables.py", "--list", *arguments)[1].startswith("0 runs named")
+    published = folder.name, "--records", tmp_path, "--output-dir", tmp_path / "elsewhere"
+    assert script("run_tables.py", *published)[0] == 0
+    assert (tmp_path / "elsewhere" / "run_tables" / folder.name / "classes.md").exists()

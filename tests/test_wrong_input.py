@@ -11,6 +11,7 @@ import keras
 import pytest
 import torch
 
+from common.analysis import kernels
 from common.data import datasets
 from common.runs.config import Config, Options, run_id, smoke
 from common.runs.store import Store
@@ -115,6 +116,41 @@ def test_runs_that_a_figure_or_table_does_not_show_are_refused_untrained(
 ):
     arguments = [*arguments, "--framework", "torch", "--smoke", "--output-dir", tmp_path]
     assert named in refused(capsys, monkeypatch, script, *arguments)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "named"),
+    [
+        ("minimum_norm_kernels.py", ["--train-size", "1"], "train_size must be at least 2. Received: train_size=1"),
+        ("minimum_norm_kernels.py", ["--bandwidth", "-1"], "bandwidth must be positive. Received: bandwidth=-1.0"),
+        (
+            "minimum_norm_kernels.py",
+            ["--dataset", "mnist", "--train-size", "60001"],
+            "train_size must be at most 60000",
+        ),
+        ("minimum_norm_kernels.py", ["--device", "cuda"], "finds no GPU"),
+        ("finite_sample_expressivity.py", ["--train-size", "1"], "train_size must be at least 2"),
+        ("finite_sample_expressivity.py", ["--place", "1"], "place must lie between 0 and 1"),
+        ("finite_sample_expressivity.py", ["--labels", "rando"], "Did you mean random?"),
+        ("interpolation_peak.py", ["--train-size", "17"], "train_size must be at least 18"),
+        ("gradient_descent_minimum_norm.py", ["--train-size", "784"], "train_size must be below the 784 values"),
+        ("attributions.py", ["--framework", "keras", "--preset", "small"], "framework must be torch for attributions"),
+    ],
+)
+def test_what_cannot_be_computed_is_refused_before_anything_is(capsys, monkeypatch, tmp_path, script, arguments, named):
+    if arguments[-1] == "cuda" and torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    assert named in refused(capsys, monkeypatch, script, *arguments, "--output-dir", tmp_path)
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_more_examples_than_memory_holds_are_refused(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(kernels, "free_bytes", lambda device: 8e9)
+    arguments = ["--dataset", "mnist", "--train-size", "40000", "--device", "cpu", "--output-dir", tmp_path]
+    assert "40000 examples need 14.8 GB in float64, and 8.0 GB are free. Received: train_size=40000" in refused(
+        capsys, monkeypatch, "minimum_norm_kernels.py", *arguments
+    )
     assert not list(tmp_path.iterdir())
 
 

@@ -11,6 +11,7 @@ from torch_models.alexnet import AlexNet
 from torch_models.alexnet_large import alexnet_large
 from torch_models.cnn import cnn
 from torch_models.cnn2 import CNN2
+from torch_models.hinges import Hinges
 from torch_models.inception import Inception
 from torch_models.mlp import mlp1, mlp2, mlp3, mlp4
 from torch_models.resnet import ResNet18
@@ -30,3 +31,5 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "wide_resnet_28_1": wide_resnet_28_1,
     "wide_resnet_28_10": wide_resnet_28_10,
 }
+CONSTRUCTED: dict[str, Callable[..., nn.Module]] = {"hinges": Hinges}
+"""Networks whose weights are computed: files of them are opened as others are, and nothing trains them."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from common.runs.trainers import Arrays
 from torch_models.batch_norm import BatchNorm
+from torch_models.hinges import Biases
 
 VECTOR, TABLE, MATRIX, HWIO = (0,), (0, 1), (1, 0), (2, 3, 1, 0)
 
@@ -26,6 +27,7 @@ LAYERS: dict[type[nn.Module], Parts] = {
         "bias_ih_l0": ("bias", VECTOR),
         "bias_hh_l0": None,
     },
+    Biases: {"bias": ("bias", TABLE)},
     BatchNorm: {
         "weight": ("gamma", VECTOR),
         "bias": ("beta", VECTOR),

@@ -56,6 +56,27 @@ class Derivatives:
         inside = logits.scatter(1, chosen, -torch.inf).logsumexp(1) - logits.gather(1, chosen)[:, 0]
         return predictions, torch.autograd.grad(inside.sum(), x)[0].sign()
 
+    def integrated_gradients(self, x: Tensor, baseline: Tensor, classes: Tensor, steps: int) -> tuple[Tensor, Tensor]:
+        """Attributions (n, h, w, c) of the outputs of classes (n,) to inputs from a baseline, which is one image or n.
+
+        They are the means of gradients at the midpoints of that many equal parts of the way, times its length
+        (Sundararajan et al. 2017). Beside them the sum that they should have (n,), f(x) - f(baseline), in float64.
+        """
+        starts, found, totals = baseline.expand_as(x), torch.empty_like(x), []
+        shares = (torch.arange(steps, device=x.device) + 0.5) / steps
+        for place, (start, end, chosen) in enumerate(zip(starts, x, classes.tolist(), strict=True)):
+            gradient = torch.zeros_like(end)
+            for share in shares.split(BATCH):
+                points = torch.lerp(start, end, share.view(-1, *(1,) * end.dim())).requires_grad_()
+                with evaluation(self.model):
+                    outputs = self.model(points)[:, chosen].sum()
+                gradient += torch.autograd.grad(outputs, points)[0].sum(0)
+            found[place] = (end - start) * gradient / steps
+            with evaluation(self.model), torch.no_grad():
+                ends = self.model(torch.stack([start, end]))[:, chosen].double()
+            totals.append(ends[1] - ends[0])
+        return found, torch.stack(totals)
+
     def hessian_product(self, x: Tensor, labels: Tensor, vector: NDArray[Any]) -> NDArray[np.float64]:
         """Hessian of the mean cross-entropy of examples, times a vector (parameters,) in the order of `parameters`."""
         parts = self.put(vector.astype(np.float32)).split(self.sizes)

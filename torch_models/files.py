@@ -17,7 +17,7 @@ from common.files import replacing
 from common.runs.config import from_dict, model_options
 from common.runs.store import Record
 from common.runs.trainers import Arrays
-from torch_models import MODELS
+from torch_models import CONSTRUCTED, MODELS
 from torch_models.convert import from_canonical, to_canonical
 
 KIND = "a .pt that the suite saved, whole and free of code"
@@ -45,6 +45,14 @@ class Reader:
             _, outputs = self.model(torch.as_tensor(x, dtype=getattr(torch, self.dtype), device=device), tuple(layers))
             return [outputs[layer].flatten(1).float().cpu().numpy() for layer in layers]
 
+    def shape(self, layer: str) -> Shape:
+        """Of a layer's output for one input."""
+        device = next(self.model.parameters()).device
+        self.model.eval()
+        with torch.inference_mode():
+            nothing = torch.zeros((1, *self.input_shape), dtype=getattr(torch, self.dtype), device=device)
+            return tuple(self.model(nothing, (layer,))[1][layer].shape[1:])
+
 
 def input_dtype(model: nn.Module) -> str:
     """Name of the numbers that the model takes; it says so itself where they are not float32."""
@@ -62,9 +70,10 @@ def set_weights(model: nn.Module, weights: Mapping[str, NDArray[Any]]) -> None:
 
 
 def save(model: nn.Module, path: Path, metadata: Record) -> None:
-    """Write the model in float32 with its metadata (JSON values), atomically."""
+    """Write the model in float32, or float64 where it takes that, with its metadata (JSON values), atomically."""
+    dtype = torch.float64 if input_dtype(model) == "float64" else torch.float32
     # cloned, since a slice of a stack would take the whole stack along
-    state = {name: tensor.detach().float().cpu().clone() for name, tensor in model.state_dict().items()}
+    state = {name: tensor.detach().to(dtype).cpu().clone() for name, tensor in model.state_dict().items()}
     # into an open file: torch puts the name of a path, here a process's own, inside the file
     with replacing(path) as temporary, open(temporary, "wb") as file:
         torch.save({"format": FORMAT, "metadata": json.loads(json.dumps(metadata)), "state_dict": state}, file)
@@ -90,8 +99,9 @@ def load(path: Path, name: str | None = None, input_shape: Shape = (), num_class
     if "metadata" not in content:
         raise ValueError("it has no metadata; --model names the architecture of a bare state dict")
     metadata = content["metadata"]
-    check_choice("model", metadata["config"]["model"], MODELS)
-    build = MODELS[metadata["config"]["model"]]
+    known = MODELS | CONSTRUCTED
+    check_choice("model", metadata["config"]["model"], known)
+    build = known[metadata["config"]["model"]]
     options = model_options(from_dict(metadata["config"]), build)
     model = build(metadata["input_shape"], metadata["num_classes"], **options)
     model.load_state_dict(content["state_dict"])

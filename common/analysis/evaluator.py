@@ -63,6 +63,12 @@ class SavedModel:
         """Outputs of a layer after its activation, flattened in NHWC order: (n, d)."""
         return self.outputs(x, [layer])[layer]
 
+    def shape(self, layer: str) -> tuple[int, ...]:
+        """Of a layer's output for one input, (height, width, channels) of a convolution's."""
+        check_choice("layer", layer, self.layers)
+        shape: tuple[int, ...] = self._reader.shape(layer)
+        return shape
+
     def outputs(self, x: ArrayLike, layers: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """`features` of each of these layers, by one pass through the network."""
         for layer in layers:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
+
+import numpy as np
 
 from common.files import write
 from common.runs.config import Options
@@ -72,7 +76,7 @@ def carried_out(computation: Computation, compute: Callable[[], Result], folder:
         "id": computation_id(computation),
         "settings": settings_of(computation),
         "code": code_version(),
-        "environment": machine(),
+        "environment": {**machine(), "threads": int(os.environ.get("OMP_NUM_THREADS", 0)) or os.cpu_count()},
         "data": dict(result.data),
         "outcome": result.outcome,
         "time": {"start_utc": started, "seconds": time.perf_counter() - start},
@@ -106,3 +110,27 @@ def read_record(path: Path) -> Record:
             f"Received: {path} ({type(error).__name__}: {error})"
         ) from error
     return record
+
+
+class Computed:
+    """A computation that is done, as a reader sees it."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.record = folder, read_record(folder / "record.json")
+        self.id: str = folder.name
+        self.settings: Mapping[str, Any] = self.record["settings"]
+        self.outcome: Mapping[str, Any] = self.record["outcome"]
+
+    @cached_property
+    def arrays(self) -> Arrays:
+        """Its arrays; none where it has none."""
+        path = self.folder / "arrays.npz"
+        if not path.exists():
+            return {}
+        with np.load(path) as stored:
+            return dict(stored)
+
+    @staticmethod
+    def under(store: Store, slug: str) -> list[Computed]:
+        """All of a slug under a store, in the order of their ids."""
+        return [Computed(path.parent) for path in sorted(store.results.glob(f"computations/{slug}-*/record.json"))]

@@ -149,6 +149,7 @@ def publish(store: Store, name: str) -> None:
         "sensitivity_choices.jsonl",
         "arrays.npz",
         "loss_sensitivity.npz",
+        "attributions.npz",
     ):
         for source in store.folder(name).glob(part):
             copy = packed if source.suffix == ".npz" else shutil.copyfile

@@ -1,0 +1,74 @@
+"""What is made of attributions of runs that never were."""
+
+import numpy as np
+import pytest
+from made_up import Files, a_run
+
+from common.papers.zhang import attributions
+from common.papers.zhang.attributions import STUDY, Attributed, report, stages
+from common.report.runs import Runs
+
+GENERATOR = np.random.default_rng(0)
+COMMON = GENERATOR.random((8, 8))
+
+
+class Attributions(Files):
+    """Files with attributions."""
+
+    def kept_arrays(self, name, file):
+        return self.values if file == "attributions.npz" else {}
+
+
+def attributed(seed, noise, epochs=(0, 5, 9), **changes):
+    """A run whose maps share something with those of other seeds, the more the less noise."""
+    run = a_run(seed=seed, dataset="mnist", **changes)
+    maps = COMMON + noise * GENERATOR.random((len(epochs), 2, 10, 8, 8))
+    shares = np.broadcast_to(np.linspace(0.5, 0.8, len(epochs))[:, None, None], (len(epochs), 2, 50))
+    images = np.zeros((10, 8, 8, 1), np.uint8)
+    images[:, 2:6] = 200
+    run.source.__class__ = Attributions
+    run.source.values = {
+        "epochs": np.array(epochs), "maps": maps.astype(np.float16), "share": shares, "images": images,
+        "completeness": np.full(shares.shape, 2e-4), "indices": np.arange(50),
+    }  # fmt: skip
+    return run
+
+
+@pytest.fixture
+def runs():
+    noise = {"corruption": "uniform", "corruption_fraction": 1.0}
+    return Runs([*(attributed(seed, 0.1) for seed in range(3)), *(attributed(seed, 50, **noise) for seed in range(3))])
+
+
+def test_stages_are_named_by_epoch_and_the_last_is_fitted(runs):
+    assert stages(runs[0]) == {"untrained": 0, "epoch 5": 1, "fitted": 2}
+
+
+def test_a_row_for_each_setting_and_stage(runs):
+    table = report(runs, None)["attributions"]
+    assert [row[:2] for row in table.rows][::3] == [["true labels", "untrained"], ["random labels", "untrained"]]
+    assert [row[2].value for row in table.rows[:3]] == pytest.approx([0.5, 0.65, 0.8])
+    assert table.rows[0][3].value > 0.9 > 0.3 > table.rows[3][3].value and table.rows[0][4] == "2e-04"
+    assert "50.0% of the pixels" in table.note and {row[-1] for row in table.rows} == {3}
+
+
+def test_pictures_and_curves(runs):
+    figures = report(runs, None)
+    assert len(figures["pictures"].axes) == 4 * 10
+    shares, correlations = figures["over_epochs"].axes
+    assert len(shares.lines) == 2 and list(shares.lines[0].get_xdata()) == [0, 5, 9]
+    assert list(correlations.lines[0].get_xdata()) == [0, 5]
+
+
+def test_runs_without_attributions_show_nothing():
+    run = a_run()
+    run.source.__class__ = Attributions
+    assert report(Runs([run]), None) == {}
+
+
+def test_three_settings_and_three_seeds_of_pytorch_alone():
+    configs = STUDY.configs(attributions.BASE, Attributed(), "small")
+    assert len(configs) == 9 and {config.corruption for config in configs} == {"none", "uniform", "gaussian"}
+    assert {config.train_size for config in configs} == {5000}
+    with pytest.raises(ValueError, match="framework must be torch"):
+        STUDY.check(attributions.Config())
