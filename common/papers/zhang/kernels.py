@@ -29,7 +29,7 @@ from common.errors import check_choice
 from common.groups import grouped
 from common.papers.zhang.targets import TARGETS
 from common.report import figures
-from common.report.claims import NOT_MEASURED, claim_of, judge
+from common.report.claims import NOT_MEASURED, Statement, judge
 from common.report.computations import run_on
 from common.report.numbers import cell, counted, number
 from common.report.published import Target
@@ -310,7 +310,7 @@ def row(seeds: Sequence[Computed]) -> list[object]:
     """Cells of one kernel."""
     first, target = seeds[0], target_of(seeds[0].settings)
     errors = [last(found, "true", "test_error") for found in seeds]
-    judged = judge(claim_of(dict(target)), errors).verdict if target and all(map(full_size, seeds)) else NOT_MEASURED
+    judged = judge(Statement.of(target), errors)[1] if target and all(map(full_size, seeds)) else NOT_MEASURED
     noise = [last(found, "random", "test_error") for found in seeds]
     sizes = [found.outcome["test_n"] for found in seeds]
     norms = [("true", "zero_one"), ("true", "plus_minus_one"), ("random", "zero_one")]
