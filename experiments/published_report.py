@@ -33,14 +33,19 @@ def benchmark_tables(store: Store) -> dict[str, dict[str, Table]]:
     return tables
 
 
+def report() -> None:
+    """Make everything anew from the records."""
+    store = Store(PUBLISHED)
+    publish(Runs.under(store), benchmark_tables(store))
+    print(PUBLISHED / "index.html")
+
+
 def main() -> None:
     """Say how many records there are, or publish them."""
-    store = Store(PUBLISHED)
     if parse(__doc__, options=Options(), actions=Actions()).actions.list:
-        print(f"no runs of its own; {len(Runs.under(store))} published records")
+        print(f"no runs of its own; {len(Runs.under(Store(PUBLISHED)))} published records")
     else:
-        publish(Runs.under(store), benchmark_tables(store))
-        print(PUBLISHED / "index.html")
+        report()
 
 
 if __name__ == "__main__":
