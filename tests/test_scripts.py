@@ -200,6 +200,8 @@ def test_studies_of_decoding_share_their_runs_and_read_nothing_twice(script, tmp
         assert {path.name for path in (tmp_path / name.removesuffix(".py")).iterdir()} >= set(made)
     assert len(list((tmp_path / "saved_models").glob("*-velpic.pt"))) == 3  # at the end, and one to train on
     assert len(list((tmp_path / "saved_models").glob("*-redrawn.pt"))) == 1
+    claims = (tmp_path / "velpic_weight_transfer" / "claims.csv").read_text()
+    assert "an edited network that is trained on" in claims and "undecided: " not in claims  # it has its control
     monkeypatch.setattr(training, "make_trainer", None)
     monkeypatch.setattr(readout, "read_out", None)
     for name in DECODING:

@@ -135,15 +135,6 @@ def wilson_interval(correct: int, n: int) -> tuple[float, float]:
     return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
 
 
-def difference_interval(first: Count, second: Count) -> tuple[float, float]:
-    """Ends of the 95 % interval of one fraction less another, each of its own examples (Newcombe 1998, method 10).
-
-    Of fractions of the same examples, which are usually right together, it is wider than it had to be.
-    """
-    (p, (low, high)), (q, (least, most)) = ((count[0] / count[1], wilson_interval(*count)) for count in (first, second))
-    return p - q - math.hypot(p - low, most - q), p - q + math.hypot(high - p, q - least)
-
-
 def difference(first: Sequence[float], second: Sequence[float], unit: str = "fraction") -> Number:
     """Difference of the means, with Welch's 95 % interval where both have two values or more."""
     mean = float(np.mean(first) - np.mean(second))
