@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +14,9 @@ from common.papers.decoding.recipes import BASE, Corrupted
 from common.papers.decoding.targets import TARGETS
 from common.report import figures
 from common.report.claims import Finding
-from common.report.layers import HELD_OUT, accuracy, choose_layer, layers_of
+from common.report.layers import HELD_OUT, accuracy, choose_layer, last_layer, layers_of
 from common.report.numbers import less
-from common.report.runs import HistoryLine, Run, Runs
+from common.report.runs import HistoryLine, Line, Run, Runs
 from common.report.tables import Table
 from common.runs.config import Config
 from common.study import Call, Study, with_progress
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 TITLE = "Network and layers over training"
 EPOCHS = (0, 1, *range(2, 20, 2), *range(20, 501, 5))
+LAST = "last hidden layer"
+LayerOf = Callable[[Sequence[Line]], str | None]
 LAYER_COLOURS = (figures.GREY, figures.SKY, figures.AMBER, figures.ORANGE, figures.PURPLE, figures.BLUE)
 
 
@@ -120,24 +122,24 @@ def early_stopping_table(runs: Runs, targets: readouts.Published, title: str) ->
     return readouts.setting_table(runs, cells, title)
 
 
-def peak(run: Run) -> tuple[int | None, float | None]:
-    """The first epoch of training at which the layer chosen at it is best, both on held-out examples; test accuracy.
+def peak(run: Run, layer_of: LayerOf = choose_layer) -> tuple[int | None, float | None]:
+    """The first epoch of training at which a layer, by default the one chosen at it, is best on held-out examples.
 
-    Null where fewer than two epochs of training were read out.
+    And its test accuracy there; null where fewer than two epochs of training were read out.
     """
-    known = {epoch: lines for epoch in readouts.epochs_of(run) if epoch and (lines := chosen_lines(run, epoch))}
+    known = {e: values for e in readouts.epochs_of(run) if e and (values := shares(run, e, layer_of))}
     if len(known) < 2:
         return None, None
     best = max(known, key=lambda epoch: known[epoch][HELD_OUT])
     return best, known[best]["test"]
 
 
-def chosen_lines(run: Run, epoch: int) -> dict[str, float]:
-    """Accuracy by split of the layer that is chosen at an epoch; none where no layer is."""
+def shares(run: Run, epoch: int, layer_of: LayerOf) -> dict[str, float]:
+    """Accuracy by split of a layer at an epoch; none where either was not measured."""
     lines = readouts.lines_of(run, epoch)
-    layer = choose_layer(lines)
-    values = {split: accuracy(lines, layer, scored_on=split) for split in (HELD_OUT, "test")}
-    return {split: value for split, value in values.items() if value is not None}
+    found = {split: accuracy(lines, layer_of(lines), scored_on=split) for split in (HELD_OUT, "test")}
+    values = {split: value for split, value in found.items() if value is not None}
+    return values if len(values) == len(found) else {}
 
 
 def findings(runs: Runs, call: Call) -> list[Finding]:
@@ -145,9 +147,9 @@ def findings(runs: Runs, call: Call) -> list[Finding]:
     return readouts.compare(readouts.read_out(runs), COMPARISONS)
 
 
-def subspaces_there(run: Run) -> float | None:
+def at_peak(run: Run, layer_of: LayerOf = choose_layer) -> float | None:
     """Test accuracy of the subspaces at their peak."""
-    return peak(run)[1]
+    return peak(run, layer_of)[1]
 
 
 def network_fall(run: Run) -> float | None:
@@ -155,9 +157,10 @@ def network_fall(run: Run) -> float | None:
     return less(stopped_accuracy(run), readouts.own(run))
 
 
-def subspaces_fall(run: Run) -> float | None:
+def subspaces_fall(run: Run, layer_of: LayerOf = choose_layer) -> float | None:
     """Likewise of the subspaces, from their peak."""
-    return less(subspaces_there(run), readouts.in_chosen_layer(run))
+    lines = readouts.lines_of(run)
+    return less(at_peak(run, layer_of), accuracy(lines, layer_of(lines)))
 
 
 def network_peaks(run: Run) -> float | None:
@@ -174,9 +177,11 @@ def subspaces_peak(run: Run) -> float | None:
 COMPARISONS = (
     readouts.Comparison("early-stopping", stopped_accuracy, readouts.in_chosen_layer),
     readouts.Comparison("network-peak", stopped_accuracy, readouts.own),
-    readouts.Comparison("early-peak", subspaces_there, readouts.in_chosen_layer),
+    readouts.Comparison("early-peak", at_peak, readouts.in_chosen_layer),
+    readouts.Comparison("early-peak", partial(at_peak, layer_of=last_layer), readouts.in_last_layer, where=LAST),
     readouts.Comparison("peaks-together", subspaces_peak, network_peaks),
     readouts.Comparison("falls-less", network_fall, subspaces_fall),
+    readouts.Comparison("falls-less", network_fall, partial(subspaces_fall, layer_of=last_layer), where=LAST),
 )
 STUDY = Study(
     "latent_generalization_dynamics", Corrupted(fractions=(0.8,)), BASE, report, EPOCHS, read, findings=findings

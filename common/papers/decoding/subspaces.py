@@ -55,7 +55,7 @@ COMPARISONS = (
     Comparison("above-input", CHOSEN, readouts.in_input),
     Comparison("input", readouts.in_input, readouts.own, readouts.highly),
     Comparison("above-untrained", CHOSEN, UNTRAINED),
-    Comparison("untrained", UNTRAINED, CHOSEN, of("mlp4", least=readouts.HIGH)),
+    Comparison("untrained", UNTRAINED, CHOSEN, readouts.highly),
     Comparison("wide-layers", WIDE, NARROW, of("mlp4")),
     Comparison("narrow-layer", readouts.in_input, partial(readouts.in_layer, layer="fc1"), of("mlp4", least=0.4)),
     Comparison("flat-layer", FLAT, BEHIND, of("cnn", datasets=("mnist", "fashion_mnist"))),

@@ -176,7 +176,7 @@ def test_controls_of_raw_inputs_and_untrained_networks(decoding):
     pair = [*about("untrained", found), *about("above-untrained", found)]
     assert independent(pair) == about("above-untrained", found)  # one evidence
     cnn = masc_findings([decoding.run(lines, 0.6, model="cnn", corruption_fraction=0.4)])
-    assert about("untrained", cnn) == about("input", cnn) == []
+    assert about("untrained", cnn) == about("input", cnn) == []  # at 80 % alone
     assert verdicts("above-untrained", cnn) == [("-5.00", 1, "not indicated")]
 
 
@@ -311,6 +311,17 @@ def test_the_layer_is_chosen_at_every_epoch(decoding):
     assert dynamics.peak(run) == (1, 0.94)
 
 
+def test_the_last_hidden_layer_is_tested_too(decoding):
+    run = over_epochs(decoding, [0.8, 0.94, 0.84], [0.1, 0.9, 0.3], [0.1, 0.3, 0.2])
+    other = {"fc1": "fc2", "fc2": "fc1"}  # right on all test data at every epoch
+    run.readout = [{**line, "layer": other[line["layer"]]} for line in run.readout[::-1]]
+    found = dynamics_findings([run])
+    assert [(f.subject, effect(f)) for f in about("early-peak", found)] == [
+        ("mlp4, mnist, 80 %", "10.00"), ("mlp4, mnist, 80 %, last hidden layer", "0.00"),
+    ]  # fmt: skip
+    assert verdicts("falls-less", found) == [("50.00", 1, "indicated"), ("60.00", 1, "indicated")]
+
+
 def test_peaks_are_together_within_a_tenth_of_the_training(decoding):
     held_out = [0.1, 0.2, 0.5, *[0.3] * 18]
     run = over_epochs(decoding, [0.5] * 21, [0.5] * 21, held_out)
@@ -325,7 +336,7 @@ def test_a_peak_needs_two_epochs_of_training(decoding):
     unchosen = over_epochs(decoding, [0.8, 0.94, 0.84], [0.1, 0.9, 0.3], [0.1, 0.3, 0.2], seed=1)
     unchosen.readout = [line for line in unchosen.readout if line["scored_on"] == "test"]
     for name in ("early-peak", "peaks-together", "falls-less"):
-        assert verdicts(name, dynamics_findings([ends, unchosen])) == [("–", 0, "not measured")]
+        assert verdicts(name, dynamics_findings([ends, unchosen]))[0] == ("–", 0, "not measured")
     assert verdicts("network-peak", dynamics_findings([ends])) == [("60.00", 1, "indicated")]
 
 
