@@ -68,12 +68,14 @@ def read_edited(configs: Sequence[Config], call: Call) -> None:
         files: dict[tuple[str, int | None], Path] = {("velpic", None): store.model_path(config)}
         if config.corruption_fraction and epoch in store.snapshots(config):
             files |= {(edit, epoch): store.snapshot_path(config, epoch) for edit in EDITS}
-            going_on += [trained_on(config, call.preset, edit) for edit in EDITS]
+            going_on.append(config)
         for (edit, at), path in files.items():
             edited = store.models / edited_name(config, edit, at)
             if outdated(edited, path, call.force):
                 EDITS[edit](path, config, prepare(config, options.data_dir, store.models), edited)
-    sweep.run(going_on, replace(options, keep_epochs=()), force=call.force)
+    options = replace(options, keep_epochs=())
+    for edit in EDITS:
+        sweep.run([trained_on(config, call.preset, edit) for config in going_on], options, force=call.force)
 
 
 def report_edited(runs: Runs, call: Call) -> dict[str, Table | Figure]:
