@@ -1,20 +1,23 @@
 """What is published comes from committed records, and is what those records say today."""
 
-import html
 import json
-import re
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from matplotlib.figure import Figure
+from browser import DESK, PHONE, chromium, dead_links, inside, opened, widths
+from made_up import a_run
 
-from common.papers.arpit.targets import TARGETS as ARPIT
-from common.papers.zhang.targets import NUMBERS
+from common import publishing
+from common.report import figures
+from common.report.claims import Finding, Statement
+from common.report.page import ASSETS, SHARED
 from common.report.runs import Run, Runs
-from common.report.tables import Table, claims_table
-from common.runs.config import as_dict, run_id
+from common.report.tables import Table
+from common.runs.config import Config, as_dict, run_id
 from common.runs.store import PUBLISHED, Store
+from common.study import Combinations, Study
 
 pytestmark = pytest.mark.slow
 
@@ -41,94 +44,121 @@ def test_every_record_is_of_clean_code_and_under_its_own_id(runs):
         assert run.history[-1]["epoch"] == run.outcome["epochs"]
 
 
-@pytest.fixture(scope="module")
-def items(report, runs):
-    """Tables, figures and text of the page by heading and name."""
-    return report.sections(runs)
+def test_everything_is_what_the_records_say(report, runs):
+    texts, drawn = publishing.made_of(runs, report.benchmark_tables(Store(PUBLISHED)))
+    different = [str(path) for path, text in texts.items() if not path.exists() or path.read_text() != text]
+    assert different == []
+    assert {path for path in texts if path.parent.name == "tables"} == set((PUBLISHED / "tables").iterdir())
+    assert set(drawn) == set((PUBLISHED / "figures").iterdir())
+    assert all((PUBLISHED / "assets" / name).read_bytes() == (ASSETS / name).read_bytes() for name in SHARED)
+    assert texts[PUBLISHED / "runs.csv"].count("\n") == len(runs) + 1
 
 
-def test_every_table_is_what_the_records_say(items):
-    page = (PUBLISHED / "index.html").read_text()
-    tables = {name: item for made in items.values() for name, item in made.items() if isinstance(item, Table)}
-    assert {path.stem for path in (PUBLISHED / "tables").iterdir()} == set(tables)
-    for name, table in tables.items():
-        assert (PUBLISHED / "tables" / f"{name}.md").read_text() == table.markdown()
-        assert (PUBLISHED / "tables" / f"{name}.csv").read_text() == table.csv()
-        assert table.html() in page
+def test_the_page_is_light_and_as_a_reader_needs_it():
+    path = PUBLISHED / "index.html"
+    assert "base64" not in path.read_text() and path.stat().st_size < 1.5e6
+    with chromium() as browser:
+        for width in (DESK, PHONE):
+            with opened(browser, path, width) as shown:
+                seen, window = widths(shown)
+                assert seen <= window == width
+                assert inside(shown, ".matrix tr:nth-child(1) td:nth-child(3)")
+                assert inside(shown, ".findings tbody tr:nth-child(1) td:nth-child(2)")
+                assert dead_links(shown, PUBLISHED) == []
+                for chart in shown.locator("figure.chart").all():
+                    chart.scroll_into_view_if_needed()
+                    chart.locator("canvas").wait_for()
+                assert shown.evaluate("document.documentElement.scrollHeight") < 60_000
 
 
-def test_the_page_has_every_section_with_its_text_and_figures(items):
-    page = (PUBLISHED / "index.html").read_text()
-    headings = [html.escape(heading) for heading in items]
-    assert re.findall("<h2>(.*)</h2>", page) == headings
-    pictures = {name for made in items.values() for name, item in made.items() if isinstance(item, Figure)}
-    assert {path.stem for path in (PUBLISHED / "figures").iterdir()} == pictures
-    assert re.findall(r'src="figures/(.*)\.png"', page) == [
-        name for made in items.values() for name, item in made.items() if isinstance(item, Figure)
-    ]
-    assert "base64" not in page and len(page) < 1.5e6
-    for made in items.values():
-        assert all(html.escape(item) in page for item in made.values() if isinstance(item, str))
+@dataclass(frozen=True)
+class Grid(Combinations):
+    seeds: tuple[int, ...] = (0, 1, 2)
+    models: tuple[str, ...] = ("mlp1",)
+    fractions: tuple[float, ...] = (0.0, 1.0)
+    frameworks: tuple[str, ...] = ("torch",)
 
 
-def test_every_statement_of_arpit_is_there_and_not_measured_without_a_run(report):
-    def verdicts(*holds):
-        found = claims_table(
-            [ARPIT.judged("arpit-gini", str(place), holds=[each]) for place, each in enumerate(holds)], "title"
-        )
-        rows = report.arpit_statements({"heading": {"loss_sensitivity_claims": found, "note": "text"}}).rows
-        targets = ARPIT.of("statements")
-        assert [row[:3] for row in rows] == [
-            [t[name] for name in ("source", "statement", "band_source")] for t in targets
-        ]
-        return [row[3] for row in rows if row[3] != "not measured"]
-
-    assert verdicts() == []
-    assert verdicts(True, True) == ["confirmed"]
-    assert verdicts(True, False, True) == ["confirmed 2 times, not confirmed once"]
+def judge(runs, call):
+    said = Statement("arpit-gini", "A paper", "Figure 1", "it grows")
+    return [Finding(said, f"{len(runs)} at {call.preset}", runs, verdict="indicated"), Finding(said, "none")]
 
 
-def test_the_page_joins_what_all_runs_say_of_real_digits(items):
-    made = items["Real MNIST digits over all runs"]
-    rows = {tuple(row[:2]): row[2:] for row in made["examples_mnist_agreement"].rows}
-    examples, rank = rows["correct", "learned"]
-    assert f" {examples} training examples: " in made["note"] and examples >= 10_000 and rank.value < 0
-    assert {"loss sensitivity", "critical"} <= {name for pair in rows for name in pair}
+STUDY = Study(
+    "demo",
+    Grid(),
+    Config(epochs=3),
+    lambda runs, call: {
+        "table": Table("Title", ["seed"], [[run.config.seed] for run in runs], "A note."),
+        "empty": Table("Empty", ["seed"], []),
+        "curves": figures.new_figure("Title", (4, 4))[0],
+    },
+    findings=judge,
+)
 
 
-def test_every_run_has_a_row_that_anyone_can_open(runs):
-    text = (PUBLISHED / "runs.csv").read_text()
-    assert text == runs.csv() and text.count("\n") == len(runs) + 1
+def known(*seeds, fractions=(0.0, 1.0), **fields):
+    """Published runs of the study, by id."""
+    rules = [{"corruption_fraction": share, "corruption": "uniform" if share else "none"} for share in fractions]
+    made = [a_run([], epochs=3, seed=seed, **rule, **fields) for seed in seeds for rule in rules]
+    named = [Run({**run.record, "run_id": run_id(run.config)}, run.source) for run in made]
+    return {run.id: run for run in named}
 
 
-def test_the_readme_holds_the_table_of_the_records(report, runs):
-    text = (ROOT / "README.md").read_text()
-    table = report.readme_table(runs)
-    assert report.fill(text, table.markdown()) == text and table.markdown() in text
+def of_study(there, framework="torch", precision="float32"):
+    return publishing.of_study(STUDY, "paper", framework, precision, there)
 
 
-def test_the_readme_counts_what_is_not_measured_and_names_the_hardware(report, runs):
-    shown = report.readme_table(runs)
-    left, total = len(NUMBERS) - len(shown.rows), len(NUMBERS)
-    sentence = f"{left} of the {total} published numbers are not measured at full size yet"
-    assert sentence in shown.note and "measured on " in shown.note
-    assert report.readme_table(Runs()).note.endswith(f"{total} of the {total}{sentence.split(str(total))[1]}.")
+def test_a_study_is_shown_with_all_seeds_where_one_has_half_of_its_runs():
+    group = of_study({**known(0), **known(7, fractions=[0.0])})
+    assert (len(group.runs), group.wanted, group.kind, group.label) == (3, 4, ("torch", "float32"), "PyTorch, float32")
+    assert group.call.preset == "paper" and group.call.grid.seeds == tuple(range(10))
+    assert list(group.items) == ["table", "curves"]
+    for other in (of_study(known(0), "keras"), of_study(known(0), precision="bfloat16"), of_study({})):
+        assert (len(other.runs), other.wanted) == (0, 0)
 
 
-def test_two_full_size_recipes_of_one_framework_are_both_in_the_readme(report, runs):
-    first = next(run for run in runs if "mlp1-cifar10-true-torch" in run.id and run.full_size)
-    fields = {**first.fields, "precision": "bfloat16"}
-    again = Run({**first.record, "run_id": "another", "config": fields}, first.source)
-    rows = [row for row in report.readme_table(Runs([first, again])).rows if row[1] == "`mlp1_true_labels.py`"]
-    assert len(rows) == 2
-    for row in rows:
-        assert row[-1].count(": confirmed") == 2 and "(bfloat16)" in row[-1] and row[-2] == "not measured"
+def test_frameworks_of_a_study_stand_side_by_side_in_one_section():
+    both = {**known(0), **known(0, 1, framework="keras")}
+    groups = [of_study(both), of_study(both, "keras")]
+    made = publishing.Page(Runs(both.values()))
+    findings = [found for group in groups for found in STUDY.judged(group.runs, group.call)]
+    section = made.study(groups, findings, "A paper")
+    assert (section.heading, section.group) == ("Demo", "A paper")
+    assert list(made.figures) == ["demo_paper_torch_float32_curves", "demo_paper_keras_float32_curves"]
+    assert made.tables["demo_paper_table"] == Table(
+        "Title", ["in", "seed"],
+        [*[["PyTorch, float32", 0]] * 2, *[["Keras, float32", seed] for seed in (0, 0, 1, 1)]], "A note.",
+    )  # fmt: skip
+    text = section.html()
+    assert text.count("<h3>Preset paper: 50,000 training examples</h3>") == 1
+    assert "The phenomenon in minutes" in text and "Zhang et al. (2017), Figure 1: an MLP fits" in text
+    assert text.count('<div class="row">') == 2 and "Verdicts: 2 indicated" in text and 'class="chart"' in text
+    assert "python experiments/demo.py --framework torch\npython experiments/demo.py --framework keras" in text
+    assert "Keras, float32: 4 of 4 runs; Processor; 012345678." in text
+    assert "Title (6 rows)" in text and publishing.together({"one": made.tables["demo_paper_table"]}).columns[0] == "in"
 
 
-def test_commands_of_the_readme_are_scripts(report):
-    for target in NUMBERS:
-        name = report.command(target["model"], target["setting"]).strip("`")
-        assert (ROOT / "experiments" / name).exists()
+def test_sizes_are_said():
+    small = Runs([a_run(train_n=100, downscale=2)])
+    assert publishing.size_text([publishing.Group(STUDY, "small", small, 1)]) == (
+        "Preset small: 100 training examples, images 2 times smaller"
+    )
+
+
+def test_statements_that_no_study_measured_are_there_once(monkeypatch):
+    wing = publishing.arpit
+    monkeypatch.setattr(publishing, "WINGS", {"Arpit": (wing, ("torch",))})
+    monkeypatch.setattr(wing, "numbers", lambda runs: [f"numbers of {len(runs)}"])
+    said = {target["id"] for target in wing.TARGETS.of("statements")}
+    there = known(0)
+    measured, *missing, numbers = publishing.all_findings(Runs(there.values()), {"Arpit": [of_study(there)]})
+    assert (measured.subject, measured.study, measured.size) == ("2 at paper", "demo", "full size")
+    assert {found.statement.id for found in missing} == said - {"arpit-gini"} and len(missing) == len(said) - 1
+    assert {(found.verdict, found.size) for found in missing} == {("not measured", "full size")}
+    assert numbers == "numbers of 2"
+    monkeypatch.setattr(wing, "STUDIES", (STUDY,))
+    assert [len(group.runs) for group in publishing.groups_of(Runs(there.values()))["Arpit"]] == [2, 2]  # either preset
 
 
 def test_a_benchmarks_tables_are_made_from_its_records(report, tmp_path):
@@ -155,7 +185,9 @@ def test_a_benchmarks_tables_are_made_from_its_records(report, tmp_path):
     folder = tmp_path / "computations" / "benchmark_training-0123abcd"
     folder.mkdir(parents=True)
     (folder / "record.json").write_text(json.dumps(computed))
-    found = report.benchmark_tables(report.benchmark_training, Store(tmp_path))
+    tables = report.benchmark_tables(Store(tmp_path))
+    assert list(tables) == list(report.BENCHMARKS)
+    found = tables["What an epoch costs"]
     assert list(found) == ["benchmark_training_alexnet", "benchmark_training_0123abcd"]
     text, newer = (table.markdown() for table in found.values())
     assert newer == text.replace("a processor", "another processor").replace("2 threads", "4 threads") != text

@@ -72,6 +72,7 @@ class Finding:
     verdict: str = NOT_MEASURED
     size: str = REDUCED
     study: str = ""
+    is_number: bool = False
 
     @property
     def measured(self) -> bool:
@@ -122,7 +123,7 @@ def judged_number(
     """A published number beside its measurements in runs of full size; without any it is not measured."""
     said = Statement.of(target)
     found, verdict = judge(said, values, counts)
-    return Finding(said, subject, runs, found, verdict=verdict, size=FULL)
+    return Finding(said, subject, runs, found, verdict=verdict, size=FULL, is_number=True)
 
 
 def gap(levels: Sequence[Sequence[float | None]]) -> float | None:

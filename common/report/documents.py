@@ -61,14 +61,23 @@ def findings_document(findings: Iterable[Finding]) -> str:
 
 def line(found: Finding) -> str:
     """A finding in a line of a list: statement, what it was tested on, effect and the size it counts from, seeds."""
-    said, seeds = found.statement, f"{found.effect.n} seed{'s' if found.effect.n != 1 else ''}"
-    effect = found.effect.number(said.unit)
-    unit = UNITS[said.unit][2].removeprefix(",") or (f" {said.unit}" if said.unit in ("components", "epochs") else "")
+    said, seeds, effect = (
+        found.statement,
+        f"{found.effect.n} seed{'s' if found.effect.n != 1 else ''}",
+        effect_text(found),
+    )
     counts = [f"published {cell(Number(said.value, said.unit))}"] if said.value is not None else []
     counts += [f"counts {band_text(said)}"] if said.band else []
-    told = [] if effect.value is None else [f"{cell(effect)}{unit}", *counts]
+    told = [effect, *counts] if effect else []
     return (
         f"- **{found.verdict}**: {said.statement} ({found.subject}; {said.source}): "
         + ", ".join([*told, seeds])
         + (f". {found.numbers}" if found.numbers else "")
     )
+
+
+def effect_text(found: Finding) -> str | None:
+    """The effect with interval and unit; null where there is none."""
+    unit, effect = found.statement.unit, found.effect.number(found.statement.unit)
+    name = UNITS[unit][2].removeprefix(",") or (f" {unit}" if unit in ("components", "epochs") else "")
+    return None if effect.value is None else f"{cell(effect)}{name}"

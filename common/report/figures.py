@@ -34,6 +34,7 @@ FRAMEWORK_STYLES: dict[str, dict[str, Any]] = {
     "keras": {"color": ORANGE, "linewidth": 2.6, "markersize": 5},
     "torch": {"color": BLUE, "linewidth": 1.3, "markersize": 9, "fillstyle": "none"},
 }
+THIN: dict[str, Any] = {"linewidth": 0.6, "alpha": 0.5, "label": "_seed"}
 RING: dict[str, Any] = {"marker": "o", "markersize": 13, "fillstyle": "none", "linestyle": "none", "color": BLACK}
 ACCURACIES: dict[str, tuple[str, str, Any]] = {
     "train_accuracy": ("training", BLUE, "-"),
@@ -44,6 +45,8 @@ ACCURACIES: dict[str, tuple[str, str, Any]] = {
     "test_accuracy_corrupted_labels": ("test, corrupted labels", GREY, ":"),
 }
 PAIR = ("train_accuracy", "test_accuracy")
+DOTS = 150  # an inch
+BAND_SEEDS = 5  # fewer are lines of their own: the t interval of two or three hides the curves
 
 
 def new_figure(title: str, size: tuple[float, float], shape: tuple[int, int] = (1, 1)) -> tuple[Figure, list[Axes]]:
@@ -76,12 +79,21 @@ def panel_figure(
 
 
 def draw_curve(axes: Axes, curve: Curve, scale: float = 1, **style: Any) -> None:
-    """Mean over seeds of each x, times `scale`, with its 95 % t interval as a band; what no seed has is no point."""
+    """Mean over seeds of each x, times `scale`, over the seeds as thin lines; what no seed has is no point.
+
+    Many seeds are a band: their 95 % t interval.
+    """
     points = {x: found for x, values in sorted(curve.items()) if (found := estimate(values)).mean is not None}
     if not points:
         return
     means, lows, highs = ([_scaled(getattr(p, end), scale) for p in points.values()] for end in ("mean", "low", "high"))
-    axes.fill_between(list(points), lows, highs, color=style["color"], alpha=0.15, linewidth=0)
+    seeds = max(len(curve[x]) for x in points)
+    if seeds >= BAND_SEEDS:
+        axes.fill_between(list(points), lows, highs, color=style["color"], alpha=0.15, linewidth=0)
+    elif seeds > 1:
+        for place in range(seeds):
+            values = [_scaled(next(iter(curve[x][place : place + 1]), None), scale) for x in points]
+            axes.plot(list(points), values, color=style["color"], **THIN)
     axes.plot(list(points), means, **{"linewidth": 1.6, "markersize": 4, **style})
 
 
@@ -260,14 +272,20 @@ def _grid(kernels: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def png(figure: Figure) -> bytes:
-    """The figure as PNG of at most 128 colours, 150 dots per inch; the same figure gives the same bytes."""
+    """The figure as PNG of at most 128 colours, `DOTS` an inch; the same figure gives the same bytes."""
     from PIL import Image
 
     drawn, packed = io.BytesIO(), io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=150, facecolor="white", metadata={"Software": None})
+    figure.savefig(drawn, format="png", dpi=DOTS, facecolor="white", metadata={"Software": None})
     image = Image.open(drawn).convert("RGB").quantize(128, dither=Image.Dither.NONE)
     image.save(packed, format="png", optimize=True)
     return packed.getvalue()
+
+
+def looks(figure: Figure) -> tuple[tuple[int, int], bool]:
+    """Its width and height on a page in pixels, two dots each, and whether it is a drawing: without images."""
+    width, height = (round(inches * DOTS / 2) for inches in figure.get_size_inches())
+    return (width, height), not any(axes.images for axes in figure.axes)
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -1,91 +1,209 @@
-"""A page of tables and figures, which asks nothing of any network."""
+"""A page of findings, tables, pictures and curves, which asks nothing of any network and is whole without its script.
+
+What it is made of has `html()`; a string is a paragraph. Looks, script and the chart library lie in `assets`.
+"""
 
 import base64
 import html
-from collections.abc import Sequence
+import re
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
 
-from common.report.tables import Table
+from common.groups import grouped
 
-STYLE = """
-:root { color-scheme: light dark; --text: #1d2329; --soft: #59636e; --ground: #ffffff; --line: #d5dae0; --head: #f3f5f7;
-  --good: #116329; --bad: #a40e26; }
-@media (prefers-color-scheme: dark) { :root { --text: #e3e8ee; --soft: #9aa5b1; --ground: #14181d; --line: #343c46;
-  --head: #1e242b; --good: #5fd07f; --bad: #ff8a8f; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 88rem; color: var(--text); background: var(--ground);
-  font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; overflow-wrap: break-word; }
-h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .5rem; }
-h2 { font-size: 1.25rem; line-height: 1.3; margin: 2.5rem 0 .5rem; padding-top: 1rem;
-  border-top: 1px solid var(--line); }
-p { max-width: 44rem; margin: .5rem 0; }
-.lead, figure p { color: var(--soft); }
-figure { margin: 1.25rem 0; }
-figcaption { font-weight: 600; margin-bottom: .4rem; }
-figure p { font-size: .85rem; }
-img { display: block; width: auto; max-width: 100%; max-height: 56rem; height: auto; padding: .25rem;
-  background: #ffffff; border: 1px solid var(--line); border-radius: .4rem; }
-.scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: .4rem; }
-table { border-collapse: collapse; width: 100%; font-size: .8125rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .35rem .55rem; text-align: left; white-space: nowrap;
-  border-bottom: 1px solid var(--line); }
-tbody tr:last-child td { border-bottom: 0; }
-th { background: var(--head); }
-th.number, td.number { text-align: right; }
-td.long { white-space: normal; min-width: 16rem; }
-td.confirmed { color: var(--good); font-weight: 600; }
-td.not-confirmed { color: var(--bad); font-weight: 600; }
-td.not-measured, td.no-band, td.undecided { color: var(--soft); }
-"""
+ASSETS = Path(__file__).with_name("assets")
+SHARED = ("uplot.js", "uplot.css", "uplot.LICENSE")  # uPlot 1.6.32
+COLUMNS = 24  # that the looks know to align
+
+
+class Shown(Protocol):
+    """A part of a page."""
+
+    def html(self) -> str: ...
+
+
+Block = str | Shown
+
+
+def markup(blocks: Iterable[Block]) -> str:
+    """All of these, one after the other."""
+    return "\n".join(f"<p>{html.escape(block)}</p>" if isinstance(block, str) else block.html() for block in blocks)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG inside the page, or the address of one beside it, what it shows for those who cannot see it, a caption."""
+    """A PNG inside the page, or the address of one beside it, what it shows for those who cannot see it, a caption.
+
+    `size` is its (width, height) on the page in pixels. A `drawing` may turn light on dark.
+    """
 
     source: bytes | str
     alt: str
     caption: str = ""
+    size: tuple[int, int] | None = None
+    drawing: bool = False
 
     def html(self) -> str:
-        """Loaded when it is scrolled to."""
+        """Loaded when it is scrolled to, in a box of its own that scrolls sideways; it leads to the file alone."""
         inside = isinstance(self.source, bytes)
         source = f"data:image/png;base64,{base64.b64encode(self.source).decode()}" if inside else self.source  # type: ignore[arg-type]
-        caption = f"<p>{html.escape(self.caption)}</p>" if self.caption else ""
-        image = f'<img alt="{html.escape(self.alt)}" loading="lazy" src="{html.escape(str(source))}">'
-        return f"<figure>{image}{caption}</figure>"
+        caption = f"<figcaption>{html.escape(self.caption)}</figcaption>" if self.caption else ""
+        size = f' width="{self.size[0]}" height="{self.size[1]}"' if self.size else ""
+        look = ' class="drawing"' if self.drawing else ""
+        image = f'<img alt="{html.escape(self.alt)}" loading="lazy"{look}{size} src="{html.escape(str(source))}">'
+        linked = image if inside else f'<a href="{html.escape(str(source))}">{image}</a>'
+        return f'<figure class="picture">{caption}<div class="scroll">{linked}</div></figure>'
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading within a section."""
+
+    text: str
+
+    def html(self) -> str:
+        """Of the third order."""
+        return f"<h3>{html.escape(self.text)}</h3>"
+
+
+@dataclass(frozen=True)
+class Code:
+    """A command."""
+
+    text: str
+
+    def html(self) -> str:
+        """As it is typed."""
+        return f'<pre class="scroll" tabindex="0"><code>{html.escape(self.text)}</code></pre>'
+
+
+@dataclass(frozen=True)
+class Items:
+    """A list of lines."""
+
+    lines: Sequence[Block]
+
+    def html(self) -> str:
+        """A point for each."""
+        texts = (html.escape(line) if isinstance(line, str) else line.html() for line in self.lines)
+        return f"<ul>{''.join(f'<li>{text}</li>' for text in texts)}</ul>"
+
+
+@dataclass(frozen=True)
+class Row:
+    """Blocks side by side where there is room."""
+
+    blocks: Sequence[Block]
+
+    def html(self) -> str:
+        """A box of these."""
+        return f'<div class="row">{markup(self.blocks)}</div>'
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Blocks that a reader opens."""
+
+    summary: str
+    blocks: Sequence[Block]
+    opened: bool = False
+
+    def html(self) -> str:
+        """Details."""
+        opened = " open" if self.opened else ""
+        return f"<details{opened}><summary>{html.escape(self.summary)}</summary>{markup(self.blocks)}</details>"
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Curves of runs, drawn by the page's script from `data` and the runs' own: each view is {panel: {line: runs}}.
+
+    Runs are numbered as in `common.report.charts.runs_script`. Without script there is nothing to see.
+    """
+
+    title: str
+    data: Mapping[str, Any]
+
+    def html(self) -> str:
+        """An empty box."""
+        import json
+
+        data = html.escape(json.dumps(self.data, separators=(",", ":")))
+        return f'<figure class="chart" aria-label="{html.escape(self.title)}" data-chart="{data}"></figure>'
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what follows it: paragraphs of plain text, tables, pictures."""
+    """A heading and what follows it; the contents name it, with others of its `group`."""
 
     heading: str
-    blocks: Sequence[str | Table | Picture]
+    blocks: Sequence[Block]
+    group: str = ""
+
+    @property
+    def name(self) -> str:
+        """Its anchor."""
+        return re.sub(r"[^a-z0-9]+", "-", self.heading.lower()).strip("-")
 
     def html(self) -> str:
         """Its part of the page."""
-        parts = [f"<p>{html.escape(b)}</p>" if isinstance(b, str) else b.html() for b in self.blocks]
-        return "\n".join([f"<section>\n<h2>{html.escape(self.heading)}</h2>", *parts, "</section>"])
+        heading = f"<h2>{html.escape(self.heading)}</h2>"
+        return f'<section id="{self.name}">\n{heading}\n{markup(self.blocks)}\n</section>'
 
 
-def page(title: str, lead: str, sections: Sequence[Section]) -> str:
-    """A whole HTML5 page that a phone shows too, light or dark as its reader has it."""
+def contents(sections: Sequence[Section]) -> str:
+    """Links to all sections, by group."""
+    parts = []
+    for group, members in grouped(sections, lambda section: section.group).items():
+        links = "".join(f'<li><a href="#{one.name}">{html.escape(one.heading)}</a></li>' for one in members)
+        parts.append(f"<p>{html.escape(group)}</p><ul>{links}</ul>" if group else f"<ul>{links}</ul>")
+    return f'<nav><details class="contents"><summary>Contents</summary>{"".join(parts)}</details></nav>'
+
+
+def style() -> str:
+    """The looks; a table's class `right2` aligns its second column."""
+    places = range(1, COLUMNS + 1)
+    right = ",".join(f".right{place} :is(th,td):nth-child({place})" for place in places)
+    return f"{(ASSETS / 'page.css').read_text()}{right}{{text-align:right;white-space:nowrap}}"
+
+
+def page(title: str, lead: str, sections: Sequence[Section], beside: Sequence[str] = ()) -> str:
+    """A whole HTML5 page that a phone shows too, light or dark as its reader has it.
+
+    `beside` are addresses of scripts and style sheets beside the page, such as those that `save_shared` leaves.
+    """
+    sheets = "".join(f'<link rel="stylesheet" href="{name}">\n' for name in beside if name.endswith(".css"))
+    scripts = "".join(f'<script defer src="{name}"></script>\n' for name in beside if name.endswith(".js"))
     body = "\n".join(section.html() for section in sections)
+    navigation = contents(sections) if len(sections) > 3 else ""
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{html.escape(title)}</title>
-<style>{STYLE}</style>
-</head>
+<link rel="icon" href="data:,">
+{sheets}<style>{style()}</style>
+{scripts}</head>
 <body>
+{navigation}
 <main>
 <h1>{html.escape(title)}</h1>
 <p class="lead">{html.escape(lead)}</p>
 {body}
 </main>
+<script>{(ASSETS / "page.js").read_text()}</script>
 </body>
 </html>
 """
+
+
+def save_shared(folder: Path) -> None:
+    """Put the chart library, with its licence, into `assets` beside a page, which names `SHARED` there."""
+    target = folder / "assets"
+    target.mkdir(parents=True, exist_ok=True)
+    for name in SHARED:
+        shutil.copyfile(ASSETS / name, target / name)

@@ -3,9 +3,10 @@
 import csv
 import html
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlencode
 
 from common import files
 from common.report.claims import (
@@ -30,13 +31,49 @@ CLAIMS_NOTE = (
 
 
 @dataclass(frozen=True)
+class Link:
+    """Text that leads to an address; `chosen` is what the page's list of findings shows from then on."""
+
+    text: str
+    address: str
+    chosen: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def html(self) -> str:
+        """An anchor."""
+        chosen = f' data-chosen="{html.escape(urlencode(self.chosen))}"' if self.chosen else ""
+        return f'<a href="{html.escape(self.address)}"{chosen}>{html.escape(self.text)}</a>'
+
+
+@dataclass(frozen=True)
+class Links:
+    """Links folded under one text, with the command that makes what they lead to."""
+
+    text: str
+    links: Sequence[Link]
+    command: str = ""
+
+    def __str__(self) -> str:
+        return self.text
+
+    def html(self) -> str:
+        """Details that open."""
+        command = f"<code>{html.escape(self.command)}</code>" if self.command else ""
+        inside = " ".join([command, *(link.html() for link in self.links)])
+        return f"<details><summary>{html.escape(self.text)}</summary>{inside}</details>"
+
+
+@dataclass(frozen=True)
 class Table:
-    """A title, column headings, and rows of cells: text, numbers, `Number`s or null."""
+    """A title, column headings, and rows of cells: text, numbers, `Number`s, links or null; `kind` is its looks'."""
 
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[object]]
     note: str = ""
+    kind: str = ""
 
     def __post_init__(self) -> None:
         widths = {len(row) for row in self.rows} - {len(self.columns)}
@@ -70,24 +107,25 @@ class Table:
         files.write(path.with_suffix(".csv"), self.csv())
 
     def html(self) -> str:
-        """HTML table in a box of its own that scrolls sideways."""
-        numeric = self.numeric()
-        head = "".join(_html_cell("th", *pair) for pair in zip(self.columns, numeric, strict=True))
-        rows = ["".join(_html_cell("td", *pair) for pair in zip(row, numeric, strict=True)) for row in self.rows]
-        body = "\n".join(f"<tr>{row}</tr>" for row in rows)
+        """HTML table in a box of its own that scrolls sideways; classes tell which of its columns hold numbers."""
+        head = "".join(f"<th>{html.escape(name)}</th>" for name in self.columns)
+        body = "\n".join(f"<tr>{''.join(map(_html_cell, row))}</tr>" for row in self.rows)
         title, note = html.escape(self.title), f"<p>{html.escape(self.note)}</p>" if self.note else ""
+        right = [f"right{place}" for place, numeric in enumerate(self.numeric(), 1) if numeric]
+        kind = f' class="{" ".join([self.kind, *right]).strip()}"' if self.kind or right else ""
         return (
             f'<figure class="table"><figcaption>{title}</figcaption>'
-            f'<div class="scroll" role="region" aria-label="{title}" tabindex="0"><table>\n'
+            f'<div class="scroll" role="region" aria-label="{title}" tabindex="0"><table{kind}>\n'
             f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>{note}</figure>"
         )
 
 
-def _html_cell(tag: str, value: object, numeric: bool) -> str:
+def _html_cell(value: object) -> str:
+    if isinstance(value, Link | Links):
+        return f"<td>{value.html()}</td>"
     text = cell(value)
-    name = "number" if numeric else text.replace(" ", "-") if text in VERDICTS else "long" if len(text) > LONG else ""
-    attribute = f' class="{name}"' if name else ""
-    return f"<{tag}{attribute}>{html.escape(text)}</{tag}>"
+    name = text.replace(" ", "-") if text in VERDICTS else "long" if len(text) > LONG else ""
+    return f'<td class="{name}">{html.escape(text)}</td>' if name else f"<td>{html.escape(text)}</td>"
 
 
 def claims_table(findings: Sequence[Finding], title: str) -> Table:

@@ -7,39 +7,50 @@ from common.groups import grouped
 from common.report.claims import (
     CONFIRMED,
     CONTRADICTED,
+    IN_BAND,
     INDICATED,
     LEAST_SEEDS,
+    NO_BAND,
     NOT_INDICATED,
+    OUTSIDE,
     UNDECIDED,
     Finding,
 )
 from common.report.numbers import CONFIDENCE, t_quantile
 
-LEAST_FAVOURABLE_FIRST = (CONTRADICTED, NOT_INDICATED, UNDECIDED, INDICATED, CONFIRMED)
+LEAST_FAVOURABLE_FIRST = CONTRADICTED, NOT_INDICATED, OUTSIDE, UNDECIDED, NO_BAND, INDICATED, IN_BAND, CONFIRMED
 CONFIRMED_BY_CHANCE = (1 - CONFIDENCE) / 2
 INDICATED_BY_CHANCE = 0.5
 
 
-def independent(findings: Iterable[Finding]) -> list[Finding]:
-    """What is the same evidence once: that of the most seeds, and of several the least favourable verdict.
+def evidence(finding: Finding) -> tuple[str, ...]:
+    """What findings have in common that are the same evidence, at any size: a statement's name and subject, a number.
 
-    The same evidence is that of one name, subject and size; the frameworks share seeds, so that both are one.
+    The frameworks share seeds, so that both are one.
     """
+    said = finding.statement
+    return (said.id,) if finding.is_number else (said.evidence, finding.subject)
 
-    def evidence(finding: Finding) -> tuple[str, ...]:
-        said = finding.statement
-        return said.evidence, finding.subject, finding.size
+
+def independent(findings: Iterable[Finding]) -> list[Finding]:
+    """What is the same evidence at the same size once: that of the most seeds, then of the least favourable verdict."""
 
     def rank(finding: Finding) -> tuple[int, int]:
         return -finding.effect.n, LEAST_FAVOURABLE_FIRST.index(finding.verdict)
 
-    measured = [finding for finding in findings if finding.verdict in LEAST_FAVOURABLE_FIRST]
-    return [min(group, key=rank) for group in grouped(measured, evidence).values()]
+    groups = grouped((found for found in findings if found.measured), lambda found: (evidence(found), found.size))
+    return [min(group, key=rank) for group in groups.values()]
 
 
-def matrix(findings: Iterable[Finding]) -> dict[tuple[str, str], dict[str, list[Finding]]]:
-    """{(paper, size): {verdict: findings}}; what was not measured stands at full size."""
-    by_row = grouped(findings, lambda finding: (finding.statement.paper, finding.size))
+def owners(findings: Sequence[Finding]) -> dict[tuple[str, ...], str]:
+    """The paper of each evidence: the first that says something of it."""
+    return {evidence(finding): finding.statement.paper for finding in reversed(findings)}
+
+
+def matrix(findings: Sequence[Finding]) -> dict[tuple[str, str], dict[str, list[Finding]]]:
+    """{(paper, size): {verdict: independent findings}}."""
+    papers = owners(findings)
+    by_row = grouped(independent(findings), lambda finding: (papers[evidence(finding)], finding.size))
     return {row: grouped(group, lambda finding: finding.verdict) for row, group in by_row.items()}
 
 

@@ -9,6 +9,7 @@ from common.report.figures import (
     heat_map,
     layer_accuracies,
     learning_curves,
+    looks,
     new_figure,
     palette,
     panel_figure,
@@ -130,14 +131,31 @@ def test_wrong_kernels_are_refused(kernels):
         filter_grids(kernels, "Title")
 
 
-def test_a_curve_is_the_mean_over_seeds_with_its_band_and_without_what_no_seed_has():
+def test_a_curve_is_the_mean_over_its_seeds_without_what_no_seed_has():
     _, (axes,) = new_figure("Title", (4, 4))
     draw_curve(axes, {2: [0.5, 0.7], 1: [0.4, None], 3: [None]}, 100, color="red", marker="s")
-    (line,), (band,) = axes.lines, axes.collections
-    assert list(line.get_xdata()) == [1, 2] and list(line.get_ydata()) == pytest.approx([40, 60])
-    assert line.get_marker() == "s" and max(band.get_paths()[0].vertices[:, 1]) == pytest.approx(187.06, abs=0.01)
+    *seeds, mean = axes.lines
+    assert list(mean.get_xdata()) == [1, 2] and list(mean.get_ydata()) == pytest.approx([40, 60])
+    assert mean.get_marker() == "s" and not axes.collections
+    assert np.array([seed.get_ydata() for seed in seeds]) == pytest.approx([[40, 50], [np.nan, 70]], nan_ok=True)
+    assert all(seed.get_linewidth() < mean.get_linewidth() for seed in seeds)
     draw_curve(axes, {1: [None]}, color="red")
-    assert len(axes.lines) == 1
+    draw_curve(axes, {1: [1.0], 2: [2.0]}, color="red")
+    assert len(axes.lines) == 4  # one seed is the mean
+
+
+def test_many_seeds_are_a_band():
+    _, (axes,) = new_figure("Title", (4, 4))
+    draw_curve(axes, {1: [0.0, 1.0, 2.0, 3.0, 4.0], 2: [0.5]}, color="red")
+    (_,), (band,) = axes.lines, axes.collections
+    assert max(band.get_paths()[0].vertices[:, 1]) == pytest.approx(3.963, abs=1e-3)
+
+
+def test_a_figure_has_two_dots_for_a_pixel_and_is_a_drawing_without_images():
+    figure, (axes,) = new_figure("Title", (6, 4))
+    assert looks(figure) == ((450, 300), True)
+    heat_map(axes, [[0.1, 0.2]], ["row"], ["a", "b"])
+    assert looks(figure)[1] is False
 
 
 def test_panels_have_names_and_spare_ones_are_hidden():

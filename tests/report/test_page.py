@@ -1,17 +1,37 @@
+"""Parts of a page: they nest, escape, and ask nothing of a network. How they look is for `test_browser`."""
+
 from html.parser import HTMLParser
 
-from common.report.page import Picture, Section, page
-from common.report.tables import Table
+from common.report.page import (
+    ASSETS,
+    SHARED,
+    Chart,
+    Code,
+    Folded,
+    Heading,
+    Items,
+    Picture,
+    Row,
+    Section,
+    contents,
+    markup,
+    page,
+    save_shared,
+)
+from common.report.tables import Link, Links, Table
 
-VOID = {"meta", "img"}
+VOID = {"meta", "img", "link"}
 
 
 class Checker(HTMLParser):
     """Fails on tags that do not nest; keeps texts and attributes."""
 
-    def __init__(self):
+    def __init__(self, text):
         super().__init__()
         self.open, self.texts, self.tags = [], [], []
+        self.feed(text)
+        self.close()
+        assert self.open == []
 
     def handle_starttag(self, tag, attrs):
         self.tags.append((tag, dict(attrs)))
@@ -25,43 +45,70 @@ class Checker(HTMLParser):
         self.texts.append(data)
 
 
-def checked():
-    table = Table("Table <1>", ["verdict", "x"], [["confirmed", 0.5], ["not measured", None], ["word " * 20, 1.0]])
-    blocks = [
-        "a < b & <script>alert(1)</script>",
-        table,
-        Picture(b"\x89PNG", 'curves of "x"', "Caption"),
-        Picture("figures/a.png", "beside"),
-    ]
-    text = page("Title & more", "Lead <lead>", [Section("One <two>", blocks)])
-    checker = Checker()
-    checker.feed(text)
-    checker.close()
-    assert checker.open == []
-    return text, checker
+LINK = Link("5 & more", "#findings", {"paper": "A & B", "size": "full size"})
+BLOCKS = [
+    "a < b & <script>alert(1)</script>",
+    Table("Table <1>", ["verdict", "x"], [["confirmed", 0.5], ["not measured", None], ["word " * 20, 1.0]]),
+    Table("Links", ["links"], [[LINK], [Links("2 runs", [Link("a", "runs/a"), Link("b", "runs/b")], "do < it")]]),
+    Row(
+        [Picture(b"\x89PNG", 'curves of "x"', "Caption"), Picture("figures/a.png", "beside", size=(3, 4), drawing=True)]
+    ),
+    Folded("Opens <>", [Heading("Third"), Code("python <x>"), Items(["one <1>", LINK])], opened=True),
+    Chart("Curves & points", {"epochs": {"a": {"b": [0]}}}),
+]
+
+
+def checked(beside=()):
+    text = page("Title & more", "Lead <lead>", [Section("One <two>", BLOCKS)], beside)
+    return text, Checker(text)
 
 
 def test_page_parses_and_escapes():
     text, checker = checked()
-    assert text.startswith("<!DOCTYPE html>")
-    assert "&lt;script&gt;" in text and "script" not in {tag for tag, _ in checker.tags}
-    for expected in ("Title & more", "Lead <lead>", "One <two>", "Table <1>", "50.00", "–", "Caption"):
+    assert text.startswith("<!DOCTYPE html>") and "&lt;script&gt;alert" in text and "alert(1)" not in checker.texts
+    for expected in ("Title & more", "Lead <lead>", "One <two>", "Table <1>", "50.00", "–", "Caption", "python <x>",
+                     "one <1>", "Opens <>", "Third", "do < it", "5 & more"):  # fmt: skip
         assert expected in checker.texts
     assert ("td", {"class": "confirmed"}) in checker.tags and ("td", {"class": "not-measured"}) in checker.tags
-    assert ("td", {"class": "long"}) in checker.tags and "td.long { white-space: normal" in text
+    assert ("td", {"class": "long"}) in checker.tags and ("table", {"class": "right2"}) in checker.tags
+    assert ("a", {"href": "#findings", "data-chosen": "paper=A+%26+B&size=full+size"}) in checker.tags
+    assert (
+        "figure",
+        {"class": "chart", "aria-label": "Curves & points", "data-chart": '{"epochs":{"a":{"b":[0]}}}'},
+    ) in (checker.tags)
+    assert ("details", {"open": None}) in checker.tags and ("details", {}) in checker.tags
 
 
-def test_page_asks_nothing_of_the_network():
-    text, checker = checked()
+def test_page_asks_nothing_of_the_network(tmp_path):
+    save_shared(tmp_path)
+    text, checker = checked([f"assets/{name}" for name in SHARED])
     links = [attrs[name] for _, attrs in checker.tags for name in ("src", "href") if name in attrs]
-    assert links == ["data:image/png;base64,iVBORw==", "figures/a.png"]
+    beside = ["assets/uplot.css", "assets/uplot.js"]
+    assert [link for link in links if not link.startswith(("data:", "#", "runs/", "figures/"))] == beside
     assert "@import" not in text and "url(" not in text and "http" not in text
+    assert {path.name for path in (tmp_path / "assets").iterdir()} == set(SHARED)
+    assert all((tmp_path / "assets" / name).read_bytes() == (ASSETS / name).read_bytes() for name in SHARED)
+    assert "The MIT License" in (tmp_path / "assets" / "uplot.LICENSE").read_text()
 
 
-def test_page_fits_a_phone_and_both_colour_schemes():
-    text, checker = checked()
-    assert ("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}) in checker.tags
-    assert "prefers-color-scheme: dark" in text
-    assert [attrs["alt"] for tag, attrs in checker.tags if tag == "img"] == ['curves of "x"', "beside"]
-    tags = [tag for tag, _ in checker.tags]
-    assert checker.tags[tags.index("table") - 1][1]["class"] == "scroll"
+def test_pictures_are_loaded_when_needed_at_their_size():
+    _, checker = checked()
+    inside, beside = (attrs for tag, attrs in checker.tags if tag == "img")
+    assert inside == {"alt": 'curves of "x"', "loading": "lazy", "src": "data:image/png;base64,iVBORw=="}
+    assert beside == {
+        "alt": "beside", "loading": "lazy", "class": "drawing", "width": "3", "height": "4", "src": "figures/a.png"
+    }  # fmt: skip
+
+
+def test_contents_name_sections_by_group():
+    sections = [Section("What held", []), Section("K-means, twice", [], "Paper"), Section("Third", [], "Paper")]
+    assert [section.name for section in sections] == ["what-held", "k-means-twice", "third"]
+    checker = Checker(contents(sections))
+    assert [attrs["href"] for tag, attrs in checker.tags if tag == "a"] == ["#what-held", "#k-means-twice", "#third"]
+    assert checker.texts == ["Contents", "What held", "Paper", "K-means, twice", "Third"]
+    assert "<nav>" in page("Title", "", [*sections, Section("Fourth", [])])
+    assert "<nav>" not in page("Title", "", sections) and '<section id="what-held">' in sections[0].html()
+
+
+def test_blocks_stand_one_after_the_other():
+    assert markup(["a", Heading("b")]) == "<p>a</p>\n<h3>b</h3>"

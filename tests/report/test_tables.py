@@ -1,13 +1,16 @@
 import csv
 import io
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 
 import pytest
+from made_up import a_run
 
-from common.report.claims import Finding
+from common.report.claims import Finding, Statement, decide
 from common.report.layers import best_on_test, choose_layer, run_table
 from common.report.numbers import Number, cell
-from common.report.tables import Table, claims_table
+from common.report.runs import Runs
+from common.report.tables import Link, Links, Table, band_text, claims_table
 
 
 def rows_of(table, **wanted):
@@ -47,9 +50,9 @@ def test_csv():
 def test_html_is_escaped_and_well_formed():
     figure = ElementTree.fromstring(TABLE.html())
     assert [th.text for th in figure.iter("th")] == ["layer | name", "accuracy"]
-    assert [(td.text, td.get("class")) for td in figure.iter("td")] == [
-        ("fc1 <x>", None), ("50.00", "number"), ("fc|2", None), ("–", "number")
-    ]  # fmt: skip
+    assert [td.text for td in figure.iter("td")] == ["fc1 <x>", "50.00", "fc|2", "–"]
+    assert figure.find("div/table").get("class") == "right2"
+    assert ElementTree.fromstring(Table("", ["a"], [], kind="matrix").html()).find("div/table").get("class") == "matrix"
     assert figure.find("figcaption").text == "A & B"
 
 
@@ -58,13 +61,31 @@ def test_rows_must_fit_the_columns():
         Table("", ["a", "b"], [[1]])
 
 
+def test_links_are_text_elsewhere():
+    table = Table("", ["a", "b"], [[Link("5", "#x"), Links("2 runs", [])]])
+    assert "| 5 | 2 runs |" in table.markdown() and table.csv() == "a,b\n5,2 runs\n"
+
+
 def test_claims_table():
-    finding = Finding("it grows", "Figure 1b", "rank correlation above 0", "mlp1", None, None, None, "not measured")
-    (row,) = rows_of(claims_table([finding], "Title"))
-    assert row == {
-        "source": "Figure 1b", "statement": "it grows", "counts as confirmed": "rank correlation above 0", "of": "mlp1",
-        "runs": None, "measured": None, "n": None, "verdict": "not measured",
+    said = Statement("a", "A paper", "Figure 1b", "it grows", "rank correlation", "points", (0.02, None))
+    effect, verdict = decide([0.05, 0.06, 0.07], (0.02, None))
+    found = Finding(said, "mlp1", Runs([a_run()]), effect, "0.9 against 0.84", verdict)
+    table = claims_table([found, Finding(said, "cnn")], "Title")
+    first, second = rows_of(table)
+    assert {name: cell(value) for name, value in first.items()} == {
+        "statement": "it grows", "verdict": "confirmed", "of": "mlp1", "effect": "6.00 [3.52, 8.48]",
+        "counts from": "at least 2.00", "n": "3", "measured": "0.9 against 0.84", "tested by": "rank correlation",
+        "source": "A paper, Figure 1b", "runs": "PyTorch, float32, train_n=50000",
     }  # fmt: skip
+    assert second["verdict"] == "not measured"
+    assert [second[name] for name in ("effect", "n", "measured", "runs")] == [None] * 4
+
+
+def test_bands_are_said_by_their_ends():
+    said = Statement("a", "A paper", "Figure 1b", unit="ratio")
+    bands = [(0.5, None), (None, 0.5), (0.5, 1.5), None]
+    texts = ["at least 0.50", "at most 0.50", "0.50 to 1.50", None]
+    assert [band_text(replace(said, band=band)) for band in bands] == texts
 
 
 def line(layer, correct, scored_on="test", fitted_on="corrupted_labels", probe="masc", epoch=60):

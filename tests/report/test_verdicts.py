@@ -7,7 +7,7 @@ import pytest
 
 from common.report.claims import Finding, Statement, decide
 from common.report.numbers import Estimate
-from common.report.verdicts import by_chance, independent, matrix, power
+from common.report.verdicts import by_chance, evidence, independent, matrix, owners, power
 
 SAID = Statement("a", "A paper", "Figure 1", "a grows", evidence="gradient")
 FOUND = Finding(SAID, "mlp on mnist", effect=Estimate(3, 0.1, 0.05, 0.15), verdict="confirmed")
@@ -38,6 +38,21 @@ def test_the_same_evidence_counts_once():
     full = replace(FOUND, size="full size")
     missing = replace(FOUND, statement=replace(SAID, evidence="c"), verdict="not measured")
     assert independent([keras, FOUND, other_norm, elsewhere, full, missing]) == [other_norm, elsewhere, full]
+
+
+def test_a_number_is_one_whatever_it_was_measured_on():
+    inside = replace(FOUND, verdict="in band", size="full size", is_number=True)
+    outside, none = replace(inside, verdict="outside band", subject="Keras"), replace(inside, verdict="no band")
+    other = replace(inside, statement=replace(SAID, id="b"))
+    assert independent([inside, none, outside, other]) == [outside, other]
+    assert evidence(inside) == evidence(outside) != evidence(other) == ("b",)
+    assert evidence(FOUND) == ("gradient", "mlp on mnist")
+
+
+def test_evidence_belongs_to_the_paper_that_speaks_of_it_first():
+    against = replace(FOUND, statement=replace(SAID, paper="Another"), verdict="undecided")
+    assert owners([FOUND, against]) == {("gradient", "mlp on mnist"): "A paper"}
+    assert matrix([FOUND, against]) == {("A paper", "reduced"): {"undecided": [against]}}
 
 
 def test_matrix_and_chance():

@@ -1,0 +1,284 @@
+"""What is published of the runs under results/published, from their records alone: findings, tables, figures, page."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
+from itertools import chain, product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from common.analysis.examples import well_known
+from common.cli import PRESETS
+from common.files import write
+from common.groups import grouped
+from common.papers import arpit, decoding, zhang
+from common.papers.zhang.targets import NUMBERS
+from common.report import figures, overview
+from common.report.charts import chart, runs_script
+from common.report.claims import FULL, Finding, Statement
+from common.report.comparison import comparison_table
+from common.report.documents import PARTS, fill, findings_document
+from common.report.examples import agreement_table, joined, trained_on
+from common.report.page import SHARED, Block, Code, Folded, Heading, Picture, Row, Section, page, save_shared
+from common.report.published import published_table
+from common.report.runs import FRAMEWORKS, Run, Runs, group_names, setting_text
+from common.report.tables import Link, Table
+from common.runs.config import CHOICES, Options, run_id
+from common.runs.store import PUBLISHED, ROOT
+from common.study import Call, Seeds, Study
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WINGS = {
+    "Zhang et al. 2017": (zhang, tuple(CHOICES["framework"])),
+    "Ketha & Ramaswamy": (decoding, tuple(CHOICES["framework"])),
+    "Arpit et al. 2017": (arpit, ("torch",)),
+}
+"""Papers with the frameworks in which their studies can be trained."""
+MOST_SEEDS = range(10)
+OPEN_ROWS = 8  # a table of at most so many is not folded
+LEAD = "Every number here is computed from a committed record, runs/<run id>/run.json; runs.csv has a row for each."
+RECORDS = "A record names config, versions, hardware, commit and the checksum of the data."
+
+
+@dataclass(frozen=True)
+class Group:
+    """Published runs of a study at a size, in one framework and precision, and how many their seeds would have."""
+
+    study: Study
+    preset: str
+    runs: Runs
+    wanted: int
+
+    @property
+    def call(self) -> Call:
+        """As if the study had been called with the seeds there are."""
+        grid = of_seeds(self.study.grid, sorted({*MOST_SEEDS, *self.study.grid.seeds}))
+        return Call(self.preset, grid, Options(output_dir=PUBLISHED))
+
+    @property
+    def kind(self) -> tuple[str, str]:
+        """Framework and precision."""
+        return self.runs[0].config.framework, self.runs[0].config.precision
+
+    @property
+    def label(self) -> str:
+        """These in words."""
+        return f"{FRAMEWORKS[self.kind[0]]}, {self.kind[1]}"
+
+    @cached_property
+    def items(self) -> Mapping[str, Table | Figure]:
+        """Figures and tables of the study in which there is anything."""
+        made = self.study.report(self.runs, self.call)
+        return {name: item for name, item in made.items() if not isinstance(item, Table) or item.rows}
+
+
+def groups_of(runs: Runs) -> dict[str, list[Group]]:
+    """By paper: each study at each size, framework and precision where half of its runs of some seed are there."""
+    known = {run.id: run for run in runs}
+    by_paper = {}
+    for paper, (wing, frameworks) in WINGS.items():
+        kinds = product(wing.STUDIES, PRESETS, frameworks, CHOICES["precision"])
+        groups = (of_study(study, preset, framework, precision, known) for study, preset, framework, precision in kinds)
+        by_paper[paper] = [group for group in groups if group.runs]
+    return by_paper
+
+
+def of_study(study: Study, preset: str, framework: str, precision: str, known: Mapping[str, Run]) -> Group:
+    """A study's runs that are there; none where no seed has half of them."""
+    base, seeds = replace(study.default, framework=framework, precision=precision), {*MOST_SEEDS, *study.grid.seeds}
+    names = [[run_id(c) for c in study.configs(base, of_seeds(study.grid, [seed]), preset)] for seed in sorted(seeds)]
+    there = [Runs(known[name] for name in seed if name in known) for seed in names]
+    size = len(set(names[0]))
+    if not any(2 * len(seed) >= size for seed in there):
+        return Group(study, preset, Runs(), 0)
+    return Group(study, preset, Runs(chain(*there)), size * sum(bool(seed) for seed in there))
+
+
+def of_seeds(grid: Seeds, seeds: Sequence[int]) -> Seeds:
+    """The grid with these seeds in place of its own."""
+    return replace(grid, seeds=tuple(seeds))
+
+
+def all_findings(runs: Runs, by_paper: Mapping[str, Sequence[Group]]) -> list[Finding]:
+    """Statements that a study measured, those that none did, once, and all numbers, paper by paper."""
+    findings = []
+    for paper, (wing, _) in WINGS.items():
+        judged = [found for group in by_paper[paper] for found in group.study.judged(group.runs, group.call)]
+        measured = [found for found in judged if found.measured]
+        known = {found.statement.id for found in measured}
+        said = [Statement.of(target) for target in wing.TARGETS.of("statements")]
+        missing = [Finding(statement, "", size=FULL) for statement in said if statement.id not in known]
+        findings += [*measured, *missing, *wing.numbers(runs)]
+    return findings
+
+
+@dataclass
+class Page:
+    """The parts of the page, and the tables and figures that lie beside it, by name."""
+
+    runs: Runs
+    tables: dict[str, Table] = field(default_factory=dict)
+    figures: dict[str, Figure] = field(default_factory=dict)
+
+    def table(self, name: str, table: Table) -> Folded:
+        """A table, folded where it is long."""
+        self.tables[name] = table
+        rows = overview.counted(len(table.rows), "row")
+        return Folded(f"{table.title} ({rows})", [table], opened=len(table.rows) <= OPEN_ROWS)
+
+    def picture(self, name: str, figure: Figure, caption: str = "") -> Picture:
+        """A figure."""
+        self.figures[name] = figure
+        return Picture(f"figures/{name}.png", name.replace("_", " "), caption, *figures.looks(figure))
+
+    def study(self, groups: Sequence[Group], findings: Sequence[Finding], paper: str) -> Section:
+        """A study at all its sizes, frameworks side by side."""
+        name = groups[0].study.name
+        own, document = [found for found in findings if found.study == name], documents()[f"{name}.py"]
+        heading, runs = name.replace("_", " ").capitalize(), Runs(chain(*(group.runs for group in groups)))
+        blocks: list[Block] = [document.split("\n")[0], overview.stated(document, "Claim") or ""]
+        if own:
+            text = f"Verdicts: {overview.verdicts_text(own)}"
+            blocks.append(Row([Link(text, overview.LIST, {"study": name.replace("_", " ")})]))
+        blocks.append(chart(f"{heading}: learning curves and corruption", runs, self.runs))
+        for preset, at in grouped(groups, lambda group: group.preset).items():
+            blocks += [Heading(size_text(at)), *self.size(f"{name}_{preset}", at)]
+        return Section(heading, blocks, paper)
+
+    def size(self, name: str, groups: Sequence[Group]) -> Iterator[Block]:
+        """Commands, what there is of the runs, figures of each framework in a row, and tables of all together."""
+        yield Code("\n".join(overview.study_command(group.study.name, group.preset, *group.kind) for group in groups))
+        for group in groups:
+            yield f"{group.label}: {len(group.runs)} of {group.wanted} runs; {group.runs.run_on()}."
+        drawn = [
+            (key, group, item) for group in groups for key, item in group.items.items() if not isinstance(item, Table)
+        ]
+        for same in grouped(drawn, lambda one: one[0].removesuffix(f"_{one[1].kind[0]}")).values():
+            yield Row([self.picture("_".join([name, *of.kind, key]), figure, of.label) for key, of, figure in same])
+        tables = [
+            (key, group, item) for group in groups for key, item in group.items.items() if isinstance(item, Table)
+        ]
+        for key, same in grouped(tables, lambda one: (one[0], tuple(one[2].columns))).items():
+            yield self.table(f"{name}_{key[0]}", together({group.label: table for _, group, table in same}))
+
+
+def together(tables: Mapping[str, Table]) -> Table:
+    """Tables of the same columns as one, whose first column is the label of each where there are several."""
+    first, *others = tables.values()
+    if not others:
+        return first
+    rows = [[label, *row] for label, table in tables.items() for row in table.rows]
+    note = " ".join(dict.fromkeys(table.note for table in tables.values() if table.note))
+    return replace(first, columns=["in", *first.columns], rows=rows, note=note)
+
+
+def size_text(groups: Sequence[Group]) -> str:
+    """Preset of these, number of examples, size of images."""
+    sizes = Runs(chain(*(group.runs for group in groups))).sizes()
+    scales = sorted({run.config.downscale for group in groups for run in group.runs} - {1})
+    smaller = "".join(f", images {scale} times smaller" for scale in scales)
+    return f"Preset {groups[0].preset}: {sizes} training examples{smaller}"
+
+
+@cache
+def documents() -> dict[str, str]:
+    """The docstring of each script."""
+    paths = sorted((ROOT / "experiments").glob("*.py"))
+    return {path.name: ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "" for path in paths}
+
+
+def summary(runs: Runs, findings: Sequence[Finding]) -> list[Section]:
+    """The matrix; then what held, what did not, what is open, what it cost, what deviates; then all findings."""
+    power = overview.power_text(findings)
+    said = [overview.chance_text(findings), *([power] if power else [])]
+    reduced = sum(not run.full_size for run in runs)
+    sizes = (
+        f"{reduced} of {len(runs)} runs are reduced, in examples, size of images or epochs; they decide on no number."
+    )
+    criteria = overview.criteria_table(findings)
+    return [
+        Section("Verdicts", [overview.matrix_table(findings), *said]),
+        *(Section(heading, overview.verdict_lists(findings, verdicts)) for heading, verdicts in PARTS.items()),
+        Section("What it cost", [RECORDS, overview.costs_table(runs)]),
+        Section("What deviates", [sizes, Folded("By script", [overview.deviations_table(documents())])]),
+        Section("Findings", [overview.findings_table(findings), Folded(criteria.title, [criteria])]),
+    ]
+
+
+def over_runs(made: Page, benchmarks: Mapping[str, Mapping[str, Table]]) -> list[Section]:
+    """What is shown of all runs, and what benchmarks have measured."""
+    runs, group = made.runs, "All runs"
+    whole, digits = runs.where(lambda run: run.full_size), trained_on(runs, "mnist")
+    table = well_known(joined(digits))
+    note = f"{len(digits)} runs, {len(table['index'])} training examples: {digits.run_on()}."
+    agreement = agreement_table(table, f"Examples of mnist, {len(digits)} runs")
+    pictures = [made.picture(name, figure) for name, figure in curves(whole)]
+    tables = {
+        "Keras and PyTorch": {"frameworks": comparison_table(runs)},
+        "float32 and bfloat16": {"precisions": comparison_table(runs, "precision")},
+        **benchmarks,
+    }
+    return [
+        Section(
+            "Tables 1 and 4 of Zhang et al. 2017",
+            [made.table("zhang_tables_1_and_4", published_table(NUMBERS, runs))],
+            group,
+        ),
+        Section("Learning curves at full size", [chart("Full-size runs", whole, runs), Row(pictures)], group),
+        Section("Real MNIST digits", [note, made.table("examples_mnist_agreement", agreement)], group),
+        *(Section(heading, [made.table(*named) for named in part.items()], group) for heading, part in tables.items()),
+    ]
+
+
+def curves(runs: Runs) -> Iterator[tuple[str, Figure]]:
+    """Learning curves of each model on CIFAR-10: one run for each setting and recipe, seed 0."""
+    for model, first in runs.where(seed=0, dataset="cifar10").by("model").items():
+        labelled = {}
+        for setting, group in first.grouped(lambda run: run.setting).items():
+            recipes = group.recipes()
+            for name, (run, *_) in zip(group_names(recipes), recipes, strict=True):
+                labelled[f"{setting_text(setting)}, {name}"] = run.history
+        yield f"{model}_learning_curves", figures.learning_curves(labelled, f"{model} on CIFAR-10, seed 0")
+
+
+def made_of(runs: Runs, benchmarks: Mapping[str, Mapping[str, Table]]) -> tuple[dict[Path, str], dict[Path, Figure]]:
+    """Everything that is published of these runs: text and figures by path."""
+    made, by_paper = Page(runs), groups_of(runs)
+    findings = all_findings(runs, by_paper)
+    studies = [
+        made.study(groups, findings, paper)
+        for paper, shown in by_paper.items()
+        for groups in grouped(shown, lambda group: group.study.name).values()
+    ]
+    sections = [*summary(runs, findings), *studies, *over_runs(made, benchmarks)]
+    tables = {**made.tables, "findings": overview.findings_table(findings), "verdicts": overview.matrix_table(findings)}
+    beside = ["assets/runs.js", *(f"assets/{name}" for name in SHARED)]
+    readme = ROOT / "README.md"
+    texts = {
+        **{PUBLISHED / "tables" / f"{name}.md": table.markdown() for name, table in tables.items()},
+        **{PUBLISHED / "tables" / f"{name}.csv": table.csv() for name, table in tables.items()},
+        PUBLISHED / "index.html": page("Published results", LEAD, sections, beside),
+        PUBLISHED / "runs.csv": runs.csv(),
+        PUBLISHED / "assets" / "runs.js": runs_script(runs),
+        ROOT / "docs" / "findings.md": findings_document(findings),
+        readme: fill(readme.read_text(), "matrix", overview.readme_matrix(findings).markdown()),
+    }
+    return texts, {PUBLISHED / "figures" / f"{name}.png": figure for name, figure in made.figures.items()}
+
+
+def publish(runs: Runs, benchmarks: Mapping[str, Mapping[str, Table]]) -> None:
+    """Make everything anew, and remove tables and figures of runs or studies that are no more."""
+    texts, drawn = made_of(runs, benchmarks)
+    for path, text in texts.items():
+        write(path, text)
+    for path, figure in drawn.items():
+        figures.save(figure, path)
+    save_shared(PUBLISHED)
+    for path in (*PUBLISHED.glob("tables/*"), *PUBLISHED.glob("figures/*")):
+        if path not in texts and path not in drawn:
+            path.unlink()

@@ -1,0 +1,253 @@
+"""What findings come to: a matrix for who has ten seconds; then what held and what did not, cost, deviations."""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
+
+from common.groups import grouped
+from common.report.claims import (
+    CONFIRMED,
+    FULL,
+    IN_BAND,
+    INDICATED,
+    LEAST_SEEDS,
+    NO_BAND,
+    NOT_MEASURED,
+    OUTSIDE,
+    SIZES,
+    STATEMENT_VERDICTS,
+    Finding,
+)
+from common.report.documents import effect_text
+from common.report.numbers import Number, cell, t_quantile
+from common.report.page import Block, Folded, Items
+from common.report.runs import FRAMEWORKS, Run, Runs
+from common.report.tables import Link, Links, Table, band_text
+from common.report.verdicts import by_chance, evidence, independent, matrix, owners, power
+
+LIST = "#findings"
+STATEMENT, NUMBER = KINDS = "statement", "number"
+KIND_VERDICTS = {STATEMENT: STATEMENT_VERDICTS, NUMBER: (IN_BAND, OUTSIDE, NO_BAND)}
+ALL_VERDICTS = tuple(chain(*KIND_VERDICTS.values()))
+MATRIX_NOTE = (
+    "Statements of the same evidence count once for each network or data set that they were tested on. Confirmed: from "
+    f"{LEAST_SEEDS} seeds on, all of the 95 % interval of the effect lies where it counts; fewer seeds only indicate. "
+    "Numbers are judged at full size alone, by their bands."
+)
+POWER_SEEDS, ENOUGH = 5, 0.8
+PRESETS = {FULL: "paper", "reduced": "small"}
+
+
+def kind_of(finding: Finding) -> str:
+    """Whether it is of a statement or of a number."""
+    return NUMBER if finding.is_number else STATEMENT
+
+
+def matrix_table(findings: Sequence[Finding]) -> Table:
+    """Papers by size against verdicts; each count leads to its findings. What no size measured stands at full size."""
+    counted, papers, rows = matrix(findings), owners(findings), []
+    for paper, group in grouped(findings, lambda finding: papers[evidence(finding)]).items():
+        for size in SIZES:
+            at = counted.get((paper, size), {})
+            if at or size == FULL:
+                rows.append(
+                    [paper, size, *(count for kind in KINDS for count in _counts(paper, size, kind, group, at))]
+                )
+    columns = ["paper", "size", "statements tested", *STATEMENT_VERDICTS, "numbers measured", *KIND_VERDICTS[NUMBER]]
+    return Table("What became of what the papers say", columns, rows, MATRIX_NOTE, "matrix")
+
+
+def _counts(
+    paper: str, size: str, kind: str, group: Sequence[Finding], at: Mapping[str, Sequence[Finding]]
+) -> list[Link | None]:
+    """How many of all were measured at a size, and how many of these have each verdict."""
+    chosen = {"kind": kind, "paper": paper, "size": size}
+    of_kind = [finding for finding in group if kind_of(finding) == kind]
+    total, known = (len({evidence(found) for found in some}) for some in (of_kind, filter(_measured, of_kind)))
+    counts = {verdict: len(at.get(verdict, ())) for verdict in KIND_VERDICTS[kind]}
+    measured = sum(counts.values())
+    if NOT_MEASURED in counts and size == FULL:
+        counts[NOT_MEASURED] = total - known
+    links = [Link(str(n), LIST, {**chosen, "verdict": verdict}) if n else None for verdict, n in counts.items()]
+    of_all = Link(f"{measured} of {total}", LIST, chosen) if total and (measured or size == FULL) else None
+    return [of_all, *links]
+
+
+def _measured(finding: Finding) -> bool:
+    return finding.measured
+
+
+def tested(findings: Sequence[Finding]) -> list[Finding]:
+    """Independent statements with their measurements."""
+    return [finding for finding in independent(findings) if not finding.is_number]
+
+
+def readme_matrix(findings: Sequence[Finding]) -> Table:
+    """The matrix without what has no room in a README: the columns of no entry."""
+    table = matrix_table(findings)
+    kept = [place for place in range(len(table.columns)) if place < 3 or any(row[place] for row in table.rows)]
+    rows = [[row[place] for place in kept] for row in table.rows]
+    return replace(table, columns=[table.columns[place] for place in kept], rows=rows)
+
+
+def verdicts_text(findings: Sequence[Finding]) -> str:
+    """How many of independent ones have each verdict."""
+    counts = Counter(finding.verdict for finding in independent(findings))
+    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in ALL_VERDICTS if counts[verdict])
+
+
+def chance_text(findings: Sequence[Finding]) -> str:
+    """How much of what was confirmed and indicated chance alone would give."""
+    own = tested(findings)
+    chance, several = by_chance(own), sum(finding.effect.n >= LEAST_SEEDS for finding in own)
+    found = {verdict: sum(finding.verdict == verdict for finding in own) for verdict in (CONFIRMED, INDICATED)}
+    return (
+        f"If no effect existed, chance alone would confirm at most {chance[CONFIRMED]:.1f} of the {several} tested on "
+        f"{LEAST_SEEDS} seeds or more ({found[CONFIRMED]} are), and indicate {chance[INDICATED]:.1f} of the "
+        f"{len(own) - several} tested on fewer ({found[INDICATED]} are)."
+    )
+
+
+def power_text(findings: Sequence[Finding]) -> str | None:
+    """How many statements the rule would confirm, with the spread measured, of effects twice the smallest that counts.
+
+    Of those whose effect has a smallest size above 0, no largest one and three seeds; null without any.
+    """
+    powers = [
+        [power(least, 2 * least, spread, n) for n in (LEAST_SEEDS, POWER_SEEDS)]
+        for finding in tested(findings)
+        if (least := _smallest(finding)) is not None and (spread := _spread(finding)) is not None
+    ]
+    if not powers:
+        return None
+    few, many = (sum(value >= ENOUGH for value in column) for column in zip(*powers, strict=True))
+    return (
+        f"With the spread over seeds that was measured, {many} of {len(powers)} statements would be confirmed with "
+        f"probability {ENOUGH:g} or more from {POWER_SEEDS} seeds if the effect were twice the smallest that counts, "
+        f"{few} from {LEAST_SEEDS}."
+    )
+
+
+def _smallest(finding: Finding) -> float | None:
+    """The size that an effect must have at least; null where it is an interval, a ratio or nothing."""
+    least, most = finding.statement.band or (None, None)
+    if finding.statement.unit == "ratio" or (least is None) == (most is None):
+        return None
+    return least if least and least > 0 else -most if most and most < 0 else None
+
+
+def _spread(finding: Finding) -> float | None:
+    """Standard deviation over seeds, from the ends of its t interval; null below three seeds."""
+    effect = finding.effect
+    if effect.n < LEAST_SEEDS or effect.low is None or effect.high is None:
+        return None
+    half: float = (effect.high - effect.low) / 2
+    return half * effect.n**0.5 / t_quantile(effect.n - 1)
+
+
+def verdict_lists(findings: Sequence[Finding], verdicts: Collection[str]) -> list[Block]:
+    """Statements with these verdicts, those of full size first and open; of numbers how many."""
+    parts: list[Block] = []
+    own = [finding for finding in independent(findings) if finding.verdict in verdicts]
+    by_place = grouped(own, lambda finding: (SIZES.index(finding.size), kind_of(finding), finding.verdict))
+    for (place, kind, verdict), group in sorted(by_place.items()):
+        heading = f"{len(group)} {kind}{'s' if len(group) != 1 else ''} {verdict}, {SIZES[place]}"
+        said = grouped(group, lambda finding: (finding.statement.paper, finding.statement.statement))
+        lines = [f"{paper}: {text} ({'; '.join(map(_briefly, found))})" for (paper, text), found in said.items()]
+        parts.append(Folded(heading, [Items(lines)], opened=SIZES[place] == FULL and kind == STATEMENT))
+    return parts
+
+
+def _briefly(finding: Finding) -> str:
+    effect = effect_text(finding)
+    return f"{finding.subject}: {effect}" if effect else finding.subject
+
+
+def findings_table(findings: Sequence[Finding]) -> Table:
+    """A row for each finding: verdict, effect, the size that counts, records of the runs and what makes them."""
+    columns = ["statement", "verdict", "of", "measured", "counts", "n", "size", "framework", "records", "from", "kind",
+               "paper", "source", "study"]  # fmt: skip
+    return Table("Findings", columns, [_finding_cells(finding) for finding in findings], kind="findings")
+
+
+def _finding_cells(finding: Finding) -> list[object]:
+    said, runs = finding.statement, finding.runs
+    published = None if said.value is None else f"published {cell(Number(said.value, said.unit))}"
+    counts = "; ".join(text for text in (published, band_text(said)) if text)
+    frameworks = ", ".join(sorted({FRAMEWORKS[run.config.framework] for run in runs}))
+    records = Links(counted(len(runs), "run"), [_record(run) for run in runs], command(finding)) if runs else ""
+    return [said.statement, finding.verdict, finding.subject, effect_text(finding) or "", counts,
+            finding.effect.n or "", finding.size, frameworks, records, finding.numbers or "", kind_of(finding),
+            said.paper, said.source, finding.study.replace("_", " ")]  # fmt: skip
+
+
+def _record(run: Run) -> Link:
+    config = run.config
+    return Link(f"{100 * config.corruption_fraction:g} %, seed {config.seed}", f"runs/{run.id}/run.json")
+
+
+def counted(n: int, word: str) -> str:
+    """1 run, 2 runs."""
+    return f"{n} {word}{'' if n == 1 else 's'}"
+
+
+def command(finding: Finding) -> str:
+    """What makes the runs of a finding; nothing where no study does."""
+    if not finding.study:
+        return ""
+    kinds = dict.fromkeys((run.config.framework, run.config.precision) for run in finding.runs)
+    return "; ".join(study_command(finding.study, PRESETS[finding.size], *kind) for kind in kinds)
+
+
+def study_command(study: str, preset: str, framework: str, precision: str) -> str:
+    """What makes the runs of a study at a size, in a framework and precision."""
+    own = "" if preset == "paper" else f" --preset {preset}"
+    exact = "" if precision == "float32" else f" --precision {precision}"
+    return f"python experiments/{study}.py{own} --framework {framework}{exact}"
+
+
+def criteria_table(findings: Sequence[Finding]) -> Table:
+    """How each statement is decided: what is measured, the size that counts and why, and what it would be else."""
+    said = dict.fromkeys(finding.statement for finding in findings if not finding.is_number)
+    columns = ["statement", "effect, of each seed", "counts", "why", "without effect", "evidence", "paper", "source"]
+    rows = [[one.statement, one.effect, band_text(one), one.band_source, one.null, one.evidence, one.paper, one.source]
+            for one in said]  # fmt: skip
+    return Table("How each statement is decided", columns, rows)
+
+
+def costs_table(runs: Runs) -> Table:
+    """Hours that the runs took, those of all their threads where no other device computed."""
+
+    def machine(run: Run) -> tuple[str, str]:
+        environment = run.record["environment"]
+        device = environment["device"]
+        name = environment.get("processor") or "cpu" if device == "cpu" else device
+        return f"{name}, core-hours" if device == "cpu" else f"{name}, hours", FRAMEWORKS[run.config.framework]
+
+    rows = []
+    for (name, framework), group in sorted(runs.grouped(machine).items()):
+        hours = [Number(sum(_hours(run, part) for run in group), "components") for part in ("train", "evaluate")]
+        rows.append([name, framework, len(group), *hours])
+    return Table("What the published runs cost", ["hardware", "framework", "runs", "training", "evaluation"], rows)
+
+
+def _hours(run: Run, part: str) -> float:
+    environment = run.record["environment"]
+    threads = environment["threads"] if environment["device"] == "cpu" else 1
+    seconds: float = run.record["time"][f"{part}_seconds"]
+    return threads * seconds / 3600
+
+
+def stated(document: str, field: str) -> str | None:
+    """What a script's docstring says under a field, `Deviations` say; null where it has none."""
+    found = re.search(rf"^{field}:(.*?)(?=^\S[^:\n]*:|\Z)", document, re.MULTILINE | re.DOTALL)
+    return " ".join(found[1].split()) if found else None
+
+
+def deviations_table(documents: Mapping[str, str]) -> Table:
+    """Where each script leaves its paper, in its own words, from its docstring."""
+    said = {name: stated(document, "Deviations") for name, document in documents.items()}
+    rows = [[name, deviation] for name, deviation in said.items() if deviation]
+    return Table("Where the scripts leave the papers", ["script", "deviation"], rows)
