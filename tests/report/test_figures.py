@@ -137,7 +137,8 @@ def test_a_curve_is_the_mean_over_its_seeds_without_what_no_seed_has():
     *seeds, mean = axes.lines
     assert list(mean.get_xdata()) == [1, 2] and list(mean.get_ydata()) == pytest.approx([40, 60])
     assert mean.get_marker() == "s" and not axes.collections
-    assert np.array([seed.get_ydata() for seed in seeds]) == pytest.approx([[40, 50], [np.nan, 70]], nan_ok=True)
+    drawn = np.array([seed.get_ydata() for seed in seeds])
+    assert drawn == pytest.approx(np.array([[40, 50], [np.nan, 70]]), nan_ok=True)
     assert all(seed.get_linewidth() < mean.get_linewidth() for seed in seeds)
     draw_curve(axes, {1: [None]}, color="red")
     draw_curve(axes, {1: [1.0], 2: [2.0]}, color="red")
