@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cached_property
 from itertools import chain, product
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -139,7 +138,10 @@ class Page:
     def study(self, groups: Sequence[Group], findings: Sequence[Finding], paper: str) -> Section:
         """A study at all its sizes, frameworks side by side."""
         name = groups[0].study.name
-        own, document = [found for found in findings if found.study == name], documents()[f"{name}.py"]
+        own, document = (
+            [found for found in findings if found.study == name],
+            overview.scripts().get(overview.script_of(name), ""),
+        )
         heading, runs = name.replace("_", " ").capitalize(), Runs(chain(*(group.runs for group in groups)))
         blocks: list[Block] = [document.split("\n")[0], overview.stated(document, "Claim") or ""]
         if own:
@@ -185,13 +187,6 @@ def size_text(groups: Sequence[Group]) -> str:
     return f"Preset {groups[0].preset}: {sizes} training examples{smaller}"
 
 
-@cache
-def documents() -> dict[str, str]:
-    """The docstring of each script."""
-    paths = sorted((ROOT / "experiments").glob("*.py"))
-    return {path.name: ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "" for path in paths}
-
-
 def summary(runs: Runs, findings: Sequence[Finding]) -> list[Section]:
     """The matrix; then what held, what did not, what is open, what it cost, what deviates; then all findings."""
     power = overview.power_text(findings)
@@ -205,7 +200,7 @@ def summary(runs: Runs, findings: Sequence[Finding]) -> list[Section]:
         Section("Verdicts", [overview.matrix_table(findings), *said]),
         *(Section(heading, overview.verdict_lists(findings, verdicts)) for heading, verdicts in PARTS.items()),
         Section("What it cost", [RECORDS, overview.costs_table(runs)]),
-        Section("What deviates", [sizes, Folded("By script", [overview.deviations_table(documents())])]),
+        Section("What deviates", [sizes, Folded("By script", [overview.deviations_table(overview.scripts())])]),
         Section("Findings", [overview.findings_table(findings), Folded(criteria.title, [criteria])]),
     ]
 
