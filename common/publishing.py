@@ -14,6 +14,7 @@ from common.cli import PRESETS
 from common.files import write
 from common.groups import grouped
 from common.papers import arpit, decoding, zhang
+from common.papers.zhang.randomization import convergence_table
 from common.papers.zhang.targets import NUMBERS
 from common.report import figures, overview
 from common.report.charts import chart, runs_script
@@ -26,7 +27,7 @@ from common.report.published import published_table
 from common.report.runs import FRAMEWORKS, Run, Runs, group_names, setting_text
 from common.report.tables import Link, Table
 from common.runs.config import CHOICES, Options, run_id
-from common.runs.store import PUBLISHED, ROOT
+from common.runs.store import PUBLISHED, ROOT, Store
 from common.study import Call, Seeds, Study
 
 if TYPE_CHECKING:
@@ -253,7 +254,8 @@ def made_of(runs: Runs, benchmarks: Mapping[str, Mapping[str, Table]]) -> tuple[
     sections = [*summary(runs, findings), *studies, *over_runs(made, benchmarks)]
     tables = {**made.tables, "findings": overview.findings_table(findings), "verdicts": overview.matrix_table(findings)}
     beside = ["assets/runs.js", *(f"assets/{name}" for name in SHARED)]
-    readme = ROOT / "README.md"
+    readme, changes = ROOT / "README.md", ROOT / "docs" / "changes.md"
+    superseded = convergence_table(Runs.under(Store(PUBLISHED / "superseded")))
     texts = {
         **{PUBLISHED / "tables" / f"{name}.md": table.markdown() for name, table in tables.items()},
         **{PUBLISHED / "tables" / f"{name}.csv": table.csv() for name, table in tables.items()},
@@ -261,6 +263,7 @@ def made_of(runs: Runs, benchmarks: Mapping[str, Mapping[str, Table]]) -> tuple[
         PUBLISHED / "runs.csv": runs.csv(),
         PUBLISHED / "assets" / "runs.js": runs_script(runs),
         ROOT / "docs" / "findings.md": findings_document(findings),
+        changes: fill(changes.read_text(), "superseded runs", superseded.markdown()),
         readme: fill(readme.read_text(), "matrix", overview.readme_matrix(findings).markdown()),
     }
     return texts, {PUBLISHED / "figures" / f"{name}.png": figure for name, figure in made.figures.items()}

@@ -1,7 +1,8 @@
 """Tables, figures and page of the published runs, made from their records alone; trains nothing.
 
 Run:       python experiments/published_report.py
-Result:    results/published/tables/, figures/, index.html and runs.csv, docs/findings.md and the matrix in the README
+Result:    results/published/tables/, figures/, index.html and runs.csv, docs/findings.md, and what
+           other documents hold between marks
 Time:      two minutes
 """
 
