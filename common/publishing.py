@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cached_property
 from itertools import chain, product
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from common.cli import PRESETS
 from common.files import write
 from common.groups import grouped
 from common.papers import arpit, decoding, zhang
-from common.papers.zhang.curves import FIT_LOSS
+from common.papers.zhang.randomization import convergence_table
 from common.papers.zhang.targets import NUMBERS
 from common.report import figures, overview
 from common.report.charts import chart, runs_script
@@ -41,8 +40,6 @@ WINGS = {
 }
 """Papers with the frameworks in which their studies can be trained."""
 MOST_SEEDS = range(10)
-SUPERSEDED = PUBLISHED / "superseded"
-"""Runs of presets that were changed after their results were seen."""
 OPEN_ROWS = 8  # a table of at most so many is not folded
 LEAD = "Every number here is computed from a committed record, runs/<run id>/run.json; runs.csv has a row for each."
 RECORDS = "A record names config, versions, hardware, commit and the checksum of the data."
@@ -141,13 +138,16 @@ class Page:
 
     def study(self, groups: Sequence[Group], findings: Sequence[Finding], paper: str) -> Section:
         """A study at all its sizes, frameworks side by side."""
-        name, door = groups[0].study.name, groups[0].study.door
-        own, document = [found for found in findings if found.study == door], documents()[f"{door}.py"]
+        name = groups[0].study.name
+        own, document = (
+            [found for found in findings if found.study == name],
+            overview.scripts().get(overview.script_of(name), ""),
+        )
         heading, runs = name.replace("_", " ").capitalize(), Runs(chain(*(group.runs for group in groups)))
         blocks: list[Block] = [document.split("\n")[0], overview.stated(document, "Claim") or ""]
         if own:
             text = f"Verdicts: {overview.verdicts_text(own)}"
-            blocks.append(Row([Link(text, overview.LIST, {"study": door.replace("_", " ")})]))
+            blocks.append(Row([Link(text, overview.LIST, {"study": name.replace("_", " ")})]))
         blocks.append(chart(f"{heading}: learning curves and corruption", runs, self.runs))
         for preset, at in grouped(groups, lambda group: group.preset).items():
             blocks += [Heading(size_text(at)), *self.size(f"{name}_{preset}", at)]
@@ -155,7 +155,7 @@ class Page:
 
     def size(self, name: str, groups: Sequence[Group]) -> Iterator[Block]:
         """Commands, what there is of the runs, figures of each framework in a row, and tables of all together."""
-        yield Code("\n".join(overview.study_command(group.study.door, group.preset, *group.kind) for group in groups))
+        yield Code("\n".join(overview.study_command(group.study.name, group.preset, *group.kind) for group in groups))
         for group in groups:
             yield f"{group.label}: {len(group.runs)} of {group.wanted} runs; {group.runs.run_on()}."
         drawn = [
@@ -166,8 +166,8 @@ class Page:
         tables = [
             (key, group, item) for group in groups for key, item in group.items.items() if isinstance(item, Table)
         ]
-        for key, alike in grouped(tables, lambda one: (one[0], tuple(one[2].columns))).items():
-            yield self.table(f"{name}_{key[0]}", together({group.label: table for _, group, table in alike}))
+        for key, same in grouped(tables, lambda one: (one[0], tuple(one[2].columns))).items():
+            yield self.table(f"{name}_{key[0]}", together({group.label: table for _, group, table in same}))
 
 
 def together(tables: Mapping[str, Table]) -> Table:
@@ -188,13 +188,6 @@ def size_text(groups: Sequence[Group]) -> str:
     return f"Preset {groups[0].preset}: {sizes} training examples{smaller}"
 
 
-@cache
-def documents() -> dict[str, str]:
-    """The docstring of each script."""
-    paths = sorted((ROOT / "experiments").glob("*.py"))
-    return {path.name: ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "" for path in paths}
-
-
 def summary(runs: Runs, findings: Sequence[Finding]) -> list[Section]:
     """The matrix; then what held, what did not, what is open, what it cost, what deviates; then all findings."""
     power = overview.power_text(findings)
@@ -208,7 +201,7 @@ def summary(runs: Runs, findings: Sequence[Finding]) -> list[Section]:
         Section("Verdicts", [overview.matrix_table(findings), *said]),
         *(Section(heading, overview.verdict_lists(findings, verdicts)) for heading, verdicts in PARTS.items()),
         Section("What it cost", [RECORDS, overview.costs_table(runs)]),
-        Section("What deviates", [sizes, Folded("By script", [overview.deviations_table(documents())])]),
+        Section("What deviates", [sizes, Folded("By script", [overview.deviations_table(overview.scripts())])]),
         Section("Findings", [overview.findings_table(findings), Folded(criteria.title, [criteria])]),
     ]
 
@@ -249,26 +242,6 @@ def curves(runs: Runs) -> Iterator[tuple[str, Figure]]:
         yield f"{model}_learning_curves", figures.learning_curves(labelled, f"{model} on CIFAR-10, seed 0")
 
 
-def superseded_table(runs: Runs) -> Table:
-    """Runs of presets that were changed: how long they took to fit, and what came out."""
-    columns = [
-        "model",
-        "setting",
-        "corrupted",
-        "examples",
-        f"epochs to a loss of {FIT_LOSS:g}",
-        "training, %",
-        "test, %",
-        "run",
-    ]
-    rows = [
-        [run.model, setting_text(run.setting), f"{100 * run.config.corruption_fraction:g} %", run.train_n,
-         run.epochs_to("train_loss", FIT_LOSS), run.outcome["train_accuracy"], run.outcome["test_accuracy"], run.id]
-        for run in runs
-    ]  # fmt: skip
-    return Table("One seed, 6,000 images of 32x32 pixels", columns, rows)
-
-
 def made_of(runs: Runs, benchmarks: Mapping[str, Mapping[str, Table]]) -> tuple[dict[Path, str], dict[Path, Figure]]:
     """Everything that is published of these runs: text and figures by path."""
     made, by_paper = Page(runs), groups_of(runs)
@@ -282,7 +255,7 @@ def made_of(runs: Runs, benchmarks: Mapping[str, Mapping[str, Table]]) -> tuple[
     tables = {**made.tables, "findings": overview.findings_table(findings), "verdicts": overview.matrix_table(findings)}
     beside = ["assets/runs.js", *(f"assets/{name}" for name in SHARED)]
     readme, changes = ROOT / "README.md", ROOT / "docs" / "changes.md"
-    superseded = Runs.under(Store(SUPERSEDED))
+    superseded = convergence_table(Runs.under(Store(PUBLISHED / "superseded")))
     texts = {
         **{PUBLISHED / "tables" / f"{name}.md": table.markdown() for name, table in tables.items()},
         **{PUBLISHED / "tables" / f"{name}.csv": table.csv() for name, table in tables.items()},
@@ -290,7 +263,7 @@ def made_of(runs: Runs, benchmarks: Mapping[str, Mapping[str, Table]]) -> tuple[
         PUBLISHED / "runs.csv": runs.csv(),
         PUBLISHED / "assets" / "runs.js": runs_script(runs),
         ROOT / "docs" / "findings.md": findings_document(findings),
-        changes: fill(changes.read_text(), "superseded runs", superseded_table(superseded).markdown()),
+        changes: fill(changes.read_text(), "superseded runs", superseded.markdown()),
         readme: fill(readme.read_text(), "matrix", overview.readme_matrix(findings).markdown()),
     }
     return texts, {PUBLISHED / "figures" / f"{name}.png": figure for name, figure in made.figures.items()}

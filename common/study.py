@@ -130,12 +130,6 @@ class Study:
     check: Callable[[Config], object] = lambda config: None
     stack: bool = True
     findings: Callable[[Runs, Call], list[Finding]] = lambda runs, call: []
-    script: str = ""
-
-    @property
-    def door(self) -> str:
-        """The script that makes its runs, where it has not the study's name."""
-        return self.script or self.name
 
     def configs(self, given: Config, grid: Seeds, preset: str, flags: Collection[str] = ()) -> list[Config]:
         """The runs, over the fields that flags have given."""
@@ -174,7 +168,7 @@ class Study:
 
     def judged(self, runs: Runs, call: Call) -> list[Finding]:
         """What becomes of the published statements that these runs test, at the size of the call."""
-        return [dataclasses.replace(found, size=call.size, study=self.door) for found in self.findings(runs, call)]
+        return [dataclasses.replace(found, size=call.size, study=self.name) for found in self.findings(runs, call)]
 
     def claims(self, runs: Runs, call: Call) -> dict[str, Table]:
         """The table of these, where there are any."""

@@ -1,9 +1,11 @@
 """What findings come to: a matrix for who has ten seconds; then what held and what did not, cost, deviations."""
 
+import ast
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import chain
 
 from common.groups import grouped
@@ -26,6 +28,7 @@ from common.report.page import Block, Folded, Items
 from common.report.runs import FRAMEWORKS, Run, Runs
 from common.report.tables import Link, Links, Table, band_text
 from common.report.verdicts import by_chance, evidence, independent, matrix, owners, power
+from common.runs.store import ROOT
 
 LIST = "#findings"
 STATEMENT, NUMBER = KINDS = "statement", "number"
@@ -205,7 +208,7 @@ def study_command(study: str, preset: str, framework: str, precision: str) -> st
     """What makes the runs of a study at a size, in a framework and precision."""
     own = "" if preset == "paper" else f" --preset {preset}"
     exact = "" if precision == "float32" else f" --precision {precision}"
-    return f"python experiments/{study}.py{own} --framework {framework}{exact}"
+    return f"python experiments/{script_of(study)}{own} --framework {framework}{exact}"
 
 
 def criteria_table(findings: Sequence[Finding]) -> Table:
@@ -238,6 +241,20 @@ def _hours(run: Run, part: str) -> float:
     threads = environment["threads"] if environment["device"] == "cpu" else 1
     seconds: float = run.record["time"][f"{part}_seconds"]
     return threads * seconds / 3600
+
+
+@cache
+def scripts() -> dict[str, str]:
+    """The docstring of each script, by file name."""
+    paths = sorted((ROOT / "experiments").glob("*.py"))
+    return {path.name: ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "" for path in paths}
+
+
+def script_of(study: str) -> str:
+    """The script of a study's name, or of the longest beginning of it: of the whole of which the study is a part."""
+    words = study.split("_")
+    names = ("_".join(words[:count]) + ".py" for count in range(len(words), 0, -1))
+    return next((name for name in names if name in scripts()), f"{study}.py")
 
 
 def stated(document: str, field: str) -> str | None:

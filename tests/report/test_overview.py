@@ -128,6 +128,12 @@ def test_how_each_statement_is_decided():
     assert len(others) == 3  # no numbers
 
 
+def test_a_study_that_is_part_of_a_script_has_its_command():
+    assert overview.script_of("explicit_regularization_mlp1") == "explicit_regularization.py"
+    assert overview.script_of("masc_decoding") == "masc_decoding.py" and overview.script_of("none") == "none.py"
+    assert overview.scripts()["demo.py"].startswith("The phenomenon in minutes")
+
+
 def test_costs_are_hours_of_cores_or_devices():
     runs = [a_run(seed=seed) for seed in range(2)]
     for run, device, threads in zip(runs, ("cpu", "NVIDIA"), (4, 4), strict=True):

@@ -28,7 +28,6 @@ def table_study(
     source: str,
     findings: Callable[[Runs, Call], list[Finding]],
     models: Collection[str] = tuple(MODELS),
-    script: str = "",
 ) -> Study:
     """The study of one of the paper's tables, or of its rows of some models: a run for each row."""
     targets = [target for target in NUMBERS if target["source"] == source and target["model"] in models]
@@ -42,7 +41,7 @@ def table_study(
         return {"table": published_table(targets, runs)}
 
     known, settings = (list(dict.fromkeys(column)) for column in zip(*names, strict=True))
-    return Study(name, Rows(), BASE, report, check=shown(settings, known), findings=findings, script=script)
+    return Study(name, Rows(), BASE, report, check=shown(settings, known), findings=findings)
 
 
 def regularizer_findings(runs: Runs, call: Call) -> list[Finding]:
@@ -136,8 +135,7 @@ def report(runs: Runs, call: Call) -> dict[str, Table]:
 
 TABLE_1 = table_study("explicit_regularization", "Table 1", regularizer_findings)
 BY_MODEL = tuple(
-    table_study(f"explicit_regularization_{model}", "Table 1", regularizer_findings, [model], TABLE_1.name)
-    for model in MODELS
+    table_study(f"explicit_regularization_{model}", "Table 1", regularizer_findings, [model]) for model in MODELS
 )
 """The rows of one model each: what they say of it needs no other."""
 TABLE_4 = table_study("regularized_random_labels", "Table 4", fitting_findings)
