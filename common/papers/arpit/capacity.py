@@ -272,4 +272,4 @@ def _fewer_suffice(name: str, share: float, runs: Runs) -> Finding:
     return TARGETS.judged("arpit-removed", name, runs, f"best width at {100 * share:g} %: {'; '.join(texts)}", holds)
 
 
-STUDY = Study("capacity_and_noise", Capacities(), BASE, report)
+STUDY = Study("capacity_and_noise", Capacities(), BASE, report, smoke={"widths": (16, 32), "fractions": (0.0, 0.8)})

@@ -176,4 +176,4 @@ def _numbers(spread: Dispersion) -> str:
     )
 
 
-STUDY = Study("example_difficulty", Initializations(), BASE, report, read=read)
+STUDY = Study("example_difficulty", Initializations(), BASE, report, read=read, smoke={"seeds": (0, 1)})

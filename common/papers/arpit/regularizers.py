@@ -267,4 +267,4 @@ def _rank_correlations(effects: Iterable[Effect]) -> tuple[float | None, float |
     return (None, None) if math.isnan(between) else (between, min(within))
 
 
-STUDY = Study("regularized_memorization", Techniques(), BASE, report, KEPT)
+STUDY = Study("regularized_memorization", Techniques(), BASE, report, KEPT, smoke={"techniques": ("adversarial",)})

@@ -84,4 +84,4 @@ def _judged(target: dict[str, Any], seeds: Runs) -> list[object]:
     return [target["value"], verdict.mean, interval, verdict.interval_kind, verdict.verdict, seeds.run_on()]
 
 
-STUDY = Study("independent_replication", Widths(), BASE, report)
+STUDY = Study("independent_replication", Widths(), BASE, report, smoke={"widths": (16,)})

@@ -241,7 +241,8 @@ def ratio(run: Run, norm: str) -> float:
 
 def study(name: str, grid: Sensitivities, report: Callable[[Runs, Call], dict[str, Table | Figure]]) -> Study:
     """A study of networks whose training is replayed, which one that was alone allows to the bit."""
-    return Study(name, grid, BASE, report, (), read, lambda config: check(config, config.epochs), stack=False)
+    smoke = {"seeds": (0,)}
+    return Study(name, grid, BASE, report, (), read, lambda config: check(config, config.epochs), False, smoke)
 
 
 STUDY = study("loss_sensitivity", Sensitivities(), report)

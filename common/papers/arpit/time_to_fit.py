@@ -210,4 +210,5 @@ COMPARISONS = (
     Comparison("arpit-time-capacity", over_capacity, width, gain, rises, "gain from the largest width", "ratio"),
     Comparison("arpit-time-level", largest, width, only, above, "epochs", "components"),
 )
-STUDY = Study("time_to_convergence", Sizes(), BASE, report)
+SMOKE = {"widths": (16, 32), "fractions": (0.0, 0.8), "shares": (0.2, 1.0)}
+STUDY = Study("time_to_convergence", Sizes(), BASE, report, smoke=SMOKE)

@@ -10,7 +10,7 @@ import numpy as np
 
 from common.analysis.readout import decode_run
 from common.papers.decoding import readouts
-from common.papers.decoding.recipes import BASE, Corrupted
+from common.papers.decoding.recipes import BASE, SMOKE, Corrupted
 from common.papers.decoding.targets import TARGETS
 from common.report import figures
 from common.report.claims import Finding
@@ -182,4 +182,5 @@ def falls(run: Run, layer: str | None) -> tuple[readouts.Lead, readouts.Lead] | 
     return (first, second) if first and second else None
 
 
-STUDY = Study("latent_generalization_dynamics", Corrupted(fractions=(0.8,)), BASE, report, EPOCHS, read)
+GRID = Corrupted(fractions=(0.8,))
+STUDY = Study("latent_generalization_dynamics", GRID, BASE, report, EPOCHS, read, smoke={"models": SMOKE["models"]})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from common.analysis.readout import decode_run
 from common.papers.decoding import readouts
-from common.papers.decoding.recipes import BASE, KEPT, Corrupted
+from common.papers.decoding.recipes import BASE, KEPT, SMOKE, Corrupted
 from common.papers.decoding.targets import TARGETS
 from common.report.claims import Finding
 from common.report.layers import best_pair
@@ -59,7 +59,7 @@ def probe_study(
             "layers": readouts.layer_table(runs, TARGETS.of(targets), title, tuple(probes)),
         }
 
-    return Study(name, Corrupted(), BASE, report, KEPT, read)
+    return Study(name, Corrupted(), BASE, report, KEPT, read, smoke=SMOKE)
 
 
 def in_best_pair(run: Run, probes: Iterable[str]) -> float | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from common.analysis.readout import decode_run
 from common.data.datasets import DATASETS
 from common.papers.decoding import readouts
-from common.papers.decoding.recipes import BASE, KEPT, Corrupted
+from common.papers.decoding.recipes import BASE, KEPT, SMOKE, Corrupted
 from common.papers.decoding.targets import TARGETS
 from common.report import figures
 from common.report.claims import Finding, ordered
@@ -198,4 +198,4 @@ def _grown(name: str, subject: str, runs: Runs, unit: str, measure: Measure) -> 
     return TARGETS.judged(name, subject, runs, f"{unit}: {', '.join(texts)}", holds)
 
 
-STUDY = Study("masc_decoding", Corrupted(), BASE, report, KEPT, read)
+STUDY = Study("masc_decoding", Corrupted(), BASE, report, KEPT, read, smoke=SMOKE)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from common.analysis.readout import decode_run
 from common.analysis.transfer import edit_output, outdated, relabel
 from common.papers.decoding import readouts
-from common.papers.decoding.recipes import BASE, EDIT_EPOCHS, KEPT, Corrupted
+from common.papers.decoding.recipes import BASE, EDIT_EPOCHS, KEPT, SMOKE, Corrupted
 from common.papers.decoding.targets import TARGETS
 from common.report import figures
 from common.report.claims import Finding
@@ -238,5 +238,7 @@ def relabelling_findings(pairs: Sequence[tuple[Run, Run]]) -> list[Finding]:
     return tested
 
 
-EDITING_STUDY = Study("velpic_weight_transfer", Corrupted(), BASE, report_edited, KEPT, read_edited)
-RELABELLING_STUDY = Study("masc_relabel_retraining", Corrupted(), BASE, report_relabelled, KEPT, read_relabelled)
+EDITING_STUDY = Study("velpic_weight_transfer", Corrupted(), BASE, report_edited, KEPT, read_edited, smoke=SMOKE)
+RELABELLING_STUDY = Study(
+    "masc_relabel_retraining", Corrupted(), BASE, report_relabelled, KEPT, read_relabelled, smoke=SMOKE
+)

@@ -277,5 +277,6 @@ def error_report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
     }
 
 
-SLOWDOWN = Study("convergence_slowdown", Fractions(), BASE, slowdown_report, check=shown(LABELS))
-ERROR_GROWTH = Study("generalization_error_growth", Fractions(), BASE, error_report, check=shown(LABELS))
+SMOKE = {"models": ("mlp1",), "fractions": (0.0, 1.0)}
+SLOWDOWN = Study("convergence_slowdown", Fractions(), BASE, slowdown_report, check=shown(LABELS), smoke=SMOKE)
+ERROR_GROWTH = Study("generalization_error_growth", Fractions(), BASE, error_report, check=shown(LABELS), smoke=SMOKE)
