@@ -19,6 +19,7 @@ from common.runs.store import PUBLISHED, Store
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
+of_the_page = pytest.mark.xdist_group("page")  # which is made once
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,7 @@ def items(report, runs):
     return report.sections(runs)
 
 
+@of_the_page
 def test_every_table_is_what_the_records_say(items):
     page = (PUBLISHED / "index.html").read_text()
     tables = {name: item for made in items.values() for name, item in made.items() if isinstance(item, Table)}
@@ -57,6 +59,7 @@ def test_every_table_is_what_the_records_say(items):
         assert table.html() in page
 
 
+@of_the_page
 def test_the_page_has_every_section_with_its_text_and_figures(items):
     page = (PUBLISHED / "index.html").read_text()
     headings = [html.escape(heading) for heading in items]
@@ -88,6 +91,7 @@ def test_every_statement_of_arpit_is_there_and_not_measured_without_a_run(report
     assert verdicts(True, False, True) == ["confirmed 2 times, not confirmed once"]
 
 
+@of_the_page
 def test_the_page_joins_what_all_runs_say_of_real_digits(items):
     made = items["Real MNIST digits over all runs"]
     rows = {tuple(row[:2]): row[2:] for row in made["examples_mnist_agreement"].rows}
