@@ -1,10 +1,28 @@
 """Zhang et al. (2017), "Understanding Deep Learning Requires Rethinking Generalization"."""
 
-from common.papers.zhang import batch_norm, corruption, filters, randomization
+from common.papers.zhang import (
+    attributions,
+    batch_norm,
+    corruption,
+    expressivity,
+    filters,
+    gradient_descent,
+    interpolation,
+    kernels,
+    randomization,
+)
 from common.report.claims import Finding
 from common.report.runs import Runs
 
-STUDIES = (randomization.STUDY, corruption.SLOWDOWN, corruption.ERROR_GROWTH, batch_norm.STUDY, filters.STUDY)
+STUDIES = (
+    randomization.STUDY,
+    corruption.SLOWDOWN,
+    corruption.ERROR_GROWTH,
+    batch_norm.STUDY,
+    filters.STUDY,
+    attributions.STUDY,
+)
+COMPUTED = (expressivity.STUDY, kernels.STUDY, gradient_descent.STUDY, interpolation.STUDY)
 ARCHITECTURES = ("inception", "alexnet", "mlp1", "mlp3")
 
 
