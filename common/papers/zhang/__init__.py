@@ -14,14 +14,9 @@ from common.papers.zhang import (
 from common.report.claims import Finding
 from common.report.runs import Runs
 
-STUDIES = (
-    randomization.STUDY,
-    corruption.SLOWDOWN,
-    corruption.ERROR_GROWTH,
-    batch_norm.STUDY,
-    filters.STUDY,
-    attributions.STUDY,
-)
+STUDIES = (randomization.STUDY, corruption.SLOWDOWN, corruption.ERROR_GROWTH, batch_norm.STUDY, filters.STUDY)
+QUESTIONS = (attributions.STUDY,)
+"""Studies of ours beside the paper's, on other data."""
 COMPUTED = (expressivity.STUDY, kernels.STUDY, gradient_descent.STUDY, interpolation.STUDY)
 ARCHITECTURES = ("inception", "alexnet", "mlp1", "mlp3")
 
