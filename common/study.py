@@ -85,12 +85,16 @@ class Combinations(Seeds):
             yield dict(zip(names, (*rule, model, framework), strict=True))
 
 
+FEWEST: Mapping[str, tuple[Any, ...]] = {"seeds": (0,), "models": ("mlp1",), "fractions": (0.0, 1.0)}
+"""Of `Combinations`, in a smoke test."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Call:
     """How a study was called: what its read-outs and reports may depend on beside the runs.
 
-    A smoke test is measured as the preset `small`; with `force` what was read out is read out again. `changed` says
-    that flags changed runs in more than their framework and seed.
+    With `force` what was read out is read out again. `changed` says that flags changed runs in more than their framework
+    and seed.
     """
 
     preset: str
@@ -117,8 +121,9 @@ class Study:
     `grid` gives the fields of each run (`Seeds.runs`), which the flags' config must not contradict; `report` makes
     figures and tables of the runs. Where these need more than records, `keep_epochs` of every run are kept and `read`
     makes what is missing of the read-outs; `check` raises ValueError before anything is trained that could not be
-    read. Without `stack` each run is trained alone, so that it can be trained again to the same bits. `findings` are
-    what becomes of the published statements that the runs test.
+    read. Without `stack` each run is trained alone, so that it can be trained again to the same bits. `smoke` are the
+    fewest values of the grid's fields that still draw everything, for a smoke test whose flags do not give them.
+    `findings` are what becomes of the published statements that the runs test.
     """
 
     name: str
@@ -129,6 +134,7 @@ class Study:
     read: Callable[[Sequence[Config], Call], None] = lambda configs, call: None
     check: Callable[[Config], object] = lambda config: None
     stack: bool = True
+    smoke: Mapping[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
     findings: Callable[[Runs, Call], list[Finding]] = lambda runs, call: []
 
     def configs(self, given: Config, grid: Seeds, preset: str, flags: Collection[str] = ()) -> list[Config]:
@@ -142,6 +148,10 @@ class Study:
                 )
         return [overlay(given, self.default, fields, f"--preset {preset}", flags) for fields in rows]
 
+    def reduced(self, grid: Seeds, flags: Collection[str]) -> Seeds:
+        """The grid of a smoke test, over which flags have the last word."""
+        return dataclasses.replace(grid, **{name: few for name, few in self.smoke.items() if name not in flags})
+
     def main(self, doc: str | None) -> None:
         """The whole script."""
         with one_line_errors():
@@ -154,15 +164,17 @@ class Study:
 
     def carry_out(self, arguments: Any) -> None:
         """Train what is missing, read it out, save and print what it shows."""
-        preset, options, actions = arguments.preset.preset, arguments.options, arguments.actions
-        configs = self.configs(arguments.config, arguments.grid, preset, given_flags())
+        options, actions, flags = arguments.options, arguments.actions, given_flags()
+        preset = preset_of(arguments)
+        grid = self.reduced(arguments.grid, flags) if actions.smoke else arguments.grid
+        configs = self.configs(arguments.config, grid, preset, flags)
         for config in configs:
             self.check(config)
         kept = tuple(sorted({*self.keep_epochs, *options.keep_epochs}))
         training = dataclasses.replace(options, stack=options.stack and self.stack, keep_epochs=kept)
         records = run_all(configs, training, actions)
-        changed = bool({field.name for field in dataclasses.fields(Config)} & given_flags() - {"framework", *SEEDS})
-        call = Call("small" if actions.smoke else preset, arguments.grid, options, actions.force, changed)
+        own = {field.name for field in dataclasses.fields(Config)} & given_flags() - {"framework", *SEEDS}
+        call = Call(preset, grid, options, actions.force, actions.smoke or bool(own))
         self.read([from_dict(record["config"]) for record in records], call)
         self.show(Runs.of(records, call.store), call)
 
@@ -231,6 +243,12 @@ class ComputedStudy:
         for case in cases:
             carry_out(case, partial(self.compute, case, options), options, actions.force)
         show(self.report([Computed(folder) for folder in folders.values()]), Store.of(options).results / self.name)
+
+
+def preset_of(arguments: Any) -> str:
+    """That of the command line; a smoke test is of the small one where it names none."""
+    unnamed = arguments.actions.smoke and "preset" not in given_flags()
+    return "small" if unnamed else str(arguments.preset.preset)
 
 
 @dataclasses.dataclass(frozen=True)

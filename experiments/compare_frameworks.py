@@ -25,7 +25,7 @@ from common.report.runs import Runs
 from common.report.tables import Table
 from common.runs.config import Config
 from common.runs.store import Store
-from common.study import Call, Combinations, Fields, Study
+from common.study import FEWEST, Call, Combinations, Fields, Study
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def report(runs: Runs, call: Call) -> Mapping[str, Table]:
     return {call.grid.by: comparison_table(runs, call.grid.by)}
 
 
-STUDY = Study("compare_frameworks", Sides(), Config(epochs=BASE.epochs), report)
+STUDY = Study("compare_frameworks", Sides(), Config(epochs=BASE.epochs), report, smoke=FEWEST)
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from common.report.corruption import corruption_figure, corruption_table
 from common.report.runs import Runs
 from common.report.tables import Table
 from common.runs.config import Config
-from common.study import Call, Combinations, Study
+from common.study import FEWEST, Call, Combinations, Study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,7 +31,7 @@ def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
     return {**drawn, "table": corruption_table(runs)}
 
 
-STUDY = Study("label_corruption_sweep", Combinations(), Config(), report)
+STUDY = Study("label_corruption_sweep", Combinations(), Config(), report, smoke=FEWEST)
 
 if __name__ == "__main__":
     STUDY.main(__doc__)

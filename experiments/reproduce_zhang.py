@@ -16,7 +16,7 @@ from common.papers.zhang.tables import REST, TABLE_1
 from common.report.runs import Runs
 from common.runs.config import Actions, Options, run_id, smoke
 from common.runs.store import Store, publish
-from common.study import Call, Publishing, Seeds, run_all
+from common.study import Call, Publishing, Seeds, preset_of, run_all
 
 STUDIES = (*zhang.STUDIES, TABLE_1, REST)
 
@@ -25,16 +25,17 @@ def main() -> None:
     flags = {"repetitions": Seeds(), "publishing": Publishing(), "preset": Preset(), "config": BASE}
     arguments = parse(__doc__, **flags, options=Options(), actions=Actions())
     options, store, wanted = arguments.options, Store.of(arguments.options), []
+    preset, smoking, given = preset_of(arguments), arguments.actions.smoke, given_flags()
     for study in STUDIES:
         grid = replace(study.grid, seeds=arguments.repetitions.seeds)
-        configs = study.configs(arguments.config, grid, arguments.preset.preset, given_flags())
+        configs = study.configs(arguments.config, study.reduced(grid, given) if smoking else grid, preset, given)
         for config in configs:
             study.check(config)
-        wanted.append([smoke(config) for config in configs] if arguments.actions.smoke else configs)
+        wanted.append([smoke(config) for config in configs] if smoking else configs)
     unique = dict.fromkeys(config for configs in wanted for config in configs)
     records = {record["run_id"]: record for record in run_all(list(unique), options, arguments.actions)}
     for study, configs in zip(STUDIES, wanted, strict=True):
-        call = Call(arguments.preset.preset, study.grid, options)
+        call = Call(preset, study.grid, options)
         study.show(Runs.of((records[run_id(config)] for config in configs), store), call)
     if arguments.publishing.publish:
         for name in records:

@@ -88,8 +88,9 @@ NORMALIZED = {  # channels with moving statistics
     "wide_resnet_28_10": 16 + 8 * (160 + 320 + 640),
 }
 ADAM = {"optimizer": "adam", "initializer": "he_normal"}
-TRAINING = {  # fields of a Config with which 30 steps, or 6 of the large AlexNet, are enough to learn something
-    "resnet18": {"learning_rate": 0.001},  # so that its moving statistics keep up
+TRAINING = {  # fields of a Config with which 30 steps, or fewer of the large ones, are enough to learn something
+    "mlp2": {"width": 256},
+    "resnet18": {"learning_rate": 0.001, "train_size": 192},  # so that its moving statistics keep up
     "cnn": {"learning_rate": 0.001, **ADAM},
     "cnn2": {"padding": "same_stride_2", "width": 16},  # digits have 8 x 8 pixels
     "alexnet_large": {"learning_rate": 1e-5, "train_size": 64, **ADAM},
@@ -197,7 +198,7 @@ def test_dropout_acts_in_training_alone_and_on_no_named_layer(framework, name):
 
 @pytest.mark.parametrize("framework, name", [pair for pair in MODELS if pair[1] != "wide_resnet_28_10"])
 def test_a_model_learns_digits_is_saved_loads_with_the_same_outputs_and_trains_on(framework, name, tmp_path):
-    config = Config(model=name, framework=framework, dataset="digits", train_size=300, batch_size=32, crop=None)
+    config = Config(model=name, framework=framework, dataset="digits", train_size=320, batch_size=32, crop=None)
     config = dataclasses.replace(config, **TRAINING.get(name, {}))
     task = prepare(config)
     if name == "alexnet_large":

@@ -229,7 +229,6 @@ def trained(name, seed, **fields):
     "name, fields",
     [
         ("alexnet", {}),
-        ("inception", {}),
         ("inception", {"random_crop": True, "flip": True, "rotation": 25.0}),
         ("inception", {"batch_norm": False}),
     ],

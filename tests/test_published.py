@@ -22,6 +22,7 @@ from common.study import Combinations, Study
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
+of_the_page = pytest.mark.xdist_group("page")  # which is made once
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,7 @@
 """Every script runs as a user runs it: --list, --smoke, and again without training anything."""
 
+import contextlib
+import io
 import runpy
 import sys
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 from common.analysis import readout, representation
 from common.papers.zhang.recipes import fields
 from common.papers.zhang.targets import NUMBERS
-from common.runs import sweep, threads, training
+from common.runs import estimates, sweep, threads, training
 from common.runs.store import file_sha256, read_lines
 
 pytestmark = pytest.mark.slow
@@ -24,26 +26,33 @@ INPUTS = ("shuffled_pixels", "random_pixels", "gaussian")
 PUBLISHED = [target for target in NUMBERS if target["source"] == "Table 1"]
 
 
-@pytest.fixture
-def script(monkeypatch, capsys):
-    """Runs a script in this process; returns its exit status and what it printed."""
+@pytest.fixture(scope="module")
+def script(tmp_path_factory):
+    """Runs a script in this process, and its sweeps, too; returns its exit status and what it printed."""
 
-    def run(name, *arguments):
-        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
-        monkeypatch.syspath_prepend(str(ROOT / "experiments"))
-        capsys.readouterr()
-        try:
-            runpy.run_path(str(ROOT / "experiments" / name), run_name="__main__")
-            status = 0
-        except SystemExit as ended:
-            status = ended.code or 0
-        return status, capsys.readouterr().out
+    def distribute(configs, options, *_):
+        for config in configs:
+            training.train(config, options)
+        return []
 
+    def run(name, *arguments, distribute=distribute):
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()) as printed:
+            patch.setattr(sys, "argv", [name, *map(str, arguments)])
+            patch.syspath_prepend(str(ROOT / "experiments"))
+            patch.setattr(sweep, "distribute", distribute)
+            patch.setattr(estimates, "PUBLISHED", nothing)
+            try:
+                runpy.run_path(str(ROOT / "experiments" / name), run_name="__main__")
+                status = 0
+            except SystemExit as ended:
+                status = ended.code or 0
+        return status, printed.getvalue()
+
+    nothing = tmp_path_factory.mktemp("nothing_published")
     return run
 
 
-@pytest.mark.parametrize("name", SINGLE)
-@pytest.mark.parametrize("framework", ["keras", "torch"])
+@pytest.mark.parametrize("name, framework", [(name, ("keras", "torch")[i % 2]) for i, name in enumerate(SINGLE)])
 def test_a_script_of_one_run_lists_trains_draws_and_is_done(script, tmp_path, monkeypatch, name, framework):
     arguments = ["--smoke", "--framework", framework, "--output-dir", tmp_path]
     assert script(name, "--list", *arguments)[1].startswith("missing")
@@ -63,9 +72,8 @@ def test_a_script_of_one_row_is_short_and_has_two_sizes(script, name, tmp_path):
     assert len(runs) == 2 and all(text.startswith("missing") and "1 runs" in text for text in runs)
 
 
-@pytest.mark.parametrize("name", ["alexnet_weight_decay_random_crop.py", "wide_resnet_random_labels.py"])
-def test_a_script_of_one_row_trains(script, name, tmp_path):
-    status, text = script(name, "--smoke", "--preset", "small", "--output-dir", tmp_path)
+def test_a_script_of_one_row_trains(script, tmp_path):
+    status, text = script("wide_resnet_random_labels.py", "--smoke", "--preset", "small", "--output-dir", tmp_path)
     assert status == 0 and "training accuracy" in text
 
 
@@ -100,7 +108,7 @@ STUDIES = {
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_study_trains_its_runs_and_writes_what_they_show(script, name, tmp_path):
     runs, made = STUDIES[name]
-    arguments = ["--preset", "small", "--smoke", "--workers", "2", "--output-dir", tmp_path]
+    arguments = ["--smoke", "--output-dir", tmp_path]
     assert f"{runs} runs" in script(name, "--list", *arguments)[1]
     assert script(name, *arguments)[0] == 0
     assert {path.name for path in (tmp_path / name.removesuffix(".py")).iterdir()} >= set(made)
@@ -108,9 +116,9 @@ def test_a_study_trains_its_runs_and_writes_what_they_show(script, name, tmp_pat
 
 
 def test_two_studies_share_their_runs(script, tmp_path, monkeypatch):
-    arguments = ["--models", "mlp1", "--fractions", "0", "1", "--smoke", "--output-dir", tmp_path]
+    arguments = ["--smoke", "--output-dir", tmp_path]
     assert script("convergence_slowdown.py", *arguments)[0] == 0
-    monkeypatch.setattr(sweep, "child", None)
+    monkeypatch.setattr(training, "make_trainer", None)
     assert script("generalization_error_growth.py", *arguments)[0] == 0
     assert (tmp_path / "generalization_error_growth" / "test_error.png").exists()
 
@@ -122,6 +130,8 @@ def test_everything_of_zhang_is_reproduced_by_one_command(script, tmp_path):
     for name, setting in zip(rest, ("random_labels", "random_crop", "random_crop"), strict=True):
         listed = script(f"{name}_{setting}.py", "--list", "--output-dir", tmp_path)[1]
         assert listed.splitlines()[0].split()[-1] in text
+    few = script("reproduce_zhang.py", "--list", "--smoke", "--output-dir", tmp_path)[1]
+    assert "34 runs" in few
 
 
 @pytest.mark.parametrize("target", PUBLISHED, ids=lambda t: t["id"])
@@ -131,15 +141,13 @@ def test_the_docstring_quotes_the_published_number(target):
     assert f"{quantity} {100 * target['value']:.2f}".removesuffix(".00") in doc
 
 
-SMALL = ["--smoke", "--models", "mlp1", "--fractions", "0", "0.6", "--seeds", "0", "1", "--validation-size", "40"]
-
-
 def test_sweep_and_comparison_share_their_runs_and_write_tables(script, tmp_path):
-    arguments = [*SMALL, "--decode", "--workers", "2", "--output-dir", tmp_path]
-    assert script("label_corruption_sweep.py", *arguments)[0] == 0
+    arguments = ["--smoke", "--preset", "paper", "--fractions", "0", "0.6", "--validation-size", "40", "--decode"]
+    arguments += ["--output-dir", tmp_path]
+    assert script("label_corruption_sweep.py", *arguments, "--workers", "1", distribute=sweep.distribute)[0] == 0
     assert (tmp_path / "label_corruption_sweep" / "mlp1.png").exists()
-    assert len((tmp_path / "label_corruption_sweep" / "table.csv").read_text().splitlines()) == 9
-    assert script("compare_frameworks.py", "--list", *arguments)[1].count("done") == 8
+    assert len((tmp_path / "label_corruption_sweep" / "table.csv").read_text().splitlines()) == 5
+    assert script("compare_frameworks.py", "--list", *arguments)[1].count("done") == 4
     status, text = script("compare_frameworks.py", *arguments)
     assert status == 0 and "MASC, layer chosen on held-out examples" in text
     assert script("compare_frameworks.py", "--records", tmp_path, "--output-dir", tmp_path / "again")[1].startswith(
@@ -183,7 +191,7 @@ def test_the_comparison_of_convolutions_trains_the_runs_of_the_figures(script, t
 
 
 DECODING = {
-    "masc_decoding.py": ("layers_mlp4_torch.png", "summary.md", "claims.md", "layers.csv", "clean_networks.md"),
+    "masc_decoding.py": ("layers_cnn_torch.png", "summary.md", "claims.md", "layers.csv", "clean_networks.md"),
     "masc_variance_threshold.py": ("probes.png", "claims.md", "layers.md"),
     "probe_baselines.py": ("probes.png", "claims.md", "layers.md"),
     "velpic_weight_transfer.py": ("edited_networks.png", "edited_training.png", "transfer.md", "claims.md"),
@@ -192,25 +200,34 @@ DECODING = {
 }
 
 
-def test_studies_of_decoding_share_their_runs_and_read_nothing_twice(script, tmp_path, monkeypatch):
-    arguments = ["--models", "mlp4", "--datasets", "mnist", "--fractions", "0", "0.8", "--smoke", "--preset", "small"]
-    arguments += ["--output-dir", tmp_path]
+DECODED = pytest.mark.xdist_group("decoding")
+
+
+@pytest.fixture(scope="module")
+def decoded(script, tmp_path_factory):
+    """The folder in which every study of decoding was tried."""
+    folder = tmp_path_factory.mktemp("decoded")
+    assert [script(name, "--smoke", "--output-dir", folder)[0] for name in DECODING] == [0] * len(DECODING)
+    return folder
+
+
+@DECODED
+def test_studies_of_decoding_share_their_runs_and_read_nothing_twice(script, decoded, monkeypatch):
     for name, made in DECODING.items():
-        assert script(name, *arguments)[0] == 0
-        assert {path.name for path in (tmp_path / name.removesuffix(".py")).iterdir()} >= set(made)
-    assert len(list((tmp_path / "saved_models").glob("*-velpic.pt"))) == 3  # at the end, and one to train on
-    assert len(list((tmp_path / "saved_models").glob("*-redrawn.pt"))) == 1
-    claims = (tmp_path / "velpic_weight_transfer" / "claims.csv").read_text()
+        assert {path.name for path in (decoded / name.removesuffix(".py")).iterdir()} >= set(made)
+    assert len(list((decoded / "saved_models").glob("*-velpic.pt"))) == 3  # at the end, and one to train on
+    assert len(list((decoded / "saved_models").glob("*-redrawn.pt"))) == 1
+    claims = (decoded / "velpic_weight_transfer" / "claims.csv").read_text()
     assert "an edited network that is trained on" in claims and "undecided: " not in claims  # it has its control
     monkeypatch.setattr(training, "make_trainer", None)
     monkeypatch.setattr(readout, "read_out", None)
     for name in DECODING:
-        assert script(name, *arguments)[0] == 0
-        assert "missing" not in script(name, "--list", *arguments)[1]
+        assert script(name, "--smoke", "--output-dir", decoded)[0] == 0
 
 
+@DECODED
 @pytest.mark.parametrize("name", DECODING)
-def test_studies_of_decoding_show_what_there_is_where_runs_diverge(script, tmp_path, monkeypatch, name):
+def test_studies_of_decoding_show_what_there_is_where_runs_diverge(script, decoded, monkeypatch, name):
     make = training.make_trainer
 
     def diverging(config, *rest):
@@ -220,20 +237,16 @@ def test_studies_of_decoding_show_what_there_is_where_runs_diverge(script, tmp_p
         return trainer
 
     monkeypatch.setattr(training, "make_trainer", diverging)
-    monkeypatch.setattr(sweep, "distribute", lambda cs, options, *_: [training.train(c, options) for c in cs][:0])
-    arguments = ["--models", "mlp4", "--datasets", "mnist", "--fractions", "0.8", "--smoke", "--preset", "small"]
     for seeds in ("1",), ("0", "1"):
-        status, text = script(name, *arguments, "--seeds", *seeds, "--output-dir", tmp_path)
-        assert status == 0 and ("| mlp4 | digits | 80 % | PyTorch | 160 | 1 |" in text) == ("0" in seeds)
+        status, text = script(name, "--smoke", "--fractions", "0.8", "--seeds", *seeds, "--output-dir", decoded)
+        assert status == 0 and ("| cnn | digits | 80 % | PyTorch | 160 | 1 |" in text) == ("0" in seeds)
 
 
 def test_studies_of_representation_share_runs_and_compare_one_architecture(script, tmp_path, monkeypatch):
-    arguments = ["--models", "mlp1", "mlp3", "--settings", "true_labels", "gaussian", "--seeds", "0"]
-    arguments += ["--smoke", "--preset", "small", "--output-dir", tmp_path]
-    monkeypatch.setattr(sweep, "distribute", lambda cs, options, *_: [training.train(c, options) for c in cs][:0])
+    arguments = ["--models", "mlp1", "cnn", "--seeds", "0", "--smoke", "--output-dir", tmp_path]
     status, text = script("representation_statistics.py", *arguments)
     assert status == 0 and text.count("| weights | fc1 |") == text.count("| activations | fc1 |") == 4
-    made = {f"{of}_{model}_digits_torch.png" for of in ("weights", "activations") for model in ("mlp1", "mlp3")}
+    made = {f"{of}_{model}_digits_torch.png" for of in ("weights", "activations") for model in ("mlp1", "cnn")}
     folder = tmp_path / "representation_statistics"
     assert {path.name for path in folder.iterdir()} == made | {"last_epoch.md", "last_epoch.csv"}
     for path in (tmp_path / "runs").iterdir():
@@ -241,16 +254,16 @@ def test_studies_of_representation_share_runs_and_compare_one_architecture(scrip
     monkeypatch.setattr(training, "make_trainer", None)
     status, text = script("representation_similarity.py", *arguments)
     assert status == 0 and text.count("| same initial weights | 1 | fc1 |") == 2 and "other" not in text
-    made = {f"{measure}_{model}_digits_torch.png" for measure in ("cka", "svcca") for model in ("mlp1", "mlp3")}
+    made = {f"{measure}_{model}_digits_torch.png" for measure in ("cka", "svcca") for model in ("mlp1", "cnn")}
     folder = tmp_path / "representation_similarity"
     assert {path.name for path in folder.iterdir()} == made | {"corresponding_layers.md", "corresponding_layers.csv"}
     assert len(list((tmp_path / "runs").glob("*/similarity_*.jsonl"))) == 2
-    for path in (tmp_path / "runs").glob("*mlp3*true*/statistics.jsonl"):
+    for path in (tmp_path / "runs").glob("*mlp1*true*/statistics.jsonl"):
         path.unlink()
     monkeypatch.setattr(representation, "model_statistics", lambda *given: [])
     status, text = script("representation_statistics.py", *arguments)
-    assert status == 0 and text.count("| mlp3 | digits | PyTorch | 160 | Gaussian inputs |") > 0
-    assert "| mlp3 | digits | PyTorch | 160 | true labels |" not in text
+    assert status == 0 and text.count("| mlp1 | digits | PyTorch | 160 | Gaussian inputs |") > 0
+    assert "| mlp1 | digits | PyTorch | 160 | true labels |" not in text
 
 
 def test_studies_of_representation_train_by_the_decoding_papers_where_these_have_a_recipe(script, tmp_path):
@@ -279,45 +292,40 @@ def test_everything_of_the_decoding_papers_has_a_recipe(script, tmp_path):
 
 
 CLOSER_LOOK = {
-    "example_difficulty.py": (
-        ("--seeds", "0", "1"),
-        ("difficulty_digits.png", "images_digits.png", "claims_digits.md"),
-    ),
-    "first_layer_filters.py": ((), ("filters.png", "spectral_centroids.md", "claims.md")),
-    "loss_sensitivity.py": (("--seeds", "0"), ("gini_l1.png", "gini.md", "claims.md")),
-    "class_loss_sensitivity.py": (("--seeds", "0"), ("classes_l1.png", "classes.md", "claims.md")),
-    "capacity_and_noise.py": (("--widths", "16", "32", "--fractions", "0", "0.8"), ("capacity.png", "claims.md")),
-    "time_to_convergence.py": (("--widths", "16", "32", "--fractions", "0", "0.8"), ("time.png", "claims.md")),
-    "critical_sample_ratio.py": (("--fractions", "0.4", "1"), ("splits_cnn2.png", "ratios.md", "claims.md")),
-    "open_choices.py": (("--iterations", "2", "--noise", "0"), ("critical_samples.md", "loss_sensitivity.md")),
-    "independent_replication.py": ((), ("curves.png", "table.md")),
-    "regularized_memorization.py": ((), ("trade_off.png", "training_loss.png", "effects.md", "claims.md")),
+    "example_difficulty.py": ("difficulty_digits.png", "images_digits.png", "claims_digits.md"),
+    "first_layer_filters.py": ("filters.png", "spectral_centroids.md", "claims.md"),
+    "loss_sensitivity.py": ("gini_l1.png", "gini.md", "claims.md"),
+    "class_loss_sensitivity.py": ("classes_l1.png", "classes.md", "claims.md"),
+    "capacity_and_noise.py": ("capacity.png", "claims.md"),
+    "time_to_convergence.py": ("time.png", "claims.md"),
+    "critical_sample_ratio.py": ("splits_cnn2.png", "ratios.md", "claims.md"),
+    "open_choices.py": ("critical_samples.md", "loss_sensitivity.md"),
+    "independent_replication.py": ("curves.png", "table.md"),
+    "regularized_memorization.py": ("trade_off.png", "training_loss.png", "effects.md", "claims.md"),
 }
 
 
+READ_OUT = ["example_difficulty.py", "class_loss_sensitivity.py", "critical_sample_ratio.py", "open_choices.py"]
+
+
 def test_studies_of_the_closer_look_share_their_runs_and_measure_nothing_twice(script, tmp_path, monkeypatch):
-    common = ["--preset", "small", "--smoke", "--output-dir", tmp_path]
-    monkeypatch.setattr(sweep, "distribute", lambda cs, options, *_: [training.train(c, options) for c in cs][:0])
-    stacked = {}
-    run = sweep.run
+    stacked, run, arguments = {}, sweep.run, ["--smoke", "--output-dir", tmp_path]
     monkeypatch.setattr(sweep, "run", lambda *what: stacked.update({name: what[1].stack}) or run(*what))
-    for name, (arguments, made) in CLOSER_LOOK.items():
-        assert script(name, *arguments, *common)[0] == 0
+    for name, made in CLOSER_LOOK.items():
+        assert script(name, *arguments)[0] == 0
         replayed = name == "open_choices.py" or "loss_sensitivity" in name  # to the same bits
         assert stacked[name] == (not replayed)
         assert {path.name for path in (tmp_path / name.removesuffix(".py")).iterdir()} >= set(made)
     monkeypatch.setattr(training, "make_trainer", None)
     monkeypatch.setattr(readout, "load", None)
-    for name, (arguments, _) in CLOSER_LOOK.items():
-        assert script(name, *arguments, *common)[0] == 0
-        assert "missing" not in script(name, "--list", *arguments, *common)[1]
-    status, text = script("example_table.py", "--smoke", "--output-dir", tmp_path)
+    for name in READ_OUT:
+        assert script(name, *arguments)[0] == 0
+    status, text = script("example_table.py", *arguments)
     assert status == 0 and "| learned | times forgotten |" in text
     header, *rows = (tmp_path / "example_table" / "examples.csv").read_text().splitlines()
     assert header == "index,runs,correct,learned,times_forgotten,loss_sensitivity,critical" and len(rows) >= 200
     assert (tmp_path / "example_table" / "first_and_last_learned.png").exists()
-    assert "0 runs of digits, corruption ketha" in script("example_table.py", "--smoke", "--corruption", "ketha",
-                                                          "--output-dir", tmp_path)[1]  # fmt: skip
+    assert "0 runs of digits, corruption ketha" in script("example_table.py", *arguments, "--corruption", "ketha")[1]
 
 
 def test_the_table_of_examples_does_without_pictures_where_no_run_says_when_they_were_learned(script, tmp_path):

@@ -22,6 +22,7 @@ def test_a_gaussian_kernel_is_the_same(monkeypatch, precision, exact, n):
     assert other.scale == pytest.approx(own.scale) and other.jitter == 0
     np.testing.assert_allclose(other.product(Y[:n]), own.product(Y[:n]), atol=1e-6)
     np.testing.assert_allclose(solve(other, Y[:n]).alpha, solve(own, Y[:n]).alpha, atol=exact)
+    assert float(other.matrix[0, 0]) == 1.0  # the penalty is no part of it
     np.testing.assert_allclose(solve(other.factorize(), Y).alpha, solve(own.factorize(), Y).alpha, atol=10 * exact)
 
 

@@ -25,9 +25,11 @@ class Cholesky:
     def factorize(self, penalty: float = 0.0) -> Self:
         """The factor of K + penalty I; ValueError where numbers of its precision leave that indefinite."""
         self.factor, self.penalty = self.matrix[:0], penalty  # the one before makes room
-        shifted = self.matrix.clone()
-        shifted.diagonal().add_(penalty)
-        self.factor, failed = torch.linalg.cholesky_ex(shifted)
+        diagonal = self.matrix.diagonal()
+        kept = diagonal.clone()
+        diagonal.add_(penalty)
+        self.factor, failed = torch.linalg.cholesky_ex(self.matrix)
+        diagonal.copy_(kept)
         if failed:
             raise ValueError(f"a kernel matrix must be positive definite. Received: one that is not at row {failed}")
         return self

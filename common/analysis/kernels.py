@@ -209,8 +209,8 @@ class Cholesky:
 
 
 def needed_bytes(n: int, precision: str, device: str = "cpu") -> float:
-    """Memory of a kernel matrix of n examples and of what is beside it; on a GPU of its factor and of a copy, too."""
-    return n * n * np.dtype(DTYPES[precision]).itemsize * (1 if device == "cpu" else 3) + WORK_SPACE
+    """Memory of a kernel matrix of n examples and of what is beside it; on a GPU that is its factor, too."""
+    return n * n * np.dtype(DTYPES[precision]).itemsize * (1 if device == "cpu" else 2) + WORK_SPACE
 
 
 def free_bytes(device: str = "cpu") -> float:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from common.data.corruption import LABEL_RULES
 from common.report.figures import heat_map, panel_figure
 from common.report.numbers import Count, Number, number, share, wilson_interval
 from common.report.runs import Run, Runs, group_names, setting_text
@@ -24,6 +25,19 @@ VIEWS = {
     "test, labels corrupted as well": ("test", "labels", True),
 }
 """Examples, the labels that their predictions are held against, and whether only corruption sets these apart."""
+
+
+def arrays_of(run: Run) -> Arrays:
+    """The arrays of a run; where older ones have no true labels, its labels are these unless it corrupted them.
+
+    ValueError where it did: they say nothing of true labels.
+    """
+    arrays = run.arrays
+    if "test_true_labels" in arrays:
+        return arrays
+    if run.config.corruption in LABEL_RULES:
+        raise ValueError(f"a run's arrays must have true labels; train it again. Received: {run.id}")
+    return arrays | {f"{split}_true_labels": arrays[f"{split}_labels"] for split in ("train", "test")}
 
 
 def views_of(arrays: Arrays) -> dict[str, tuple[str, str]]:
@@ -59,8 +73,9 @@ def class_counts(arrays: Arrays, split: str, kind: str) -> list[Count]:
 
 def class_table(run: Run) -> Table:
     """A row for each class, the best first on the test set, and one for all; accuracies in per cent."""
-    views = views_of(run.arrays)
-    counts = {name: class_counts(run.arrays, *view) for name, view in views.items()}
+    arrays = arrays_of(run)
+    views = views_of(arrays)
+    counts = {name: class_counts(arrays, *view) for name, view in views.items()}
     ranked = next((counts[name] for name in views if name.startswith("test")), next(iter(counts.values())))
     order = sorted(range(len(ranked)), key=lambda label: -share_of(ranked[label]))
     rows: list[list[object]] = [
@@ -93,12 +108,13 @@ def title_of(run: Run) -> str:
 
 def confusion_figure(run: Run) -> Figure:
     """Shares of each label's examples by prediction, a panel for each view."""
-    views = views_of(run.arrays)
+    arrays = arrays_of(run)
+    views = views_of(arrays)
     figure, panels = panel_figure(f"Predictions by class: {title_of(run)}", list(views), 2, (4.0, 3.6))
-    names = [str(label) for label in range(num_classes(run.arrays))]
+    names = [str(label) for label in range(num_classes(arrays))]
     few = names if len(names) <= 20 else [""] * len(names)
     for axes, view in zip(panels, views.values(), strict=True):
-        matrix = confusion(run.arrays, *view)
+        matrix = confusion(arrays, *view)
         image = heat_map(axes, matrix / np.maximum(matrix.sum(1, keepdims=True), 1), few, few)
         axes.set(xlabel="prediction", ylabel="label")
         figure.colorbar(image, ax=axes)
@@ -112,7 +128,7 @@ def classes_over_runs(runs: Runs) -> Table:
         kinds = group.recipes()
         recipes += kinds
         heads += [f"{model}, {name} (n={len(seeds)}), %" for seeds, name in zip(kinds, group_names(kinds), strict=True)]
-    columns = [[class_counts(run.arrays, "test", "true_labels") for run in seeds] for seeds in recipes]
+    columns = [[class_counts(arrays_of(run), "test", "true_labels") for run in seeds] for seeds in recipes]
     shares = np.array([np.mean([[share_of(count) for count in seed] for seed in seeds], axis=0) for seeds in columns])
     rows = [
         [str(label), *(number([share_of(seed[label]) for seed in seeds]) for seeds in columns)]

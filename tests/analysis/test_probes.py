@@ -87,19 +87,13 @@ def correct_on_mnist(data_dir, fraction, probe):
 
 
 @pytest.mark.data
-@pytest.mark.parametrize(
-    ("fraction", "correct", "mean_components"),
-    [(0.0, 8234, 136.5), (0.2, 8321, 161.3), (0.4, 8255, 175.2), (0.6, 8027, 184.4), (0.8, 7108, 190.6)],
-)
+@pytest.mark.parametrize(("fraction", "correct", "mean_components"), [(0.0, 8234, 136.5), (0.8, 7108, 190.6)])
 def test_published_counts_on_raw_mnist(data_dir, fraction, correct, mean_components):
     assert correct_on_mnist(data_dir, fraction, "masc") == (correct, mean_components)
 
 
 @pytest.mark.data
-@pytest.mark.parametrize(
-    ("probe", "correct", "mean_components"),
-    [("masc_1pc", 8081, 1.0), ("masc_0.25", 8081, 1.0), ("masc_0.50", 8081, 1.0), ("masc_0.75", 7835, 2.0)],
-)
+@pytest.mark.parametrize(("probe", "correct", "mean_components"), [("masc_1pc", 8081, 1.0), ("masc_0.75", 7835, 2.0)])
 def test_published_counts_on_raw_mnist_at_other_thresholds(data_dir, probe, correct, mean_components):
     assert correct_on_mnist(data_dir, 0.4, probe) == (correct, mean_components)
 

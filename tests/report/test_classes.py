@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from made_up import a_run
 
-from common.report.classes import class_counts, class_table, classes_over_runs, confusion, confusion_figure, views_of
+from common.report.classes import (
+    arrays_of,
+    class_counts,
+    class_table,
+    classes_over_runs,
+    confusion,
+    confusion_figure,
+    views_of,
+)
 from common.report.runs import Runs
 
 TRUE = np.array([0, 0, 1, 1, 2, 2])
@@ -50,6 +58,14 @@ def test_a_class_that_no_example_has_is_no_number():
     found["train_predictions"] = np.array([0, 1, 1, 1, 2, 3])
     rows = class_table(a_run(arrays=found)).rows
     assert [row[0] for row in rows] == ["0", "2", "1", "3", "all"] and rows[3][1:] == [0, None] * 3
+
+
+def test_older_arrays_have_true_labels_where_labels_were_not_corrupted():
+    old = {name: array for name, array in arrays(train_labels=TRUE).items() if "true" not in name}
+    assert list(views_of(arrays_of(a_run(arrays=old)))) == ["training, labels as given", "test, true labels"]
+    corrupted = a_run(arrays=old, corruption="uniform", corruption_fraction=0.4)
+    with pytest.raises(ValueError, match="a run's arrays must have true labels; train it again. Received: "):
+        class_table(corrupted)
 
 
 def test_a_panel_for_each_view():

@@ -26,7 +26,7 @@ from common.runs.training import train
 pytestmark = pytest.mark.slow
 
 BASE = Config(model="mlp1", dataset="digits", framework="torch", train_size=200, crop=6, epochs=2, batch_size=32)
-LONG = dataclasses.replace(BASE, epochs=60, batch_size=1)
+LONG = dataclasses.replace(BASE, epochs=40, batch_size=1)
 SMALL = dataclasses.replace(BASE, model="mlp2", width=16, corruption="uniform", corruption_fraction=0.5)
 LARGE = dataclasses.replace(BASE, model="mlp2", width=1024)
 
@@ -60,11 +60,11 @@ def kill_the_worker_of(store, name, seen):
 
 def test_a_sweep_survives_the_death_of_a_worker_and_leaves_no_process(tmp_path, capfd):
     store, seen = Store(tmp_path), {}
-    configs = [LONG, *grid(BASE, seed=[0, 1, 2])]
+    configs = [LONG, BASE]
     names = [run_id(config) for config in configs]
     killer = threading.Thread(target=kill_the_worker_of, args=(store, names[0], seen), daemon=True)
     killer.start()
-    records = sweep.run(configs, options(tmp_path, workers=2, checkpoint_every=1))
+    records = sweep.run(configs, options(tmp_path, workers=1, checkpoint_every=1))
     killer.join(90)
     assert seen == {"orphans": [], "finished": False} and not below("common.job", "spawn_main")
     assert [record["run_id"] for record in records] == names
@@ -75,27 +75,30 @@ def test_a_sweep_survives_the_death_of_a_worker_and_leaves_no_process(tmp_path, 
         assert not (store.folder(name) / "checkpoint.npz").exists()
     shown = [line.split() for line in capfd.readouterr().err.splitlines() if " done, about " in line]
     assert sorted(line[1] for line in shown) == sorted(names)
-    assert shown[-1][0] == "4/4" and " ".join(shown[-1][2:]) == "done, about 0 minutes left"
+    assert shown[-1][0] == "2/2" and " ".join(shown[-1][2:]) == "done, about 0 minutes left"
 
 
 def test_workers_of_a_cluster_keep_no_child_after_a_sweep(tmp_path):
-    settings = {"n_workers": 1, "threads_per_worker": 2, "processes": False, "dashboard_address": None}
+    settings = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
     with distributed.LocalCluster(**settings) as cluster:
-        configs = list(grid(BASE, seed=[0, 1, 2]))
-        distribute(configs, options(tmp_path, scheduler=cluster.scheduler_address, stack=False))
-    assert not below("common.job") and len(all_records(Store(tmp_path))) == 3
+        distribute([BASE], options(tmp_path, scheduler=cluster.scheduler_address))
+        assert not below("common.job") and Store(tmp_path).done(BASE)
 
 
-def test_a_run_that_fails_is_reported_with_its_reason_and_the_others_complete(tmp_path):
+def test_a_sweep_trains_stacks_and_a_run_that_fails_is_reported_with_its_reason(tmp_path):
     wrong = dataclasses.replace(BASE, model="nope")
+    configs = [*grid(SMALL, seed=range(3)), LARGE]
     with pytest.raises(RunsFailed) as caught:
-        sweep.run([wrong, BASE], options(tmp_path, workers=1, threads=2), decode=True)
+        sweep.run([wrong, *configs], options(tmp_path, workers=1, threads=2), decode=True)
     summary, line = str(caught.value).splitlines()
-    assert summary == "1 of 2 runs failed:"
+    assert summary == "1 of 5 runs failed:"
     assert line.startswith(f"{run_id(wrong)}: ValueError: model must be one of mlp1, ") and line.endswith("'nope'")
     store = Store(tmp_path)
-    assert store.done(wrong) is None and store.done(BASE)["environment"]["threads"] == 2
-    assert {line["layer"] for line in store.lines(run_id(BASE), READOUT)} == {"input", "fc1", "logits"}
+    found = [store.done(config)["environment"] for config in configs]
+    assert store.done(wrong) is None and [environment["threads"] for environment in found] == [2] * 4
+    assert [environment["stacked"] for environment in found] == [3, 3, 3, 1]
+    for config in configs:
+        assert {line["layer"] for line in store.lines(run_id(config), READOUT)} >= {"input", "fc1", "logits"}
 
 
 @pytest.fixture
@@ -213,14 +216,6 @@ def test_a_stack_that_failed_names_its_runs_and_progress_counts_runs(tmp_path, c
     ]
 
 
-def test_a_sweep_trains_stacks(tmp_path):
-    configs = list(grid(SMALL, seed=range(3)))
-    records = sweep.run([*configs, LARGE], options(tmp_path, workers=1), decode=True)
-    assert [record["environment"]["stacked"] for record in records] == [3, 3, 3, 1]
-    assert [record["config"]["seed"] for record in records] == [0, 1, 2, 0]
-    assert all(Store(tmp_path).lines(record["run_id"], READOUT) for record in records)
-
-
 def test_a_running_scheduler_is_used_and_not_closed(tmp_path, cluster):
     distribute([BASE], options(tmp_path, scheduler="tcp://host:8786"))
     assert cluster.ended == [(end_children, "ignore")]  # a worker that is gone has none
@@ -258,7 +253,7 @@ from common.runs.config import Config, Options
 config = Config(model="mlp1", dataset="digits", framework="torch", train_size=200, crop=6, epochs=500, batch_size=1)
 if __name__ == "__main__":
     configs = [config, dataclasses.replace(config, seed=1)]
-    sweep.run(configs, Options(output_dir=Path(sys.argv[1]), workers=2, checkpoint_every=1, stack=False))
+    sweep.run(configs, Options(output_dir=Path(sys.argv[1]), workers=1, checkpoint_every=1, stack=False))
 """
 
 
@@ -277,9 +272,9 @@ def test_a_sweep_that_is_killed_leaves_no_process(tmp_path):
     script.write_text(SWEEP)
     environment = os.environ | {"MARK": str(tmp_path), "PYTHONPATH": str(Path(sweep.__file__).parents[2])}
     process = subprocess.Popen([sys.executable, script, tmp_path], env=environment, stderr=subprocess.DEVNULL)
-    while len(list(tmp_path.glob("runs/*/checkpoint.npz"))) < 2:
+    while not list(tmp_path.glob("runs/*/checkpoint.npz")):
         time.sleep(0.02)
-    assert len(marked(str(tmp_path))) >= 5  # the sweep, two workers, their children
+    assert len(marked(str(tmp_path))) >= 3  # the sweep, its worker, the worker's child
     process.kill()
     process.wait()
     assert psutil.wait_procs(marked(str(tmp_path)), timeout=30)[1] == []

@@ -256,4 +256,5 @@ def _removed(groups: Mapping[str, Runs]) -> list[Finding]:
     return findings
 
 
-STUDY = Study("capacity_and_noise", Capacities(), BASE, report, findings=capacity_findings)
+SMOKE = {"widths": (16, 32), "fractions": (0.0, 0.8)}
+STUDY = Study("capacity_and_noise", Capacities(), BASE, report, smoke=SMOKE, findings=capacity_findings)

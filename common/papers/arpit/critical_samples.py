@@ -360,4 +360,7 @@ def _until(counts: Mapping[int, Count], epoch: int) -> Count | None:
     return next((count for kept, count in sorted(counts.items(), reverse=True) if kept <= epoch), None)
 
 
-STUDY = Study("critical_sample_ratio", Noises(), BASE, report, KEPT, read, check, findings=critical_findings)
+SMOKE = {"models": ("cnn2",), "fractions": (0.4, 1.0)}
+STUDY = Study(
+    "critical_sample_ratio", Noises(), BASE, report, KEPT, read, check, smoke=SMOKE, findings=critical_findings
+)

@@ -179,4 +179,7 @@ def _alike(real: Difficulty, noise: Difficulty) -> Finding:
     return TARGETS.tested("arpit-noise-alike", _subject(noise.runs), real.runs + noise.runs, effects, numbers)
 
 
-STUDY = Study("example_difficulty", Initializations(), BASE, report, read=read, findings=difficulty_findings)
+SMOKE = {"seeds": (0, 1)}
+STUDY = Study(
+    "example_difficulty", Initializations(), BASE, report, read=read, smoke=SMOKE, findings=difficulty_findings
+)

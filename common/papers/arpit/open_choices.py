@@ -12,7 +12,6 @@ from common.analysis.evaluator import SavedModel
 from common.analysis.loss_sensitivity import LOSSES, NORMS, Sensitivity, unrolled_sensitivity
 from common.analysis.perturbations import CRITICAL, critical_run
 from common.analysis.readout import measured_run
-from common.cli import PRESETS
 from common.groups import grouped
 from common.papers.arpit import critical_samples
 from common.papers.arpit.critical_samples import MEASUREMENTS, Measurement, extremes_of
@@ -86,7 +85,7 @@ def is_one_of(config: Config, rows: Iterable[Fields]) -> bool:
 def read(configs: Sequence[Config], call: Call) -> None:
     """Every run in every way; only its own study's search says in a run's arrays which examples are critical."""
     how, grid = MEASUREMENTS[call.preset], call.grid
-    rows = [row for preset in PRESETS for row in grid.unrolled(preset)]  # a smoke test may be one of either
+    rows = grid.unrolled(call.preset)
     for config in with_progress(configs):
         if is_one_of(config, rows):
             unrolled_run(config, call.options, grid.sensitivities(every(config)), call.force)
@@ -202,4 +201,7 @@ def unrolled_table(runs: Runs, title: str) -> Table:
     return Table(title, [*columns, *(f"mean, {name}" for name in kinds)], rows, note)
 
 
-STUDY = Study("open_choices", Choices(), BASE, report, read=read, check=check, stack=False, findings=radius_findings)
+SMOKE: Mapping[str, tuple[Any, ...]] = {"radius": (Search.radius,), "iterations": (2,), "noise": (0.0,)}
+STUDY = Study(
+    "open_choices", Choices(), BASE, report, read=read, check=check, stack=False, smoke=SMOKE, findings=radius_findings
+)

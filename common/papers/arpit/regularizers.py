@@ -350,4 +350,5 @@ def _rank_correlations(effects: Iterable[Effect]) -> tuple[float | None, float |
     return (None, None) if math.isnan(between) else (between, min(within))
 
 
-STUDY = Study("regularized_memorization", Techniques(), BASE, report, KEPT, findings=regularizer_findings)
+SMOKE = {"techniques": ("adversarial",)}
+STUDY = Study("regularized_memorization", Techniques(), BASE, report, KEPT, smoke=SMOKE, findings=regularizer_findings)

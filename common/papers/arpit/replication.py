@@ -99,4 +99,4 @@ def replication_table(runs: Runs, title: str) -> Table:
     return Table(title, columns, rows, note)
 
 
-STUDY = Study("independent_replication", Widths(), BASE, report)
+STUDY = Study("independent_replication", Widths(), BASE, report, smoke={"widths": (16,)})

@@ -280,7 +280,10 @@ def study(
     findings: Callable[[Runs, Call], list[Finding]],
 ) -> Study:
     """A study of networks whose training is replayed, which one that was alone allows to the bit."""
-    return Study(name, grid, BASE, report, (), read, lambda config: check(config, config.epochs), False, findings)
+    smoke = {"seeds": (0,)}
+    return Study(
+        name, grid, BASE, report, (), read, lambda config: check(config, config.epochs), False, smoke, findings
+    )
 
 
 STUDY = study("loss_sensitivity", Sensitivities(), report, gini_findings)

@@ -228,4 +228,5 @@ QUESTIONS = (
     Question("arpit-time-capacity", "", over_capacity, width, gain, "gain"),
     Question("arpit-time-level", "", largest, width, only, "epochs", -1, -math.inf, lambda log: math.exp(-log)),
 )
-STUDY = Study("time_to_convergence", Sizes(), BASE, report, findings=time_findings)
+SMOKE = {"widths": (16, 32), "fractions": (0.0, 0.8), "shares": (0.2, 1.0)}
+STUDY = Study("time_to_convergence", Sizes(), BASE, report, smoke=SMOKE, findings=time_findings)

@@ -10,7 +10,7 @@ import numpy as np
 
 from common.analysis.readout import decode_run
 from common.papers.decoding import readouts
-from common.papers.decoding.recipes import BASE, Corrupted
+from common.papers.decoding.recipes import BASE, SMOKE, Corrupted
 from common.papers.decoding.targets import TARGETS
 from common.report import figures
 from common.report.claims import Finding
@@ -183,6 +183,8 @@ COMPARISONS = (
     readouts.Comparison("falls-less", network_fall, subspaces_fall),
     readouts.Comparison("falls-less", network_fall, partial(subspaces_fall, layer_of=last_layer), where=LAST),
 )
+GRID = Corrupted(fractions=(0.8,))
 STUDY = Study(
-    "latent_generalization_dynamics", Corrupted(fractions=(0.8,)), BASE, report, EPOCHS, read, findings=findings
-)
+    "latent_generalization_dynamics", GRID, BASE, report, EPOCHS, read, smoke={"models": SMOKE["models"]},
+    findings=findings,
+)  # fmt: skip

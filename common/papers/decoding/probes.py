@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from common.analysis.readout import decode_run
 from common.papers.decoding import readouts
-from common.papers.decoding.recipes import BASE, KEPT, Corrupted
+from common.papers.decoding.recipes import BASE, KEPT, SMOKE, Corrupted
 from common.papers.decoding.targets import TARGETS
 from common.report.claims import Finding
 from common.report.runs import Run, Runs
@@ -95,7 +95,7 @@ def probe_study(
     def findings(runs: Runs, call: Call) -> list[Finding]:
         return readouts.compare(readouts.read_out(runs), comparisons)
 
-    return Study(name, Corrupted(), BASE, report, KEPT, read, findings=findings)
+    return Study(name, Corrupted(), BASE, report, KEPT, read, smoke=SMOKE, findings=findings)
 
 
 COMPONENTS_STUDY = probe_study(

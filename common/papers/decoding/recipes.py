@@ -47,6 +47,8 @@ EDIT_EPOCHS = {"paper": 40, "small": 8}
 """After how many epochs the networks are edited that are trained on, at the latest after half of theirs."""
 KEPT = (0, 1, *sorted(EDIT_EPOCHS.values()))
 """Epochs whose networks the studies share: untrained, and those that are edited, the first in a smoke test."""
+SMOKE: dict[str, tuple[Any, ...]] = {"models": ("cnn",), "fractions": (0.0, 0.8)}
+"""Values of `Corrupted` in a smoke test."""
 SMALL_DATASETS = ("mnist", "fashion_mnist", "cifar10")
 FRACTIONS = {"paper": (0.0, 0.2, 0.4, 0.6, 0.8, 1.0), "small": (0.0, 0.4, 0.8)}
 

@@ -271,7 +271,10 @@ def _range(values: Sequence[float]) -> Number | None:
     return Number(_mean(values), "ratio", *ends) if values else None
 
 
-STATISTICS_STUDY = Study("representation_statistics", Networks(), BASE, report_statistics, EPOCHS, read_statistics)
+SMOKE = {"models": ("cnn",), "settings": ("true_labels", "gaussian")}
+STATISTICS_STUDY = Study(
+    "representation_statistics", Networks(), BASE, report_statistics, EPOCHS, read_statistics, smoke=SMOKE
+)
 SIMILARITY_STUDY = Study(
-    "representation_similarity", Networks((0, 1)), BASE, report_similarities, EPOCHS, read_similarities
+    "representation_similarity", Networks((0, 1)), BASE, report_similarities, EPOCHS, read_similarities, smoke=SMOKE
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from common.analysis.readout import decode_run
 from common.data.datasets import DATASETS
 from common.papers.decoding import readouts
-from common.papers.decoding.recipes import BASE, KEPT, Corrupted
+from common.papers.decoding.recipes import BASE, KEPT, SMOKE, Corrupted
 from common.papers.decoding.targets import TARGETS
 from common.report import figures
 from common.report.claims import Finding, gap
@@ -265,4 +265,4 @@ def memorized(lines: Sequence[Line]) -> tuple[float | None, float | None, float 
     return training.get(layer), accuracy(lines, layer), accuracy(lines, layer, fitted_on="true_labels")
 
 
-STUDY = Study("masc_decoding", Corrupted(), BASE, report, KEPT, read, findings=findings)
+STUDY = Study("masc_decoding", Corrupted(), BASE, report, KEPT, read, smoke=SMOKE, findings=findings)

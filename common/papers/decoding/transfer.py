@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from common.analysis.readout import decode_run
 from common.analysis.transfer import edit_output, outdated, redraw_output, relabel
 from common.papers.decoding import readouts
-from common.papers.decoding.recipes import BASE, EDIT_EPOCHS, KEPT, Corrupted
+from common.papers.decoding.recipes import BASE, EDIT_EPOCHS, KEPT, SMOKE, Corrupted
 from common.papers.decoding.targets import TARGETS
 from common.report import figures
 from common.report.claims import Finding
@@ -263,9 +263,10 @@ COMPARISONS = (
     readouts.Comparison("transfer-clean", EDITED, readouts.own, lambda setting: setting.fraction == 0),
 )
 EDITING_STUDY = Study(
-    "velpic_weight_transfer", Corrupted(), BASE, report_edited, KEPT, read_edited, findings=edited_findings
-)
+    "velpic_weight_transfer", Corrupted(), BASE, report_edited, KEPT, read_edited, smoke=SMOKE,
+    findings=edited_findings,
+)  # fmt: skip
 RELABELLING_STUDY = Study(
-    "masc_relabel_retraining", Corrupted(), BASE, report_relabelled, KEPT, read_relabelled,
+    "masc_relabel_retraining", Corrupted(), BASE, report_relabelled, KEPT, read_relabelled, smoke=SMOKE,
     findings=relabelling_findings,
 )  # fmt: skip

@@ -1,6 +1,17 @@
 """Zhang et al. (2017), "Understanding Deep Learning Requires Rethinking Generalization"."""
 
-from common.papers.zhang import batch_norm, corruption, filters, randomization, tables
+from common.papers.zhang import (
+    attributions,
+    batch_norm,
+    corruption,
+    expressivity,
+    filters,
+    gradient_descent,
+    interpolation,
+    kernels,
+    randomization,
+    tables,
+)
 from common.papers.zhang.targets import TARGETS
 from common.report.claims import Finding, judged_number
 from common.report.published import subject_of
@@ -11,6 +22,9 @@ STUDIES = (
     *(*tables.BY_MODEL, tables.TABLE_4, filters.STUDY),
 )
 UNMEASURED = ("imagenet", "kernels", "norms")
+QUESTIONS = (attributions.STUDY,)
+"""Studies of ours beside the paper's, on other data."""
+COMPUTED = (expressivity.STUDY, kernels.STUDY, gradient_descent.STUDY, interpolation.STUDY)
 
 
 def numbers(runs: Runs) -> list[Finding]:

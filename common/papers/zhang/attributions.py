@@ -177,4 +177,4 @@ def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
     return {"attributions": table(measured), "pictures": pictures(measured), "over_epochs": over_epochs(measured)}
 
 
-STUDY = Study("attributions", Attributed(), BASE, report, EPOCHS, read, check)
+STUDY = Study("attributions", Attributed(), BASE, report, EPOCHS, read, check, smoke={"seeds": (0, 1)})

@@ -276,9 +276,22 @@ def error_report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
     return {"test_error": generalization_error(runs, title), "table": corruption_table(runs)}
 
 
+SMOKE = {"models": ("mlp1",), "fractions": (0.0, 1.0)}
 SLOWDOWN = Study(
-    "convergence_slowdown", Fractions(), BASE, slowdown_report, check=shown(LABELS), findings=slowdown_findings
+    "convergence_slowdown",
+    Fractions(),
+    BASE,
+    slowdown_report,
+    check=shown(LABELS),
+    smoke=SMOKE,
+    findings=slowdown_findings,
 )
 ERROR_GROWTH = Study(
-    "generalization_error_growth", Fractions(), BASE, error_report, check=shown(LABELS), findings=error_findings
+    "generalization_error_growth",
+    Fractions(),
+    BASE,
+    error_report,
+    check=shown(LABELS),
+    smoke=SMOKE,
+    findings=error_findings,
 )

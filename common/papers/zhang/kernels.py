@@ -100,7 +100,7 @@ ROWS: dict[str, dict[str, Any]] = {
 SMALL = {"pixels": {"train_size": 6000}, "gabor": {"train_size": 6000},
          "random_convolutions": {"train_size": 2000, "test_size": 2000, "filters": 1024}}  # fmt: skip
 SMALL_SEEDS = (0, 1, 2)
-SMOKE = {"dataset": "digits", "train_size": 300, "test_size": 100, "filters": 32}
+SMOKE = {"dataset": "digits", "train_size": 300, "test_size": 100, "filters": 32, "seed": 0}
 
 
 def cases(preset: str) -> Iterator[Mapping[str, Any]]:

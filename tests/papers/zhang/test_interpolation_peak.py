@@ -15,7 +15,7 @@ def computed():
     record = {"environment": {"processor": "Processor", "threads": 1}, "code": {"commit": None, "dirty": None}}
     made = []
     for seed in range(2):
-        result = compute(InterpolationPeak(**SMOKE, seed=seed), Options())
+        result = compute(InterpolationPeak(**{**SMOKE, "seed": seed}), Options())
         made.append(type("Made", (), {"settings": SMOKE, "outcome": result.outcome, "record": record})())
     return made
 

@@ -17,7 +17,7 @@ from common.runs.task import prepare
 
 pytestmark = pytest.mark.slow
 
-SETTINGS = Theorem1(**SMOKE, labels="random")
+SETTINGS = Theorem1(**SMOKE)
 
 
 @pytest.fixture(scope="module")
