@@ -71,10 +71,19 @@ class Group:
         return f"{FRAMEWORKS[self.kind[0]]}, {self.kind[1]}"
 
     @cached_property
-    def items(self) -> Mapping[str, Table | Figure]:
-        """Figures and tables of the study in which there is anything."""
-        made = self.study.report(self.runs, self.call)
-        return {name: item for name, item in made.items() if not isinstance(item, Table) or item.rows}
+    def shown(self) -> Mapping[str, Table | Figure]:
+        """What the study reports of these."""
+        return self.study.report(self.runs, self.call)
+
+    @property
+    def tables(self) -> dict[str, Table]:
+        """Those that have rows."""
+        return {name: item for name, item in self.shown.items() if isinstance(item, Table) and item.rows}
+
+    @property
+    def figures(self) -> dict[str, Figure]:
+        """The others."""
+        return {name: item for name, item in self.shown.items() if not isinstance(item, Table)}
 
 
 def groups_of(runs: Runs) -> dict[str, list[Group]]:
@@ -158,16 +167,13 @@ class Page:
         yield Code("\n".join(overview.study_command(group.study.name, group.preset, *group.kind) for group in groups))
         for group in groups:
             yield f"{group.label}: {len(group.runs)} of {group.wanted} runs; {group.runs.run_on()}."
-        drawn = [
-            (key, group, item) for group in groups for key, item in group.items.items() if not isinstance(item, Table)
-        ]
+        drawn = [(key, group, figure) for group in groups for key, figure in group.figures.items()]
         for same in grouped(drawn, lambda one: one[0].removesuffix(f"_{one[1].kind[0]}")).values():
             yield Row([self.picture("_".join([name, *of.kind, key]), figure, of.label) for key, of, figure in same])
-        tables = [
-            (key, group, item) for group in groups for key, item in group.items.items() if isinstance(item, Table)
-        ]
-        for key, same in grouped(tables, lambda one: (one[0], tuple(one[2].columns))).items():
-            yield self.table(f"{name}_{key[0]}", together({group.label: table for _, group, table in same}))
+        tables = [(key, group, table) for group in groups for key, table in group.tables.items()]
+        for (key, _), alike in grouped(tables, lambda one: (one[0], tuple(one[2].columns))).items():
+            own = f"{name}_{key}" if f"{name}_{key}" not in self.tables else "_".join([name, *alike[0][1].kind, key])
+            yield self.table(own, together({group.label: table for _, group, table in alike}))
 
 
 def together(tables: Mapping[str, Table]) -> Table:

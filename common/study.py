@@ -93,8 +93,8 @@ FEWEST: Mapping[str, tuple[Any, ...]] = {"seeds": (0,), "models": ("mlp1",), "fr
 class Call:
     """How a study was called: what its read-outs and reports may depend on beside the runs.
 
-    With `force` what was read out is read out again. `changed` says that flags changed runs in more than their framework
-    and seed.
+    With `force` what was read out is read out again. `changed` says that flags changed runs in more than their
+    framework and seed.
     """
 
     preset: str

@@ -43,12 +43,10 @@ def report() -> None:
 
 def main() -> None:
     """Say how many records there are, or publish them."""
-    store = Store(PUBLISHED)
     if parse(__doc__, options=Options(), actions=Actions()).actions.list:
-        print(f"no runs of its own; {len(Runs.under(store))} published records")
+        print(f"no runs of its own; {len(Runs.under(Store(PUBLISHED)))} published records")
     else:
-        publish(Runs.under(store), benchmark_tables(store))
-        print(PUBLISHED / "index.html")
+        report()
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from common.report.runs import Run, Runs
 from common.report.tables import Table
 from common.runs.config import Config, as_dict, run_id
 from common.runs.store import PUBLISHED, Store
-from common.study import Combinations, Study
+from common.study import Seeds, Study
 
 pytestmark = pytest.mark.slow
 
@@ -72,12 +71,9 @@ def test_the_page_is_light_and_as_a_reader_needs_it():
                 assert shown.evaluate("document.documentElement.scrollHeight") < 60_000
 
 
-@dataclass(frozen=True)
-class Grid(Combinations):
-    seeds: tuple[int, ...] = (0, 1, 2)
-    models: tuple[str, ...] = ("mlp1",)
-    fractions: tuple[float, ...] = (0.0, 1.0)
-    frameworks: tuple[str, ...] = ("torch",)
+class Grid(Seeds):
+    def rows(self, preset):
+        return [{"corruption": "none"}, {"corruption": "uniform", "corruption_fraction": 1.0}]
 
 
 def judge(runs, call):
@@ -114,7 +110,7 @@ def test_a_study_is_shown_with_all_seeds_where_one_has_half_of_its_runs():
     group = of_study({**known(0), **known(7, fractions=[0.0])})
     assert (len(group.runs), group.wanted, group.kind, group.label) == (3, 4, ("torch", "float32"), "PyTorch, float32")
     assert group.call.preset == "paper" and group.call.grid.seeds == tuple(range(10))
-    assert list(group.items) == ["table", "curves"]
+    assert (list(group.tables), list(group.figures)) == (["table"], ["curves"])
     for other in (of_study(known(0), "keras"), of_study(known(0), precision="bfloat16"), of_study({})):
         assert (len(other.runs), other.wanted) == (0, 0)
 

@@ -169,10 +169,23 @@ def _briefly(finding: Finding) -> str:
 
 
 def findings_table(findings: Sequence[Finding]) -> Table:
-    """A row for each finding: verdict, effect, the size that counts, records of the runs and what makes them."""
+    """A row for each finding: verdict, effect, the size that counts, records of the runs and what makes them.
+
+    Numbers that no run of full size has measured are one row for each table or figure.
+    """
+    known = [finding for finding in findings if finding.measured or not finding.is_number]
+    others = grouped(findings, lambda finding: (finding.statement.paper, finding.statement.source))
+    missing = {source: sum(f.is_number and not f.measured for f in group) for source, group in others.items()}
     columns = ["statement", "verdict", "of", "measured", "counts", "n", "size", "framework", "records", "from", "kind",
                "paper", "source", "study"]  # fmt: skip
-    return Table("Findings", columns, [_finding_cells(finding) for finding in findings], kind="findings")
+    rows = [_finding_cells(finding) for finding in known]
+    rows += [_missing_cells(n, *source) for source, n in missing.items() if n]
+    return Table("Findings", columns, rows, kind="findings")
+
+
+def _missing_cells(n: int, paper: str, source: str) -> list[object]:
+    said = f"{counted(n, 'number')} of {source}"
+    return [said, NOT_MEASURED, *[""] * 4, FULL, *[""] * 3, NUMBER, paper, source, ""]
 
 
 def _finding_cells(finding: Finding) -> list[object]:
