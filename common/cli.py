@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import tyro
 from common.errors import RunsFailed, check_choice
 
 PRESETS = ("paper", "small")
+os.environ.setdefault("TYPEGUARD_DISABLE_PLUGIN_AUTOLOAD", "1")  # tyro's typeguard else asks every package for plugins
 
 
 def parse(doc: str | None, **defaults: Any) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from common import frameworks
 from common.analysis.readout import decode_run
@@ -26,9 +26,6 @@ from common.runs.estimates import known_records, listing, time_left
 from common.runs.record import processor_flags
 from common.runs.store import Record, Store
 from common.runs.threads import limit_threads
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
 GPU = Path("/dev/nvidiactl")
@@ -129,7 +126,7 @@ class Study:
     name: str
     grid: Seeds
     default: Config
-    report: Callable[[Runs, Call], Mapping[str, Table | Figure]]
+    report: Callable[[Runs, Call], Mapping[str, Table | figures.Figure]]
     keep_epochs: tuple[int, ...] = ()
     read: Callable[[Sequence[Config], Call], None] = lambda configs, call: None
     check: Callable[[Config], object] = lambda config: None
@@ -205,7 +202,7 @@ class ComputedStudy:
     cases: Callable[[str], Iterable[Fields]]
     smoke: Fields
     compute: Callable[[Any, Options], Result]
-    report: Callable[[Sequence[Computed]], Mapping[str, Table | Figure]]
+    report: Callable[[Sequence[Computed]], Mapping[str, Table | figures.Figure]]
     check: Callable[[Any, Options], object] = lambda computation, options: None
 
     def computations(self, given: Computation, preset: str, flags: Collection[str] = ()) -> list[Computation]:
@@ -264,7 +261,7 @@ def with_progress(runs: Sequence[Item]) -> Iterator[Item]:
     return iter(progress.bar("run", iterable=runs, desc="read out"))
 
 
-def show(items: Mapping[str, Table | Figure], folder: Path) -> None:
+def show(items: Mapping[str, Table | figures.Figure], folder: Path) -> None:
     """Save figures and tables in a folder, and print the tables."""
     for title, item in items.items():
         save(item, folder / title)
@@ -273,7 +270,7 @@ def show(items: Mapping[str, Table | Figure], folder: Path) -> None:
     print(folder)
 
 
-def save(item: Table | Figure, path: Path) -> None:
+def save(item: Table | figures.Figure, path: Path) -> None:
     """A table as Markdown and CSV, a figure as PNG, under a path without suffix."""
     if isinstance(item, Table):
         item.save(path)

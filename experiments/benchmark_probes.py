@@ -11,20 +11,15 @@ Result:    a table on standard output, and its record under results/computations
 Time:      about 4 minutes on two cores; nothing else may run on the machine
 """
 
-import dataclasses
-import json
-import os
 import resource
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from itertools import product
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,10 +28,9 @@ from common.analysis.features import BATCH
 from common.cli import one_line_errors, parse
 from common.data.arrays import Floats, Labels
 from common.report import benchmarks
-from common.report.benchmarks import median, run_on, verdict
+from common.report.benchmarks import child, compared, median, on_processor, run_on, verdict
 from common.report.tables import Table
 from common.runs.config import Actions, Options
-from common.runs.record import processor
 from common.runs.store import Record
 from common.runs.threads import thread_environment
 
@@ -55,6 +49,8 @@ class Benchmark(benchmarks.Benchmark):
     """What is measured."""
 
     slug = "benchmark_probes"
+    least = dict.fromkeys(("rows", "test_rows", "dimensions", "classes", "repeats"), 1)
+    small = {"rows": 800, "test_rows": 300, "dimensions": 64, "classes": 4, "repeats": 1}
 
     rows: int = 60_000
     """Examples that are fitted."""
@@ -70,9 +66,7 @@ class Benchmark(benchmarks.Benchmark):
     """Only seconds and memory of MASC."""
 
     def __post_init__(self) -> None:
-        for name in ("rows", "test_rows", "dimensions", "classes", "repeats"):
-            if (value := getattr(self, name)) < 1:
-                raise ValueError(f"{name} must be at least 1. Received: {name}={value}")
+        super().__post_init__()
         if self.rows < 2 * self.classes:
             raise ValueError(
                 f"rows must be at least 2 for each class. Received: rows={self.rows}, classes={self.classes}"
@@ -84,7 +78,6 @@ BOUNDS = (
     "each dimension of min(components, dimensions - components) vectors; time goes to an eigendecomposition for each "
     "class, cubic in the smaller of its examples and dimensions, and to products of the test rows with every basis"
 )
-SMOKE: dict[str, Any] = {"rows": 800, "test_rows": 300, "dimensions": 64, "classes": 4, "repeats": 1}
 
 
 def data(benchmark: Benchmark) -> tuple[Features, Labels, Features]:
@@ -180,50 +173,35 @@ def angles(points: Features, directions: Floats) -> Floats:
 PARTS = {"masc": masc_part, "products": products_part, "published": published_part}
 
 
-def measure(part: str, benchmark: str, sizes: str, path: str) -> None:
-    """In a process of its own: seconds of a part, and what it took; what it predicts goes to a file."""
-    train, labels, test = data(Benchmark(**json.loads(benchmark)))
-    masc, function = PARTS[part](train, labels, test, json.loads(sizes))
+def measure(part: str, benchmark: Benchmark, sizes: Sequence[int]) -> tuple[Record, Labels | None]:
+    """Seconds of a part, and what it took, and what it predicts."""
+    train, labels, test = data(benchmark)
+    masc, function = PARTS[part](train, labels, test, sizes)
     start = time.perf_counter()
     predicted = function()
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
     measured = {"seconds": seconds, "peak": peak, "features": (train.nbytes + test.nbytes) / 1e9}
-    if predicted is not None:
-        np.save(path, predicted)
     if masc is not None:
         kept = sum(subspace.basis.nbytes for subspace in masc._subspaces)
         measured |= {"sizes": masc.n_components_.tolist(), "subspaces": kept / 1e9}
-    print(json.dumps(measured))
+    return measured, predicted
 
 
-def child(part: str, benchmark: Benchmark, sizes: Sequence[int], path: Path) -> Record:
-    """What a process of its own measured."""
-    fields = (json.dumps(dataclasses.asdict(benchmark)), json.dumps(sizes))
-    command = [sys.executable, __file__, "measure", part, *fields, str(path)]
-    environment = os.environ | thread_environment(benchmark.threads)
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)
-    if done.returncode:
-        raise ChildProcessError(f"{part} ended with status {done.returncode}")
-    measured: Record = json.loads(done.stdout)
-    return measured
-
-
-def rounds(benchmark: Benchmark) -> Record:
+def rounds(benchmark: Benchmark, options: Options) -> Record:
     """What was measured of each part, the mean number of components, and how many predictions differ."""
     measured: dict[str, list[Record]] = defaultdict(list)
-    with tempfile.TemporaryDirectory() as folder:
-        files = {part: Path(folder) / f"{part}.npy" for part in PARTS}
-        for repeat in range(benchmark.repeats):
-            for part in ["masc"] if benchmark.masc_only else PARTS:
-                sizes = measured["masc"][0]["sizes"] if measured["masc"] else []
-                measured[part].append(child(part, benchmark, sizes, files[part]))
-                taken = measured[part][-1]["seconds"]
-                print(f"{repeat + 1}/{benchmark.repeats} {part} {taken:.2f} s", file=sys.stderr, flush=True)
-        differ = None if benchmark.masc_only else int(np.sum(np.load(files["masc"]) != np.load(files["published"])))
-    components = statistics.mean(measured["masc"][0]["sizes"])
+    predicted: dict[str, Labels | None] = {}
+    sizes: Sequence[int] = ()
+    for repeat, part in product(range(benchmark.repeats), ["masc"] if benchmark.masc_only else PARTS):
+        with child(thread_environment(benchmark.threads)) as call:  # whose peak memory is that of the part
+            line, predicted[part] = call(measure, part, benchmark, sizes)
+        sizes = line.get("sizes", sizes)
+        measured[part].append(line)
+        print(f"{repeat + 1}/{benchmark.repeats} {part} {line['seconds']:.2f} s", file=sys.stderr, flush=True)
+    differ = None if benchmark.masc_only else int(np.sum(predicted["masc"] != predicted["published"]))
     parts = {name: columns(lines) for name, lines in measured.items()}
-    return {"parts": parts, "components": components, "differ": differ}
+    return {"parts": parts, "components": statistics.mean(sizes), "differ": differ}
 
 
 def columns(lines: Sequence[Record]) -> Record:
@@ -233,53 +211,39 @@ def columns(lines: Sequence[Record]) -> Record:
 
 def table(found: Record) -> Table:
     """Ratios to what MASC is compared with, or what it takes alone."""
-    fields = found["benchmark"]
-    parts = {part: {name: median(values) for name, values in of.items()} for part, of in found["parts"].items()}
+    fields, masc = found["benchmark"], found["parts"]["masc"]
     note = (
         f"{fields['rows']} x {fields['dimensions']} features, {fields['classes']} classes, {fields['test_rows']} test "
         f"rows, {found['components']:.1f} components a class. {run_on(found)}, {found['threads']} threads"
     )
     if not fields["masc_only"]:
         headings = ["what", "value", "beside", "ratio or difference", "target", "holds"]
-        return Table(
-            "MASC beside its products and its published form", headings, list(rows(parts, found["differ"])), note
-        )
-    masc = parts["masc"]
+        title = "MASC beside its products and its published form"
+        return Table(title, headings, rows(found["parts"], found["differ"]), note)
     headings = ["seconds", "peak memory, GB", "features, GB", "subspaces, GB"]
-    values = [masc[name] for name in ("seconds", "peak", "features", "subspaces")]
+    values = [median(masc[name]) for name in ("seconds", "peak", "features", "subspaces")]
     return Table("MASC: fit and predict", headings, [values], f"{note}. {BOUNDS}")
 
 
-def rows(parts: Record, differ: int) -> Iterator[list[object]]:
+def rows(parts: Record, differ: int) -> list[list[object]]:
     """A row for each target: what is compared, both values, their ratio or difference, the bound, and if it holds."""
-    masc, products, published = (parts[part] for part in PARTS)
-    seconds = [
-        ("seconds, MASC / products and eigendecompositions", masc, products, "at most", 1.5),
-        ("seconds, published form / MASC", published, masc, "at least", 3.0),
+    masc, products, published = (parts[part]["seconds"] for part in PARTS)
+    peak, features = (median(parts["masc"][name]) for name in ("peak", "features"))
+    beyond = statistics.median(parts["masc"]["peak"]) - statistics.median(parts["masc"]["features"])
+    return [
+        ["seconds, MASC / products and eigendecompositions", *compared(masc, products, "at most", 1.5)],
+        ["seconds, published form / MASC", *compared(published, masc, "at least", 3.0)],
+        ["GB, MASC - features", peak, features, *verdict(beyond, "at most", 1)],
+        ["predictions that differ", None, None, differ, "0", "no" if differ else "yes"],
     ]
-    for name, above, below, word, bound in seconds:
-        pair = above["seconds"], below["seconds"]
-        yield [name, *pair, *verdict(pair[0].value / pair[1].value, word, bound)]
-    pair = masc["peak"], masc["features"]
-    yield ["GB, MASC - features", *pair, *verdict(pair[0].value - pair[1].value, "at most", 1)]
-    yield ["predictions that differ", None, None, differ, "0", "no" if differ else "yes"]
 
 
 def main() -> None:
     arguments = parse(__doc__, benchmark=Benchmark(), options=Options(), actions=Actions())
-    benchmark, options, actions = arguments.benchmark, arguments.options, arguments.actions
-    if actions.list:
-        return print("\n".join(f"{name}: {part.__doc__}" for name, part in PARTS.items()))
-    if actions.smoke:
-        benchmark = dataclasses.replace(benchmark, **SMOKE)
-    place = {"hardware": processor(), "threads": options.threads or os.cpu_count() or 1}
-    benchmark = dataclasses.replace(benchmark, **place)
-    benchmarks.report(benchmark, lambda: rounds(benchmark), table, arguments)
+    parts = [f"{name}: {part.__doc__}" for name, part in PARTS.items()]
+    benchmarks.report(arguments, parts, on_processor, rounds, table)
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["measure"]:
-        measure(*sys.argv[2:])
-    else:
-        with one_line_errors():
-            main()
+    with one_line_errors():
+        main()

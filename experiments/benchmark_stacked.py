@@ -11,23 +11,19 @@ Time:      about 3 minutes on two cores; nothing else may run on the machine
 
 import dataclasses
 import resource
-import statistics
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from benchmark_training import hardware
+from benchmark_training import hardware, now
 from common.cli import one_line_errors, parse
 from common.data.epochs import draw
 from common.data.inputs import ImageInputs
 from common.report import benchmarks
-from common.report.benchmarks import median, run_on
-from common.report.numbers import Number
+from common.report.benchmarks import compared, run_on
 from common.report.tables import Table
 from common.runs.config import Actions, Config, Options
 from common.runs.store import Record
@@ -38,7 +34,6 @@ from common.runs.training import make_trainers
 
 SHAPE, CLASSES, LEARNING_RATE = (28, 28, 1), 10, 0.01
 PARTS = ("an epoch", "an evaluation")
-SMOKE: dict[str, Any] = {"runs": 3, "width": 16, "examples": 300, "repeats": 1}
 
 
 @dataclass(frozen=True)
@@ -46,6 +41,8 @@ class Benchmark(benchmarks.Benchmark):
     """What is measured."""
 
     slug = "benchmark_stacked"
+    least = {"runs": 2, "width": 1, "examples": 1, "repeats": 1}
+    small = {"runs": 3, "width": 16, "examples": 300, "repeats": 1}
 
     runs: int = 100
     """Networks."""
@@ -55,11 +52,6 @@ class Benchmark(benchmarks.Benchmark):
     """Training examples, the same for all networks."""
     repeats: int = 3
     """Times each way is measured."""
-
-    def __post_init__(self) -> None:
-        for name, least in {"runs": 2, "width": 1, "examples": 1, "repeats": 1}.items():
-            if (value := getattr(self, name)) < least:
-                raise ValueError(f"{name} must be at least {least}. Received: {name}={value}")
 
 
 def networks(benchmark: Benchmark) -> list[tuple[Config, Task]]:
@@ -86,15 +78,6 @@ def measure(runs: Sequence[tuple[Config, Task]], device: str) -> tuple[tuple[flo
     return (trained - start, now(device) - trained), [trainer.get_weights() for trainer in trainers]
 
 
-def now(device: str) -> float:
-    """Seconds, when the device has done its work."""
-    import torch
-
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter()
-
-
 def peak(device: str) -> float:
     """Most GB taken so far: of a GPU's memory since it was last asked for, else of the process."""
     import torch
@@ -106,9 +89,9 @@ def peak(device: str) -> float:
     return taken
 
 
-def rounds(benchmark: Benchmark, device: str) -> Record:
+def rounds(benchmark: Benchmark, options: Options) -> Record:
     """Seconds of each part and peak memory in GB, alone and stacked, and the largest difference of any weight."""
-    runs = networks(benchmark)
+    runs, device = networks(benchmark), device_of(options)
     measure(runs[:1], device)
     seconds: dict[str, list[Sequence[float]]] = {"alone": [], "stacked": []}
     memory: dict[str, float] = {}
@@ -129,10 +112,7 @@ def rounds(benchmark: Benchmark, device: str) -> Record:
 def table(found: Record) -> Table:
     """A row for each part, and one for both: seconds alone, seconds stacked, the ratio of their medians."""
     columns = [[*zip(*repeats, strict=True), list(map(sum, repeats))] for repeats in found["seconds"].values()]
-    rows = []
-    for name, *taken in zip((*PARTS, "both"), *columns, strict=True):
-        alone, stacked = map(statistics.median, taken)
-        rows.append([name, *map(median, taken), Number(alone / stacked, "ratio")])
+    rows = [[name, *compared(*taken)[:3]] for name, *taken in zip((*PARTS, "both"), *columns, strict=True)]
     benchmark, memory = found["benchmark"], found["memory"]
     note = (
         f"{benchmark['runs']} MLPs 2x{benchmark['width']}, {benchmark['examples']} images. {run_on(found)}, "
@@ -143,21 +123,22 @@ def table(found: Record) -> Table:
     return Table("Many networks as one program", headings, rows, note)
 
 
-def main() -> None:
-    arguments = parse(__doc__, benchmark=Benchmark(), options=Options(), actions=Actions())
-    benchmark, options, actions = arguments.benchmark, arguments.options, arguments.actions
-    if actions.list:
-        return print("\n".join(PARTS))
-    if actions.smoke:
-        benchmark = dataclasses.replace(benchmark, **SMOKE)
-    limit_threads(options.threads)
-    import torch
-
+def device_of(options: Options) -> str:
+    """cpu or cuda."""
     from torch_models.trainer import find_device
 
-    device = find_device(options.device).type
-    benchmark = dataclasses.replace(benchmark, hardware=hardware(device), threads=torch.get_num_threads())
-    benchmarks.report(benchmark, lambda: rounds(benchmark, device), table, arguments)
+    return find_device(options.device).type
+
+
+def placed(benchmark: Benchmark, options: Options) -> Benchmark:
+    """On the device, in this process, whose threads are pinned."""
+    threads = limit_threads(options.threads)
+    return dataclasses.replace(benchmark, hardware=hardware(device_of(options)), threads=threads)
+
+
+def main() -> None:
+    arguments = parse(__doc__, benchmark=Benchmark(), options=Options(), actions=Actions())
+    benchmarks.report(arguments, PARTS, placed, rounds, table)
 
 
 if __name__ == "__main__":

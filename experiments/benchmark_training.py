@@ -21,12 +21,13 @@ import os
 import resource
 import signal
 import statistics
-import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
+from itertools import product
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -40,7 +41,7 @@ from common.data.arrays import Labels
 from common.data.inputs import ImageInputs
 from common.errors import check_choice
 from common.report import benchmarks
-from common.report.benchmarks import median, run_on, verdict
+from common.report.benchmarks import compared, median, on_processor, run_on, verdict
 from common.report.numbers import Number
 from common.report.tables import Table
 from common.runs.config import Actions, Config, Options
@@ -68,7 +69,7 @@ GPU_EXAMPLES, GPU_SECONDS = 50_000, {"alexnet": 0.3, "inception": 1.0}
 class Benchmark(benchmarks.Benchmark):
     """How it is measured."""
 
-    slug = "benchmark_training"
+    slug, least, small = "benchmark_training", {"repeats": 1}, {"examples": 256}
 
     model: Annotated[str, tyro.conf.arg(metavar="|".join(EXAMPLES))] = "mlp3"
     """What is trained."""
@@ -77,10 +78,6 @@ class Benchmark(benchmarks.Benchmark):
     examples: Annotated[int, tyro.conf.Fixed, tyro.conf.Suppress] = 0
     """Images of an epoch."""
 
-    def __post_init__(self) -> None:
-        if self.repeats < 1:
-            raise ValueError(f"repeats must be at least 1. Received: repeats={self.repeats}")
-
 
 def data(examples: int) -> tuple[NDArray[np.uint8], Labels]:
     """Random uint8 images and labels."""
@@ -88,11 +85,15 @@ def data(examples: int) -> tuple[NDArray[np.uint8], Labels]:
     return generator.integers(0, 256, (examples, *SHAPE), dtype=np.uint8), generator.integers(0, CLASSES, examples)
 
 
-def trainer_parts(framework: str, model: str, examples: int, **fields: Any) -> tuple[Part, Part]:
-    """The suite's own epoch on the CPU and an evaluation of its training set, as functions."""
-    config = Config(framework=framework, model=model, **fields)
-    kind = ImageInputs(SHAPE, config)
-    trainer = frameworks.module(framework, "trainer").Trainer(config, kind, CLASSES, device="cpu")
+def trainer_of(config: Config, device: str = "cpu") -> Any:
+    """The suite's own trainer, of images."""
+    trainer = frameworks.module(config.framework, "trainer").Trainer
+    return trainer(config, ImageInputs(SHAPE, config), CLASSES, device=device)
+
+
+def trainer_parts(examples: int, config: Config) -> tuple[Part, Part]:
+    """The suite's own epoch and an evaluation of its training set, as functions."""
+    trainer = trainer_of(config)
     images, labels = data(examples)
     trainer.put(images, labels)
     return lambda: trainer.train_epoch(plan(config, examples), 0.01), lambda: trainer.logits(images)
@@ -116,7 +117,8 @@ def steps(examples: int) -> range:
 
 
 def keras_parts(model: str, examples: int) -> Parts:
-    epoch, evaluation = trainer_parts("keras", model, examples)
+    """The suite, and its matrix products."""
+    epoch, evaluation = trainer_parts(examples, Config(framework="keras", model=model))
     import keras
     import tensorflow as tf
 
@@ -133,17 +135,17 @@ def keras_parts(model: str, examples: int) -> Parts:
 
 
 def torch_parts(model: str, examples: int) -> Parts:
+    """The suite, and its matrix products and augmentation."""
     import torch
 
-    epoch, evaluation = trainer_parts("torch", model, examples)
-    halves, _ = trainer_parts("torch", model, examples, precision="bfloat16")
+    config = Config(framework="torch", model=model)
+    epoch, evaluation = trainer_parts(examples, config)
+    halves, _ = trainer_parts(examples, dataclasses.replace(config, precision="bfloat16"))
     parts = {"epoch": epoch, "epoch bfloat16": halves, "evaluation": evaluation}
     if model != "mlp3":
         return parts
-    augmented = Config(framework="torch", random_crop=True, flip=True)
-    trainer = frameworks.module("torch", "trainer").Trainer(
-        augmented, ImageInputs(SHAPE, augmented), CLASSES, device="cpu"
-    )
+    augmented = dataclasses.replace(config, random_crop=True, flip=True)
+    trainer = trainer_of(augmented)
     trainer.put(*data(examples))
     # PyTorch keeps weights as (out, in): x W is a product with a transposed view, as in torch.nn.functional.linear.
     pairs = products(torch.randn, torch.t)
@@ -182,7 +184,10 @@ def usual_parts(model: str, examples: int) -> Parts:
             return self.transform(Image.fromarray(pixels[index])), int(labels[index])
 
     def loader(workers: int, *crop: Callable[[Any], Any]) -> torch.utils.data.DataLoader[tuple[torch.Tensor, int]]:
-        return torch.utils.data.DataLoader(Images(*crop), BATCH, shuffle=True, num_workers=workers)
+        context = "fork" if workers else None  # as in a script of one's own
+        return torch.utils.data.DataLoader(
+            Images(*crop), BATCH, shuffle=True, num_workers=workers, multiprocessing_context=context
+        )
 
     network = channels_first(MODELS[model]((SIDE, SIDE, 3), CLASSES))
     optimizer = torch.optim.SGD(network.parameters(), 0.01, 0.9)
@@ -233,94 +238,86 @@ def served(model: str) -> Collection[str]:
     return PARTS if model == "mlp3" else [name for name in PARTS if name != "keras"]
 
 
-def serve(model: str, examples: str, name: str) -> None:
-    """Measure the parts named on standard input, a line each; the first round warms up."""
-    parts = PARTS[name](model, int(examples))
-    print(*parts, sep=",", flush=True)
-    for line in sys.stdin:
-        start = time.perf_counter()
-        parts[line.strip()]()
-        seconds = time.perf_counter() - start
-        print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, flush=True)
+@cache
+def parts_of(name: str, model: str, examples: int) -> Parts:
+    """The parts of a framework or of the usual loop, made once in the process that measures them."""
+    return PARTS[name](model, examples)
+
+
+def part_names(*which: Any) -> list[str]:
+    return list(parts_of(*which))
+
+
+def measure(part: str, *which: Any) -> tuple[float, float]:
+    """Seconds of a part, and the most GB that its process has taken so far."""
+    start = time.perf_counter()
+    parts_of(*which)[part]()
+    return time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 @contextlib.contextmanager
-def servers(benchmark: Benchmark) -> Iterator[dict[str, subprocess.Popen[str]]]:
-    """A process for each framework and one for the usual loop."""
-    environment = os.environ | MEMORY | thread_environment(benchmark.threads)
-    command = [sys.executable, __file__, "serve", benchmark.model, str(benchmark.examples)]
-    pipes: dict[str, Any] = {
-        "stdin": subprocess.PIPE,
-        "stdout": subprocess.PIPE,
-        "stderr": subprocess.DEVNULL,
-        "text": True,
-    }
-    started = {name: subprocess.Popen([*command, name], env=environment, **pipes) for name in served(benchmark.model)}
-    try:
-        yield started
-    finally:
-        for process in started.values():
-            process.kill()
+def process_of(environment: Mapping[str, str], *which: Any) -> Iterator[Callable[..., Any]]:
+    """What calls functions of these parts in a process of their own.
 
+    It is stopped between calls: with OMP_WAIT_POLICY=ACTIVE its idle threads would go on spinning.
+    """
+    with benchmarks.child(environment) as call:
+        process = call(os.getpid)
 
-def next_line(process: subprocess.Popen[str]) -> str:
-    """What a server says next."""
-    return process.stdout.readline().strip() if process.stdout else ""
+        def awake(function: Callable[..., Any], *arguments: Any) -> Any:
+            os.kill(process, signal.SIGCONT)
+            result = call(function, *arguments, *which)
+            os.kill(process, signal.SIGSTOP)
+            return result
+
+        try:
+            yield awake
+        finally:
+            os.kill(process, signal.SIGCONT)
 
 
 def cpu_record(benchmark: Benchmark) -> Record:
-    """Seconds of each part, and peak memory in GB of each process."""
-    seconds: dict[str, list[float]] = {}
+    """Seconds of each part, and peak memory in GB of each process; the first round warms up."""
+    seconds: dict[str, list[float]] = defaultdict(list)
     memory: dict[str, float] = {}
-    with servers(benchmark) as started:
-        parts = [(name, part) for name, p in started.items() for part in next_line(p).split(",")]
-        for repeat in range(benchmark.repeats + 1):
-            for name, part in parts:
-                process = started[name]
-                process.send_signal(signal.SIGCONT)
-                print(part, file=process.stdin, flush=True)
-                taken, memory[name] = map(float, next_line(process).split())
-                process.send_signal(signal.SIGSTOP)  # with OMP_WAIT_POLICY=ACTIVE idle threads would go on spinning
-                if repeat:
-                    seconds.setdefault(f"{name} {part}", []).append(taken)
-                print(f"{repeat}/{benchmark.repeats} {name} {part} {taken:.2f} s", file=sys.stderr, flush=True)
+    environment, size = MEMORY | thread_environment(benchmark.threads), (benchmark.model, benchmark.examples)
+    with contextlib.ExitStack() as stack:
+        calls = {n: stack.enter_context(process_of(environment, n, *size)) for n in served(benchmark.model)}
+        parts = [(name, part) for name, call in calls.items() for part in call(part_names)]
+        for repeat, (name, part) in product(range(benchmark.repeats + 1), parts):
+            taken, memory[name] = calls[name](measure, part)
+            if repeat:
+                seconds[f"{name} {part}"].append(taken)
+            print(f"{repeat}/{benchmark.repeats} {name} {part} {taken:.2f} s", file=sys.stderr, flush=True)
     waits = waiting(benchmark.threads)
     return {"seconds": seconds, "memory": memory, "waiting": waits, "examples": benchmark.examples}
 
 
-def claims(model: str, seconds: Mapping[str, Sequence[float]]) -> list[tuple[str, str, str, float]]:
-    """What each claim compares: two parts and a bound of the ratio of their medians."""
+def claims(model: str, seconds: Mapping[str, Sequence[float]]) -> dict[tuple[str, str], tuple[Any, ...]]:
+    """The bound of each ratio of the medians of two parts."""
 
     def quickest(part: str) -> str:
         return min((f"usual {part} {key}" for key in LOADERS), key=lambda name: statistics.median(seconds[name]))
 
     epoch = quickest("epoch")
     if model != "mlp3":
-        return [(epoch, "torch epoch", "at least", 1.0), (epoch, "torch epoch bfloat16", "at least", 1.8)]
-    return [
-        ("keras epoch", "keras products", "at most", 1.4),
-        ("torch epoch", "torch products", "at most", 1.4),
-        (epoch, "keras epoch", "at least", 1.7),
-        (epoch, "torch epoch", "at least", 1.7),
-        (epoch, "torch epoch bfloat16", "at least", 3.0),
-        (quickest("data"), "torch data", "at least", 15.0),
-    ]
+        return {(epoch, "torch epoch"): ("at least", 1.0), (epoch, "torch epoch bfloat16"): ("at least", 1.8)}
+    return {
+        ("keras epoch", "keras products"): ("at most", 1.4),
+        ("torch epoch", "torch products"): ("at most", 1.4),
+        (epoch, "keras epoch"): ("at least", 1.7),
+        (epoch, "torch epoch"): ("at least", 1.7),
+        (epoch, "torch epoch bfloat16"): ("at least", 3.0),
+        (quickest("data"), "torch data"): ("at least", 15.0),
+    }
 
 
 def cpu_table(found: Record) -> Table:
     """A row for each claim: the parts, seconds of both, their ratio, its bound, if it holds; then evaluations."""
     model, seconds = found["benchmark"]["model"], found["seconds"]
-    rows = []
-    for above, below, word, bound in claims(model, seconds):
-        taken = median(seconds[above]), median(seconds[below])
-        ratio = statistics.median(seconds[above]) / statistics.median(seconds[below])
-        rows.append([f"{above} / {below}", *taken, *verdict(ratio, word, bound)])
-    for name in ("keras", "torch"):
-        if f"{name} evaluation" in seconds:  # older records have none
-            evaluation, epoch = (seconds[f"{name} {part}"] for part in ("evaluation", "epoch"))
-            ratio = statistics.median(evaluation) / statistics.median(epoch)
-            cells = [median(evaluation), median(epoch), Number(ratio, "ratio"), None, None]
-            rows.append([f"{name} evaluation / {name} epoch", *cells])
+    evaluations = [f"{name} evaluation" for name in PARTS if f"{name} evaluation" in seconds]  # older records have none
+    pairs = claims(model, seconds) | {(name, name.replace("evaluation", "epoch")): () for name in evaluations}
+    rows = [[f"{a} / {b}", *compared(seconds[a], seconds[b], *bound)] for (a, b), bound in pairs.items()]
     peaks = ", ".join(f"{name} {gigabytes:.2f} GB" for name, gigabytes in found["memory"].items())
     note = (
         f"{found['examples']} images. {run_on(found)}, {found['threads']} threads, {found['waiting']}. "
@@ -347,11 +344,8 @@ def gpu_epoch(benchmark: Benchmark, precision: str, device: torch.device) -> Rec
     """One precision; the operations of a step are counted as it is executed."""
     from torch.utils.flop_counter import FlopCounterMode
 
-    config = Config(framework="torch", model=benchmark.model, precision=precision)
-    trainer = frameworks.module("torch", "trainer").Trainer(
-        config, ImageInputs(SHAPE, config), CLASSES, device=device.type
-    )
-    examples = benchmark.examples
+    config, examples = Config(framework="torch", model=benchmark.model, precision=precision), benchmark.examples
+    trainer = trainer_of(config, device.type)
     images, labels = data(examples)
     trainer.put(images, labels)
     with FlopCounterMode(display=False) as counter:
@@ -391,26 +385,28 @@ def hardware(device: str) -> str:
     return f"{torch.cuda.get_device_name() if device == 'cuda' else processor()}, torch {torch.__version__}"
 
 
-def timed(function: Part, device: torch.device, repeats: int) -> list[float]:
-    """Seconds of each call after a first one that warms up."""
+def now(device: str) -> float:
+    """Seconds, when the device has done its work."""
     import torch
 
-    seconds = []
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def timed(function: Part, device: torch.device, repeats: int) -> list[float]:
+    """Seconds of each call after a first one that warms up."""
+    moments = [now(device.type)]
     for _ in range(repeats + 1):
-        start = time.perf_counter()
         function()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        seconds.append(time.perf_counter() - start)
-    return seconds[1:]
+        moments.append(now(device.type))
+    return np.diff(moments)[1:].tolist()
 
 
 def waiting(threads: int) -> str:
     """How idle OpenMP threads wait, by the variables that say so."""
-    names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
-    return ", ".join(
-        f"{name}={value}" for name, value in (os.environ | thread_environment(threads)).items() if name in names
-    )
+    environment = os.environ | thread_environment(threads)
+    return ", ".join(f"{n}={value}" for n, value in environment.items() if n in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"))
 
 
 def table(found: Record) -> Table:
@@ -418,26 +414,26 @@ def table(found: Record) -> Table:
     return gpu_table(found) if "rate" in found else cpu_table(found)
 
 
-def main() -> None:
-    arguments = parse(__doc__, benchmark=Benchmark(), options=Options(), actions=Actions())
-    benchmark, options, actions = arguments.benchmark, arguments.options, arguments.actions
-    if actions.list:
-        return print(
-            "\n".join(f"{name}: {part.__doc__ or 'the suite, and its matrix products'}" for name, part in PARTS.items())
-        )
-    threads = options.threads or os.cpu_count() or 1
+def placed(benchmark: Benchmark, options: Options) -> Benchmark:
+    """On this machine's cores, or its GPU, with as many images as suit them."""
     check_choice("model", benchmark.model, EXAMPLES)
     on_gpu = options.device == "cuda"
-    examples = GPU_EXAMPLES if on_gpu else 256 if actions.smoke else EXAMPLES[benchmark.model]
-    place = {"threads": threads, "hardware": hardware("cuda") if on_gpu else processor()}
-    benchmark = dataclasses.replace(benchmark, examples=examples, **place)
-    measure = gpu_record if on_gpu else cpu_record
-    benchmarks.report(benchmark, lambda: measure(benchmark), table, arguments)
+    examples = benchmark.examples or (GPU_EXAMPLES if on_gpu else EXAMPLES[benchmark.model])
+    place = {"hardware": hardware("cuda")} if on_gpu else {}
+    return dataclasses.replace(on_processor(benchmark, options), examples=examples, **place)
+
+
+def record(benchmark: Benchmark, options: Options) -> Record:
+    """What is measured."""
+    return (gpu_record if options.device == "cuda" else cpu_record)(benchmark)
+
+
+def main() -> None:
+    arguments = parse(__doc__, benchmark=Benchmark(), options=Options(), actions=Actions())
+    parts = [f"{name}: {part.__doc__}" for name, part in PARTS.items()]
+    benchmarks.report(arguments, parts, placed, record, table)
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["serve"]:
-        serve(*sys.argv[2:])
-    else:
-        with one_line_errors():
-            main()
+    with one_line_errors():
+        main()

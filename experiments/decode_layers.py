@@ -21,20 +21,20 @@ from typing import Annotated, Any
 
 import tyro
 
-from common.analysis.readout import Line, Probes, decode, decode_run, named
+from common.analysis.readout import FOREIGN, Line, Probes, decode, decode_run, named
 from common.cli import given_flags, one_line_errors, parse
 from common.report import figures
 from common.report.layers import run_table
 from common.runs.config import Actions, Config, Options, from_dict
+from common.runs.parts import Data, Inputs
 from common.runs.store import Store, file_sha256, write_lines
 from common.runs.threads import limit_threads
+from common.study import save
 
-OPTIONAL = {"crop", "labels", "test_size", "train_size"}  # fields that a Config may hold none of
 
-
-@dataclass(frozen=True)
-class Decoding:
-    """What is decoded, and where the model file does not say so or is to be overruled, on which data."""
+@dataclass(frozen=True, kw_only=True)
+class Decoding(Inputs, Data):
+    """What is decoded, on which data. Where a flag of the data is not given, the model file's own word counts."""
 
     models: Annotated[tuple[str, ...], tyro.conf.Positional]
     """Model files (.h5, .pt) or run ids."""
@@ -46,26 +46,14 @@ class Decoding:
     """Layers to read; none means all but the last."""
     variance: float = 0.99
     """Share of each class's variance that its subspace holds."""
-    dataset: str | None = None
+    dataset: str = FOREIGN.dataset
     """Data set."""
-    preprocessing: str | None = None
-    """Input scale."""
-    crop: int | None = None
-    """Side of the centre crop in pixels; `None` keeps all of it, as for a file that does not say."""
-    train_size: int | None = None
-    """Stratified subset of the training set; `None` keeps all of it."""
-    test_size: int | None = None
-    """Stratified subset of the test set; `None` keeps all of it."""
-    validation_size: int | None = None
-    """Training examples held out from the probe and the network, to choose the layer on."""
-    corruption: str | None = None
-    """Rule that corrupted the training labels."""
-    corruption_fraction: float | None = None
-    """Fraction of the training labels that was corrupted."""
-    data_seed: int | None = None
-    """Seed of subset and corruption."""
-    labels: Path | None = None
+    crop: int | None = FOREIGN.crop
+    """Side of the centre crop in pixels; none keeps all of it."""
+    labels: str | None = None
     """Labels that the network was trained on (.npy): one for each training example, or each of the subset."""
+    data_seed: int = FOREIGN.data_seed
+    """Seed of subset and corruption."""
 
     def __post_init__(self) -> None:
         for name in ("models", "probes"):
@@ -76,12 +64,9 @@ class Decoding:
             raise ValueError(f"variance must go with masc among the probes. Received: variance={self.variance}")
 
     def given(self) -> dict[str, Any]:
-        """Fields of a Config that are named here, none where a flag says `None`."""
-        fields, emptied = dataclasses.asdict(self), OPTIONAL & given_flags()
-        given = {name: value for name, value in fields.items() if value is not None or name in emptied}
-        if self.labels:
-            given["labels"] = str(self.labels.absolute())
-        return {name: value for name, value in given.items() if name not in ("models", "layers", "variance", "probes")}
+        """Fields of a Config that the command line names."""
+        fields = dataclasses.asdict(self) | {"labels": self.labels and str(Path(self.labels).absolute())}
+        return {name: fields[name] for name in sorted(given_flags() & Config.types().keys() & fields.keys())}
 
     def made(self) -> Probes:
         """Functions that make the named probes, `masc` with the given variance."""
@@ -145,11 +130,9 @@ def decode_and_draw(name: str, decoding: Decoding, options: Options, force: bool
     write_lines(folder / "readout.jsonl", readout)
     for probe in decoding.probes:
         table = run_table(readout, f"{label}: test accuracy by layer, {probe}", probe)
-        table.save(folder / title_of(probe))
-        figures.save(
-            figures.layer_accuracies({label: readout}, f"Layer accuracies, {probe}", probe),
-            folder / f"{title_of(probe)}.png",
-        )
+        figure = figures.layer_accuracies({label: readout}, f"Layer accuracies, {probe}", probe)
+        save(table, folder / title_of(probe))
+        save(figure, folder / title_of(probe))
         print(table.markdown())
     print(folder)
 

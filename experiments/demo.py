@@ -9,49 +9,58 @@ Deviations: digits of 8x8 pixels instead of CIFAR-10 and MNIST, so no number her
 """
 
 import dataclasses
+from collections.abc import Mapping
 
+import numpy as np
+from numpy.typing import NDArray
+
+from common.analysis.evaluator import load
 from common.cli import one_line_errors, parse
+from common.data.arrays import Labels
 from common.files import write
 from common.report import figures
 from common.report.comparison import best_layer_accuracy, chosen_layer_accuracy, comparison_table
 from common.report.corruption import corruption_figure
 from common.report.layers import choose_layer, run_table
+from common.report.numbers import less
 from common.report.page import Picture, Section, page
 from common.report.runs import FRAMEWORKS, Measure, Run, Runs
 from common.report.tables import Table
 from common.runs.config import Actions, Config, Options
 from common.runs.store import ROOT, Store
+from common.runs.task import Examples, prepare
 from common.study import Combinations, run_all
 
 CONFIG = Config(
     model="mlp3",
     dataset="digits",
-    preprocessing="minus_one_one",
+    preprocessing="per_channel",
+    initializer="he_normal",
     validation_size=200,
-    learning_rate=0.1,
+    learning_rate=0.05,
     batch_size=64,
     epochs=100,
     stop_accuracy=1.0,
+    train_evaluation_every=10,
 )
+"""The fewest seconds to 100 % of the training set, on another seed; no test accuracy was looked at."""
 GRID = Combinations(models=("mlp3",), seeds=(0, 1))
 SHOWN = 0.6
-MEASURES: tuple[Measure | str, ...] = (
-    "train_accuracy",
-    "test_accuracy",
-    chosen_layer_accuracy,
-    best_layer_accuracy,
-)
+ACCURACIES: tuple[Measure | str, ...] = "train_accuracy", "test_accuracy", chosen_layer_accuracy, best_layer_accuracy
 LEAD = (
     "A network trained on partly wrong labels learns them by heart: its training accuracy reaches 100 % and its test "
     "accuracy falls. But read out with the minimum angle subspace classifier (MASC), fitted on the very same wrong "
     "labels, a hidden layer still tells most test examples right."
 )
+KNOWN = "Test digits that the network gets wrong and the subspaces of its chosen layer right"
+LEARNED = "Training digits whose wrong labels the network has learned by heart"
+PICTURES = 8
+Labelled = tuple[NDArray[np.uint8], str]  # an image and what is said of it
 
 
 def above_the_network(run: Run) -> float | None:
     """How far the chosen layer's subspaces are above the network's own test accuracy."""
-    layer, network = chosen_layer_accuracy(run), run.outcome["test_accuracy"]
-    return None if layer is None or network is None else layer - network
+    return less(chosen_layer_accuracy(run), run.outcome["test_accuracy"])
 
 
 def means_table(runs: Runs) -> Table:
@@ -61,7 +70,7 @@ def means_table(runs: Runs) -> Table:
         layers = ", ".join(sorted({choose_layer(run.last_readout) or "none" for run in seeds}))
         above = seeds.over_seeds(above_the_network)
         above = above and dataclasses.replace(above, low=None, high=None)
-        rows.append([f"{100 * fraction:g} %", FRAMEWORKS[framework], *map(seeds.over_seeds, MEASURES), layers, above])
+        rows.append([f"{100 * fraction:g} %", FRAMEWORKS[framework], *map(seeds.over_seeds, ACCURACIES), layers, above])
     columns = ["corrupted", "framework", "training, %", "test, %", "chosen layer, %", "best layer on test, %"]
     note = (
         "Means with 95 % t intervals over 2 seeds. The layer is chosen on 200 training examples held out from the "
@@ -71,22 +80,53 @@ def means_table(runs: Runs) -> Table:
                  rows, note)  # fmt: skip
 
 
-def demo_page(runs: Runs) -> str:
+def labelled(examples: Examples, which: NDArray[np.bool_], said: Mapping[str, Labels]) -> list[Labelled]:
+    """The first of these examples, each with what is said of it."""
+    places = np.flatnonzero(which)[:PICTURES]
+    texts = ["\n".join(f"{name}: {labels[place]}" for name, labels in said.items()) for place in places]
+    return list(zip(examples.inputs[places], texts, strict=True))
+
+
+def digits_of(run: Run, options: Options) -> tuple[list[Labelled], list[Labelled]]:
+    """Test digits that the saved network gets wrong and its chosen layer right, and wrong labels learned by heart."""
+    from common.analysis.probes import MASC
+
+    store, layer = Store.of(options), choose_layer(run.last_readout) or ""
+    model, task = load(store.model_path(run.config)), prepare(run.config, options.data_dir)
+    train, test = (model.prepare(split.inputs, run.config) for split in (task.train, task.test))
+    masc = MASC().fit(model.features(train, layer), task.train.labels)
+    learned, answers = model.logits(train).argmax(1), model.logits(test).argmax(1)
+    known = masc.predict(model.features(test, layer))
+    digits, labels, true = task.test.true_labels, task.train.labels, task.train.true_labels
+    better = {"digit": digits, "network": answers, f"layer {layer}": known}
+    by_heart = {"digit": true, "label": labels, "network": learned}
+    return (
+        labelled(task.test, (answers != digits) & (known == digits), better),
+        labelled(task.train, (labels != true) & (learned == labels), by_heart),
+    )
+
+
+def demo_page(runs: Runs, options: Options) -> str:
     """The whole page."""
     figure = corruption_figure(runs, "An MLP 3x512 on handwritten digits")
     shown = {FRAMEWORKS[run.config.framework]: run for run in runs.where(corruption_fraction=SHOWN, seed=0)}
     readouts = {label: run.readout for label, run in shown.items()}
     layers = figures.layer_accuracies(readouts, "Test accuracy by layer")
-    alt = "Accuracy against the corrupted fraction of the training labels"
-    inside: list[str | Table | Picture] = [
-        Picture(figures.png(layers), "Test accuracy of each layer's subspace classifier")
-    ]
-    inside += [run_table(lines, f"{label}, 60 % corrupted, seed 0") for label, lines in readouts.items()]
+    better, by_heart = zip(*(digits_of(run, options) for run in shown.values()), strict=True)
+    known = figures.labelled_images(dict(zip(shown, better, strict=True)), KNOWN)
+    learned = figures.labelled_images(dict(zip(shown, by_heart, strict=True)), LEARNED)
     sections = [
-        Section("From true to random labels", [Picture(figures.png(figure), alt), means_table(runs)]),
-        Section("Inside a network that has memorized 60 % wrong labels", inside),
+        Section("From true to random labels", [
+            Picture(figures.png(figure), "Accuracy against the corrupted fraction of the training labels"),
+            means_table(runs),
+        ]),
+        Section("Inside a network that has memorized 60 % wrong labels", [
+            Picture(figures.png(learned), LEARNED), Picture(figures.png(known), KNOWN),
+            Picture(figures.png(layers), "Test accuracy of each layer's subspace classifier"),
+            *(run_table(lines, f"{label}, 60 % corrupted, seed 0") for label, lines in readouts.items()),
+        ]),
         Section("Keras and PyTorch", [comparison_table(runs)]),
-    ]
+    ]  # fmt: skip
     return page("Memorized, and still known", LEAD, sections)
 
 
@@ -94,12 +134,10 @@ def main() -> None:
     """Train what is missing, read it out, write the page."""
     defaults = {"options": Options(output_dir=ROOT / "results" / "demo"), "actions": Actions(decode=True)}
     arguments = parse(__doc__, **defaults)
-    store, configs = (
-        Store.of(arguments.options),
-        [dataclasses.replace(CONFIG, **fields) for fields in GRID.runs("small")],
-    )
+    store = Store.of(arguments.options)
+    configs = [dataclasses.replace(CONFIG, **fields) for fields in GRID.runs("small")]
     records = run_all(configs, arguments.options, arguments.actions)
-    write(store.results / "index.html", demo_page(Runs.of(records, store)))
+    write(store.results / "index.html", demo_page(Runs.of(records, store), arguments.options))
     print(store.results / "index.html")
 
 

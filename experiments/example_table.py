@@ -7,12 +7,10 @@ Result:    examples.csv, a row for each training example by the data set's own i
 Time:      seconds; it reads records and trains nothing
 """
 
-import csv
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.analysis.examples import SHOWN, Arrays, extremes, well_known
+from common.analysis.examples import SHOWN, extremes, well_known
 from common.cli import one_line_errors, parse
 from common.data import datasets
 from common.errors import check_choice
@@ -42,16 +40,6 @@ class Selection:
         Config(dataset=self.dataset, corruption=self.corruption, corruption_fraction=self.corruption_fraction)
 
 
-def as_csv(table: Arrays) -> str:
-    """Comma-separated values; what no run knows is empty."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(table)
-    for row in zip(*(column.tolist() for column in table.values()), strict=True):
-        writer.writerow(["" if value != value else value for value in row])
-    return text.getvalue()
-
-
 def main() -> None:
     arguments = parse(__doc__, selection=Selection(), options=Options(), actions=Actions())
     options, actions, chosen = arguments.options, arguments.actions, arguments.selection
@@ -61,9 +49,11 @@ def main() -> None:
     if actions.list or not runs:
         print(f"{len(runs)} runs of {dataset}, corruption {chosen.corruption}, under {store.results}")
         return
+    import pandas
+
     table = joined(runs)
     folder = Store.of(options).results / "example_table"
-    write(folder / "examples.csv", as_csv(table))
+    write(folder / "examples.csv", pandas.DataFrame(table).to_csv(index=False, lineterminator="\n"))
     title = f"Examples of {dataset}, {len(runs)} runs"
     known = well_known(table)
     save(agreement := agreement_table(known, title), folder / "agreement")

@@ -13,19 +13,15 @@ Deviations: test error is shown against true labels; the record also holds it ag
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from common.report import figures
 from common.report.corruption import corruption_figure, corruption_table
 from common.report.runs import Runs
 from common.report.tables import Table
 from common.runs.config import Config
 from common.study import FEWEST, Call, Combinations, Study
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
-
-def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
+def report(runs: Runs, call: Call) -> dict[str, Table | figures.Figure]:
     """A figure for each model, and every run."""
     drawn = {model: corruption_figure(own, f"{model}: label corruption") for model, own in runs.by("model").items()}
     return {**drawn, "table": corruption_table(runs)}

@@ -11,6 +11,7 @@ import pytest
 
 from common.analysis.linalg import principal_subspace
 from common.report.benchmarks import flat
+from common.runs.config import Options
 from common.runs.store import code_version
 
 pytestmark = pytest.mark.slow
@@ -36,8 +37,12 @@ def test_every_target_has_its_row(tmp_path):
 
 
 def test_masc_alone(benchmark, capsys):
-    alone = benchmark.Benchmark(**benchmark.SMOKE, masc_only=True, threads=1)
-    record = {"settings": dataclasses.asdict(alone), "outcome": benchmark.rounds(alone), "code": code_version()}
+    alone = benchmark.Benchmark(**benchmark.Benchmark.small, masc_only=True, threads=1)
+    record = {
+        "settings": dataclasses.asdict(alone),
+        "outcome": benchmark.rounds(alone, Options()),
+        "code": code_version(),
+    }
     table = benchmark.table(flat(record))
     ((seconds, peak, features, subspaces),) = table.rows
     assert features.value == 1100 * 64 * 4 / 1e9 < peak.value and 0 < subspaces.value <= 4 * 32 * 64 * 8 / 1e9

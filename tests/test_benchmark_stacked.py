@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from common.report.benchmarks import flat
+from common.runs.config import Options
 from common.runs.store import code_version
 
 pytestmark = pytest.mark.slow
@@ -33,10 +34,10 @@ def test_both_ways_are_compared_in_one_run(benchmark, monkeypatch, tmp_path, cap
 
 
 def test_ratios_are_of_medians_and_weights_are_compared(benchmark, monkeypatch):
-    smallest = benchmark.Benchmark(**benchmark.SMOKE | {"repeats": 3})
+    smallest = benchmark.Benchmark(**benchmark.Benchmark.small | {"repeats": 3})
     seconds = iter(range(1000))
     monkeypatch.setattr(benchmark, "now", lambda device: next(seconds) ** 2)
-    found = benchmark.rounds(smallest, "cpu")
+    found = benchmark.rounds(smallest, Options(device="cpu"))
     # Each measurement takes three moments; a repeat has three networks alone, then all together.
     alone, stacked = (
         [3 + 12 * repeat + 3 * place for repeat in range(3) for place in places] for places in (range(3), [3])

@@ -357,7 +357,7 @@ def test_where_all_examples_are_noise_none_are_left_to_train_on_without_it(scrip
 def test_demo_makes_one_self_contained_page(script, tmp_path):
     assert script("demo.py", "--smoke", "--output-dir", tmp_path)[0] == 0
     page = (tmp_path / "index.html").read_text()
-    assert page.count("data:image/png;base64,") == 2 and "http" not in page.split("<body>")[1]
+    assert page.count("data:image/png;base64,") == 4 and "http" not in page.split("<body>")[1]
 
 
 def test_the_six_scripts_are_what_is_reproduced(script, tmp_path):

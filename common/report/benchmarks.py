@@ -1,10 +1,15 @@
 """What benchmarks share: they are computations of every measurement and what it ran on, with a table made of it."""
 
+import contextlib
+import dataclasses
 import json
+import os
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from typing import Annotated, Any
+from multiprocessing import get_context
+from typing import Annotated, Any, ClassVar
 
 import tyro
 
@@ -12,6 +17,7 @@ from common.report.numbers import Number
 from common.report.tables import Table
 from common.runs.computation import Computation, Result, carry_out, read_record
 from common.runs.config import Options
+from common.runs.record import processor
 from common.runs.store import Record, Store
 
 
@@ -24,16 +30,50 @@ class Benchmark(Computation):
     threads: Annotated[int, tyro.conf.Fixed, tyro.conf.Suppress] = 0
     """CPU threads of a measuring process."""
 
+    least: ClassVar[Mapping[str, int]]
+    """The least that settings may be."""
+    small: ClassVar[Mapping[str, Any]]
+    """Settings of a smoke test."""
+
+    def __post_init__(self) -> None:
+        for name, least in self.least.items():
+            if (value := getattr(self, name)) < least:
+                raise ValueError(f"{name} must be at least {least}. Received: {name}={value}")
+
 
 def report(
-    benchmark: Benchmark, measure: Callable[[], Record], table: Callable[[Record], Table], arguments: Any
+    arguments: Any,
+    parts: Iterable[str],
+    placed: Callable[[Any, Options], Any],
+    measure: Callable[[Any, Options], Record],
+    table: Callable[[Record], Table],
 ) -> None:
-    """Carry a benchmark out, unless it is done and not forced, write its table beside the record and print it."""
-    options: Options = arguments.options
-    record = carry_out(benchmark, lambda: Result(measure()), options, arguments.actions.force)
-    made = table(flat(record))
-    made.save(Store.of(options).computation(record["id"]) / "table")
-    print(made.markdown())
+    """Carry a benchmark out where it is `placed`, unless it is done and not forced; write and print its table.
+
+    With --list only say what its parts are.
+    """
+    options, actions = arguments.options, arguments.actions
+    if actions.list:
+        return print(*parts, sep="\n")
+    settings = arguments.benchmark
+    benchmark = placed(dataclasses.replace(settings, **settings.small) if actions.smoke else settings, options)
+    record = carry_out(benchmark, lambda: Result(measure(benchmark, options)), options, actions.force)
+    shown = table(flat(record))
+    shown.save(Store.of(options).computation(record["id"]) / "table")
+    print(shown.markdown())
+
+
+def on_processor(benchmark: Any, options: Options) -> Any:
+    """The benchmark, placed on this machine's cores."""
+    return dataclasses.replace(benchmark, hardware=processor(), threads=options.threads or os.cpu_count() or 1)
+
+
+@contextlib.contextmanager
+def child(environment: Mapping[str, str]) -> Iterator[Callable[..., Any]]:
+    """What calls functions in a process of its own, which has these variables and ends with the block."""
+    os.environ.update(environment)
+    with ProcessPoolExecutor(1, get_context("spawn")) as process:
+        yield lambda *call: process.submit(*call).result()
 
 
 def flat(record: Record) -> Record:
@@ -56,10 +96,20 @@ def median(values: Sequence[float]) -> Number:
     return Number(statistics.median(values), "ratio", *extremes)
 
 
+def ratio(above: Sequence[float], below: Sequence[float]) -> float:
+    """Of the medians."""
+    return statistics.median(above) / statistics.median(below)
+
+
+def compared(above: Sequence[float], below: Sequence[float], word: str = "", bound: float = 0) -> list[object]:
+    """Cells of both medians, of their ratio and, where a word says so, of its bound."""
+    return [median(above), median(below), *verdict(ratio(above, below), word, bound)]
+
+
 def verdict(value: float, word: str, bound: float) -> list[object]:
-    """Cells of a value, of its bound, "at most" or "at least", and of whether it holds."""
-    holds = value <= bound if word == "at most" else value >= bound
-    return [Number(value, "ratio"), f"{word} {bound:g}", "yes" if holds else "no"]
+    """Cells of a value, of its bound, "at most" or "at least", and of whether it holds; "" is no bound."""
+    holds = {"at most": value <= bound, "at least": value >= bound}
+    return [Number(value, "ratio"), *([f"{word} {bound:g}", "yes" if holds[word] else "no"] if word else [None, None])]
 
 
 def run_on(record: Record) -> str:

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from common.report import figures
 from common.report.comparison import chosen_layer_accuracy
-from common.report.figures import (
-    FRAMEWORK_STYLES,
-    GREY,
-    add_legend,
-    draw_curve,
-    handle,
-    new_figure,
-    percent_axis,
-)
 from common.report.numbers import Number
 from common.report.runs import FRAMEWORKS, Measure, Run, Runs
 from common.report.tables import Table
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 MEASURES: dict[str, tuple[Measure, str, Any]] = {
     "training accuracy, corrupted labels": (lambda run: run.outcome["train_accuracy"], "s", ":"),
@@ -29,22 +18,22 @@ MEASURES: dict[str, tuple[Measure, str, Any]] = {
 OUTCOMES = ("train_accuracy", "test_accuracy", "test_accuracy_corrupted_labels", "epochs_to_fit")
 
 
-def corruption_figure(runs: Runs, title: str) -> Figure:
+def corruption_figure(runs: Runs, title: str) -> figures.Figure:
     """Accuracies (%) against the corrupted fraction (%): a colour for each framework, the band its 95 % t interval."""
-    figure, (axes,) = new_figure(title, (6.6, 6.2))
+    figure, (axes,) = figures.new_figure(title, (6.6, 6.2))
     frameworks = runs.by("framework")
-    handles = [handle(FRAMEWORKS[name], marker="o", **FRAMEWORK_STYLES[name]) for name in frameworks]
+    handles = [figures.handle(FRAMEWORKS[name], marker="o", **figures.FRAMEWORK_STYLES[name]) for name in frameworks]
     for name, (measure, marker, style) in MEASURES.items():
         if all(measure(run) is None for run in runs):
             continue
-        handles.append(handle(name, color=GREY, marker=marker, linestyle=style))
+        handles.append(figures.handle(name, color=figures.GREY, marker=marker, linestyle=style))
         for framework, own in frameworks.items():
             curve = {100 * x: [measure(run) for run in at] for x, at in own.by("corruption_fraction").items()}
             look = {"marker": marker, "linestyle": style, "label": f"{FRAMEWORKS[framework]}, {name}"}
-            draw_curve(axes, curve, 100, **FRAMEWORK_STYLES[framework], **look)
+            figures.draw_curve(axes, curve, 100, **figures.FRAMEWORK_STYLES[framework], **look)
     axes.set(xlabel="corrupted training examples (%)", xticks=range(0, 101, 20))
-    percent_axis(axes)
-    add_legend(figure, handles)
+    figures.percent_axis(axes)
+    figures.add_legend(figure, handles)
     return figure
 
 

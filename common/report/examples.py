@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.analysis.examples import COLUMNS, Arrays, join
-from common.report.figures import ORANGE, new_figure
+from common.report import figures
 from common.report.numbers import Number
 from common.report.runs import Runs
 from common.report.tables import Table
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 def trained_on(runs: Runs, dataset: str, corruption: str = "none", corruption_fraction: float = 0.0) -> Runs:
@@ -45,15 +42,13 @@ def agreement_table(table: Arrays, title: str) -> Table:
     return Table(title, ["column", "and", "examples", "rank correlation"], rows, note)
 
 
-def image_grid(images: NDArray[np.uint8], title: str) -> Figure:
+def image_grid(images: NDArray[np.uint8], title: str) -> figures.Figure:
     """(rows, columns, height, width, channels) images, a row for each class, those of the right half the hardest."""
     rows, columns, height, width, channels = images.shape
-    figure, (axes,) = new_figure(title, (0.42 * columns + 0.6, 0.42 * rows + 1.1))
-    canvas = np.full((rows, height + 2, columns, width + 2, channels), 255, np.uint8)
-    canvas[:, :height, :, :width] = images.transpose(0, 2, 1, 3, 4)
-    canvas = canvas.reshape(rows * (height + 2), columns * (width + 2), -1)
+    figure, (axes,) = figures.new_figure(title, (0.42 * columns + 0.6, 0.42 * rows + 1.1))
+    canvas = figures.tiled(images.reshape(-1, height, width, channels), columns, 2, 255)
     axes.imshow(np.squeeze(canvas), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-    axes.axvline(columns * (width + 2) / 2 - 1.5, color=ORANGE, linewidth=2)
+    axes.axvline(columns * (width + 2) / 2 - 1.5, color=figures.ORANGE, linewidth=2)
     axes.set_xticks([columns * (width + 2) * place for place in (0.25, 0.75)], ["easiest", "hardest"])
     axes.set_yticks([(row + 0.5) * (height + 2) for row in range(rows)], [str(row) for row in range(rows)])
     axes.grid(visible=False)

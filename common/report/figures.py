@@ -164,7 +164,7 @@ def line_over_epochs(axes: Axes, history: Sequence[Any], key: str, scale: float 
     return axes.plot(*zip(*points, strict=True), linewidth=1.8, **style) if points else []
 
 
-def _scaled(value: float | None, scale: float = 100) -> float:
+def _scaled(value: float | None, scale: float) -> float:
     return math.nan if value is None else scale * value
 
 
@@ -174,8 +174,15 @@ def learning_curves(histories: Mapping[str, Sequence[Line]], title: str) -> Figu
     One run shows every accuracy it has; several show training (solid) and test (dashed), a colour for each run.
     """
     figure, (loss, accuracy) = new_figure(title, (6.6, 7.2), (2, 1))
-    draw = _draw_one if len(histories) == 1 else _draw_several
-    add_legend(figure, draw(loss, accuracy, histories))
+    colours, several, lines = palette(list(histories)), len(histories) > 1, []
+    for label, history in histories.items():
+        line_over_epochs(loss, history, "train_loss", color=colours[label], label=label)
+        for key in PAIR if several else ACCURACIES:
+            name, own, style = ACCURACIES[key]
+            look = {"color": colours[label], "label": f"{label}, {name}"} if several else {"color": own, "label": name}
+            lines += line_over_epochs(accuracy, history, key, 100, linestyle=style, **look)
+    pair = [handle(name, color=GREY, linestyle=style) for name, _, style in (ACCURACIES[key] for key in PAIR)]
+    add_legend(figure, [*handles(colours), *pair] if several else lines)
     loss.set_ylabel("training loss (nats)")
     loss.set_ylim(bottom=0)
     loss.sharex(accuracy)
@@ -183,27 +190,6 @@ def learning_curves(histories: Mapping[str, Sequence[Line]], title: str) -> Figu
     accuracy.set_xlabel("epoch")
     percent_axis(accuracy)
     return figure
-
-
-def _draw_one(loss: Axes, accuracy: Axes, histories: Mapping[str, Sequence[Line]]) -> list[Line2D]:
-    (history,) = histories.values()
-    line_over_epochs(loss, history, "train_loss", color=BLUE, label="training")
-    handles: list[Line2D] = []
-    for key, (name, colour, style) in ACCURACIES.items():
-        handles += line_over_epochs(accuracy, history, key, 100, color=colour, linestyle=style, label=name)
-    return handles
-
-
-def _draw_several(loss: Axes, accuracy: Axes, histories: Mapping[str, Sequence[Line]]) -> list[Line2D]:
-    handles: list[Line2D] = []
-    for (label, history), colour in zip(histories.items(), palette(list(histories)).values(), strict=True):
-        handles.append(handle(label, color=colour))
-        line_over_epochs(loss, history, "train_loss", color=colour, label=label)
-        for key in PAIR:
-            name, _, style = ACCURACIES[key]
-            line_over_epochs(accuracy, history, key, 100, color=colour, linestyle=style, label=f"{label}, {name}")
-    pair = [ACCURACIES[key] for key in PAIR]
-    return handles + [handle(name, color=GREY, linestyle=style) for name, _, style in pair]
 
 
 def layer_accuracies(readouts: Mapping[str, Sequence[Line]], title: str, probe: str = "masc") -> Figure:
@@ -260,15 +246,37 @@ def filter_grids(kernels: Mapping[str, NDArray[Any]], title: str) -> Figure:
 
 def _grid(kernels: NDArray[np.float64]) -> NDArray[np.float64]:
     """Filters row by row with white between them; a constant filter is grey."""
-    height, width, channels, n = kernels.shape
     low, high = kernels.min(axis=(0, 1, 2)), kernels.max(axis=(0, 1, 2))
     scaled = np.where(high > low, (kernels - low) / np.where(high > low, high - low, 1), 0.5)
-    columns = math.ceil(math.sqrt(n))
-    image = np.ones((math.ceil(n / columns) * (height + 1) - 1, columns * (width + 1) - 1, channels))
-    for index in range(n):
-        top, left = (index // columns) * (height + 1), (index % columns) * (width + 1)
-        image[top : top + height, left : left + width] = scaled[..., index]
-    return image
+    return tiled(np.moveaxis(scaled, 3, 0), math.ceil(math.sqrt(kernels.shape[3])), 1, 1.0)
+
+
+def tiled(images: NDArray[Any], columns: int, gap: int, white: float) -> NDArray[Any]:
+    """Images (n, height, width, channels) row by row as one, with `gap` white pixels between them."""
+    spare = -len(images) % columns
+    padded = np.pad(images, [(0, spare), (0, gap), (0, gap), (0, 0)], constant_values=white)
+    _, height, width, channels = padded.shape
+    rows = padded.reshape(-1, columns, height, width, channels).swapaxes(1, 2)
+    return rows.reshape(-1, columns * width, channels)[:-gap, :-gap]
+
+
+def labelled_images(panels: Mapping[str, Sequence[tuple[NDArray[np.uint8], str]]], title: str) -> Figure:
+    """Images (height, width, 1 or 3) of each panel, side by side, four in a row, and what is said below each."""
+    from matplotlib.figure import Figure
+
+    rows = max(1, *(math.ceil(len(images) / 4) for images in panels.values()))
+    figure = Figure(figsize=(5 * len(panels), 1 + 1.9 * rows), layout="constrained")
+    figure.suptitle(title, fontsize=12, fontweight="bold")
+    for panel, (name, images) in zip(figure.subfigures(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
+        panel.suptitle(name, fontsize=11)
+        places = panel.subplots(rows, 4, squeeze=False).ravel()
+        for axes, (image, text) in zip(places, images, strict=False):
+            axes.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+            axes.set(xticks=[], yticks=[])
+            axes.set_xlabel(text, fontsize=9)
+        for axes in places[len(images) :]:
+            axes.set_visible(False)
+    return figure
 
 
 def png(figure: Figure) -> bytes:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from common.report.numbers import Number, wilson_interval
+from common.report.numbers import Number, mean_share
 from common.report.runs import Line, last_epoch
 from common.report.tables import Table
 
@@ -79,10 +79,7 @@ def layers_of(lines: Iterable[Line]) -> list[str]:
 
 
 def _accuracy(line: Line | None) -> Number | None:
-    if line is None:
-        return None
-    low, high = wilson_interval(line["correct"], line["n"])
-    return Number(line["correct"] / line["n"], "fraction", low, high)
+    return None if line is None else mean_share([(line["correct"], line["n"])])
 
 
 def run_table(readout: Sequence[Line], title: str = "Test accuracy by layer", probe: str = "masc") -> Table:

@@ -19,7 +19,7 @@ import numpy as np
 from common.files import write
 from common.runs.config import Options
 from common.runs.record import machine
-from common.runs.store import Record, Store, code_version, locked, write_arrays
+from common.runs.store import Record, Store, checked_record, code_version, locked, write_arrays
 from common.runs.trainers import Arrays
 
 SCHEMA = 1
@@ -100,16 +100,8 @@ def record_of(folder: Path, computation: Computation) -> Record | None:
 
 def read_record(path: Path) -> Record:
     """A record.json, with the parts that every reader relies on checked."""
-    try:
-        record: dict[str, Any] = json.loads(path.read_text())
-        if not all(isinstance(record[part], dict) for part in ("settings", "code", "outcome")):
-            raise TypeError("parts must be objects")
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            "record must be a record.json that the suite wrote; restore it or use --force. "
-            f"Received: {path} ({type(error).__name__}: {error})"
-        ) from error
-    return record
+    with checked_record(path, "settings", "code", "outcome") as record:
+        return record
 
 
 class Computed:

@@ -15,9 +15,9 @@ import tyro
 
 from common.errors import check_choice
 from common.runs.parts import (
+    Augmentation,
     Choice,
     Data,
-    Inputs,
     Mark,
     Network,
     Repetition,
@@ -41,7 +41,7 @@ ADAM = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
 
 
 @dataclass(frozen=True)
-class Config(Repetition, Stopping, Training, Network, Inputs, Data, Subject):  # fields come from the last base first
+class Config(Repetition, Stopping, Training, Network, Augmentation, Data, Subject):  # fields: last base first
     """Every value that can change a number, and nothing else."""
 
     def __post_init__(self) -> None:

@@ -162,6 +162,15 @@ class Inputs(Part):
     """Input scale: per image as TensorFlow standardises it, per channel, [-1, 1] or [0, 1]."""
     crop: Annotated[int | None, Mark.COST, IMAGES] = 28
     """Side of the crop in pixels (Zhang et al., appendix A: 28); smaller images stay whole, none keeps all of it."""
+
+    def rules(self) -> list[Rule]:
+        return [*super().rules(), ("crop", self.crop is None or self.crop > 0, "positive")]
+
+
+@dataclass(frozen=True)
+class Augmentation(Inputs):
+    """How an example looks from one epoch to the next."""
+
     random_crop: Annotated[bool, Mark.AUGMENTATION, Mark.REGULARIZER, Slug(4, "aug"), IMAGES] = False
     """Draw the crop's position for each example and epoch; tests keep the centre."""
     flip: Annotated[bool, Mark.AUGMENTATION, Mark.REGULARIZER, Slug(4, "aug"), IMAGES] = False
@@ -172,7 +181,6 @@ class Inputs(Part):
     def rules(self) -> list[Rule]:
         return [
             *super().rules(),
-            ("crop", self.crop is None or self.crop > 0, "positive"),
             ("random_crop", not self.random_crop or self.crop is not None, "off where crop is none"),
             ("rotation", 0 <= self.rotation <= 180, "between 0 and 180 degrees"),
         ]

@@ -173,25 +173,31 @@ def all_records(store: Store) -> list[Record]:
 
 
 def read_record(path: Path) -> Record:
-    """A run.json, with the parts every reader relies on checked."""
-    try:
-        record: Record = json.loads(path.read_text())
-        parts = [record[part] for part in ("config", "code", "environment", "data", "outcome", "model", "time")]
+    """A run.json, with what every reader relies on checked."""
+    with checked_record(path, "config", "code", "environment", "data", "outcome", "model", "time") as record:
         record["config"] = as_dict(from_dict(record["config"]))
-        if not all(isinstance(part, dict) for part in parts) or not isinstance(record["run_id"], str):
-            raise TypeError("parts must be objects")
+        if not isinstance(record["run_id"], str) or not isinstance(record["model"]["sha256"], str):
+            raise TypeError("run_id and model.sha256 must be text")
         for name in ("train_accuracy", "test_accuracy"):
             value = record["outcome"][name]
             if value is not None and not 0 <= value <= 1:
                 raise ValueError(f"{name} is {value}")
-        if not isinstance(record["model"]["sha256"], str):
-            raise TypeError("model.sha256 must be text")
+    return record
+
+
+@contextlib.contextmanager
+def checked_record(path: Path, *parts: str) -> Iterator[Record]:
+    """A record that has these parts; an error in the block says of it, too, that the file is no record of ours."""
+    try:
+        record: Record = json.loads(path.read_text())
+        if not all(isinstance(record[part], dict) for part in parts):
+            raise TypeError("parts must be objects")
+        yield record
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
-            "record must be a run.json that the suite wrote; restore it or use --force. "
+            f"record must be a {path.name} that the suite wrote; restore it or use --force. "
             f"Received: {path} ({type(error).__name__}: {error})"
         ) from error
-    return record
 
 
 def read_lines(path: Path) -> list[Record]:

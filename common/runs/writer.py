@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Protocol, Self
@@ -65,12 +66,23 @@ class Writer:
         """Write model, history, per-example values and, last, the record."""
         save(run, self.path)
         write_lines(self.folder / "history.jsonl", run.history)
-        write_arrays(self.folder / "arrays.npz", example_arrays(run) | first_layer_filters(run.trainer), compress=True)
-        model = {"path": self.path.name, "sha256": file_sha256(self.path), "parameters": run.trainer.parameters}
+        sha256 = file_sha256(self.path)
+        model = {"path": self.path.name, "sha256": sha256, "parameters": run.trainer.parameters}
+        arrays = self.measured_of(sha256) | example_arrays(run) | first_layer_filters(run.trainer)
+        write_arrays(self.folder / "arrays.npz", arrays, compress=True)
         record = run.record(reason, started, model)
         write(self.folder / "run.json", json.dumps(record, indent=1, allow_nan=False) + "\n")
         run.checkpoint.unlink(missing_ok=True)
         return record
+
+    def measured_of(self, sha256: str) -> Arrays:
+        """What the folder holds of this very network, as lines beside it say; nothing of another, or damaged."""
+        name = run_id(self.config)
+        with contextlib.suppress(ValueError):
+            record = self.store.record(name)
+            if record and record["model"]["sha256"] == sha256:
+                return self.store.kept_arrays(name, "arrays.npz")
+        return {}
 
 
 def save(run: Measured, path: Path) -> None:

@@ -7,6 +7,7 @@ from common.report.figures import (
     draw_curve,
     filter_grids,
     heat_map,
+    labelled_images,
     layer_accuracies,
     learning_curves,
     looks,
@@ -39,7 +40,7 @@ def test_learning_curves_of_one_run_show_all_it_measured():
     run = history(train_accuracy_corrupted=0.8, test_accuracy_corrupted_labels=None)
     figure = learning_curves({"run": run}, "Title")
     loss, accuracy = figure.axes
-    assert curves(loss)["training"] == [1.0]  # after the epochs that measured it
+    assert curves(loss)["run"] == [1.0]  # after the epochs that measured it
     found = curves(accuracy)
     assert found["training"] == [10.0, 90.0] and found["test"] == [10.0, 50.0]
     assert found["training, corrupted examples"] == [80.0]
@@ -119,6 +120,18 @@ def test_filters_of_grey_images_are_grey():
         shown[:, :2].tolist() == [[0, 3 / 8], [3 / 8, 1]] and (shown[:, 2] == 1).all() and (shown[:, 3:] == 0.5).all()
     )
     assert axes.images[0].get_cmap().name == "gray" and axes.images[0].get_clim() == (0, 1)
+
+
+def test_images_stand_in_the_panels_of_their_names_each_above_what_is_said_of_it():
+    images = [(np.full((2, 2, 1), value, np.uint8), f"digit: {value}") for value in range(5)]
+    figure = labelled_images({"Keras": images, "PyTorch": []}, "Title")
+    keras, torch = figure.subfigs
+    assert [part.get_suptitle() for part in (figure, keras, torch)] == ["Title", "Keras", "PyTorch"]
+    shown = [axes for axes in keras.axes if axes.get_visible()]
+    assert [axes.get_xlabel() for axes in shown] == [text for _, text in images] and len(keras.axes) == 8
+    assert [axes.images[0].get_array().tolist() for axes in shown] == [image[..., 0].tolist() for image, _ in images]
+    assert {axes.images[0].get_clim() for axes in shown} == {(0, 255)}
+    assert not any(axes.get_visible() for axes in torch.axes)
 
 
 @pytest.mark.parametrize(

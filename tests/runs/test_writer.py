@@ -1,7 +1,9 @@
 """A run measures and its writer writes: without one it trains to the same numbers and leaves nothing behind."""
 
 import dataclasses
+import json
 
+import numpy as np
 import pytest
 
 from common.runs.config import Config, Options, run_id
@@ -89,3 +91,24 @@ def test_what_a_run_with_its_own_writer_leaves_is_what_any_run_leaves(tmp_path):
     assert set(files(tmp_path / "own")) - set(files(tmp_path / "given")) == {"lock"}
     records = [Store(tmp_path / name).record(run_id(CONFIG)) for name in ("given", "own")]
     assert records[0]["model"] == records[1]["model"] and records[0]["outcome"] == records[1]["outcome"]
+
+
+def test_arrays_that_were_measured_of_a_network_stay_where_it_is_trained_again_to_the_same_bytes(tmp_path):
+    options, name = Options(output_dir=tmp_path, threads=1), run_id(CONFIG)
+    store = Store.of(options)
+    record = train(CONFIG, options)
+    own = store.arrays(name)
+    critical = {"train_critical": np.ones(3, bool), "train_predictions": -own["train_predictions"]}
+    store.add_arrays(name, critical)
+    assert train(CONFIG, options, force=True)["model"] == record["model"]
+    kept = store.arrays(name)
+    assert kept.keys() == {*own, "train_critical"} and kept["train_critical"].all()
+    assert (kept["train_predictions"] == own["train_predictions"]).all()
+    path = store.folder(name) / "run.json"
+    path.write_text(json.dumps(record | {"model": record["model"] | {"sha256": "another network's"}}))
+    train(CONFIG, options, force=True)
+    assert store.arrays(name).keys() == own.keys()
+    for damaged in (path, path.with_name("arrays.npz")):
+        damaged.write_text("{")
+        train(CONFIG, options, force=True)
+        assert store.arrays(name).keys() == own.keys()
