@@ -38,7 +38,7 @@ from common.report.tables import Table
 from common.runs.config import Actions, Options
 from common.runs.record import processor
 from common.runs.store import Record
-from common.runs.threads import thread_environment
+from common.runs.threads import cores, thread_environment
 
 if TYPE_CHECKING:
     from common.analysis.probes import MASC
@@ -272,7 +272,7 @@ def main() -> None:
         return print("\n".join(f"{name}: {part.__doc__}" for name, part in PARTS.items()))
     if actions.smoke:
         benchmark = dataclasses.replace(benchmark, **SMOKE)
-    place = {"hardware": processor(), "threads": options.threads or os.cpu_count() or 1}
+    place = {"hardware": processor(), "threads": options.threads or cores()}
     benchmark = dataclasses.replace(benchmark, **place)
     benchmarks.report(benchmark, lambda: rounds(benchmark), table, arguments)
 

@@ -46,7 +46,7 @@ from common.report.tables import Table
 from common.runs.config import Actions, Config, Options
 from common.runs.record import processor
 from common.runs.store import Record
-from common.runs.threads import MEMORY, thread_environment
+from common.runs.threads import MEMORY, cores, thread_environment
 
 if TYPE_CHECKING:
     import torch
@@ -425,7 +425,7 @@ def main() -> None:
         return print(
             "\n".join(f"{name}: {part.__doc__ or 'the suite, and its matrix products'}" for name, part in PARTS.items())
         )
-    threads = options.threads or os.cpu_count() or 1
+    threads = options.threads or cores()
     check_choice("model", benchmark.model, EXAMPLES)
     on_gpu = options.device == "cuda"
     examples = GPU_EXAMPLES if on_gpu else 256 if actions.smoke else EXAMPLES[benchmark.model]
