@@ -9,10 +9,12 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
+from common.data import datasets
 from common.errors import RunsFailed, check_choice
 
 PRESETS = ("paper", "small")
@@ -33,11 +35,36 @@ def parse(doc: str | None, **defaults: Any) -> Any:
     printed = io.StringIO()
     try:
         with contextlib.redirect_stderr(printed):
-            return tyro.cli(arguments, description=doc, config=settings)
+            return settled(tyro.cli(arguments, description=doc, config=settings))
     except SystemExit as ended:
         if ended.code:
             raise ValueError(reason(ended, printed.getvalue())) from None
         raise
+
+
+def settled(arguments: Any) -> Any:
+    """The arguments with whole paths where they name a home, ~, and a user's own data set with its checksum."""
+
+    def whole(name: str, value: Any) -> Any:
+        if isinstance(value, Path):
+            return value.expanduser()
+        if isinstance(value, tuple):
+            return tuple(whole(name, each) for each in value)
+        return datasets.identified(value) if name == "dataset" and isinstance(value, str) else value
+
+    parts = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(arguments)}
+    for name, part in parts.items():
+        fields = {field.name: getattr(part, field.name) for field in dataclasses.fields(part) if field.init}
+        changed = {field: new for field, value in fields.items() if (new := whole(field, value)) != value}
+        parts[name] = dataclasses.replace(part, **changed) if changed else part
+    return dataclasses.replace(arguments, **parts)
+
+
+def print_anything() -> None:
+    """Characters that the terminal's encoding lacks are replaced: no finished work ends in an error of printing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def given_flags() -> set[str]:
@@ -58,6 +85,7 @@ def reason(ended: BaseException, printed: str) -> str:
 @contextlib.contextmanager
 def one_line_errors() -> Iterator[None]:
     """Wrong input ends in one line on stderr and exit status 2, failed runs in 1; a defect keeps its traceback."""
+    print_anything()
     try:
         yield
     except (ValueError, OSError) as error:

@@ -1,6 +1,5 @@
 """How a wrong value is reported: what must hold, the nearest allowed name, and what was received."""
 
-import textwrap
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -9,9 +8,14 @@ class RunsFailed(Exception):
     """Some runs of a sweep failed; the message has a line for each."""
 
 
+class Undeclared(ValueError):
+    """A user must say what a file does not."""
+
+
 def in_short(error: Exception) -> str:
-    """An error of another library in one short line; its kind where it says nothing."""
-    return textwrap.shorten(str(error), 250, placeholder=" ...") or type(error).__name__
+    """An error of another library in one short line, its begin and its end, where the reason is; its kind if silent."""
+    text = " ".join(str(error).split())
+    return (text if len(text) <= 250 else f"{text[:120]} ... {text[-125:]}") or type(error).__name__
 
 
 def check_choice(field: str, value: object, allowed: Iterable[str]) -> None:

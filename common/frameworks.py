@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import importlib
+import importlib.machinery
+import importlib.util
+import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
 from typing import Any
+
+from common.errors import check_choice, in_short
 
 
 def module(framework: str, name: str) -> Any:
@@ -46,3 +54,65 @@ def torch_first(framework: str) -> None:
 def torch_is_late() -> bool:
     """Whether this process has imported TensorFlow and not torch, which it must then never import."""
     return "tensorflow" in sys.modules and "torch" not in sys.modules
+
+
+def user_module(name: str | Path) -> ModuleType:
+    """A Python file, or an installed module by its dotted name, run as the user's own code; ValueError if it fails."""
+    path = Path(name).expanduser()
+    try:
+        if path.suffix != ".py":
+            return importlib.import_module(str(name))
+        sys.path.insert(0, str(path.resolve(strict=True).parent))  # for what lies beside it
+        name = f"user_{path.stem}"  # no installed module's
+        loader = importlib.machinery.SourceFileLoader(name, str(path))
+        spec = importlib.machinery.ModuleSpec(name, loader, origin=str(path))
+        spec.has_location = True  # a file, which the module knows as __file__
+        made = importlib.util.module_from_spec(spec)
+        sys.modules[name] = made
+        loader.exec_module(made)
+    except Exception as error:
+        raise ValueError(f"{name} must be Python code that runs. Received: {in_short(error)}") from error
+    return made
+
+
+def user_object(spelling: str, num_classes: int) -> Any:
+    """What `my_file.py:Net`, `my_file.py:Net(width=64)` or `torchvision.models:resnet18` makes.
+
+    Arguments are plain values. Without any, what takes `num_classes` is given them; what is no function or class is
+    taken as it is.
+    """
+    place, _, called = spelling.partition(":")
+    try:
+        tree = ast.parse(called, mode="eval").body
+        name = ast.unparse(tree.func if isinstance(tree, ast.Call) else tree)
+        given = tree if isinstance(tree, ast.Call) else ast.Call(tree, [], [])
+        values = [ast.literal_eval(value) for value in given.args]
+        named = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in given.keywords}
+    except (SyntaxError, ValueError) as error:
+        raise ValueError(
+            "module must be FILE.py:NAME or PACKAGE.MODULE:NAME, with plain values as arguments if any. "
+            f"Received: module={spelling!r}"
+        ) from error
+    module = user_module(place)
+    check_choice("module", name, [each for each in dir(module) if not each.startswith("_")])
+    return made(getattr(module, name), values, named, {} if values or named else {"num_classes": num_classes})
+
+
+def made(maker: Any, values: Sequence[Any], named: Mapping[str, Any], offered: Mapping[str, Any]) -> Any:
+    """A call with these arguments and, of those that are offered, the ones that it takes; ValueError if it fails."""
+    if not inspect.isfunction(maker) and not inspect.isclass(maker):
+        return maker
+    try:
+        parameters = inspect.signature(maker).parameters
+        takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+        taken = {name: value for name, value in offered.items() if name in parameters or takes_any}
+        try:
+            return maker(*values, **named, **taken)
+        except TypeError:
+            if not takes_any:
+                raise
+            return maker(*values, **named)
+    except Exception as error:
+        raise ValueError(
+            f"{maker.__name__} must make a network when it is called. Received: {in_short(error)}"
+        ) from error

@@ -2,9 +2,10 @@
 
 Claim:     Ketha & Ramaswamy (2025), arXiv 2501.14687: in a network that has memorized corrupted labels, class subspaces
            of a layer, fitted on those same corrupted labels, classify the test set better than the network itself.
-Run:       python experiments/decode_layers.py RUN_ID_OR_FILE …      (.h5 or .pt, or the id of a run)
-           python experiments/decode_layers.py model.h5 --dataset mnist --preprocessing minus_one_one
-           python experiments/decode_layers.py state_dict.pt --model cnn --dataset mnist --labels labels.npy
+Run:       python experiments/decode_layers.py RUN_ID_OR_FILE …      (the id of a run, or a model file)
+           python experiments/decode_layers.py model.keras --dataset mnist --preprocessing zero_one
+           python experiments/decode_layers.py weights.pth --module my_file.py:Net --dataset cifar10 --check
+           python experiments/decode_layers.py state_dict.pt --model cnn --layout nhwc --dataset mnist …
 Result:    for each model layers.md, layers.csv, layers.png (of masc; of other probes layers_PROBE.*) and readout.jsonl
            under results/decoding/; for a run of the suite readout.jsonl is kept in the run's folder too
 Time:      under a second for a network on digits; 1 to 3 minutes for an MLP on CIFAR-10 on one core
@@ -13,7 +14,8 @@ Deviations: the layer is chosen on training examples held out from the network (
 """
 
 import dataclasses
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,39 +23,57 @@ from typing import Annotated, Any
 
 import tyro
 
-from common.analysis.readout import FOREIGN, Line, Probes, decode, decode_run, named
+from common.analysis.check import at_chance, doubts, own_accuracy, rescaled, trials
+from common.analysis.evaluator import FRAMEWORKS, load, metadata
+from common.analysis.readout import Line, Probes, decode_run, named, opened, read_out
 from common.cli import given_flags, one_line_errors, parse
 from common.report import figures
 from common.report.layers import run_table
-from common.runs.config import Actions, Config, Options, from_dict
-from common.runs.parts import Data, Inputs
+from common.runs.config import Actions, Config, Options, from_dict, run_id
+from common.runs.foreign import Declared
 from common.runs.store import Store, file_sha256, write_lines
+from common.runs.task import prepare
 from common.runs.threads import limit_threads
-from common.study import save
+
+UNPREPARED = {"preprocessing": "raw"}  # what a list of layers does not depend on
+OPTIONAL = {"crop", "labels", "test_size", "train_size"}  # fields that a Config may hold none of
 
 
-@dataclass(frozen=True, kw_only=True)
-class Decoding(Inputs, Data):
-    """What is decoded, on which data. Where a flag of the data is not given, the model file's own word counts."""
+@dataclass(frozen=True)
+class Decoding:
+    """What is decoded, and where the model file does not say so or is to be overruled, on which data."""
 
     models: Annotated[tuple[str, ...], tyro.conf.Positional]
-    """Model files (.h5, .pt) or run ids."""
-    model: str | None = None
-    """Architecture of a .pt that holds a bare state dict under that architecture's names."""
+    """Model files (.h5, .keras, .pt, .pth, .ckpt, .safetensors, .pt2) or run ids."""
+    check: bool = False
+    """Try every preprocessing on 1,000 training examples, say which fits the network, and stop."""
     probes: tuple[str, ...] = ("masc",)
     """Probes, by their names in common/analysis/probes.py."""
     layers: tuple[str, ...] = ()
     """Layers to read; none means all but the last."""
     variance: float = 0.99
     """Share of each class's variance that its subspace holds."""
-    dataset: str = FOREIGN.dataset
-    """Data set."""
-    crop: int | None = FOREIGN.crop
-    """Side of the centre crop in pixels; none keeps all of it."""
-    labels: str | None = None
-    """Labels that the network was trained on (.npy): one for each training example, or each of the subset."""
-    data_seed: int = FOREIGN.data_seed
+    dataset: str | None = None
+    """Data set, by name, or one's own: an .npz with x_train, y_train, x_test, y_test, or a folder of class folders."""
+    preprocessing: str | None = None
+    """Input scale."""
+    crop: int | None = None
+    """Side of the centre crop in pixels; `None` keeps all of it, as for a file that does not say."""
+    train_size: int | None = None
+    """Stratified subset of the training set; `None` keeps all of it."""
+    test_size: int | None = None
+    """Stratified subset of the test set; `None` keeps all of it."""
+    validation_size: int | None = None
+    """Training examples held out from the probe and the network, to choose the layer on."""
+    corruption: str | None = None
+    """Rule that corrupted the training labels."""
+    corruption_fraction: float | None = None
+    """Fraction of the training labels that was corrupted."""
+    data_seed: int | None = None
     """Seed of subset and corruption."""
+    labels: Path | None = None
+    """Labels that the network was trained on (.npy, .csv, .txt): one for each training example, or each of the
+    subset."""
 
     def __post_init__(self) -> None:
         for name in ("models", "probes"):
@@ -64,9 +84,17 @@ class Decoding(Inputs, Data):
             raise ValueError(f"variance must go with masc among the probes. Received: variance={self.variance}")
 
     def given(self) -> dict[str, Any]:
-        """Fields of a Config that the command line names."""
-        fields = dataclasses.asdict(self) | {"labels": self.labels and str(Path(self.labels).absolute())}
-        return {name: fields[name] for name in sorted(given_flags() & Config.types().keys() & fields.keys())}
+        """Fields of a Config that are named here, none where a flag says `None`."""
+        fields, emptied = dataclasses.asdict(self), OPTIONAL & given_flags()
+        given = {name: value for name, value in fields.items() if value is not None or name in emptied}
+        if self.labels:
+            given["labels"] = str(self.labels.absolute())
+        return {name: value for name, value in given.items() if name in Config.types()}
+
+    @property
+    def is_default(self) -> bool:
+        """Whether nothing is asked for but probes with their own settings on all layers of what the file says."""
+        return not self.given() and not self.layers and self.variance == Decoding.variance
 
     def made(self) -> Probes:
         """Functions that make the named probes, `masc` with the given variance."""
@@ -76,34 +104,49 @@ class Decoding(Inputs, Data):
 
 def find(name: str, store: Store) -> tuple[Path, Config | None]:
     """The named model file, or that of the named run and the run's config; an error where there is none."""
-    if name.endswith((".h5", ".pt")):
+    if Path(name).suffix in FRAMEWORKS:
         if not Path(name).is_file():
             raise FileNotFoundError(f"there is no model file {name}")
         return Path(name), None
     if (record := store.record(name)) is None:
         raise ValueError(
-            f"a model must be a .h5 or .pt file, or a run id under {store.results / 'runs'}. Received: {name}"
+            f"a model must be a file ending in {', '.join(FRAMEWORKS)}, or a run id under {store.results / 'runs'}. "
+            f"Received: {name}"
         )
     config = from_dict(record["config"])
     return store.model_path(config), config
 
 
-def read(name: str, decoding: Decoding, options: Options, force: bool) -> list[Line]:
-    """The read-out of one model file or run id."""
-    path, config = find(name, Store.of(options))
-    if config and decoding.model is not None:
-        raise ValueError(f"model must be none for a run, which says its own. Received: model={decoding.model!r}")
-    if config and not decoding.given() and not decoding.layers and decoding.variance == Decoding.variance:
+def read(name: str, decoding: Decoding, declared: Declared, options: Options, force: bool) -> list[Line]:
+    """The read-out of one model file or run id; what casts doubt on it is printed as a warning."""
+    store = Store.of(options)
+    path, config = find(name, store)
+    if config and declared.model is not None:
+        raise ValueError(f"model must be none for a run, which says its own. Received: model={declared.model!r}")
+    record = store.record(run_id(config)) if config else None
+    recorded = record["outcome"]["train_accuracy"] if record else None
+    if config and decoding.is_default and declared == Declared():
         if not (lines := decode_run(config, options, decoding.probes, force=force)):
             raise ValueError(f"a run must not have diverged to be read out. Received: {name}")
+        warn(doubts(lines, prepare(config, options.data_dir, store.models).num_classes, recorded))
         return lines
+    model, config, task = opened(path, decoding.given(), options, declared)
     made_of = {"model_sha256": file_sha256(path)}
-    return [line | made_of for line in decode(path, decoding.given(), options, decoding.layers, decoding.made())]
+    lines = [line | made_of for line in read_out(model, config, task, decoding.layers, decoding.made())]
+    reasons = {f"no results of {line['reason']}": None for line in lines if "reason" in line}
+    warn([*doubts(lines, task.num_classes, recorded), *rescaled(model, config), *reasons])
+    return lines
+
+
+def warn(doubts: Iterable[str]) -> None:
+    """Print them, a line each."""
+    for doubt in doubts:
+        print(f"warning: {doubt}", file=sys.stderr)
 
 
 def label_of(name: str) -> str:
     """Run id, or file name without its ending."""
-    return Path(name).name.removesuffix(".h5").removesuffix(".pt")
+    return Path(name).stem if Path(name).suffix in FRAMEWORKS else name
 
 
 def title_of(probe: str) -> str:
@@ -122,35 +165,63 @@ def check_names(names: Sequence[str], store: Store) -> None:
             )
 
 
-def decode_and_draw(name: str, decoding: Decoding, options: Options, force: bool) -> None:
-    """Read one model out, and keep lines, table and figure."""
+def decode_and_draw(name: str, decoding: Decoding, declared: Declared, options: Options, force: bool) -> None:
+    """Read one model out, and keep lines, table and figure; the network's own accuracy stands first."""
     label = label_of(name)
     folder = Store.of(options).results / "decoding" / label
-    readout = read(name, decoding, options, force)
+    readout = read(name, decoding, declared, options, force)
     write_lines(folder / "readout.jsonl", readout)
+    for split, words in (("train_corrupted_labels", "training examples"), ("test", "test examples")):
+        if found := own_accuracy(readout, split):
+            print(f"the network itself: {found[0] / found[1]:.2%} of {found[1]:,} {words}")
     for probe in decoding.probes:
         table = run_table(readout, f"{label}: test accuracy by layer, {probe}", probe)
-        figure = figures.layer_accuracies({label: readout}, f"Layer accuracies, {probe}", probe)
-        save(table, folder / title_of(probe))
-        save(figure, folder / title_of(probe))
+        table.save(folder / title_of(probe))
+        figures.save(
+            figures.layer_accuracies({label: readout}, f"Layer accuracies, {probe}", probe),
+            folder / f"{title_of(probe)}.png",
+        )
         print(table.markdown())
     print(folder)
 
 
+def check(name: str, decoding: Decoding, declared: Declared, options: Options) -> None:
+    """Print how well a network does with its images prepared in every way, and which way fits it."""
+    tried = trials(find(name, Store.of(options))[0], decoding.given(), options, declared)
+    for trial in tried:
+        print(f"{trial.correct / trial.n:8.2%} of {trial.n:,} training examples: {trial.flags}")
+    best = tried[0]
+    if at_chance(best.correct, best.n, best.num_classes):
+        print("none fits: labels, the order of the classes, the crop or the weights are not the network's own")
+    else:
+        print(f"fits best: {best.flags}")
+
+
+def show_layers(name: str, decoding: Decoding, declared: Declared, options: Options) -> None:
+    """Print whether a model's results are there, and its layers in order."""
+    folder = Store.of(options).results / "decoding" / label_of(name)
+    done = all((folder / f"{title_of(probe)}.md").exists() for probe in decoding.probes)
+    print(f"{'done' if done else 'missing':8}{name}")
+    path, _ = find(name, Store.of(options))
+    given = {**UNPREPARED, **decoding.given()}
+    model = load(path) if metadata(path) else opened(path, given, options, declared)[0]  # which needs the images' shape
+    print("\n".join(f"        {line}" for line in model.described()))
+
+
 def main() -> None:
-    arguments = parse(__doc__, decoding=Decoding, options=Options(), actions=Actions())
-    decoding, options, actions = arguments.decoding, arguments.options, arguments.actions
-    if actions.smoke:
+    arguments = parse(__doc__, decoding=Decoding, declared=Declared(), options=Options(), actions=Actions())
+    decoding, declared, options = arguments.decoding, arguments.declared, arguments.options
+    if arguments.actions.smoke:
         raise ValueError("smoke must be off where nothing is trained. Received: smoke=True")
     check_names(decoding.models, Store.of(options))
     limit_threads(options.threads)
     for name in decoding.models:
-        if actions.list:
-            folder = Store.of(options).results / "decoding" / label_of(name)
-            done = all((folder / f"{title_of(probe)}.md").exists() for probe in decoding.probes)
-            print(f"{'done' if done else 'missing':8}{name}")
+        if arguments.actions.list:
+            show_layers(name, decoding, declared, options)
+        elif decoding.check:
+            check(name, decoding, declared, options)
         else:
-            decode_and_draw(name, decoding, options, actions.force)
+            decode_and_draw(name, decoding, declared, options, arguments.actions.force)
 
 
 if __name__ == "__main__":

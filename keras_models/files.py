@@ -1,4 +1,7 @@
-"""Model files: `.h5` is a functional Keras model that `keras.models.load_model` opens, saved without optimizer."""
+"""Model files: `.h5` is a functional Keras model that `keras.models.load_model` opens, saved without optimizer.
+
+Others' files are read as `foreign.py` says.
+"""
 
 import contextlib
 import json
@@ -14,16 +17,21 @@ from numpy.typing import NDArray
 
 from common.data.arrays import Shape
 from common.files import replacing
+from common.runs.foreign import NOTHING, Declared
 from common.runs.store import Record
 from common.runs.trainers import Arrays
+from keras_models import foreign
 from keras_models.inputs import Tensor
 
-KIND = "a functional Keras .h5, whole and of stock layers"
+KIND = "a functional network of Keras, whole and of stock layers"
 METADATA = "memorization_suite"
 
 
 class Reader:
     """Predictions and layer outputs of a model, by layer name; images are float NHWC in the model's input scale."""
+
+    same: Mapping[str, Sequence[str]] = {}
+    rescaling: str | None = None
 
     def __init__(self, model: keras.Model, input_shape: Shape, metadata: Record | None = None) -> None:
         self.model, self.input_shape, self.metadata = model, tuple(input_shape), metadata or {}
@@ -97,14 +105,28 @@ def quiet() -> Iterator[None]:
         absl.logging.set_verbosity(verbosity)
 
 
-def load(path: Path, *architecture: object) -> Reader:
-    """The model of any functional `.h5` of stock layers, as a Reader; Lambda layers and other code are refused."""
-    if architecture:
-        raise ValueError("it says its architecture itself; --model is for a .pt with a bare state dict")
+def metadata(path: Path) -> Record:
+    """What the suite wrote beside the weights; empty for a file from elsewhere."""
+    if not is_ours(path):
+        return {}
     with h5py.File(path) as file:
-        metadata = json.loads(file.attrs.get(METADATA, "{}"))
+        found: Record = json.loads(file.attrs[METADATA])
+    return found
+
+
+def is_ours(path: Path) -> bool:
+    """Whether `save` wrote it."""
+    if path.suffix != ".h5":
+        return False
+    with h5py.File(path) as file:
+        return METADATA in file.attrs
+
+
+def load(path: Path, declared: Declared = NOTHING) -> Reader | foreign.Reader:
+    """The model of a `.h5` or `.keras`, as a reader; code that a file holds is refused."""
+    if not is_ours(path):
+        return foreign.load(path, declared)
+    if declared.model or declared.module:
+        raise ValueError("it holds its own config; --model and --module are for a file with weights alone")
     model = keras.models.load_model(path, compile=False, safe_mode=True)
-    shapes = [tensor.shape[1:] for tensor in model.inputs or ()]
-    if len(shapes) != 1 or None in shapes[0]:
-        raise ValueError(f"it must have one input of fixed shape. Received: {shapes}")
-    return Reader(model, shapes[0], metadata)
+    return Reader(model, model.inputs[0].shape[1:], metadata(path))

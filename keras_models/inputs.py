@@ -36,10 +36,13 @@ class Images:
             images = ops.take(ops.reshape(images, (-1, channels)), start[:, None, None] + window, axis=0)
         if flips is not None:
             images = ops.where(flips[:, None, None, None], ops.flip(images, 2), images)
-        return self.standardize(ops.cast(images, "float32") / 255)
+        return self.standardize(ops.cast(images, "float32"))
 
     def standardize(self, x: Tensor) -> Tensor:
-        """On the config's input scale."""
+        """From the 0-255 scale to the config's."""
+        if self.scale == "raw":
+            return x
+        x = x / 255
         if self.scale == "zero_one":
             return x
         if self.scale == "minus_one_one":

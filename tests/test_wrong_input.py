@@ -286,9 +286,9 @@ def test_what_decodes_nothing_or_loses_something_is_refused(capsys, monkeypatch,
 @pytest.mark.parametrize(
     "arguments, named",
     [
-        ([], "--model names the architecture"),
+        ([], "it is a bare state dict; --module my_file.py:Net (or --model"),
         (["--model", "mlp5"], "Did you mean mlp4?"),
-        (["--model", "mlp3"], "Missing key(s) in state_dict"),
+        (["--model", "mlp3"], "none for 4 that it has (fc2.weight, "),
         (["--model", "mlp1", "--labels", "none.npy"], "none.npy"),
         (["--model", "mlp1", "--probes", "mask"], "Did you mean masc?"),
         (["--model", "mlp1", "--preprocessing", "minus_one"], "Did you mean minus_one_one?"),
@@ -297,14 +297,17 @@ def test_what_decodes_nothing_or_loses_something_is_refused(capsys, monkeypatch,
 )
 def test_a_bare_state_dict_needs_what_it_does_not_say(capsys, monkeypatch, output, arguments, named):
     torch.save(torch.load(Store(output).model_path(RUN))["state_dict"], output / "bare.pt")
-    arguments = [output / "bare.pt", "--dataset", "digits", *arguments, "--output-dir", output]
+    scale = ["--preprocessing", "per_image"] if "--preprocessing" not in arguments else []
+    arguments = [output / "bare.pt", "--dataset", "digits", *scale, *arguments, "--output-dir", output]
     assert named in refused(capsys, monkeypatch, "decode_layers.py", *arguments)
 
 
 def test_an_h5_says_its_architecture_itself(capsys, monkeypatch, tmp_path):
     keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]).save(tmp_path / "m.h5")
-    arguments = [tmp_path / "m.h5", "--dataset", "digits", "--model", "mlp1", "--output-dir", tmp_path]
-    assert "--model is for a .pt" in refused(capsys, monkeypatch, "decode_layers.py", *arguments)
+    given = ["--dataset", "digits", "--preprocessing", "zero_one", "--model", "mlp1"]
+    arguments = [tmp_path / "m.h5", *given, "--output-dir", tmp_path]
+    line = refused(capsys, monkeypatch, "decode_layers.py", *arguments)
+    assert "--module and --model are for a file with weights alone" in line
 
 
 @pytest.mark.parametrize("name, named", [("mine.pt", "it holds its own config"), (run_id(RUN), "model must be none")])

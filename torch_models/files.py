@@ -1,9 +1,11 @@
-"""Model files: `.pt` is a dict of tensors and JSON primitives that `torch.load(weights_only=True)` opens."""
+"""Model files: `.pt` is a dict of tensors and JSON primitives that `torch.load(weights_only=True)` opens.
+
+Others' files are read as `checkpoints.py`, `hooks.py` and `programs.py` say.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, cast
 
 import numpy as np
@@ -12,20 +14,26 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from common.data.arrays import Shape
+from common.data.layouts import AXES
 from common.errors import check_choice
 from common.files import replacing
+from common.frameworks import user_object
 from common.runs.config import from_dict, model_options
+from common.runs.foreign import NOTHING, Declared
 from common.runs.store import Record
 from common.runs.trainers import Arrays
-from torch_models import CONSTRUCTED, MODELS
+from torch_models import CONSTRUCTED, MODELS, checkpoints, hooks, programs
 from torch_models.convert import from_canonical, to_canonical
 
-KIND = "a .pt that the suite saved, whole and free of code"
+KIND = "a file of PyTorch's, whole and free of code"
 FORMAT = 1
 
 
 class Reader:
     """Predictions and layer outputs of a model, by layer name; images are float NHWC in the model's input scale."""
+
+    same: Mapping[str, Sequence[str]] = {}
+    rescaling: str | None = None
 
     def __init__(self, model: nn.Module, input_shape: Shape, metadata: Record | None = None) -> None:
         self.model, self.input_shape, self.metadata = model, tuple(input_shape), metadata or {}
@@ -79,25 +87,46 @@ def save(model: nn.Module, path: Path, metadata: Record) -> None:
         torch.save({"format": FORMAT, "metadata": json.loads(json.dumps(metadata)), "state_dict": state}, file)
 
 
-def load(path: Path, name: str | None = None, input_shape: Shape = (), num_classes: int = 0) -> Reader:
-    """The model of a file that `save` wrote, as a Reader; nothing in the file is executed.
+def metadata(path: Path) -> Record:
+    """What the suite wrote beside the weights; empty for a file from elsewhere."""
+    if path.suffix != ".pt" or programs.kind_of(path):
+        return {}
+    content = checkpoints.read(path)
+    return content["metadata"] if is_ours(content) else {}
 
-    With a model's name, input shape and number of classes, of a file that holds a state dict with its layers' names
-    and no config of its own; ValueError where it has one.
+
+def is_ours(content: Any) -> bool:
+    """Whether `save` wrote it."""
+    return isinstance(content, dict) and "metadata" in content and "format" in content
+
+
+def load(path: Path, declared: Declared = NOTHING) -> Reader | hooks.Reader:
+    """The model of a file as a reader: one that `save` wrote, a program, or weights with the declared architecture.
+
+    Nothing in the file is executed; a program's operations are, where they compute with tensors alone.
     """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except UnpicklingError as error:  # torch's own message advises to load it all the same
-        raise ValueError("it is not whole, or holds more than tensors and plain values") from error
-    if name is not None:
-        if "metadata" in content:
-            raise ValueError("it holds its own config; --model is for a .pt with a bare state dict")
-        check_choice("model", name, MODELS)
-        model = MODELS[name](input_shape, num_classes)
-        model.load_state_dict(content.get("state_dict", content))
-        return Reader(model, input_shape)
-    if "metadata" not in content:
-        raise ValueError("it has no metadata; --model names the architecture of a bare state dict")
+    named = {"--model": declared.model, "--module": declared.module}
+    if programs.kind_of(path):
+        if flags := [flag for flag, value in named.items() if value]:
+            raise ValueError(f"it says its architecture itself; {flags[0]} is for a file with weights alone")
+        return programs.load(path, declared)
+    content = checkpoints.read(path)
+    if is_ours(content):
+        if flags := [flag for flag, value in named.items() if value]:
+            raise ValueError(f"it holds its own config; {flags[0]} is for a file without one")
+        return load_ours(content)
+    if declared.module is not None:
+        return load_module(content, declared)
+    if declared.model is not None:
+        return load_weights(content, declared)
+    raise ValueError(
+        f"it is {checkpoints.kind_of(content)}; --module my_file.py:Net (or --model, for one of the suite's) names "
+        "the network that it is for"
+    )
+
+
+def load_ours(content: Record) -> Reader:
+    """The model that `save` wrote."""
     metadata = content["metadata"]
     known = MODELS | CONSTRUCTED
     check_choice("model", metadata["config"]["model"], known)
@@ -106,3 +135,43 @@ def load(path: Path, name: str | None = None, input_shape: Shape = (), num_class
     model = build(metadata["input_shape"], metadata["num_classes"], **options)
     model.load_state_dict(content["state_dict"])
     return Reader(model, metadata["input_shape"], metadata)
+
+
+def load_module(content: Any, declared: Declared) -> hooks.Reader:
+    """The user's own network, or a library's, with the weights of a file."""
+    network = user_object(str(declared.module), declared.num_classes)
+    if not isinstance(network, nn.Module):
+        raise ValueError(f"--module must make a torch.nn.Module. Received: {type(network).__name__}")
+    checkpoints.fit(content, network)
+    return hooks.of_module(network, declared)
+
+
+def load_weights(content: Any, declared: Declared) -> Reader:
+    """An architecture of the suite with the weights of a file, whose layers have the same names.
+
+    ValueError where the weights are of images whose channels come first or last, and it is not said which.
+    """
+    check_choice("model", declared.model, MODELS)
+    model = MODELS[str(declared.model)](declared.image_shape, declared.num_classes)
+    checkpoints.fit(content, model)
+    kernel, channels = first_kernel(model, declared.image_shape[-1])
+    if 1 < channels < kernel.shape[1] and kernel.shape[1] % channels == 0:  # images are flattened, not averaged
+        if declared.layout is None:
+            raise ValueError(
+                "layout must be named for weights alone, the order in which images were flattened: --layout nchw "
+                "(channels first, as most PyTorch code) or nhwc (channels last, as the suite); --check tries both"
+            )
+        check_choice("layout", declared.layout, AXES)
+        if declared.layout == "nchw":
+            kernel.data.copy_(kernel.detach().unflatten(1, (channels, -1)).transpose(1, 2).flatten(1))
+    return Reader(model, declared.image_shape)
+
+
+def first_kernel(model: nn.Module, channels: int) -> tuple[Tensor, int]:
+    """The kernel (out, in) of the first fully connected layer, and how many channels come out of what lies below it."""
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            channels = module.out_channels
+        if isinstance(module, nn.Linear):
+            return module.weight, channels
+    raise ValueError("a network of the suite must have a fully connected layer. Received: one without")

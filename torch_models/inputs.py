@@ -41,10 +41,13 @@ class Images:
         images = rows[start[:, None] + torch.arange(side, device=device) * width].view(-1, side, side, channels)
         if flips is not None:
             images = torch.where(flips[:, None, None, None], images.flip(2), images)
-        return self.standardize(images.float().div_(255))
+        return self.standardize(images.float())
 
     def standardize(self, x: Tensor) -> Tensor:
-        """In place: what it is given is a copy already."""
+        """From the 0-255 scale, in place: what it is given is a copy already, of whole numbers too."""
+        if self.scale == "raw":
+            return x
+        x.div_(255)
         if self.scale == "zero_one":
             return x
         if self.scale == "minus_one_one":

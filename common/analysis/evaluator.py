@@ -1,53 +1,105 @@
-"""Opens a saved model of either framework and reads predictions and layers out of it."""
+"""Opens a saved model of either framework, whoever wrote it, and reads predictions and layers out of it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from common import frameworks
 from common.data.arrays import Array
-from common.data.datasets import DATASETS
+from common.data.datasets import kind_of
 from common.data.inputs import KINDS
 from common.errors import check_choice, in_short
 from common.runs.config import Config, from_dict
+from common.runs.foreign import NOTHING, Declared
 
 BATCH = 2000
-FRAMEWORKS = {".h5": "keras", ".pt": "torch"}
+LARGEST = 2**27  # values of one layer at once, of networks from elsewhere
+FRAMEWORKS = {
+    **dict.fromkeys((".h5", ".hdf5", ".keras"), "keras"),
+    **dict.fromkeys((".pt", ".pth", ".ckpt", ".bin", ".tar", ".safetensors", ".pt2"), "torch"),
+}
+"""By a model file's ending."""
 
 
-def load(path: str | Path, architecture: Sequence[Any] = ()) -> SavedModel:
-    """The model of a `.h5` or `.pt` file; anything else, and a file that is not whole, is a ValueError of one line.
+class Reader(Protocol):
+    """What a framework's package makes of a model file, whoever wrote it."""
 
-    A `.pt` that holds a bare state dict needs its architecture: name, input shape (h, w, c), number of classes.
+    model: Any
+    layers: tuple[str, ...]
+    """Names in order; the last one's outputs say the class."""
+    input_layer: str | None
+    input_shape: tuple[int, ...]
+    """Of an example as `outputs` takes it."""
+    dtype: str
+    metadata: dict[str, Any]
+    """What the suite wrote beside the weights; empty for a file from elsewhere."""
+    same: Mapping[str, Sequence[str]]
+    """All names of a layer, where it has several."""
+    rescaling: str | None
+    """A layer that puts inputs on another scale, where there is one."""
+
+    def outputs(self, x: Array, layers: Sequence[str]) -> list[NDArray[np.float32]]:
+        """Of each of these layers for one batch, (n, d), images in NHWC order, by one pass."""
+
+    def shape(self, layer: str) -> tuple[int, ...]:
+        """Of a layer's output for one input."""
+
+
+def load(path: str | Path, declared: Declared = NOTHING) -> SavedModel:
+    """The model of a file; one that is not whole, or not said well enough, is a ValueError of one line.
+
+    What is `declared` is for files from elsewhere, which do not say it.
     """
     path = Path(path)
+    files = files_of(path)
+    model: SavedModel = read(path, lambda path: SavedModel(files.load(path, declared), path, files))
+    return model
+
+
+def metadata(path: Path) -> dict[str, Any]:
+    """What the suite wrote beside the weights of a model file; empty for a file from elsewhere."""
+    found: dict[str, Any] = read(path, files_of(path).metadata)
+    return found
+
+
+def files_of(path: Path) -> Any:
+    """The framework's module that reads files with this one's ending; an error where there is no such file."""
     if path.suffix not in FRAMEWORKS:
-        raise ValueError(f"a model file must end in .h5 or .pt. Received: {path}")
+        raise ValueError(f"a model file must end in {', '.join(FRAMEWORKS)}. Received: {path}")
     if not path.is_file():
         raise FileNotFoundError(f"there is no model file {path}")
-    framework = FRAMEWORKS[path.suffix]
-    frameworks.torch_first(framework)
-    files = frameworks.module(framework, "files")
+    frameworks.torch_first(FRAMEWORKS[path.suffix])
+    return frameworks.module(FRAMEWORKS[path.suffix], "files")
+
+
+def read(path: Path, reading: Callable[..., Any], *arguments: Any) -> Any:
+    """What a framework's function reads in a file; its errors name the file, in one line."""
     try:
-        return SavedModel(files.load(path, *architecture), path, files)
+        return reading(path, *arguments)
+    except BlockingIOError as error:
+        raise ValueError(f"{path} is open in another process, which may be writing it; try again later") from error
     except Exception as error:
-        raise ValueError(f"a model file must be {files.KIND}. Received: {path} ({in_short(error)})") from error
+        kind = frameworks.module(FRAMEWORKS[path.suffix], "files").KIND
+        raise ValueError(f"a model file must be {kind}. Received: {path} ({in_short(error)})") from error
 
 
 class SavedModel:
     """A network as it was saved; `layers` names its layers in order: "input" first, "logits" last in ours."""
 
-    def __init__(self, reader: Any, path: Path, files: Any = None):
+    def __init__(self, reader: Reader, path: Path, files: Any = None):
         self._reader, self.path, self._files = reader, path, files
         self.layers: tuple[str, ...] = reader.layers
         self.input_layer: str | None = reader.input_layer
         self.input_shape: tuple[int, ...] = reader.input_shape
+        self.rescaling: str | None = reader.rescaling
         self.metadata: dict[str, Any] = reader.metadata
+        self._called = {other: layer for layer, others in reader.same.items() for other in others}
         self.config: Config | None = from_dict(reader.metadata["config"]) if reader.metadata else None
 
     @property
@@ -65,14 +117,24 @@ class SavedModel:
 
     def shape(self, layer: str) -> tuple[int, ...]:
         """Of a layer's output for one input, (height, width, channels) of a convolution's."""
-        check_choice("layer", layer, self.layers)
-        shape: tuple[int, ...] = self._reader.shape(layer)
-        return shape
+        return self._reader.shape(self.layer(layer))
+
+    def layer(self, name: str) -> str:
+        """The layer of this name, which may have several; ValueError where there is none."""
+        name = self._called.get(name, name)
+        check_choice("layer", name, self.layers)
+        return name
+
+    def described(self) -> list[str]:
+        """A line for each layer: its name, its shape, and what else it is called."""
+        shapes = [" x ".join(map(str, self.shape(name))) for name in self.layers]
+        others = [[other for other in self._reader.same.get(name, ()) if other != name] for name in self.layers]
+        also = [f", also {', '.join(names)}" if names else "" for names in others]
+        return [f"{name} ({shape}){more}" for name, shape, more in zip(self.layers, shapes, also, strict=True)]
 
     def outputs(self, x: ArrayLike, layers: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """`features` of each of these layers, by one pass through the network."""
-        for layer in layers:
-            check_choice("layer", layer, self.layers)
+        layers = [self.layer(name) for name in layers]
         inputs = np.asarray(x, self._reader.dtype)
         if inputs.shape[1:] != self.input_shape:
             raise ValueError(
@@ -82,18 +144,29 @@ class SavedModel:
         if not len(inputs):
             raise ValueError(f"data must hold at least one example. Received: data of shape {inputs.shape}")
         found: dict[str, NDArray[np.float32]] = {}
-        for start in range(0, len(inputs), BATCH):
-            parts = self._reader.outputs(inputs[start : start + BATCH], layers)
+        size = self._batch
+        for start in range(0, len(inputs), size):
+            parts = self._reader.outputs(inputs[start : start + size], layers)
             for layer, part in zip(layers, parts, strict=True):
                 if layer not in found:
                     found[layer] = np.empty((len(inputs), part.shape[1]), np.float32)
                 found[layer][start : start + len(part)] = part
         return found
 
+    @property
+    def _batch(self) -> int:
+        """How many inputs go through the network at once: fewer where one from elsewhere has large layers."""
+        if self.config is not None:
+            return BATCH
+        largest = max(math.prod(self.shape(name)) for name in self.layers)
+        return max(1, min(BATCH, LARGEST // largest))
+
     def derivatives(self, device: str = "auto") -> Any:
         """The network's `torch_models.derivatives.Derivatives`, on a device; ValueError for a Keras model."""
-        if self.path.suffix != ".pt":
-            raise ValueError(f"a model must be PyTorch's, a .pt, for gradients of inputs. Received: {self.path}")
+        if self.path.suffix != ".pt" or self.config is None:
+            raise ValueError(
+                f"a model must be PyTorch's, a .pt that the suite saved, for gradients of inputs. Received: {self.path}"
+            )
         place = frameworks.module("torch", "trainer").find_device(device)
         return frameworks.module("torch", "derivatives").Derivatives(self._reader.model.to(place))
 
@@ -112,5 +185,5 @@ class SavedModel:
 
     def prepare(self, inputs: Array, config: Config) -> Array:
         """What the network sees of inputs as their kind keeps them: of images the config's centre crop and scale."""
-        kind = KINDS[DATASETS[config.dataset].kind]
+        kind = KINDS[kind_of(config.dataset)]
         return kind(inputs.shape[1:], config).prepare(inputs, self.metadata)

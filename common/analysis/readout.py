@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from common.analysis.evaluator import SavedModel, load
-from common.data.arrays import Labels
+from common.analysis.evaluator import SavedModel, load, metadata
+from common.analysis.features import check_features
+from common.data.arrays import Array, Labels
 from common.errors import check_choice
-from common.runs.config import Config, Options, run_id
+from common.runs.config import Config, Options, from_dict, run_id
+from common.runs.foreign import NOTHING, Declared
 from common.runs.store import READ, READOUT, Record, Store, file_sha256, read_lines, write_lines
 from common.runs.task import Examples, Task, prepare
 
@@ -44,27 +46,40 @@ def named(probes: Sequence[str] = MASC) -> Probes:
 
 
 def decode(
-    path: Path, given: dict[str, Any], options: Options, layers: Sequence[str] = (), probes: Probes | None = None
+    path: Path,
+    given: dict[str, Any],
+    options: Options,
+    layers: Sequence[str] = (),
+    probes: Probes | None = None,
+    declared: Declared = NOTHING,
 ) -> list[Line]:
     """Read a model file out on the data that its own config names, with the `given` fields of the config replaced.
 
-    A file without a config of its own is read out on whole images, where no `crop` is given. A `.pt` that does not say
-    its architecture, a bare state dict, needs it among them, as `model`. ValueError where examples that are held out
-    may be ones that the network was trained on.
+    Of a file from elsewhere, which has none, `given` must say the data set and the preprocessing, and is read out on
+    whole images where no `crop` is given; what else it does not say is `declared`. ValueError where examples that are
+    held out may be ones that the network was trained on.
     """
-    models = Store.of(options).models
-    if "model" in given:
-        config = dataclasses.replace(FOREIGN, **given)
-        task = prepare(config, options.data_dir, models)
-        model = load(path, (config.model, task.kind.input_shape, task.num_classes))
-    else:
-        model = load(path)
-        config = dataclasses.replace(model.config or FOREIGN, **given)
-        check_held_out(config, model.config or config)
-        task = prepare(config, options.data_dir, models)
-    for name, value in task.statistics.items():
-        model.metadata.setdefault(name, value)
+    model, config, task = opened(path, given, options, declared)
     return read_out(model, config, task, layers, probes)
+
+
+def opened(
+    path: Path, given: dict[str, Any], options: Options, declared: Declared = NOTHING
+) -> tuple[SavedModel, Config, Task]:
+    """A model file's network, and the config and examples that it is read out with, as `decode` says."""
+    own = metadata(path).get("config")
+    if declared.mean:
+        given = {"preprocessing": "per_channel", **given}
+    if not own and (missing := [name for name in ("dataset", "preprocessing") if name not in given]):
+        hint = " (--check tries every one)" if missing[0] == "preprocessing" else ""
+        raise ValueError(f"{missing[0]} must be named for a model file that does not say it{hint}. Received: {path}")
+    config = dataclasses.replace(from_dict(own) if own else FOREIGN, **given)
+    check_held_out(config, from_dict(own) if own else config)
+    task = prepare(config, options.data_dir, Store.of(options).models)
+    shape, classes = task.kind.input_shape, task.num_classes
+    model = load(path, dataclasses.replace(declared, image_shape=shape, num_classes=classes))
+    model.metadata = {**task.statistics, **model.metadata, **declared.statistics}
+    return model, config, task
 
 
 def check_held_out(config: Config, own: Config) -> None:
@@ -223,23 +238,48 @@ def read_out(
     ones. They are scored on the same examples with both, on the test set's true labels and, where examples were held
     out from the network, on those with the labels a user would have. `components` is the mean number of components per
     class, of probes that have them. The input is called "input", whatever the model calls it.
+
+    Where a probe cannot be fitted to a layer, as to one of dead units, `correct` is null and `reason` says why.
+    ValueError where that is so of all, and where the network's own outputs are not finite.
     """
     splits = [split for split in (task.train, task.validation, task.test) if len(split)]
     inputs = {id(split): model.prepare(split.inputs, config) for split in splits}
-    own = {key: model.logits(x).argmax(1) for key, x in inputs.items()}
+    own = {key: predictions(model, x) for key, x in inputs.items()}
     lines = [{"layer": model.layers[-1], "probe": OWN, "fitted_on": None, **line} for line in scores(own, task)]
     makers = named() if probes is None else probes
-    for group in together(model, layers or model.layers[:-1], sum(map(len, splits))):
+    reasons: list[str] = []
+    for group in together(model, [model.layer(name) for name in layers] or model.layers[:-1], sum(map(len, splits))):
         outputs = {key: model.outputs(x, group) for key, x in inputs.items()}
         for layer, (name, probe) in product(group, makers.items()):
-            features = {key: found[layer] for key, found in outputs.items()}
+            features = {key: values[layer] for key, values in outputs.items()}
             called = "input" if layer == model.input_layer else layer
             try:
-                lines += [{"layer": called, "probe": name, **line} for line in score_layer(probe, features, task)]
-            except ValueError as error:
-                raise ValueError(f"{name} of {called} in {model.path.name}: {error}") from error
+                found = list(score_layer(probe, features, task))
+            except (ValueError, MemoryError) as error:
+                reasons.append(f"{name} of {called} in {model.path.name}: {error}")
+                found = [{**line, "reason": reasons[-1]} for line in unscored(task)]
+            lines += [{"layer": called, "probe": name, **line} for line in found]
+    if reasons and all(line["correct"] is None for line in lines if line["probe"] != OWN):
+        raise ValueError(reasons[0])
     epoch = model.metadata.get("epoch")
     return [{"epoch": epoch, "components": None, **line} for line in lines]
+
+
+def predictions(model: SavedModel, inputs: Array) -> Labels:
+    """The network's own, (n,); ValueError unless its outputs are finite."""
+    try:
+        return check_features(model.logits(inputs)).argmax(1)
+    except ValueError as error:
+        raise ValueError(f"{model.layers[-1]} in {model.path.name}: {error}") from error
+
+
+def unscored(task: Task) -> list[Line]:
+    """Lines of a layer that could not be read."""
+    return [
+        {"fitted_on": labels, "scored_on": name, "n": len(right), "correct": None, "components": None}
+        for labels in ("corrupted_labels", "true_labels")
+        for _, name, right in scored(task)
+    ]
 
 
 def together(model: SavedModel, layers: Sequence[str], examples: int) -> Iterator[list[str]]:
@@ -268,10 +308,10 @@ def score_layer(probe: Callable[[], Any], features: dict[int, NDArray[np.float32
             yield {"fitted_on": fitted_on, **line, "components": size}
 
 
-def scores(predictions: Mapping[int, Labels], task: Task) -> list[Line]:
+def scores(predicted: Mapping[int, Labels], task: Task) -> list[Line]:
     """How many predictions are right, of each split and kind of labels."""
     return [
-        {"scored_on": name, "n": len(labels), "correct": int(np.sum(predictions[id(split)] == labels))}
+        {"scored_on": name, "n": len(labels), "correct": int(np.sum(predicted[id(split)] == labels))}
         for split, name, labels in scored(task)
     ]
 

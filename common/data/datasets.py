@@ -4,6 +4,7 @@
 """
 
 import argparse
+import contextlib
 import errno
 import gzip
 import hashlib
@@ -14,6 +15,7 @@ import shlex
 import sys
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -24,6 +26,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from common.data import own
 from common.errors import check_choice
 
 Images: TypeAlias = NDArray[np.uint8]
@@ -78,19 +81,43 @@ def find_data_dir(data_dir: str | os.PathLike[str] | None = None) -> Path:
 
 
 def load(name: str, data_dir: str | os.PathLike[str] | None = None, download: bool = True) -> Dataset:
-    """Return the data set `name`, one of ``DATASETS``; files that are missing are downloaded first.
+    """Return the data set `name`, one of ``DATASETS`` or a path of one's own; what is missing is downloaded first.
 
     ``download=False`` or ``OFFLINE=1`` in the environment forbids that.
 
     Raises ``ValueError`` for an unknown name or a file whose checksum differs (such a file is left as it is), and
     ``FileNotFoundError`` where files are missing and could not be downloaded.
     """
+    if name not in DATASETS and own.is_own(name):
+        return load_own(name)
     check_choice("dataset", name, DATASETS)
     directory = find_data_dir(data_dir)
     if missing := [file for file in DATASETS[name].files if not _locate(name, directory, file).exists()]:
         _obtain(name, directory, missing, download)
     source = DATASETS[name]
     return Dataset(name, *source.read(name, directory), source.num_classes, source.kind)
+
+
+def load_own(name: str) -> Dataset:
+    """A user's own data set; ValueError where it is not the one that its name has the checksum of."""
+    dataset = Dataset(name, *own.read(name))
+    if (expected := own.checksum_of(name)) and not dataset.sha256.startswith(expected):
+        raise ValueError(
+            f"{own.path_of(name)} is not the data set of before: expected {expected}, found {dataset.sha256[:8]}"
+        )
+    return dataset
+
+
+def identified(name: str) -> str:
+    """A data set's name for a run's config: of one's own data its whole path with the start of its checksum."""
+    if name in DATASETS or not own.is_own(name) or own.checksum_of(name):
+        return name
+    return f"{own.path_of(name).resolve()}{own.MARK}{load_own(name).sha256[:8]}"
+
+
+def kind_of(name: str) -> str:
+    """The kind of a data set's inputs, by its name in `common.data.inputs.KINDS`."""
+    return DATASETS[name].kind if name in DATASETS else "images"
 
 
 def parse_idx(content: bytes) -> Images:
@@ -143,10 +170,17 @@ def _read_tiny_imagenet(name: str, data_dir: Path) -> Arrays:
     numbers = sorted(f"{number}.JPEG" for number in range(TINY_IMAGENET_PER_CLASS))
     train = [(f"train/{wnid}/images/{wnid}_{number}", label) for wnid, label in classes.items() for number in numbers]
     rows = [line.split("\t") for line in annotations]
-    test = [(f"val/images/{row[0]}", classes[row[1]]) for row in rows if row[1] in classes]
+    folder = data_dir / DATASETS[name].folder
+    test = [(_validation_image(folder, *row[:2]), classes[row[1]]) for row in rows if row[1] in classes]
     x_train, x_test = (_read_jpegs(name, data_dir, [file for file, _ in split]) for split in (train, test))
     y_train, y_test = (np.array([label for _, label in split], np.int64) for split in (train, test))
     return x_train, y_train, x_test, y_test
+
+
+def _validation_image(folder: Path, image: str, wnid: str) -> str:
+    """Where a validation image lies: as published, or in a folder of its class, into which many scripts sort them."""
+    places = [f"val/images/{image}", f"val/{wnid}/images/{image}", f"val/{wnid}/{image}"]
+    return next((place for place in places if (folder / place).exists()), places[0])
 
 
 def _read_jpegs(name: str, data_dir: Path, files: list[str]) -> Images:
@@ -175,24 +209,28 @@ def _read_jpeg(path: Path) -> Images:
 
 
 def _checked(name: str, data_dir: Path, file: str) -> bytes:
-    """The content of a file of the data set, unpacked if need be, after its checksum was compared."""
+    """The content of a file of the data set, unpacked if need be, after its checksum was compared: who packed it how
+    does not matter."""
     path = _locate(name, data_dir, file)
     content = path.read_bytes()
-    published = path.relative_to(data_dir / DATASETS[name].folder).as_posix()
-    expected = (DATASETS[name].files | DATASETS[name].downloads)[published]
+    if path.suffix == ".gz":
+        with contextlib.suppress(OSError, EOFError, zlib.error):  # then the checksum differs
+            content = gzip.decompress(content)
+    expected = DATASETS[name].files[file]
     algorithm = expected.split(":")[0]
     found = f"{algorithm}:{hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()}"
     if found != expected:
         remedy = f"Delete it and run: {_command(name, data_dir)}"
         raise ValueError(f"{path} is truncated or altered: expected {expected}, found {found}. {remedy}")
-    return gzip.decompress(content) if path.suffix == ".gz" else content
+    return content
 
 
 def _locate(name: str, data_dir: Path, file: str) -> Path:
-    """Where a file of the data set is or belongs; its published .gz where only that is there."""
+    """Where a file of the data set is or belongs: also as a .gz, or with the dot that some archives put in its name."""
     path = data_dir / DATASETS[name].folder / file
-    packed = path.with_name(f"{path.name}.gz")
-    return packed if packed.name in DATASETS[name].downloads and packed.exists() and not path.exists() else path
+    dotted = path.with_name(path.name.replace("-idx", ".idx"))
+    places = [place.with_name(place.name + ending) for place in (path, dotted) for ending in ("", ".gz")]
+    return next((place for place in places if place.exists()), path)
 
 
 def _command(name: str, data_dir: Path) -> str:

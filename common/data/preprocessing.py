@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from common.data.arrays import Images
 from common.errors import check_choice
 
-PREPROCESSING = ("per_image", "per_channel", "minus_one_one", "zero_one")
+PREPROCESSING = ("per_image", "per_channel", "minus_one_one", "zero_one", "raw")
 
 
 def downscale(images: Images, factor: int) -> Images:
@@ -74,8 +74,10 @@ def standardize(images: Images, kind: str, statistics: tuple[list[float], list[f
 
     `per_image` is TensorFlow's `per_image_standardization`: (x - mean) / max(std, 1 / sqrt(number of values)), on the
     0-1 scale, as Zhang et al. (appendix A) use it; `per_channel` uses `channel_statistics`; `minus_one_one` is
-    (x - 0.5) / 0.5, and `zero_one` leaves it at x.
+    (x - 0.5) / 0.5, `zero_one` leaves it at x, and `raw` on the 0-255 scale, for networks that rescale it themselves.
     """
+    if kind == "raw":
+        return images.astype(np.float32)
     scaled = images.astype(np.float32) / np.float32(255)
     if kind == "zero_one":
         return scaled

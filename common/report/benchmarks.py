@@ -19,6 +19,7 @@ from common.runs.computation import Computation, Result, carry_out, read_record
 from common.runs.config import Options
 from common.runs.record import processor
 from common.runs.store import Record, Store
+from common.runs.threads import cores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +66,7 @@ def report(
 
 def on_processor(benchmark: Any, options: Options) -> Any:
     """The benchmark, placed on this machine's cores."""
-    return dataclasses.replace(benchmark, hardware=processor(), threads=options.threads or os.cpu_count() or 1)
+    return dataclasses.replace(benchmark, hardware=processor(), threads=options.threads or cores())
 
 
 @contextlib.contextmanager

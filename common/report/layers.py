@@ -46,7 +46,7 @@ def accuracy(
     """Share of right predictions of a probe on a layer, or another value of its line; null where it is not there."""
     for line in lines:
         if (line["layer"], line["probe"], line["fitted_on"], line["scored_on"]) == (layer, probe, fitted_on, scored_on):
-            return line[key] if key else line["correct"] / line["n"]
+            return line[key] if key else None if line["correct"] is None else line["correct"] / line["n"]
     return None
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from common.files import write
 from common.runs.config import Options
 from common.runs.record import machine
 from common.runs.store import Record, Store, checked_record, code_version, locked, write_arrays
+from common.runs.threads import cores, threads_set
 from common.runs.trainers import Arrays
 
 SCHEMA = 1
@@ -76,7 +76,7 @@ def carried_out(computation: Computation, compute: Callable[[], Result], folder:
         "id": computation_id(computation),
         "settings": settings_of(computation),
         "code": code_version(),
-        "environment": {**machine(), "threads": int(os.environ.get("OMP_NUM_THREADS", 0)) or os.cpu_count()},
+        "environment": {**machine(), "threads": threads_set() or cores()},
         "data": dict(result.data),
         "outcome": result.outcome,
         "time": {"start_utc": started, "seconds": time.perf_counter() - start},

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from common.data.own import word_of
 from common.errors import check_choice
 from common.runs.parts import (
     Augmentation,
@@ -197,7 +198,8 @@ def run_id(config: Config) -> str:
     words = sorted({slug for name, slug in config.annotated(Slug).items() if name in changed})
     setting += "".join(f"-{slug.word}" for slug in words)
     width = f"-{config.width}" if config.width else ""
-    return f"{config.model}{width}-{config.dataset}-{setting}-{config.framework}-seed{config.seed}-{digest}"
+    dataset = word_of(config.dataset)
+    return f"{config.model}{width}-{dataset}-{setting}-{config.framework}-seed{config.seed}-{digest}"
 
 
 def smoke(config: Config) -> Config:

@@ -104,7 +104,7 @@ class Subject(Part):
     model: Annotated[str, Mark.COST] = "mlp3"
     """Architecture, by its name in `keras_models.MODELS` and `torch_models.MODELS`."""
     dataset: Annotated[str, Mark.COST] = "cifar10"
-    """Data set, by its name in `common.data.datasets.DATASETS`."""
+    """Data set, by its name in `common.data.datasets.DATASETS`, or one's own: an .npz or a folder of class folders."""
     framework: Annotated[str, *one_of("keras", "torch"), Mark.COST] = "keras"
     """Framework that trains."""
 
@@ -159,7 +159,7 @@ class Inputs(Part):
     """What a network is given of an example."""
 
     preprocessing: Annotated[str, *one_of(*PREPROCESSING), IMAGES] = "per_image"
-    """Input scale: per image as TensorFlow standardises it, per channel, [-1, 1] or [0, 1]."""
+    """Input scale: per image as TensorFlow standardises it, per channel, [-1, 1], [0, 1], or raw as 0-255."""
     crop: Annotated[int | None, Mark.COST, IMAGES] = 28
     """Side of the crop in pixels (Zhang et al., appendix A: 28); smaller images stay whole, none keeps all of it."""
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
+import functools
 import hashlib
 import json
 import shutil
 import subprocess
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -26,6 +29,8 @@ ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "results" / "published"
 READ = "read.lock"
 READOUT = "readout.jsonl"
+WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
+"""What file systems without locks answer."""
 SUFFIX = {"keras": ".h5", "torch": ".pt"}
 
 
@@ -127,11 +132,28 @@ class Store:
 
 @contextlib.contextmanager
 def locked(folder: Path, file: str = "lock") -> Iterator[None]:
-    """Waits until this process is the only writer of a folder; the lock dies with the process."""
+    """Waits until this process is the only writer of a folder; the lock dies with the process.
+
+    On a file system without locks there is none, which is said once.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / file, "w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno not in WITHOUT_LOCKS:
+                raise OSError(f"{folder / file} could not be locked: {error.strerror}") from error
+            warn_of_no_locks(folder)
         yield
+
+
+@functools.cache
+def warn_of_no_locks(folder: Path) -> None:
+    """Said once of each folder."""
+    print(
+        f"warning: {folder} is on a file system without locks: only one process at a time may write a run there",
+        file=sys.stderr,
+    )
 
 
 def publish(store: Store, name: str) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +22,10 @@ from common.runs import progress
 from common.runs.children import CHILDREN, end_children
 from common.runs.config import Config, Options, alike, as_dict, obstacles, run_id
 from common.runs.store import Record, Store
+from common.runs.threads import cores
 from common.runs.training import train
+
+PATIENCE = 60  # seconds for the first worker of a scheduler
 
 
 def run(
@@ -56,16 +58,18 @@ def distribute(configs: Sequence[Config], options: Options, force: bool = False,
     """Train every config on a dask cluster; returns a line for each that failed."""
     from distributed import Client, LocalCluster, as_completed
 
-    workers = options.workers or os.cpu_count() or 1
+    workers = options.workers or cores()
     groups = stacks(configs, options, workers)
     workers = min(workers, len(groups))
-    threads = options.threads or max(1, (os.cpu_count() or 1) // workers)
+    threads = options.threads or max(1, cores() // workers)
     options = dataclasses.replace(options, threads=threads)
     cluster: Any = options.scheduler or LocalCluster(
         n_workers=workers, threads_per_worker=1, dashboard_address=":0", silence_logs=50
     )
     failures, done, start = [], 0, time.monotonic()
     with Client(cluster) as client:
+        if options.scheduler:
+            wait_for_workers(client, options.scheduler)
         # impure: dask must not reuse the result of an earlier, failed attempt at the same run
         futures = client.map(child, groups, options=options, force=force, decode=decode, pure=False, retries=0)
         names = {future.key: list(map(run_id, group)) for future, group in zip(futures, groups, strict=True)}
@@ -88,6 +92,18 @@ def distribute(configs: Sequence[Config], options: Options, force: bool = False,
     if not options.scheduler:
         cluster.close()
     return failures
+
+
+def wait_for_workers(client: Any, scheduler: str) -> None:
+    """Says so where a scheduler has no workers yet; ValueError where none comes in time."""
+    if not client.scheduler_info()["workers"]:
+        print(f"{scheduler} has 0 workers: waiting {PATIENCE} seconds for the first", file=sys.stderr, flush=True)
+    try:
+        client.wait_for_workers(1, timeout=PATIENCE)
+    except TimeoutError as error:
+        raise ValueError(
+            f"scheduler must have workers (dask worker {scheduler}). Received: 0 in {PATIENCE} seconds"
+        ) from error
 
 
 def stacks(configs: Sequence[Config], options: Options, workers: int) -> list[list[Config]]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from common.data import corruption, datasets, inputs
 from common.data.arrays import Array, Labels
 from common.data.inputs import Kind
+from common.data.own import read_labels
 from common.runs.config import Config
 from common.runs.parts import OfKind
 from common.seeds import stream
@@ -119,26 +120,21 @@ def corrupt(config: Config, kind: Kind, examples: Examples, num_classes: int, sp
 
 
 def relabel(examples: Examples, path: Path, num_classes: int, whole: int) -> Examples:
-    """The examples with the labels of a .npy file that has one for each of them, or of the `whole` training set.
+    """The examples with the labels of a file that has one for each of them, or of the `whole` training set.
 
     ValueError for a file of another length, and one that holds anything else than classes.
     """
-    try:
-        labels = np.load(path)
-        length = len(labels)
-    except (OSError, EOFError, ValueError, TypeError) as error:
-        raise ValueError(
-            f"labels must be a .npy file with a class for each example. Received: {path} ({error})"
-        ) from error
+    labels = read_labels(path)
+    length = len(labels)
     if length not in (len(examples), whole):
         raise ValueError(
             f"labels must be one for each of the {len(examples)} examples, or of the whole set of {whole}. "
             f"Received: {path} with {length}"
         )
     given = labels if length == len(examples) else labels[examples.indices]
-    if given.ndim != 1 or given.dtype.kind not in "iu" or not ((given >= 0) & (given < num_classes)).all():
-        raise ValueError(f"labels must be integers from 0 to {num_classes - 1}. Received: {path}")
-    given = given.astype(np.int64)
+    if given.dtype.kind not in "iu" or not ((given >= 0) & (given < num_classes)).all():
+        values = f"{min(given)} to {max(given)}" if given.dtype.kind in "iu" else f"names as {given[0]!r}"
+        raise ValueError(f"labels must be integers from 0 to {num_classes - 1}. Received: {path} with {values}")
     return dataclasses.replace(examples, labels=given, corrupted=given != examples.true_labels)
 
 

@@ -22,6 +22,19 @@ def thread_environment(threads: int) -> dict[str, str]:
     return variables | ({"TF_NUM_INTEROP_THREADS": "1"} if threads == 1 else {})
 
 
+def cores() -> int:
+    """How many this process may use, which may be fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def threads_set() -> int:
+    """Threads that the environment sets, of a list, one for each nested level, the first; 0 where it sets none."""
+    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    if first and not first.isdecimal():
+        raise ValueError(f"OMP_NUM_THREADS must be a number. Received: OMP_NUM_THREADS={first!r}")
+    return int(first or 0)
+
+
 def limit_threads(threads: int) -> int:
     """Pin this process, before a framework is imported, to `threads` (0: all cores); returns the number in force.
 
@@ -29,6 +42,6 @@ def limit_threads(threads: int) -> int:
     """
     if threads:
         threadpool_limits(threads)
-    threads = threads or int(os.environ.get("OMP_NUM_THREADS", 0)) or os.cpu_count() or 1
+    threads = threads or threads_set() or cores()
     os.environ.update(thread_environment(threads))
     return threads

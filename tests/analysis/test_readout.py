@@ -17,6 +17,7 @@ from common.data import datasets
 from common.data.preprocessing import standardize
 from common.report.layers import best_on_test
 from common.runs.config import Config, Options, run_id
+from common.runs.foreign import NOTHING, Declared
 from common.runs.store import READOUT, Store, file_sha256, write_lines
 from common.runs.task import prepare
 from common.runs.training import train
@@ -63,7 +64,7 @@ def kept(run, lines):
 def loaded(monkeypatch):
     """Names of the model files that were opened."""
     names, load = [], readout.load
-    monkeypatch.setattr(readout, "load", lambda path: names.append(path.stem) or load(path))
+    monkeypatch.setattr(readout, "load", lambda path, *rest: names.append(path.stem) or load(path, *rest))
     return names
 
 
@@ -270,10 +271,11 @@ def test_a_model_that_does_not_say_its_crop_is_read_out_on_whole_images(large, n
     else:
         inputs = keras.Input((32, 32, 1))
         keras.Model(inputs, keras.layers.Dense(10)(keras.layers.Flatten()(inputs))).save(tmp_path / name)
-    given = {"train_size": 50, "test_size": 50} | ({"model": "mlp1"} if name == "bare.pt" else {})
-    assert {line["n"] for line in readout.decode(tmp_path / name, given, Options())} == {50}
+    given = {"dataset": "cifar10", "preprocessing": "zero_one", "train_size": 50, "test_size": 50}
+    declared = Declared(model="mlp1") if name == "bare.pt" else NOTHING
+    assert {line["n"] for line in readout.decode(tmp_path / name, given, Options(), declared=declared)} == {50}
     with pytest.raises(ValueError, match="784|28, 28"):
-        readout.decode(tmp_path / name, {**given, "crop": 28}, Options())
+        readout.decode(tmp_path / name, {**given, "crop": 28}, Options(), declared=declared)
 
 
 def test_a_run_is_read_out_with_more_probes_over_its_epochs_and_on_other_labels(run, tmp_path):
@@ -357,7 +359,7 @@ def test_nothing_of_a_run_that_diverged_is_measured_and_its_file_is_refused_by_p
     assert train(config, options)["outcome"]["stop_reason"] == "diverged"
     assert readout.decode_run(config, options) == readout.measured_run(config, options, "m.jsonl", (), [{}], None) == []
     path = Store.of(options).model_path(config)
-    with pytest.raises(ValueError, match=f"^masc of fc1 in {path.name}: features must be finite. Received: features"):
+    with pytest.raises(ValueError, match=f"^logits in {path.name}: features must be finite. Received: features"):
         readout.decode(path, {}, options)
 
 
@@ -394,8 +396,9 @@ def test_a_bare_state_dict_is_read_out_as_the_model_it_came_from_on_the_labels_t
     task = prepare(config)
     order = np.argsort(np.concatenate([task.train.indices, task.validation.indices]))
     np.save(tmp_path / "labels.npy", np.concatenate([task.train.labels, task.validation.labels])[order])
-    given = {"model": "mlp1", "dataset": "digits", "train_size": 500, "validation_size": 80}
-    found = readout.decode(tmp_path / "bare.pt", {**given, "labels": str(tmp_path / "labels.npy")}, options)
+    labels = {"labels": str(tmp_path / "labels.npy")}
+    given = {"dataset": "digits", "preprocessing": "per_image", "train_size": 500, "validation_size": 80, **labels}
+    found = readout.decode(tmp_path / "bare.pt", given, options, declared=Declared(model="mlp1"))
     assert [{**line, "epoch": 2} for line in found] == lines
-    scaled = {**given, "preprocessing": "per_channel", "labels": str(tmp_path / "labels.npy")}
-    assert len(readout.decode(tmp_path / "bare.pt", scaled, options)) == len(lines)
+    scaled = {**given, "preprocessing": "per_channel"}
+    assert len(readout.decode(tmp_path / "bare.pt", scaled, options, declared=Declared(model="mlp1"))) == len(lines)

@@ -268,15 +268,28 @@ def test_mnist_reads_either_form(packed, mnist_files, tmp_path):
     assert dataset.y_test.tolist() == list(mnist_files["t10k-labels-idx1-ubyte"][8:])
 
 
+@pytest.mark.parametrize(
+    "name, pack",
+    [("{}.idx{}", bytes), ("{}-idx{}.gz", lambda content: gzip.compress(content, 1)), ("{}.idx{}.gz", gzip.compress)],
+    ids=["a dot", "packed anew", "both"],
+)
+def test_mnist_reads_right_content_whoever_packed_and_named_it(name, pack, mnist_files, tmp_path):
+    files = {file: content for file, content in mnist_files.items() if not file.endswith(".gz")}
+    expected = load("mnist", lay(tmp_path / "plain", "mnist", files).parents[1])
+    renamed = {name.format(*file.split("-idx")): pack(content) for file, content in files.items()}
+    lay(tmp_path / "other", "mnist", renamed)
+    assert load("mnist", tmp_path / "other", download=False).sha256 == expected.sha256
+
+
 @pytest.mark.parametrize("file", ["train-images-idx3-ubyte", "train-images-idx3-ubyte.gz"])
 def test_truncated_file_is_refused_and_left_alone(file, mnist_files, tmp_path, server):
     suffix = ".gz" if file.endswith(".gz") else "ubyte"
     folder = lay(tmp_path, "mnist", {name: mnist_files[name] for name in mnist_files if name.endswith(suffix)})
-    cut = mnist_files[file][:-1]
+    cut, expected = mnist_files[file][:-1], checksum(mnist_files[file.removesuffix(".gz")])
     (folder / file).write_bytes(cut)
     message = failure(ValueError, "mnist", tmp_path)
     assert message == (
-        f"{folder / file} is truncated or altered: expected {checksum(mnist_files[file])}, found {checksum(cut)}. "
+        f"{folder / file} is truncated or altered: expected {expected}, found {checksum(cut)}. "
         f"Delete it and run: python -m common.data.datasets mnist --data-dir {tmp_path}"
     )
     assert (folder / file).read_bytes() == cut
@@ -301,6 +314,17 @@ def test_tiny_imagenet_is_the_first_classes_in_the_order_of_their_names(tiny_ima
     assert np.abs(dataset.x_train.astype(int) - expected).max() <= 1  # JPEG rounds
     assert dataset.y_test.tolist() == [1, 0, 1] and dataset.x_test.shape == (3, 64, 64, 3)
     assert np.abs(dataset.x_test.astype(int) - np.array([0, 40, 60])[:, None, None, None]).max() <= 1
+
+
+@pytest.mark.parametrize("place", ["val/n{}/images/val_{}.JPEG", "val/n{}/val_{}.JPEG"])
+def test_tiny_imagenet_whose_validation_images_were_sorted_by_class_is_the_same(place, tiny_imagenet_files, tmp_path):
+    lay(tmp_path / "published", "tiny_imagenet", tiny_imagenet_files)
+    labels = {0: 2, 2: 1, 3: 2}
+    images = {i: tiny_imagenet_files.pop(f"val/images/val_{i}.JPEG") for i in labels}
+    moved = {place.format(labels[i], i): content for i, content in images.items()}
+    lay(tmp_path / "sorted", "tiny_imagenet", tiny_imagenet_files | moved)
+    published, found = (load("tiny_imagenet", tmp_path / name) for name in ("published", "sorted"))
+    assert found.sha256 == published.sha256
 
 
 def test_tiny_imagenet_of_ten_classes_comes_from_the_whole_one():

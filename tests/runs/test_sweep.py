@@ -104,7 +104,7 @@ def test_a_sweep_trains_stacks_and_a_run_that_fails_is_reported_with_its_reason(
 @pytest.fixture
 def cluster(monkeypatch):
     """A cluster that runs nothing and notes what it was asked for; `failures` maps a run id to an exception."""
-    noted = SimpleNamespace(tasks=[], clusters=[], address=None, closed=False, failures={}, ended=[])
+    noted = SimpleNamespace(tasks=[], clusters=[], address=None, closed=False, failures={}, ended=[], workers={"a": 1})
 
     class Client:
         def __init__(self, address):
@@ -115,6 +115,14 @@ def cluster(monkeypatch):
 
         def __exit__(self, *_):
             pass
+
+        def scheduler_info(self):
+            return {"workers": noted.workers}
+
+        def wait_for_workers(self, count, timeout):
+            assert count == 1
+            if not noted.workers:
+                raise TimeoutError(timeout)
 
         def run(self, function, on_error):
             noted.ended.append((function, on_error))
@@ -220,6 +228,14 @@ def test_a_running_scheduler_is_used_and_not_closed(tmp_path, cluster):
     distribute([BASE], options(tmp_path, scheduler="tcp://host:8786"))
     assert cluster.ended == [(end_children, "ignore")]  # a worker that is gone has none
     assert cluster.address == "tcp://host:8786" and cluster.clusters == [] and not cluster.closed
+
+
+def test_a_scheduler_without_workers_is_named_and_not_waited_for_without_end(tmp_path, cluster, capsys, monkeypatch):
+    cluster.workers, address = {}, "tcp://host:8786"
+    monkeypatch.setattr(sweep, "PATIENCE", 7)
+    with pytest.raises(ValueError, match=rf"^scheduler must have workers \(dask worker {address}\). Received: 0 in 7"):
+        distribute([BASE], options(tmp_path, scheduler=address))
+    assert capsys.readouterr().err == f"{address} has 0 workers: waiting 7 seconds for the first\n"
 
 
 def test_a_single_run_that_failed_is_one_run(tmp_path, cluster):

@@ -236,7 +236,7 @@ def test_labels_from_a_file_are_those_of_the_whole_set_or_of_the_subset(tmp_path
     shifted = (true + 1) % 10
     task = prepare(CONFIG)
     known = np.sort(np.concatenate([task.train.indices, task.validation.indices]))
-    for labels in (shifted, shifted[known].astype(np.int8)):
+    for labels in (shifted, shifted[known].astype(np.int8), shifted[:, None].astype(np.uint8), np.eye(10)[shifted]):
         np.save(tmp_path / "labels.npy", labels)
         for name in ("train", "validation"):
             examples = getattr(prepare(config, models=tmp_path), name)
@@ -251,13 +251,14 @@ def test_labels_from_a_file_are_those_of_the_whole_set_or_of_the_subset(tmp_path
     [
         (np.arange(len(DIGITS.y_train)), "integers from 0 to 9"),
         (-DIGITS.y_train, "integers from 0 to 9"),
-        (DIGITS.y_train / 2, "integers from 0 to 9"),
-        (DIGITS.y_train[:, None], "integers from 0 to 9"),
+        (DIGITS.y_train / 2, "a .npy, .csv or .txt with a class for each example"),
+        (np.repeat(DIGITS.y_train[:, None], 2, 1), "a .npy, .csv or .txt with a class for each example"),
+        (np.char.add("digit ", DIGITS.y_train.astype(str)), "integers from 0 to 9"),
         (DIGITS.y_train[:7], "one for each of the 400 examples, or of the whole set of 1437"),
         (np.append(DIGITS.y_train, 0), "one for each of the 400 examples, or of the whole set of 1437"),
-        (np.array(3), "a .npy file with a class for each example"),
-        (np.array([None]), "a .npy file with a class for each example"),
-        (None, "a .npy file with a class for each example"),
+        (np.array(3), "a .npy, .csv or .txt with a class for each example"),
+        (np.array([None]), "a .npy, .csv or .txt with a class for each example"),
+        (None, "a .npy, .csv or .txt with a class for each example"),
     ],
     ids=str,
 )

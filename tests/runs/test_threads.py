@@ -24,6 +24,20 @@ def environment(monkeypatch, limits):
     return variables
 
 
+def test_a_list_of_threads_is_its_first_and_an_empty_one_is_none(environment):
+    for text, expected in (("", 6), (" ", 6), ("4,2", 4), ("3", 3)):
+        environment["OMP_NUM_THREADS"] = text
+        assert limit_threads(0) == expected
+    environment["OMP_NUM_THREADS"] = "many"
+    with pytest.raises(ValueError, match="^OMP_NUM_THREADS must be a number. Received: OMP_NUM_THREADS='many'$"):
+        limit_threads(0)
+
+
+def test_cores_are_those_that_the_process_may_use(monkeypatch):
+    monkeypatch.setattr(module, "os", SimpleNamespace(sched_getaffinity=lambda process: {3}, environ={}))
+    assert module.cores() == 1 and limit_threads(0) == 1
+
+
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
 
 

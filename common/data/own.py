@@ -1,0 +1,181 @@
+"""A user's own data: an `.npz` with x_train, y_train, x_test and y_test, or a folder of folders of images.
+
+Such a data set is named by its path, and in a run's config by its path and the start of its checksum, "path@1a2b3c4d".
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.data.arrays import Labels
+from common.errors import in_short
+
+Pixels = NDArray[np.uint8]
+ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+TEST_FOLDERS = ("test", "val", "valid", "validation")
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+CHANNELS = (1, 3)
+MARK = "@"
+
+
+def is_own(name: str) -> bool:
+    """Whether a data set's name is the path of one's own."""
+    path = path_of(name)
+    return path.suffix == ".npz" or path.is_dir()
+
+
+def path_of(name: str) -> Path:
+    """The path within a name, with or without a checksum."""
+    return Path(re.sub(rf"{MARK}[0-9a-f]{{8}}$", "", name)).expanduser()
+
+
+def checksum_of(name: str) -> str:
+    """The checksum within a name, "" where it has none."""
+    return name[len(str(path_of(name))) + 1 :] if re.search(rf"{MARK}[0-9a-f]{{8}}$", name) else ""
+
+
+def word_of(name: str) -> str:
+    """A word that stands for a data set in the name of a run: its file's, or the name itself."""
+    own = checksum_of(name) or "/" in name or name.endswith(".npz")
+    return re.sub(r"\W+", "_", path_of(name).stem) if own else name
+
+
+def read(name: str) -> tuple[Pixels, Labels, Pixels, Labels, int]:
+    """Images uint8 (n, h, w, c) and labels 0, 1 … of both splits, and the number of classes.
+
+    ValueError of one line for data that is none of these; what lies in the file is not executed.
+    """
+    path = path_of(name)
+    if not path.exists():
+        raise FileNotFoundError(f"there is no data set {path}")
+    try:
+        x_train, y_train, x_test, y_test = read_folder(path) if path.is_dir() else read_npz(path)
+        images = [as_images(x) for x in (x_train, x_test)]
+        labels, num_classes = as_classes([y_train, y_test])
+        for x, y in zip(images, labels, strict=True):
+            if len(x) != len(y):
+                raise ValueError(f"labels must be one for each of the {len(x)} images. Received: {len(y)}")
+        if images[0].shape[1:] != images[1].shape[1:]:
+            raise ValueError(f"both splits must have one shape. Received: {[x.shape[1:] for x in images]}")
+    except (ValueError, OSError, zipfile.BadZipFile) as error:
+        raise ValueError(f"a data set must be images and classes. Received: {path} ({in_short(error)})") from error
+    return images[0], labels[0], images[1], labels[1], num_classes
+
+
+def read_npz(path: Path) -> list[NDArray[Any]]:
+    """The four arrays of a file as Keras keeps its data sets too."""
+    with np.load(path, allow_pickle=False) as arrays:
+        if missing := [name for name in ARRAYS if name not in arrays.files]:
+            raise ValueError(f"it must hold {', '.join(ARRAYS)}. Received: {arrays.files}, no {missing[0]}")
+        return [arrays[name] for name in ARRAYS]
+
+
+def read_folder(path: Path) -> list[NDArray[Any]]:
+    """Pictures of train/CLASS/ and test/CLASS/ (or val, valid, validation), as torchvision's ImageFolder reads them."""
+    if known := [name for name in ("MNIST", "FashionMNIST", "cifar-10-batches-py") if (path / name).is_dir()]:
+        raise ValueError(f"it is a folder of data sets, among them {known[0]}: name it by --data-dir")
+    folders = [path / "train", *(path / name for name in TEST_FOLDERS if (path / name).is_dir())][:2]
+    if len(folders) < 2 or not folders[0].is_dir():
+        raise ValueError(f"it must hold the folders train and {' or '.join(TEST_FOLDERS)}")
+    found: list[NDArray[Any]] = []
+    for folder in folders:
+        classes = sorted(each.name for each in folder.iterdir() if each.is_dir())
+        files = [(file, name) for name in classes for file in sorted((folder / name).rglob("*"))]
+        pictures = [(read_picture(file), name) for file, name in files if file.suffix.lower() in PICTURES]
+        if not pictures:
+            raise ValueError(f"{folder.name} must hold a folder of pictures for each class")
+        if len(shapes := {picture.shape for picture, _ in pictures}) > 1:
+            raise ValueError(f"pictures must have one size. Received: {sorted(shapes)[:3]}")
+        found += [np.stack([picture for picture, _ in pictures]), np.array([name for _, name in pictures])]
+    return found
+
+
+def read_picture(file: Path) -> NDArray[np.uint8]:
+    """(h, w, 1) of a grey one, (h, w, 3) of any other."""
+    from PIL import Image
+
+    with Image.open(file) as picture:
+        grey = picture.mode in ("1", "L", "I;16")
+        return np.atleast_3d(np.asarray(picture.convert("L" if grey else "RGB")))
+
+
+def as_images(x: NDArray[Any]) -> Pixels:
+    """Pixels 0-255 as uint8 (n, h, w, c): without an axis of channels, or with it first, it is put last."""
+    if x.ndim == 3:
+        x = x[..., None]
+    if x.ndim != 4:
+        raise ValueError(f"images must have shape (n, h, w, c). Received: shape {x.shape}")
+    if x.shape[3] not in CHANNELS and x.shape[1] in CHANNELS:
+        x = x.transpose(0, 2, 3, 1)
+    if not len(x):
+        raise ValueError("images must be at least one. Received: none")
+    if x.dtype == np.uint8:
+        return np.ascontiguousarray(x)
+    if x.dtype.kind not in "fiu" or not np.isfinite(x).all():
+        raise ValueError(f"pixels must be numbers from 0 to 255. Received: dtype {x.dtype}")
+    if x.dtype.kind == "f" and 0 <= x.min() and x.max() <= 1:
+        x = x * 255
+    whole = np.rint(x)
+    if np.abs(x - whole).max() > 0.01 or whole.min() < 0 or whole.max() > 255:
+        raise ValueError(f"pixels must be whole from 0 to 255, or 0 to 1. Received: {x.min():g} to {x.max():g}")
+    return np.ascontiguousarray(whole.astype(np.uint8))
+
+
+def as_classes(splits: Sequence[NDArray[Any]]) -> tuple[list[Labels], int]:
+    """Labels 0, 1 … of each split, and how many classes there are.
+
+    Names, and numbers that do not start at 0, are counted in their order; of one-hot rows it is the place of the 1.
+    """
+    flat = [one_column(labels) for labels in splits]
+    every = np.concatenate(flat)
+    if every.dtype.kind == "U" or every.min() != 0:
+        names = np.unique(every)
+        return [np.searchsorted(names, labels).astype(np.int64) for labels in flat], len(names)
+    return [labels.astype(np.int64) for labels in flat], int(every.max()) + 1
+
+
+def one_column(labels: NDArray[Any]) -> NDArray[Any]:
+    """Labels (n,) as whole numbers or names, of (n,), (n, 1) or one-hot (n, classes); ValueError for anything else."""
+    labels = np.asarray(labels)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim == 2 and labels.dtype.kind in "buif" and is_one_hot(labels):
+        return labels.argmax(1)
+    if labels.ndim == 1 and labels.dtype.kind in "SU":
+        return labels.astype(str)
+    if labels.ndim == 1 and labels.dtype.kind in "buif" and len(labels) and (labels == np.rint(labels)).all():
+        return labels.astype(np.int64)
+    raise ValueError(
+        "labels must be whole numbers or names, (n,) or (n, 1), or one-hot rows. "
+        f"Received: shape {labels.shape} and dtype {labels.dtype}"
+    )
+
+
+def is_one_hot(labels: NDArray[Any]) -> bool:
+    """Whether each row has a single 1 among 0s."""
+    return labels.shape[1] > 1 and bool(((labels == 0) | (labels == 1)).all() and (labels.sum(1) == 1).all())
+
+
+def read_labels(path: Path) -> NDArray[Any]:
+    """Labels (n,) of a .npy, or of a .csv or .txt with one a line: the last column where there are several, any header
+    left out."""
+    try:
+        if path.suffix not in (".csv", ".txt"):
+            return one_column(np.load(path, allow_pickle=False))
+        rows = [re.split(r"[,;\t ]+", line.strip()) for line in path.read_text().splitlines() if line.strip()]
+        words = [row[-1].strip("\"'") for row in rows]
+        numbers = [re.fullmatch(r"[-+]?\d+(\.0*)?", word) is not None for word in words]
+        if len(words) > 1 and not numbers[0] and all(numbers[1:]):
+            words = words[1:]
+        return one_column(np.array([float(word) for word in words]) if all(numbers[1:]) else np.array(words))
+    except (OSError, EOFError, ValueError, TypeError) as error:
+        raise ValueError(
+            f"labels must be a .npy, .csv or .txt with a class for each example. Received: {path} ({error})"
+        ) from error

@@ -1,0 +1,152 @@
+"""Other people's models on the command line: their own accuracy first, doubts about it, every preprocessing tried."""
+
+import runpy
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import foreign
+import numpy as np
+import pytest
+import torch
+
+from common.analysis import check
+from common.analysis.readout import opened
+from common.runs.config import Options
+
+pytestmark = pytest.mark.slow
+
+SCRIPT = Path(__file__).parents[1] / "experiments" / "decode_layers.py"
+
+
+@pytest.fixture
+def decode(monkeypatch, capsys, tmp_path):
+    """Runs the script; returns what it printed, and its warnings and errors."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", [SCRIPT.name, *map(str, arguments), "--output-dir", str(tmp_path)])
+        capsys.readouterr()
+        try:
+            runpy.run_path(str(SCRIPT), run_name="__main__")
+        except SystemExit as ended:
+            assert ended.code == 2
+        captured = capsys.readouterr()
+        return captured.out, [line for line in captured.err.splitlines() if line.startswith(("warning: ", "error: "))]
+
+    return run
+
+
+@pytest.fixture
+def mlp(tmp_path):
+    """nchw_mlp3.pt: the suite's names, trained on images whose channels come first; with the flags that it needs."""
+    written = foreign.CASES["PyTorch: the suite's names, MLP flattened channels first, --layout nchw"](tmp_path)
+    data = foreign.tinted(tmp_path)
+    return written, [written.path, "--model", "mlp3", "--dataset", data, "--layers", "fc1"]
+
+
+def test_a_network_that_flattened_channels_first_is_decoded_with_its_own_accuracy(decode, mlp):
+    written, arguments = mlp
+    text, warned = decode(*arguments, "--preprocessing", "zero_one", "--layout", "nchw")
+    first, second, *_ = text.splitlines()
+    assert first.startswith("the network itself: ") and first.endswith("% of 1,437 training examples")
+    assert second == f"the network itself: {written.accuracy:.2%} of 360 test examples"
+    assert "| fc1 |" in text and warned == []
+
+
+def test_layout_and_preprocessing_are_asked_for_and_every_one_is_tried(decode, mlp):
+    written, arguments = mlp
+    assert "layout must be named" in decode(*arguments, "--preprocessing", "zero_one")[1][0]
+    assert "preprocessing must be named for a model file that does not say it (--check" in decode(*arguments)[1][0]
+    text, warned = decode(*arguments, "--check")
+    lines = text.splitlines()
+    assert len(lines) == 2 * (5 + 1) + 1 and lines[-1] == "fits best: --preprocessing zero_one --layout nchw"
+    shares = [float(line.split("%")[0]) for line in lines[:-1]]
+    assert shares == sorted(shares, reverse=True) and shares[0] > 90 and warned == []
+    best = f"{shares[0]:7.2f}% of 1,000 training examples: --preprocessing zero_one --layout nchw"
+    assert lines[0] == best
+
+
+def test_a_data_set_is_asked_for(decode, mlp):
+    written, arguments = mlp
+    assert "dataset must be named for a model file" in decode(written.path, "--model", "mlp3")[1][0]
+    assert "no data set nope.npz" in decode(written.path, "--model", "mlp3", "--dataset", "nope.npz", "--check")[1][0]
+
+
+def test_a_network_at_chance_is_shown_with_a_warning_that_names_the_causes(decode, tmp_path):
+    torch.manual_seed(1)
+    made = foreign.frameworks.user_module(foreign.user_file(tmp_path, "net.py", foreign.NET)).Net()
+    torch.save(made.state_dict(), tmp_path / "net.pt")
+    arguments = [tmp_path / "net.pt", "--module", f"{tmp_path / 'net.py'}:Net", "--dataset", "digits"]
+    text, warned = decode(*arguments, "--preprocessing", "zero_one", "--layers", "fc1")
+    assert "| fc1 |" in text and len(warned) == 1
+    assert "is that of chance: other preprocessing, layout" in warned[0] and "--check" in warned[0]
+    assert decode(*arguments, "--check")[0].splitlines()[-1].startswith("none fits: labels, the order of the classes")
+
+
+def test_a_network_that_rescales_its_inputs_is_doubted_where_they_are_rescaled_before(decode, tmp_path):
+    written = foreign.CASES["Keras 3: own Rescaling, raw pixels"](tmp_path)
+    arguments = [written.path, "--dataset", "digits", "--layers", "dense"]
+    text, warned = decode(*arguments, "--preprocessing", "zero_one")
+    assert (
+        "the network rescales its inputs itself (layer rescaling" in warned[-1] and "--preprocessing raw" in warned[-1]
+    )
+    text, warned = decode(*arguments, "--preprocessing", "raw")
+    assert f"{written.accuracy:.2%} of 360 test examples" in text and warned == []
+
+
+def test_mean_and_standard_deviation_may_be_given_for_each_channel(decode, tmp_path):
+    written = foreign.CASES["PyTorch: state dict, .pt"](tmp_path)
+    x_train = foreign.images()[0]
+    arguments = [written.path, "--module", written.declared.module, "--dataset", "digits", "--layers", "fc1"]
+    text, warned = decode(*arguments, "--mean", "0", "--std", "1")
+    assert f"{written.accuracy:.2%} of 360 test examples" in text and warned == []
+    own, given = (
+        opened(written.path, {"dataset": "digits", "preprocessing": "per_channel"}, Options(), declared)
+        for declared in (written.declared, replace(written.declared, mean=(0.5,), std=(2.0,)))
+    )
+    np.testing.assert_allclose(given[0].prepare(x_train, given[1]), (x_train / 255 - 0.5) / 2, atol=1e-6)
+    assert own[0].metadata["channel_statistics"] != given[0].metadata["channel_statistics"]
+    tried = decode(*arguments, "--mean", "0.25", "--std", "4", "--check")[0]
+    assert "--mean 0.25 --std 4" in tried
+    assert "std must be given for each mean" in decode(*arguments, "--mean", "0.5")[1][0]
+    assert "std must be positive" in decode(*arguments, "--mean", "0.5", "--std", "0")[1][0]
+
+
+def test_layers_are_listed_with_their_sizes_and_all_their_names_which_may_be_asked_for(decode, tmp_path):
+    written = foreign.CASES["PyTorch: torchvision's ResNet-18"](tmp_path)
+    data = foreign.tinted(tmp_path)
+    arguments = [written.path, "--module", written.declared.module, "--dataset", data]
+    lines = decode(*arguments, "--list")[0].splitlines()
+    assert lines[0] == f"missing {written.path}"
+    names = [line.strip() for line in lines[1:]]
+    assert names[:3] == ["input (8 x 8 x 3)", "conv1 (4 x 4 x 64)", "bn1 (4 x 4 x 64)"]
+    assert "layer1.1 (2 x 2 x 64), also layer1.1.relu:2, layer1" in names
+    assert names[-1] == "fc (10), also output"
+    small = ["--train-size", "200", "--test-size", "50", "--preprocessing", "zero_one"]
+    text, _ = decode(*arguments, *small, "--layers", "layer1", "avgpool")
+    assert "| layer1.1 |" in text and "| avgpool |" in text
+    assert "Did you mean layer1.1?" in decode(*arguments, *small, "--layers", "layer1.2")[1][0]
+
+
+def line(correct, n=1000, scored_on="train_corrupted_labels"):
+    return {"probe": "model", "scored_on": scored_on, "correct": correct, "n": n}
+
+
+@pytest.mark.parametrize(
+    "correct, recorded, doubt",
+    [
+        (100, None, "10.0%, is that of chance"),
+        (128, None, "12.8%, is that of chance"),
+        (129, None, None),
+        (50, None, "is that of chance"),
+        (100, 0.1, None),
+        (100, 0.99, "is that of chance"),
+        (950, 0.99, "95.0%, is below the 99.0% of its record"),
+        (975, 0.99, None),
+    ],
+)
+def test_an_accuracy_is_doubted_at_chance_and_below_its_record(correct, recorded, doubt):
+    found = list(check.doubts([line(3, scored_on="test"), line(correct)], 10, recorded))
+    assert len(found) == bool(doubt) and (not doubt or doubt in found[0])
+    assert check.own_accuracy([line(3, 9, "test")], "train_corrupted_labels") is None
+    assert list(check.doubts([], 10)) == []

@@ -1,0 +1,148 @@
+"""Model files as other people write them: decoded with their own library's accuracy, or refused for a reason."""
+
+import re
+from collections import Counter
+from dataclasses import replace
+
+import foreign
+import numpy as np
+import pytest
+
+from common import frameworks
+from common.analysis import evaluator
+from common.runs.foreign import Declared
+
+pytestmark = pytest.mark.slow
+
+REASONS = {
+    "PyTorch: the same MLP without --layout": "--layout nchw (channels first, as most PyTorch code) or nhwc",
+    "PyTorch: colours in a row without --layout": "layout must be named, as the network takes both",
+    "PyTorch: several outputs without --output": "output must be named of several: --output classes or mean",
+    "PyTorch: state dict without --module": "it is a bare state dict; --module my_file.py:Net",
+    "PyTorch: whole module without --module": "it is a whole module, user_net.Net; --module",
+    "PyTorch: checkpoint without --module": "it is a checkpoint with a state dict under model_state_dict; --module",
+    "PyTorch: pickle with code": "it holds more than tensors and plain values: posix.mkdir",
+    "PyTorch: TorchScript that writes a file": "operations must be ones on tensors. Received: aten::save",
+    "Keras 3: several outputs without --output": "output must be named of several: --output head or value",
+    "Keras 3: weights alone without --module": "it holds weights alone; --module my_file.py:build",
+    "Keras 3: own layer without --import": "a layer must be stock, or of a file that --import names. Received: Double",
+    "Keras 3: Lambda": "a layer must be no code of the file's own. Received: a Lambda layer",
+    "Keras 3: subclass of Model": "it must be a functional or sequential network. Received: one of the class OwnModel",
+    "Keras 2: a function that no stock layer expresses": "Received: tf.sort (tf.sort)",
+}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return foreign.tinted(tmp_path_factory.mktemp("data"))
+
+
+@pytest.mark.parametrize("kind", foreign.CASES)
+def test_a_file_from_elsewhere_is_decoded_as_its_own_library_does_or_refused_in_one_line(kind, data, tmp_path):
+    written = foreign.CASES[kind](tmp_path)
+    before = written.path.read_bytes()
+    outcome = foreign.read(written, data)
+    assert outcome.accuracy == pytest.approx(written.accuracy, abs=1e-4), outcome.line
+    assert written.accuracy is None or written.accuracy > 0.2
+    if kind in REASONS:
+        assert REASONS[kind] in outcome.line and "\n" not in outcome.line and str(written.path) in outcome.line
+        assert not re.search("weights_only|safe_mode|trust", outcome.line)
+    assert (kind in REASONS) == (written.accuracy is None)
+    assert not (tmp_path / "executed").exists() and written.path.read_bytes() == before
+
+
+def test_there_are_files_of_every_kind():
+    counts = Counter(kind.split(":")[0] for kind in foreign.CASES)
+    assert len(foreign.CASES) >= 30 and min(counts[name] for name in ("PyTorch", "Keras 3", "Keras 2")) >= 10
+
+
+def user_net(folder):
+    """A network that the user's code makes, and how that is named."""
+    made, _, declared = foreign.net(folder)
+    return made, declared
+
+
+def test_files_from_before_batches_were_counted_and_with_more_around_the_network_fit(tmp_path):
+    made, declared = user_net(tmp_path)
+    state = {name: value for name, value in made.state_dict().items() if "num_batches" not in name}
+    foreign.torch.save(
+        {"ema": {}, "student.net": {f"a.b.{name}": value for name, value in state.items()}}, tmp_path / "m.pt"
+    )
+    model = evaluator.load(tmp_path / "m.pt", replace(declared, image_shape=(8, 8, 1), num_classes=10))
+    x = np.random.default_rng(0).random((3, 8, 8, 1), np.float32)
+    expected = made(foreign.torch.from_numpy(x.transpose(0, 3, 1, 2))).detach().numpy()
+    np.testing.assert_allclose(model.logits(x), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "edit, reason",
+    [
+        (lambda state: state.pop("fc1.bias"), "none for 1 that it has (fc1.bias ...)"),
+        (lambda state: state.update(more=state["fc1.bias"]), "Unexpected key(s) in state_dict"),
+        (lambda state: state.update({"fc1.bias": state["fc1.bias"][:3]}), "size mismatch for fc1.bias"),
+        (lambda state: state.clear(), "it must hold weights. Received: no network's weights"),
+    ],
+)
+def test_weights_that_do_not_fit_the_network_are_refused_with_the_reason(edit, reason, tmp_path):
+    made, declared = user_net(tmp_path)
+    state = made.state_dict()
+    edit(state)
+    foreign.torch.save(state, tmp_path / "m.pt")
+    with pytest.raises(ValueError) as error:
+        evaluator.load(tmp_path / "m.pt", replace(declared, image_shape=(8, 8, 1)))
+    assert reason in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "spelling, reason",
+    [
+        ("net.py", "module must be FILE.py:NAME or PACKAGE.MODULE:NAME"),
+        ("net.py:Net(width=x)", "with plain values as arguments if any"),
+        ("net.py:Nett", "Did you mean Net?"),
+        ("nope.py:Net", "nope.py must be Python code that runs. Received: [Errno 2]"),
+        ("broken.py:Net", "broken.py must be Python code that runs. Received: division by zero"),
+        ("net.py:Net(colour=3)", "Net must make a network when called. Received: Net.__init__() got an unexpected"),
+        ("json:loads('3')", "--module must make a torch.nn.Module. Received: int"),
+        ("no_such_package.models:Net", "no_such_package.models must be Python code that runs"),
+    ],
+)
+def test_code_that_makes_no_network_is_refused_in_one_line(spelling, reason, tmp_path, monkeypatch):
+    foreign.CASES["PyTorch: state dict, .pt"](tmp_path)
+    (tmp_path / "broken.py").write_text("1 / 0")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError) as error:
+        evaluator.load("model.pt", Declared(module=spelling, image_shape=(8, 8, 1)))
+    assert reason in str(error.value) and "\n" not in str(error.value)
+
+
+def test_arguments_of_the_users_network_are_plain_values_and_classes_are_offered(tmp_path):
+    (tmp_path / "net.py").write_text(
+        f"{foreign.NET}\nmade = Net(width=3)\n\n\ndef build(**options):\n    return Net(**options)\n"
+    )
+    for call, classes, width in (
+        ("Net(1, width=4, num_classes=7)", 7, 4),
+        ("build", 5, 8),
+        ("Net", 5, 8),
+        ("made", 10, 3),
+    ):
+        made = frameworks.user_object(f"{tmp_path / 'net.py'}:{call}", 5)
+        assert (made.head.out_features, made.conv.out_channels) == (classes, width)
+
+
+def test_large_layers_go_through_a_network_from_elsewhere_in_small_batches(tmp_path, monkeypatch):
+    written = foreign.CASES["PyTorch: state dict, .pt"](tmp_path)
+    model = evaluator.load(written.path, replace(written.declared, image_shape=(8, 8, 1)))
+    x, sizes, read = np.random.default_rng(0).random((10, 8, 8, 1), np.float32), [], model._reader.outputs
+    whole = model.logits(x)
+    monkeypatch.setattr(model._reader, "outputs", lambda x, layers: sizes.append(len(x)) or read(x, layers))
+    monkeypatch.setattr(evaluator, "LARGEST", 4 * 8 * 8 * 8)
+    np.testing.assert_allclose(model.logits(x), whole, atol=1e-5)
+    assert sizes == [4, 4, 2]
+    with pytest.raises(ValueError, match="a .pt that the suite saved, for gradients"):
+        model.derivatives("cpu")
+
+
+def test_the_shape_of_images_must_be_known_where_a_network_does_not_say_it(tmp_path):
+    written = foreign.CASES["PyTorch: state dict, .pt"](tmp_path)
+    with pytest.raises(ValueError, match="the shape of images must be declared"):
+        evaluator.load(written.path, written.declared)
