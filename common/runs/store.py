@@ -13,7 +13,7 @@ import subprocess
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,12 @@ READ = "read.lock"
 READOUT = "readout.jsonl"
 WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 """What file systems without locks answer."""
+NAMED = {
+    READOUT: {"epoch", "layer", "probe", "fitted_on", "scored_on", "correct", "n"},
+    "history.jsonl": {"epoch", "train_loss", "train_accuracy", "test_accuracy"},
+    "arrays.npz": {"train_indices"},
+}
+"""What readers rely on in each line, or among the arrays, of a file."""
 SUFFIX = {"keras": ".h5", "torch": ".pt"}
 
 
@@ -96,7 +102,11 @@ class Store:
         path = self.folder(name) / file
         try:
             with np.load(path) as stored:
-                return dict(stored)
+                arrays = dict(stored)
+            if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+                raise ValueError("not arrays")
+            check_named(arrays, file)
+            return arrays
         except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise ValueError(
                 f"arrays must be a whole .npz; --force makes it again. Received: {path} ({error})"
@@ -227,9 +237,17 @@ def read_lines(path: Path) -> list[Record]:
         lines = [json.loads(line) for line in path.read_text().splitlines()]
         if not all(isinstance(line, dict) for line in lines):
             raise TypeError("not an object")
+        for line in lines:
+            check_named(line, path.name)
         return lines
     except (ValueError, TypeError) as error:
         raise ValueError(f"every line must be JSON; --force makes it again. Received: {path} ({error})") from error
+
+
+def check_named(found: Collection[str], file: str) -> None:
+    """ValueError where a line, or arrays, of a file lack a name that readers rely on."""
+    if missing := NAMED.get(file, set()) - {*found}:
+        raise ValueError(f"no {', '.join(sorted(missing))}")
 
 
 def write_lines(path: Path, lines: list[Record]) -> None:
