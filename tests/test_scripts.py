@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common import files
 from common.analysis import readout, representation
 from common.papers.zhang.recipes import fields
 from common.papers.zhang.targets import NUMBERS
+from common.report import figures
 from common.runs import estimates, sweep, threads, training
 from common.runs.store import file_sha256, read_lines
 
@@ -50,6 +52,23 @@ def script(tmp_path_factory):
 
     nothing = tmp_path_factory.mktemp("nothing_published")
     return run
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_drawings():
+    """Learning curves are drawn alike: those of the first run stand for all."""
+    drawn, save = [], figures.save
+
+    def save_first(figure, path):
+        if path.name == "learning_curves.png" and drawn:
+            return files.write(path, drawn[0])
+        save(figure, path)
+        if path.name == "learning_curves.png":
+            drawn.append(path.read_bytes())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "save", save_first)
+        yield
 
 
 @pytest.mark.parametrize("name, framework", [(name, ("keras", "torch")[i % 2]) for i, name in enumerate(SINGLE)])
@@ -221,6 +240,7 @@ def test_studies_of_decoding_share_their_runs_and_read_nothing_twice(script, dec
     assert "an edited network that is trained on" in claims and "undecided: " not in claims  # it has its control
     monkeypatch.setattr(training, "make_trainer", None)
     monkeypatch.setattr(readout, "read_out", None)
+    monkeypatch.setattr(figures, "save", lambda figure, path: None)
     for name in DECODING:
         assert script(name, "--smoke", "--output-dir", decoded)[0] == 0
 
@@ -318,8 +338,10 @@ def test_studies_of_the_closer_look_share_their_runs_and_measure_nothing_twice(s
         assert {path.name for path in (tmp_path / name.removesuffix(".py")).iterdir()} >= set(made)
     monkeypatch.setattr(training, "make_trainer", None)
     monkeypatch.setattr(readout, "load", None)
+    monkeypatch.setattr(figures, "save", lambda figure, path: None)
     for name in READ_OUT:
         assert script(name, *arguments)[0] == 0
+    monkeypatch.undo()
     status, text = script("example_table.py", *arguments)
     assert status == 0 and "| learned | times forgotten |" in text
     header, *rows = (tmp_path / "example_table" / "examples.csv").read_text().splitlines()

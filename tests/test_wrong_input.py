@@ -185,7 +185,11 @@ def test_a_flag_that_repeats_the_default_against_a_preset_is_refused(
         ("example_difficulty.py", ["--datasets", "mnsit"], "Did you mean mnist?"),
         ("masc_decoding.py", ["--datasets", "mnsit", "--preset", "small"], "Did you mean mnist?"),
         ("representation_statistics.py", ["--datasets", "mnsit"], "Did you mean mnist?"),
-        ("compare_frameworks.py", ["--models", "resnet18", "--seeds", "0"], "model in keras must be one of mlp1, "),
+        (
+            "compare_frameworks.py",
+            ["--preset", "paper", "--models", "resnet18"],
+            "model in keras must be one of mlp1, ",
+        ),
         ("compare_frameworks.py", ["--models", "mlp33", "--seeds", "0"], "Did you mean mlp3?"),
         ("label_corruption_sweep.py", ["--models", "mlp1", "cnn"], "Received: model in keras='cnn'"),
     ],
