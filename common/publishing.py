@@ -19,6 +19,7 @@ from common.papers.zhang.targets import NUMBERS
 from common.report import figures, overview
 from common.report.charts import chart, runs_script
 from common.report.claims import FULL, Finding, Statement
+from common.report.classes import classes_over_runs
 from common.report.comparison import comparison_table
 from common.report.documents import PARTS, fill, findings_document
 from common.report.examples import agreement_table, joined, trained_on
@@ -26,9 +27,10 @@ from common.report.page import SHARED, Block, Code, Folded, Heading, Picture, Ro
 from common.report.published import published_table
 from common.report.runs import FRAMEWORKS, Run, Runs, group_names, setting_text
 from common.report.tables import Link, Table
+from common.runs.computation import Computed
 from common.runs.config import CHOICES, Options, run_id
 from common.runs.store import PUBLISHED, ROOT, Store
-from common.study import Call, Seeds, Study
+from common.study import Call, ComputedStudy, Seeds, Study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,10 +41,17 @@ WINGS = {
     "Arpit et al. 2017": (arpit, ("torch",)),
 }
 """Papers with the frameworks in which their studies can be trained."""
+QUESTIONS = {"Zhang et al. 2017": zhang.QUESTIONS}
+"""Studies beside a paper's own."""
+COMPUTED = {"Zhang et al. 2017": zhang.COMPUTED}
+"""A paper's studies of computations."""
 MOST_SEEDS = range(10)
 OPEN_ROWS = 8  # a table of at most so many is not folded
 LEAD = "Every number here is computed from a committed record, runs/<run id>/run.json; runs.csv has a row for each."
 RECORDS = "A record names config, versions, hardware, commit and the checksum of the data."
+
+
+Computations = Mapping[str, Sequence[tuple[ComputedStudy, Sequence[Computed]]]]
 
 
 @dataclass(frozen=True)
@@ -91,10 +100,18 @@ def groups_of(runs: Runs) -> dict[str, list[Group]]:
     known = {run.id: run for run in runs}
     by_paper = {}
     for paper, (wing, frameworks) in WINGS.items():
-        kinds = product(wing.STUDIES, PRESETS, frameworks, CHOICES["precision"])
+        kinds = product([*wing.STUDIES, *QUESTIONS.get(paper, ())], PRESETS, frameworks, CHOICES["precision"])
         groups = (of_study(study, preset, framework, precision, known) for study, preset, framework, precision in kinds)
         by_paper[paper] = [group for group in groups if group.runs]
     return by_paper
+
+
+def computations_of(store: Store) -> Computations:
+    """By paper: each study of computations with those of its computations that are there."""
+    return {
+        paper: [(study, Computed.under(store, study.default.slug)) for study in studies]
+        for paper, studies in COMPUTED.items()
+    }
 
 
 def of_study(study: Study, preset: str, framework: str, precision: str, known: Mapping[str, Run]) -> Group:
@@ -113,16 +130,17 @@ def of_seeds(grid: Seeds, seeds: Sequence[int]) -> Seeds:
     return replace(grid, seeds=tuple(seeds))
 
 
-def all_findings(runs: Runs, by_paper: Mapping[str, Sequence[Group]]) -> list[Finding]:
+def all_findings(runs: Runs, by_paper: Mapping[str, Sequence[Group]], computed: Computations) -> list[Finding]:
     """Statements that a study measured, those that none did, once, and all numbers, paper by paper."""
     findings = []
     for paper, (wing, _) in WINGS.items():
         judged = [found for group in by_paper[paper] for found in group.study.judged(group.runs, group.call)]
-        measured = [found for found in judged if found.measured]
+        judged += [found for study, there in computed.get(paper, ()) for found in study.judged(there)]
+        measured = [found for found in judged if found.measured and not found.is_number]
         known = {found.statement.id for found in measured}
         said = [Statement.of(target) for target in wing.TARGETS.of("statements")]
         missing = [Finding(statement, "", size=FULL) for statement in said if statement.id not in known]
-        findings += [*measured, *missing, *wing.numbers(runs)]
+        findings += [*measured, *missing, *wing.numbers(runs), *(found for found in judged if found.is_number)]
     return findings
 
 
@@ -147,20 +165,23 @@ class Page:
 
     def study(self, groups: Sequence[Group], findings: Sequence[Finding], paper: str) -> Section:
         """A study at all its sizes, frameworks side by side."""
-        name = groups[0].study.name
-        own, document = (
-            [found for found in findings if found.study == name],
-            overview.scripts().get(overview.script_of(name), ""),
-        )
-        heading, runs = name.replace("_", " ").capitalize(), Runs(chain(*(group.runs for group in groups)))
-        blocks: list[Block] = [document.split("\n")[0], overview.stated(document, "Claim") or ""]
-        if own:
-            text = f"Verdicts: {overview.verdicts_text(own)}"
-            blocks.append(Row([Link(text, overview.LIST, {"study": name.replace("_", " ")})]))
+        name, runs = groups[0].study.name, Runs(chain(*(group.runs for group in groups)))
+        heading, blocks = opening(name, findings)
         blocks.append(chart(f"{heading}: learning curves and corruption", runs, self.runs))
         for preset, at in grouped(groups, lambda group: group.preset).items():
             blocks += [Heading(size_text(at)), *self.size(f"{name}_{preset}", at)]
         return Section(heading, blocks, paper)
+
+    def computations(
+        self, study: ComputedStudy, computed: Sequence[Computed], findings: Sequence[Finding], paper: str
+    ) -> Section:
+        """A study of computations: its claim, figures in a row, and tables."""
+        heading, blocks = opening(study.name, findings)
+        named = {f"{study.name}_{name}": item for name, item in study.report(computed).items()}
+        tables = [self.table(name, item) for name, item in named.items() if isinstance(item, Table)]
+        drawn = [self.picture(name, item) for name, item in named.items() if not isinstance(item, Table)]
+        command = Code(f"python experiments/{overview.script_of(study.name)}")
+        return Section(heading, [*blocks, command, Row(drawn), *tables], paper)
 
     def size(self, name: str, groups: Sequence[Group]) -> Iterator[Block]:
         """Commands, what there is of the runs, figures of each framework in a row, and tables of all together."""
@@ -174,6 +195,17 @@ class Page:
         for (key, _), alike in grouped(tables, lambda one: (one[0], tuple(one[2].columns))).items():
             own = f"{name}_{key}" if f"{name}_{key}" not in self.tables else "_".join([name, *alike[0][1].kind, key])
             yield self.table(own, together({group.label: table for _, group, table in alike}))
+
+
+def opening(name: str, findings: Sequence[Finding]) -> tuple[str, list[Block]]:
+    """The heading of a study's section, and its beginning: what it is about, its claim, its verdicts."""
+    own = [found for found in findings if found.study == name]
+    document = overview.scripts().get(overview.script_of(name), "")
+    blocks: list[Block] = [document.split("\n")[0], overview.stated(document, "Claim") or ""]
+    if own:
+        text = f"Verdicts: {overview.verdicts_text(own)}"
+        blocks.append(Row([Link(text, overview.LIST, {"study": name.replace("_", " ")})]))
+    return name.replace("_", " ").capitalize(), blocks
 
 
 def together(tables: Mapping[str, Table]) -> Table:
@@ -221,6 +253,7 @@ def over_runs(made: Page, benchmarks: Mapping[str, Mapping[str, Table]]) -> list
     agreement = agreement_table(table, f"Examples of mnist, {len(digits)} runs")
     pictures = [made.picture(name, figure) for name, figure in curves(whole)]
     tables = {
+        "Test accuracy by class": {"classes": classes_over_runs(true_labels(whole))},
         "Keras and PyTorch": {"frameworks": comparison_table(runs)},
         "float32 and bfloat16": {"precisions": comparison_table(runs, "precision")},
         **benchmarks,
@@ -237,6 +270,11 @@ def over_runs(made: Page, benchmarks: Mapping[str, Mapping[str, Table]]) -> list
     ]
 
 
+def true_labels(runs: Runs) -> Runs:
+    """Those on CIFAR-10 without any corruption or regularizer."""
+    return runs.where(lambda run: run.setting == "true_labels", dataset="cifar10")
+
+
 def curves(runs: Runs) -> Iterator[tuple[str, Figure]]:
     """Learning curves of each model on CIFAR-10: one run for each setting and recipe, seed 0."""
     for model, first in runs.where(seed=0, dataset="cifar10").by("model").items():
@@ -250,13 +288,13 @@ def curves(runs: Runs) -> Iterator[tuple[str, Figure]]:
 
 def made_of(runs: Runs, benchmarks: Mapping[str, Mapping[str, Table]]) -> tuple[dict[Path, str], dict[Path, Figure]]:
     """Everything that is published of these runs: text and figures by path."""
-    made, by_paper = Page(runs), groups_of(runs)
-    findings = all_findings(runs, by_paper)
-    studies = [
-        made.study(groups, findings, paper)
-        for paper, shown in by_paper.items()
-        for groups in grouped(shown, lambda group: group.study.name).values()
-    ]
+    made, by_paper, computed = Page(runs), groups_of(runs), computations_of(Store(PUBLISHED))
+    findings, studies = all_findings(runs, by_paper, computed), []
+    for paper, shown in by_paper.items():
+        by_study = grouped(shown, lambda group: group.study.name).values()
+        studies += [made.study(groups, findings, paper) for groups in by_study]
+        of_paper = computed.get(paper, ())
+        studies += [made.computations(study, there, findings, paper) for study, there in of_paper if there]
     sections = [*summary(runs, findings), *studies, *over_runs(made, benchmarks)]
     tables = {**made.tables, "findings": overview.findings_table(findings), "verdicts": overview.matrix_table(findings)}
     beside = ["assets/runs.js", *(f"assets/{name}" for name in SHARED)]

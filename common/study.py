@@ -194,7 +194,8 @@ class ComputedStudy:
     """A script that stands for computations, which train nothing.
 
     `cases` gives the fields of each of a preset; `check` raises ValueError before anything is computed that could not
-    be, and `report` makes figures and tables of the records, of any number of them.
+    be, and `report` makes figures and tables of the records, of any number of them; `findings` are what becomes of the
+    published statements that they test, `numbers` of the published numbers, those that none decides on too.
     """
 
     name: str
@@ -204,6 +205,8 @@ class ComputedStudy:
     compute: Callable[[Any, Options], Result]
     report: Callable[[Sequence[Computed]], Mapping[str, Table | figures.Figure]]
     check: Callable[[Any, Options], object] = lambda computation, options: None
+    findings: Callable[[Sequence[Computed]], list[Finding]] = lambda computed: []
+    numbers: Callable[[Sequence[Computed]], list[Finding]] = lambda computed: []
 
     def computations(self, given: Computation, preset: str, flags: Collection[str] = ()) -> list[Computation]:
         """Those of a preset, once each; a flag picks those that have its value, and where none has it holds for all."""
@@ -239,7 +242,18 @@ class ComputedStudy:
                 self.check(case, options)
         for case in cases:
             carry_out(case, partial(self.compute, case, options), options, actions.force)
-        show(self.report([Computed(folder) for folder in folders.values()]), Store.of(options).results / self.name)
+        computed = [Computed(folder) for folder in folders.values()]
+        show({**self.report(computed), **self.claims(computed)}, Store.of(options).results / self.name)
+
+    def judged(self, computed: Sequence[Computed]) -> list[Finding]:
+        """What becomes of the published statements and numbers."""
+        findings = [*(self.findings(computed) if computed else []), *self.numbers(computed)]
+        return [dataclasses.replace(found, study=self.name) for found in findings]
+
+    def claims(self, computed: Sequence[Computed]) -> dict[str, Table]:
+        """The table of these, where there are any."""
+        findings = [found for found in self.judged(computed) if found.measured]
+        return {"claims": claims_table(findings, self.name.replace("_", " ").capitalize())} if findings else {}
 
 
 def preset_of(arguments: Any) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,10 @@ from common.report.claims import Finding, Statement
 from common.report.page import ASSETS, SHARED
 from common.report.runs import Run, Runs
 from common.report.tables import Table
-from common.runs.config import Config, as_dict, run_id
+from common.runs.computation import Computation, Result, carry_out
+from common.runs.config import Config, Options, as_dict, run_id
 from common.runs.store import PUBLISHED, Store
-from common.study import Seeds, Study
+from common.study import Call, ComputedStudy, Seeds, Study
 
 pytestmark = pytest.mark.slow
 
@@ -136,6 +138,39 @@ def test_frameworks_of_a_study_stand_side_by_side_in_one_section():
     assert "Title (6 rows)" in text and publishing.together({"one": made.tables["demo_paper_table"]}).columns[0] == "in"
 
 
+@dataclass(frozen=True)
+class Sum(Computation):
+    slug = "gradient_descent_minimum_norm"
+    n: int = 3
+
+
+def test_a_study_of_computations_has_a_section_where_there_are_any(tmp_path, monkeypatch):
+    def findings(computed):
+        return judge(Runs(), Call("paper", None, Options()))
+
+    def report(computed):
+        sums = Table("Sums", ["sum"], [[one.outcome["sum"]] for one in computed])
+        return {"sums": sums, "curve": figures.new_figure("Title", (4, 4))[0]}
+
+    study = ComputedStudy(Sum.slug, Sum(), lambda preset: [{}], {}, None, report, findings=findings)
+    monkeypatch.setattr(publishing, "COMPUTED", {"Paper": (study,)})
+    assert publishing.computations_of(Store(tmp_path)) == {"Paper": [(study, [])]}
+    carry_out(Sum(), lambda: Result({"sum": 6}), Options(output_dir=tmp_path))
+    ((of_study, computed),) = publishing.computations_of(Store(tmp_path))["Paper"]
+    made = publishing.Page(Runs())
+    section = made.computations(of_study, computed, study.judged(computed), "Paper")
+    assert (section.heading, section.group) == ("Gradient descent minimum norm", "Paper")
+    assert list(made.tables) == [f"{Sum.slug}_sums"] and list(made.figures) == [f"{Sum.slug}_curve"]
+    text = section.html()
+    assert "python experiments/gradient_descent_minimum_norm.py" in text and "Verdicts: 1 indicated" in text
+    assert study.judged([]) == [] and study.judged(computed)[0].study == Sum.slug
+
+
+def test_accuracy_by_class_is_of_true_labels():
+    runs = Runs([a_run(), a_run(corruption="uniform", corruption_fraction=1.0), a_run(dataset="mnist")])
+    assert list(publishing.true_labels(runs)) == [runs[0]]
+
+
 def test_sizes_are_said():
     small = Runs([a_run(train_n=100, downscale=2)])
     assert publishing.size_text([publishing.Group(STUDY, "small", small, 1)]) == (
@@ -149,7 +184,7 @@ def test_statements_that_no_study_measured_are_there_once(monkeypatch):
     monkeypatch.setattr(wing, "numbers", lambda runs: [f"numbers of {len(runs)}"])
     said = {target["id"] for target in wing.TARGETS.of("statements")}
     there = known(0)
-    measured, *missing, numbers = publishing.all_findings(Runs(there.values()), {"Arpit": [of_study(there)]})
+    measured, *missing, numbers = publishing.all_findings(Runs(there.values()), {"Arpit": [of_study(there)]}, {})
     assert (measured.subject, measured.study, measured.size) == ("2 at paper", "demo", "full size")
     assert {found.statement.id for found in missing} == said - {"arpit-gini"} and len(missing) == len(said) - 1
     assert {(found.verdict, found.size) for found in missing} == {("not measured", "full size")}

@@ -182,7 +182,7 @@ class Cholesky:
                 beside = factor[columns, stop:] - own @ known.T
                 factor[columns, columns] = above + square
                 factor[stop:, columns] = solve_triangular(square, beside, lower=True, check_finite=False).T
-                work.done(operations(n) - operations(n - stop))
+                work.done(stop**2 * (n - 2 * stop / 3))  # a panel reads all before it: the middle costs most
 
     def product(self, x: Floats) -> Floats:
         """See `Factor`."""

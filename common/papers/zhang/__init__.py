@@ -21,7 +21,7 @@ STUDIES = (
     *(randomization.STUDY, corruption.SLOWDOWN, corruption.ERROR_GROWTH, batch_norm.STUDY),
     *(*tables.BY_MODEL, tables.TABLE_4, filters.STUDY),
 )
-UNMEASURED = ("imagenet", "kernels", "norms")
+UNMEASURED = ("imagenet",)
 QUESTIONS = (attributions.STUDY,)
 """Studies of ours beside the paper's, on other data."""
 COMPUTED = (expressivity.STUDY, kernels.STUDY, gradient_descent.STUDY, interpolation.STUDY)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,7 +24,9 @@ from common.data import datasets
 from common.data.arrays import Array, Floats, Labels
 from common.errors import check_choice
 from common.groups import grouped
+from common.papers.zhang.targets import TARGETS
 from common.report import figures
+from common.report.claims import FULL, LEAST_SEEDS, NO_RUNS, REDUCED, Finding
 from common.report.computations import run_on
 from common.report.numbers import Number, counted, number
 from common.report.tables import Table
@@ -306,4 +308,33 @@ def report(computed: Sequence[Computed]) -> dict[str, Table | Figure]:
     }
 
 
-STUDY = ComputedStudy("finite_sample_expressivity", Theorem1(), cases, SMOKE, compute, report, check)
+def findings(computed: Sequence[Computed]) -> list[Finding]:
+    """Theorem 1 and its corollary on each data set with draws enough, random labels, biases near the example before."""
+    chosen = [f for f in computed if f.settings["labels"] == "random" and f.settings["place"] == NEAR]
+    judged = []
+    for dataset, draws in grouped(chosen, lambda found: found.settings["dataset"]).items():
+        if len(draws) < LEAST_SEEDS:
+            continue
+        subject = f"{dataset}, n={draws[0].outcome['lines'][-1]['n']:,}"
+        size = FULL if draws[0].settings["train_size"] is None else REDUCED
+        for name, errors in (
+            ("zhang-theorem-1", [*map(error, draws)]),
+            ("zhang-corollary-1", [*map(deep_error, draws)]),
+        ):
+            judged.append(replace(TARGETS.tested(name, subject, NO_RUNS, errors), size=size))
+    return judged
+
+
+def error(found: Computed) -> float:
+    """Largest error on all training examples, in standard deviations of the labels."""
+    line = found.outcome["lines"][-1]
+    return float(line["largest_error"] / line["spread"])
+
+
+def deep_error(found: Computed) -> float:
+    """The same over all depths."""
+    largest = max(line["largest_error"] for line in found.outcome["depths"])
+    return float(largest / found.outcome["lines"][-1]["spread"])
+
+
+STUDY = ComputedStudy("finite_sample_expressivity", Theorem1(), cases, SMOKE, compute, report, check, findings)

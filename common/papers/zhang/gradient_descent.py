@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,7 +20,9 @@ from common.data.arrays import Floats
 from common.data.preprocessing import standardize
 from common.errors import check_choice
 from common.groups import grouped
+from common.papers.zhang.targets import TARGETS
 from common.report import figures
+from common.report.claims import FULL, NO_RUNS, Finding
 from common.report.computations import run_on
 from common.report.numbers import number
 from common.report.tables import Table
@@ -172,4 +174,14 @@ def report(computed: Sequence[Computed]) -> dict[str, Table | Figure]:
     return {"ends": table(computed), "descent": figure(computed)}
 
 
-STUDY = ComputedStudy("gradient_descent_minimum_norm", GradientDescent(), cases, SMOKE, compute, report)
+def findings(computed: Sequence[Computed]) -> list[Finding]:
+    """Section 5's statement, with how far the stochastic steps of each draw end from the solution of least norm."""
+    distances = [by_way(found)[STOCHASTIC][-1]["to_limit"] for found in computed]
+    settings = computed[0].settings
+    subject = f"a linear model of {settings['train_size']} examples of {settings['dataset']}"
+    return [replace(TARGETS.tested("zhang-sgd-minimum-norm", subject, NO_RUNS, distances), size=FULL)]
+
+
+STUDY = ComputedStudy(
+    "gradient_descent_minimum_norm", GradientDescent(), cases, SMOKE, compute, report, findings=findings
+)

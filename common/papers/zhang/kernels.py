@@ -8,11 +8,12 @@ and which norm it means.
 
 from __future__ import annotations
 
+import math
 import resource
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -29,10 +30,10 @@ from common.errors import check_choice
 from common.groups import grouped
 from common.papers.zhang.targets import TARGETS
 from common.report import figures
-from common.report.claims import NOT_MEASURED, Statement, judge
+from common.report.claims import FULL, NO_RUNS, REDUCED, Finding, judged_number
 from common.report.computations import run_on
-from common.report.numbers import cell, counted, number
-from common.report.published import Target
+from common.report.numbers import Count, cell, counted, number
+from common.report.published import Target, subject_of
 from common.report.tables import Table
 from common.runs.computation import Computation, Computed, Result
 from common.runs.config import Options, recipe
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "Table 3: interpolation of least norm"
-NUMBERS = TARGETS.of("kernels")
 STYLES = {"true": "-", "random": "--"}
 
 FEATURES = ("pixels", "gabor", "random_convolutions")
@@ -273,7 +273,8 @@ def check(settings: MinimumNorm, options: Options) -> None:
 def target_of(settings: Mapping[str, Any]) -> Target | None:
     """The published number of a row of Table 3; none beside it."""
     names = ("dataset", "features", "penalized")
-    return next((t for t in NUMBERS if all(t["recipe"][name] == settings[name] for name in names)), None)
+    rows = TARGETS.of("kernels")
+    return next((row for row in rows if all(row["recipe"][name] == settings[name] for name in names)), None)
 
 
 def full_size(found: Computed) -> bool:
@@ -296,12 +297,12 @@ def groups_of(computed: Sequence[Computed]) -> list[list[Computed]]:
 def table(computed: Sequence[Computed]) -> Table:
     """A row for each kernel: published and measured error, norms with true and random labels, residual, time."""
     rows = [row(seeds) for seeds in groups_of(computed)]
-    columns = ["data", "kernel of", "penalty", "n", "published error, %", "error, %", "verdict", "norm, {0, 1}"]
+    columns = ["data", "kernel of", "penalty", "n", "published error, %", "error, %", "norm, {0, 1}"]
     columns += ["norm, {-1, 1}", "norm, random labels", "error, random labels, %", "bandwidth", "residual, at most"]
     note = (
         "Means with 95 % t intervals over draws of the training examples, of one Wilson's over test examples. The norm "
         "is of all classes together, tr(alpha' K alpha)^1/2, for targets in {0, 1} unless it says {-1, 1}; of random "
-        "labels for {0, 1}. The residual is |Y - K alpha| / |Y|. Numbers are judged at full size only."
+        "labels for {0, 1}. The residual is |Y - K alpha| / |Y|."
     )
     return Table(TITLE, [*columns, "factor", "run on"], rows, note)
 
@@ -310,7 +311,6 @@ def row(seeds: Sequence[Computed]) -> list[object]:
     """Cells of one kernel."""
     first, target = seeds[0], target_of(seeds[0].settings)
     errors = [last(found, "true", "test_error") for found in seeds]
-    judged = judge(Statement.of(target), errors)[1] if target and all(map(full_size, seeds)) else NOT_MEASURED
     noise = [last(found, "random", "test_error") for found in seeds]
     sizes = [found.outcome["test_n"] for found in seeds]
     norms = [("true", "zero_one"), ("true", "plus_minus_one"), ("random", "zero_one")]
@@ -326,7 +326,6 @@ def row(seeds: Sequence[Computed]) -> list[object]:
         outcome["train_n"],
         target and target["value"],
         number(errors, counts=counted(errors, sizes)),
-        judged,
         *means,
         number(noise, counts=counted(noise, sizes)),
         bandwidth,
@@ -377,4 +376,77 @@ def report(computed: Sequence[Computed]) -> dict[str, Table | Figure]:
     return {"table_3": table(computed), "error_and_norm": figure(computed)}
 
 
-STUDY = ComputedStudy("minimum_norm_kernels", MinimumNorm(), cases, SMOKE, compute, report, check)
+def numbers(computed: Sequence[Computed]) -> list[Finding]:
+    """Table 3's numbers and section 5's norms, with what was measured at full size."""
+    whole = [found for found in computed if full_size(found)]
+    return [
+        judged_number(target, subject_of(target), NO_RUNS, *measured(target, whole, measure))
+        for name, measure in (("kernels", "test_error"), ("norms", "norm_zero_one"))
+        for target in TARGETS.of(name)
+    ]
+
+
+def findings(computed: Sequence[Computed]) -> list[Finding]:
+    """Section 5's statements on MNIST, on draws of either size."""
+    mnist = [found for found in computed if found.settings["dataset"] == "mnist"]
+    sizes = grouped(mnist, size_of).items()
+    return [replace(found, size=size) for size, group in sizes for found in statements(group)]
+
+
+def measured(
+    target: Target, computed: Sequence[Computed], name: str
+) -> tuple[list[float], Sequence[Count | None] | None]:
+    """A measure of the computations of a target's row, and of shares of test examples their counts."""
+    of_row = [found for found in computed if row_of(found) == (target["dataset"], target["setting"])]
+    values = [last(found, "true", name) for found in of_row]
+    shares = name == "test_error"
+    return values, counted(values, [found.outcome["test_n"] for found in of_row]) if shares else None
+
+
+def row_of(found: Computed) -> tuple[str, str]:
+    """Data set and setting, as targets name them."""
+    penalty = "_penalty" if found.settings["penalized"] else ""
+    return found.settings["dataset"], found.settings["features"] + penalty
+
+
+def size_of(found: Computed) -> str:
+    """Whether it may decide at full size."""
+    return FULL if full_size(found) else REDUCED
+
+
+def statements(computed: Sequence[Computed]) -> Iterator[Finding]:
+    """Of kernels on MNIST, each with its effect in each draw of the training examples."""
+    by_seed = [
+        {row_of(found)[1]: found for found in seed}
+        for seed in grouped(computed, lambda found: found.settings["seed"]).values()
+    ]
+    norms = [effect for seed in by_seed if (effect := norm_ratio(seed)) is not None]
+    yield tested("zhang-norm", "MNIST", norms)
+    for features in ("pixels", "gabor"):
+        pairs = [(seed.get(features), seed.get(f"{features}_penalty")) for seed in by_seed]
+        errors = [[last(found, "true", "test_error") for found in pair if found] for pair in pairs]
+        yield tested("zhang-kernel-regularization", f"MNIST, {features}", [e[0] - e[1] for e in errors if len(e) == 2])
+        plain = [found for found, _ in pairs if found]
+        yield tested("zhang-norm-random-labels", f"MNIST, {features}", [*map(random_ratio, plain)])
+
+
+def norm_ratio(seed: Mapping[str, Computed]) -> float | None:
+    """Norm with Gabor filters over that on pixels, nan where the error is not less; null without both."""
+    if not {"pixels", "gabor"} <= set(seed):
+        return None
+    gabor, pixels = seed["gabor"], seed["pixels"]
+    less = last(gabor, "true", "test_error") < last(pixels, "true", "test_error")
+    return last(gabor, "true", "norm_zero_one") / last(pixels, "true", "norm_zero_one") if less else math.nan
+
+
+def random_ratio(found: Computed) -> float:
+    """Norm with random labels over that with true ones."""
+    return last(found, "random", "norm_zero_one") / last(found, "true", "norm_zero_one")
+
+
+def tested(name: str, subject: str, effects: Sequence[float | None]) -> Finding:
+    """A statement with its effect in each draw."""
+    return TARGETS.tested(name, subject, NO_RUNS, effects)
+
+
+STUDY = ComputedStudy("minimum_norm_kernels", MinimumNorm(), cases, SMOKE, compute, report, check, findings, numbers)

@@ -41,6 +41,13 @@ def test_a_row_and_a_curve_for_each_way_down(found):
     assert list(gradient_descent.cases("small")) == [{"seed": 0}, {"seed": 1}, {"seed": 2}]
 
 
+def test_the_statement_is_that_stochastic_steps_end_near_the_solution_of_least_norm(found):
+    (judged,) = gradient_descent.findings([found] * 3)
+    assert judged.statement.id == "zhang-sgd-minimum-norm" and "20 examples of digits" in judged.subject
+    assert judged.effect.mean == gradient_descent.by_way(found)[gradient_descent.STOCHASTIC][-1]["to_limit"]
+    assert judged.verdict == ("confirmed" if judged.effect.mean <= 0.01 else "contradicted")
+
+
 @pytest.mark.parametrize(
     "changes, message",
     [

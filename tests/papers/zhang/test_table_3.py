@@ -118,18 +118,51 @@ def test_random_convolutions_interpolate_where_filters_are_many():
     assert result.outcome["lines"][0]["test_error"] < 0.5
 
 
-def test_a_row_has_its_published_number_and_is_judged_at_full_size_alone():
-    def verdict(*computed):
-        row = dict(zip((made := kernels.table(computed)).columns, made.rows[0], strict=True))
-        return row["published error, %"], row["verdict"]
+def numbers_of(*computed):
+    """Verdicts on the published numbers that these decide on, by row and quantity."""
+    found = [one for one in kernels.numbers(computed) if one.measured]
+    return {one.statement.statement: one.verdict for one in found}
 
-    assert verdict(made_up()) == (0.012, "confirmed")
-    assert verdict(made_up(features="gabor")) == (0.006, "not confirmed")
-    assert verdict(made_up(train_size=6000)) == (0.012, "not measured")
-    assert verdict(made_up(penalized=True)) == (None, "not measured")
+
+def test_numbers_are_judged_at_full_size_alone():
+    assert numbers_of(made_up()) == {
+        "MNIST, no preprocessing: test_error": "in band", "MNIST, Gaussian kernel on pixels: norm": "outside band",
+    }  # fmt: skip
+    assert numbers_of(made_up(features="gabor"))["MNIST, Gabor filters: test_error"] == "outside band"
+    assert numbers_of(made_up(train_size=6000)) == numbers_of() == numbers_of(made_up(penalized=True)) == {}
     convolutions = {"dataset": "cifar10", "features": "random_convolutions"}
-    assert verdict(made_up(**convolutions)) == (0.17, "not confirmed")
-    assert verdict(made_up(**convolutions, filters=1024)) == (0.17, "not measured")
+    assert list(numbers_of(made_up(**convolutions, penalized=True)).values()) == ["outside band"]
+    assert numbers_of(made_up(**convolutions, filters=1024)) == {}
+    table = kernels.table([made_up(), made_up(penalized=True), made_up(**convolutions)])
+    column = table.columns.index("published error, %")
+    assert [row[column] for row in table.rows] == [0.012, None, 0.17]
+
+
+def statements_of(*computed):
+    """Verdict and effect of each measured statement, by id and subject."""
+    found = [one for one in kernels.findings(computed) if one.measured]
+    return {(one.statement.id, one.subject): (one.verdict, one.effect.mean, one.size) for one in found}
+
+
+def test_statements_are_decided_over_draws_of_one_size():
+    def draw(seed, error=0.02, norm=300.0, **changes):
+        one = made_up(train_size=6000, seed=seed, **changes)
+        one.outcome = {**one.outcome, "lines": [dict(line) for line in one.outcome["lines"]]}
+        one.outcome["lines"][-2] |= {"test_error": error + seed / 1e4, "norm_zero_one": norm + seed}
+        return one
+
+    pixels = [draw(seed) for seed in range(3)]
+    gabor = [draw(seed, 0.01, 600.0, features="gabor") for seed in range(3)]
+    penalized = [draw(seed, 0.019, penalized=True) for seed in range(3)]
+    found = statements_of(*pixels, *gabor, *penalized)
+    assert found["zhang-norm", "MNIST"] == ("confirmed", pytest.approx(2, abs=0.01), "reduced")
+    verdict, gain, _ = found["zhang-kernel-regularization", "MNIST, pixels"]
+    assert verdict == "confirmed" and gain == pytest.approx(0.001)
+    assert found["zhang-norm-random-labels", "MNIST, pixels"][1] == pytest.approx(600 / 301, rel=0.01)
+    worse = [draw(seed, 0.05, 600.0, features="gabor") for seed in range(3)]
+    assert statements_of(*pixels, *worse)["zhang-norm", "MNIST"][0] == "undecided"
+    assert ("zhang-norm", "MNIST") not in statements_of(*pixels)
+    assert statements_of(draw(0, dataset="cifar10")) == {}
 
 
 def test_seeds_are_averaged_and_nothing_else():

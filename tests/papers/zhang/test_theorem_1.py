@@ -1,5 +1,6 @@
 """Theorem 1 as a script builds it: the whole training set, model files of both frameworks, tables and figures."""
 
+import dataclasses
 import json
 
 import keras
@@ -104,6 +105,21 @@ def test_figures_and_tables_say_what_was_built(built):
     assert len(points.get_xdata()) == 12 == len(ticks.get_xdata())
     np.testing.assert_array_equal(points.get_ydata(), others.get_ydata())
     assert [axes.get_yscale() for axes in report["sizes"].axes] == ["log", "log"]
+
+
+def test_errors_are_judged_in_standard_deviations_of_the_labels(built):
+    def judged(scale, draws=3, **changes):
+        outcome = {**built[1].outcome, "lines": [dict(built[1].outcome["lines"][-1])]}
+        outcome["lines"][0]["largest_error"] = scale * outcome["lines"][0]["spread"]
+        settings = {**dataclasses.asdict(SETTINGS), **changes}
+        found = [type("Made", (), {"settings": settings, "outcome": outcome})()] * draws
+        return {one.statement.id: (one.verdict, one.subject, one.size) for one in expressivity.findings(found)}
+
+    assert judged(1e-7)["zhang-theorem-1"] == ("confirmed", "digits, n=300", "reduced")
+    assert judged(1e-5, train_size=None)["zhang-theorem-1"] == ("contradicted", "digits, n=300", "full size")
+    assert judged(1e-5)["zhang-corollary-1"][0] == "confirmed"
+    assert judged(1e-7, draws=2) == {}
+    assert judged(1e-7, labels="true") == judged(1e-7, place=0.5) == {}
 
 
 @pytest.mark.parametrize(
