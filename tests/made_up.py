@@ -15,6 +15,16 @@ MEASURED = {
 }
 
 
+def seed_lines(axes):
+    """The thin lines of seeds."""
+    return [line for line in axes.lines if line.get_label() == "_seed"]
+
+
+def mean_lines(axes):
+    """All the others."""
+    return [line for line in axes.lines if line.get_label() != "_seed"]
+
+
 class Files:
     """What lies beside a record: lines by file, and arrays."""
 

@@ -41,10 +41,10 @@ def described(settings):
 def test_other_bits_lost_runs_and_what_is_left_are_seen(kills, tmp_path):
     command = kills["Command"]("run", ("none.py",), ("run",), tmp_path)
     (tmp_path / "runs" / "a").mkdir(parents=True)
-    (tmp_path / "runs" / "a" / "checkpoint.npz").write_bytes(b"")
-    assert [path.name for path in kills["left_over"](tmp_path)] == ["checkpoint.npz"]
     command.start()
     assert not command.wait() and not command.ended_well and not command.running
+    (tmp_path / "runs" / "a" / "checkpoint.npz").write_bytes(b"")
+    assert [path.name for path in kills["left_over"](tmp_path)] == ["checkpoint.npz"]
     before = kills["times"](tmp_path)
     (tmp_path / "runs" / "a" / "run.json").write_text("{}")
     assert before == {} and set(kills["times"](tmp_path)) == {"a"}

@@ -186,14 +186,6 @@ def test_sweep_and_comparison_share_their_runs_and_write_tables(script, tmp_path
     assert {line["model_sha256"] for line in lines} == {file_sha256(model)}
 
 
-def test_none_on_the_command_line_replaces_what_a_files_config_says(script, monkeypatch, tmp_path):
-    (tmp_path / "m.pt").touch()
-    given, arguments = {}, ["--crop", "None", "--train-size=None", "--data-seed", "None", "--output-dir", tmp_path]
-    monkeypatch.setattr(readout, "decode", lambda path, fields, *_: given.update(fields) or [])
-    assert script("decode_layers.py", tmp_path / "m.pt", *arguments)[0] == 0
-    assert given == {"crop": None, "train_size": None}
-
-
 def test_a_read_out_has_the_threads_that_are_given_and_no_smoke(script, tmp_path, monkeypatch):
     arguments = ["--output-dir", tmp_path]
     assert script("mlp1_random_labels.py", "--smoke", "--framework", "torch", *arguments)[0] == 0
@@ -312,7 +304,7 @@ def test_everything_of_the_decoding_papers_has_a_recipe(script, tmp_path):
 
 
 CLOSER_LOOK = {
-    "example_difficulty.py": ("difficulty_digits.png", "images_digits.png", "claims_digits.md"),
+    "example_difficulty.py": ("difficulty_digits.png", "images_digits.png", "claims.md"),
     "first_layer_filters.py": ("filters.png", "spectral_centroids.md", "claims.md"),
     "loss_sensitivity.py": ("gini_l1.png", "gini.md", "claims.md"),
     "class_loss_sensitivity.py": ("classes_l1.png", "classes.md", "claims.md"),

@@ -54,7 +54,7 @@ def test_a_study_does_what_the_command_line_says_and_knows_how_it_was_called(tmp
     config, options = dataclasses.replace(BASE, model="mlp2", width=8, seed=3), Options(output_dir=tmp_path)
     trained = dataclasses.replace(options, keep_epochs=(1,), stack=False)
     assert ran == [([config], trained, Actions(force=True, smoke=True))]
-    assert called == [Call("small", Widths(seeds=(3,), widths=(8,)), options, force=True)] * 2
+    assert called == [Call("small", Widths(seeds=(3,), widths=(8,)), options, force=True, changed=True)] * 2
 
 
 @pytest.mark.parametrize("forced", [False, True])

@@ -24,6 +24,8 @@ def measured(arrays: Arrays, epochs: int) -> dict[str, tuple[NDArray[Any], NDArr
     it never was, and `times_forgotten`; `loss_sensitivity` in units of the run's mean; `critical`, of examples that
     were searched, trained on or held out.
     """
+    if "train_indices" not in arrays:
+        raise ValueError(f"arrays must be of a run's examples; --force makes them again. Received: {sorted(arrays)}")
     indices = arrays["train_indices"]
     found = {"correct": (indices, arrays["train_predictions"] == arrays["train_labels"])}
     if "train_learned_epochs" in arrays and epochs > 1:

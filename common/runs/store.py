@@ -33,10 +33,9 @@ WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 """What file systems without locks answer."""
 NAMED = {
     READOUT: {"epoch", "layer", "probe", "fitted_on", "scored_on", "correct", "n"},
-    "history.jsonl": {"epoch", "train_loss", "train_accuracy", "test_accuracy"},
-    "arrays.npz": {"train_indices"},
+    "history.jsonl": {"epoch"},
 }
-"""What readers rely on in each line, or among the arrays, of a file."""
+"""What readers rely on in each line of a file."""
 SUFFIX = {"keras": ".h5", "torch": ".pt"}
 
 
@@ -105,7 +104,6 @@ class Store:
                 arrays = dict(stored)
             if not all(isinstance(array, np.ndarray) for array in arrays.values()):
                 raise ValueError("not arrays")
-            check_named(arrays, file)
             return arrays
         except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise ValueError(
@@ -245,7 +243,7 @@ def read_lines(path: Path) -> list[Record]:
 
 
 def check_named(found: Collection[str], file: str) -> None:
-    """ValueError where a line, or arrays, of a file lack a name that readers rely on."""
+    """ValueError where a line of a file lacks a name that readers rely on."""
     if missing := NAMED.get(file, set()) - {*found}:
         raise ValueError(f"no {', '.join(sorted(missing))}")
 

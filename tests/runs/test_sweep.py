@@ -146,7 +146,7 @@ def cluster(monkeypatch):
     monkeypatch.setattr(distributed, "Client", Client)
     monkeypatch.setattr(distributed, "LocalCluster", local)
     monkeypatch.setattr(distributed, "as_completed", reversed)
-    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: range(8), raising=False)
     return noted
 
 

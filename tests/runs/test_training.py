@@ -659,7 +659,7 @@ def test_labels_come_from_a_file(store, trained_epochs):
     assert record["inputs"] == {"labels": file_sha256(store.models / "mine.npy")}
     train(config, options(store))
     (store.models / "mine.npy").write_bytes(b"")
-    with pytest.raises(ValueError, match="^labels must be a .npy file with a class for each example. Received: "):
+    with pytest.raises(ValueError, match="^labels must be a .npy, .csv or .txt with a class for each"):
         train(config, options(store))
     np.save(store.models / "mine.npy", datasets.load("digits").y_train)
     assert train(config, options(store))["data"]["corruption_realised"] == 0.0 and len(trained_epochs) == 6

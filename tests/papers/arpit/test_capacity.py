@@ -4,6 +4,7 @@ import math
 
 import pytest
 from arpit_runs import SMALL, Runs, fitting, found
+from made_up import mean_lines, seed_lines
 
 from common.papers.arpit.capacity import (
     STUDY,
@@ -139,6 +140,8 @@ def test_the_table_holds_the_end_and_the_best_over_epochs():
     assert row[:5] == ["mnist, random inputs", "80 %", 64, 5000, 2]
     assert [cell.value for cell in row[5:]] == pytest.approx([0.71, 0.73, 0.71, 1.0])
     axes = capacity_figure(runs, "title").axes
-    assert axes[0].get_title() == "mnist, random inputs" and axes[0].lines[0].get_ydata() == pytest.approx([71])
+    (mean,) = mean_lines(axes[0])
+    assert axes[0].get_title() == "mnist, random inputs" and mean.get_ydata() == pytest.approx([71])
+    assert [line.get_ydata().tolist() for line in seed_lines(axes[0])] == [pytest.approx([y]) for y in (70, 72)]
     items = STUDY.report(runs, SMALL)
     assert list(items) == ["capacity", "validation_accuracy"]

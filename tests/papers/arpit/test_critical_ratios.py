@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 import pytest
 from arpit_runs import SMALL, Runs, a_run, found
+from made_up import mean_lines, seed_lines
 
 from common.analysis.perturbations import CRITICAL, SHARPNESS
 from common.papers.arpit.critical_samples import (
@@ -268,11 +269,13 @@ def test_figures_draw_means_over_seeds_and_the_table_the_end():
     runs = study(seeds=2)
     ((name, shares),) = families(runs).items()
     left, right = noise_figure(name, shares, HOW).axes
-    assert len(left.lines) == 8 and left.lines[1].get_ydata()[:4] == pytest.approx([10, 96, 98, 97])
-    assert right.lines[3].get_ydata() == pytest.approx([0, 40, 79, 80])
+    accuracies = mean_lines(left)
+    assert len(accuracies) == 8 and accuracies[1].get_ydata()[:4] == pytest.approx([10, 96, 98, 97])
+    assert [len(seed_lines(axes)) for axes in (left, right)] == [2 * 8, 2 * 4] and len(mean_lines(right)) == 4
+    assert mean_lines(right)[3].get_ydata() == pytest.approx([0, 40, 79, 80])
     held_out, training = splits_figure(extremes_of(runs), HOW, "title").axes
-    assert held_out.lines[1].get_ydata() == pytest.approx([0, 40, 79, 80])
-    assert training.lines[0].get_ydata() == pytest.approx([0, 60, 90, 40])
+    assert mean_lines(held_out)[1].get_ydata() == pytest.approx([0, 40, 79, 80])
+    assert mean_lines(training)[0].get_ydata() == pytest.approx([0, 60, 90, 40])
     table = critical_table(runs, HOW, "title")
     assert "the cross-entropy on 200 training examples." in table.note
     rows = table.rows

@@ -4,6 +4,7 @@ import math
 
 import pytest
 from arpit_runs import SMALL, Runs, effect, fitting, found, verdicts
+from made_up import mean_lines, seed_lines
 
 from common.papers.arpit.time_to_fit import (
     STUDY,
@@ -118,7 +119,8 @@ def test_curves_are_over_width_at_the_most_examples_and_over_examples_at_the_lar
 def test_the_figure_has_no_point_where_a_seed_is_missing():
     runs = timed(seeds=2, unfitted=(64,))
     left = time_figure(runs, "title").axes[0]
-    assert [list(line.get_xdata()) for line in left.lines] == [[16, 64, 256], [16, 256]]
+    assert [list(line.get_xdata()) for line in mean_lines(left)] == [[16, 64, 256], [16, 256]]
+    assert [list(line.get_xdata()) for line in seed_lines(left)] == [[16, 64, 256]] * 2 + [[16, 256]] * 2
 
 
 def test_slope_and_gain_against_closed_forms():

@@ -1,4 +1,5 @@
 import pytest
+from made_up import mean_lines, seed_lines
 from matplotlib.colors import to_hex
 
 from common.papers.decoding.dynamics import curves, layers_over_epochs
@@ -14,9 +15,11 @@ def shown(figure):
 
 
 def points(axes, **look):
-    """The points of the one line with this look, rounded."""
+    """The points of the one line with this look that is not a seed's, rounded."""
     (line,) = [
-        line for line in axes.lines if all(getattr(line, f"get_{name}")() == value for name, value in look.items())
+        line
+        for line in mean_lines(axes)
+        if all(getattr(line, f"get_{name}")() == value for name, value in look.items())
     ]
     return [(float(x), round(float(y), 6)) for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)]
 
@@ -46,6 +49,8 @@ def test_layer_profiles_with_both_controls(decoding):
     ]
     colours = {name: style["color"] for name, (_, style) in PROFILES.items()}
     assert points(noisy, color=colours["corrupted_labels"]) == [(0, 50), (1, 60)]
+    seeds = [list(line.get_ydata()) for line in seed_lines(noisy) if line.get_color() == colours["corrupted_labels"]]
+    assert seeds == [pytest.approx([40, 60]), pytest.approx([60, 60])]
     assert points(noisy, color=colours["true_labels"]) == [(0, 70), (1, 80)]
     assert points(noisy, color=colours["untrained"]) == [(0, 50), (1, 30)]
     assert points(noisy, color=colours["clean"]) == [(0, 95), (1, 85)]

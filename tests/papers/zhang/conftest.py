@@ -5,7 +5,7 @@ import random
 from types import SimpleNamespace
 
 import pytest
-from made_up import a_run
+from made_up import a_run, mean_lines
 
 from common.papers.zhang.curves import in_epochs, published
 from common.report.runs import Runs
@@ -93,7 +93,7 @@ def curves(axes):
 
 def dashed(axes):
     """Published lines by colour."""
-    return {line.get_color(): line for line in axes.lines if line.get_alpha() is not None}
+    return {line.get_color(): line for line in mean_lines(axes) if line.get_alpha() is not None}
 
 
 def legend(figure):

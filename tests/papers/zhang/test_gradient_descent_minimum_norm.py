@@ -1,6 +1,7 @@
 """Section 5's statement on digits, and what is made of it."""
 
 import pytest
+from made_up import mean_lines, seed_lines
 
 from common.papers.zhang import gradient_descent
 from common.papers.zhang.gradient_descent import SMOKE, GradientDescent, compute
@@ -37,7 +38,8 @@ def test_a_row_and_a_curve_for_each_way_down(found):
     assert report["ends"].rows[0][3].value == pytest.approx(found.outcome["least_norm"])
     assert [row[-2] is None for row in report["ends"].rows] == [False, False, True] and report["ends"].rows[0][-1] == 2
     distance, norm = report["descent"].axes
-    assert distance.get_yscale() == "log" and len(distance.lines) == 3 and len(norm.lines) == 4
+    assert distance.get_yscale() == "log" and len(mean_lines(distance)) == 3 and len(mean_lines(norm)) == 4
+    assert len(seed_lines(distance)) == len(seed_lines(norm)) == 2 * 3
     assert list(gradient_descent.cases("small")) == [{"seed": 0}, {"seed": 1}, {"seed": 2}]
 
 

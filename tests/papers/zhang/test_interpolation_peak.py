@@ -1,6 +1,7 @@
 """The interpolation peak on digits, and what is made of it."""
 
 import pytest
+from made_up import mean_lines, seed_lines
 
 from common.papers.zhang import interpolation
 from common.papers.zhang.interpolation import RATIOS, SMOKE, InterpolationPeak, cases, compute, curves
@@ -38,7 +39,8 @@ def test_tables_and_figures_go_over_seeds(computed):
     assert {row[-1] for row in report["errors"].rows} == {2} and "180 training examples" in report["errors"].note
     error, norm = report["peak"].axes
     assert error.get_ylabel() == "test error (%)" and norm.get_yscale() == "log"
-    assert len(error.lines) == len(interpolation.PENALTIES) + 1
+    penalties = len(interpolation.PENALTIES)
+    assert (len(mean_lines(error)), len(seed_lines(error))) == (penalties + 1, 2 * penalties)
     assert interpolation.penalty_text(0) == "no penalty"
 
 

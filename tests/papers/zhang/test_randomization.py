@@ -1,6 +1,8 @@
 import math
 
+import numpy as np
 import pytest
+from made_up import seed_lines
 
 from common.papers.zhang.curves import in_epochs, line_of, published
 from common.papers.zhang.randomization import convergence_table, findings, lead, least, numbers, training_losses
@@ -10,11 +12,9 @@ from common.report.numbers import cell
 from common.report.runs import Runs
 
 
-def band(axes, colour_of):
-    """Heights of the band in the colour of a line."""
-    colour = tuple(int(colour_of.get_color()[i : i + 2], 16) / 255 for i in (1, 3, 5))
-    (found,) = [c for c in axes.collections if tuple(c.get_facecolor()[0][:3]) == pytest.approx(colour)]
-    return found.get_paths()[0].vertices[:, 1]
+def seeds_of(axes, mean):
+    """Heights of the seeds in the colour of a line, a row each."""
+    return np.array([line.get_ydata() for line in seed_lines(axes) if line.get_color() == mean.get_color()])
 
 
 def swapped(zhang, runs, first, second):
@@ -64,7 +64,8 @@ def test_training_losses_over_thousand_steps(zhang):
     points = dict(zip(behind[line.get_color()].get_xdata(), behind[line.get_color()].get_ydata(), strict=True))
     assert points == pytest.approx(dict(published("Figure 1a", "setting")["random_labels"]))
     assert behind[line.get_color()].get_zorder() < line.get_zorder()
-    assert max(band(axes, line)) > 2.3
+    seeds = seeds_of(axes, line)
+    assert seeds.shape == (3, 60) and seeds.mean(axis=0) == pytest.approx(line.get_ydata()) and seeds.max() > 2.3
     assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_ylim(), axes.get_xlim()[0]) == (
         "thousand steps", "training loss (nats)", (0, 2.5), 0
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from made_up import Files, a_run
+from made_up import Files, a_run, mean_lines, seed_lines
 
 from common.papers.zhang import attributions
 from common.papers.zhang.attributions import STUDY, Attributed, report, stages
@@ -56,8 +56,8 @@ def test_pictures_and_curves(runs):
     figures = report(runs, None)
     assert len(figures["pictures"].axes) == 4 * 10
     shares, correlations = figures["over_epochs"].axes
-    assert len(shares.lines) == 2 and list(shares.lines[0].get_xdata()) == [0, 5, 9]
-    assert list(correlations.lines[0].get_xdata()) == [0, 5]
+    assert [list(line.get_xdata()) for line in mean_lines(shares)] == [[0, 5, 9]] * 2
+    assert len(seed_lines(shares)) == 2 * 3 and list(mean_lines(correlations)[0].get_xdata()) == [0, 5]
 
 
 def test_runs_without_attributions_show_nothing():
