@@ -304,7 +304,7 @@ def test_everything_of_the_decoding_papers_has_a_recipe(script, tmp_path):
 
 
 CLOSER_LOOK = {
-    "example_difficulty.py": ("difficulty_digits.png", "images_digits.png", "claims.md"),
+    "example_difficulty.py": ("difficulty_digits.png", "images_digits.png", "dispersion_digits.md"),
     "first_layer_filters.py": ("filters.png", "spectral_centroids.md", "claims.md"),
     "loss_sensitivity.py": ("gini_l1.png", "gini.md", "claims.md"),
     "class_loss_sensitivity.py": ("classes_l1.png", "classes.md", "claims.md"),
