@@ -46,7 +46,7 @@ QUESTIONS = {"Zhang et al. 2017": zhang.QUESTIONS}
 COMPUTED = {"Zhang et al. 2017": zhang.COMPUTED}
 """A paper's studies of computations."""
 MOST_SEEDS = range(10)
-OPEN_ROWS = 5  # a table of at most so many is not folded
+OPEN_ROWS = 3  # a table of at most so many is not folded
 LEAD = "Every number here is computed from a committed record, runs/<run id>/run.json; runs.csv has a row for each."
 RECORDS = "A record names config, versions, hardware, commit and the checksum of the data."
 
