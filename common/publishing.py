@@ -21,7 +21,7 @@ from common.report.charts import chart, runs_script
 from common.report.claims import FULL, Finding, Statement
 from common.report.classes import classes_over_runs
 from common.report.comparison import comparison_table
-from common.report.documents import PARTS, fill, findings_document
+from common.report.documents import PARTS, fill, findings_document, plural
 from common.report.examples import agreement_table, joined, trained_on
 from common.report.page import SHARED, Block, Code, Folded, Heading, Picture, Row, Section, page, save_shared
 from common.report.published import published_table
@@ -43,7 +43,7 @@ WINGS = {
 """Papers with the frameworks in which their studies can be trained."""
 QUESTIONS = {"Zhang et al. 2017": zhang.QUESTIONS}
 """Studies beside a paper's own."""
-COMPUTED = {"Zhang et al. 2017": zhang.COMPUTED}
+COMPUTED = {"Zhang et al. 2017": zhang.COMPUTED, "Ketha & Ramaswamy": decoding.COMPUTED}
 """A paper's studies of computations."""
 MOST_SEEDS = range(10)
 OPEN_ROWS = 3  # a table of at most so many is not folded
@@ -155,7 +155,7 @@ class Page:
     def table(self, name: str, table: Table) -> Folded:
         """A table, folded where it is long."""
         self.tables[name] = table
-        rows = overview.counted(len(table.rows), "row")
+        rows = plural(len(table.rows), "row")
         return Folded(f"{table.title} ({rows})", [table], opened=len(table.rows) <= OPEN_ROWS)
 
     def picture(self, name: str, figure: Figure, caption: str = "") -> Picture:
@@ -226,8 +226,10 @@ def size_text(groups: Sequence[Group]) -> str:
     return f"Preset {groups[0].preset}: {sizes} training examples{smaller}"
 
 
-def summary(runs: Runs, findings: Sequence[Finding]) -> list[Section]:
+def summary(made: Page, findings: Sequence[Finding]) -> list[Section]:
     """The matrix; then what held, what did not, what is open, what it cost, what deviates; then all findings."""
+    runs, verdicts, listed = made.runs, overview.matrix_table(findings), overview.findings_table(findings)
+    made.tables |= {"verdicts": verdicts, "findings": listed}
     power = overview.power_text(findings)
     said = [overview.chance_text(findings), *([power] if power else [])]
     reduced = sum(not run.full_size for run in runs)
@@ -236,11 +238,11 @@ def summary(runs: Runs, findings: Sequence[Finding]) -> list[Section]:
     )
     criteria = overview.criteria_table(findings)
     return [
-        Section("Verdicts", [overview.matrix_table(findings), *said]),
-        *(Section(heading, overview.verdict_lists(findings, verdicts)) for heading, verdicts in PARTS.items()),
+        Section("Verdicts", [verdicts, *said]),
+        *(Section(heading, overview.verdict_lists(findings, some)) for heading, some in PARTS.items()),
         Section("What it cost", [RECORDS, overview.costs_table(runs)]),
         Section("What deviates", [sizes, Folded("By script", [overview.deviations_table(overview.scripts())])]),
-        Section("Findings", [overview.findings_table(findings), Folded(criteria.title, [criteria])]),
+        Section("Findings", [listed, Folded(criteria.title, [criteria])]),
     ]
 
 
@@ -295,20 +297,19 @@ def made_of(runs: Runs, benchmarks: Mapping[str, Mapping[str, Table]]) -> tuple[
         studies += [made.study(groups, findings, paper) for groups in by_study]
         of_paper = computed.get(paper, ())
         studies += [made.computations(study, there, findings, paper) for study, there in of_paper if there]
-    sections = [*summary(runs, findings), *studies, *over_runs(made, benchmarks)]
-    tables = {**made.tables, "findings": overview.findings_table(findings), "verdicts": overview.matrix_table(findings)}
+    sections = [*summary(made, findings), *studies, *over_runs(made, benchmarks)]
     beside = ["assets/runs.js", *(f"assets/{name}" for name in SHARED)]
     readme, changes = ROOT / "README.md", ROOT / "docs" / "changes.md"
     superseded = convergence_table(Runs.under(Store(PUBLISHED / "superseded")))
     texts = {
-        **{PUBLISHED / "tables" / f"{name}.md": table.markdown() for name, table in tables.items()},
-        **{PUBLISHED / "tables" / f"{name}.csv": table.csv() for name, table in tables.items()},
+        **{PUBLISHED / "tables" / f"{name}.md": table.markdown() for name, table in made.tables.items()},
+        **{PUBLISHED / "tables" / f"{name}.csv": table.csv() for name, table in made.tables.items()},
         PUBLISHED / "index.html": page("Published results", LEAD, sections, beside),
         PUBLISHED / "runs.csv": runs.csv(),
         PUBLISHED / "assets" / "runs.js": runs_script(runs),
         ROOT / "docs" / "findings.md": findings_document(findings),
         changes: fill(changes.read_text(), "superseded runs", superseded.markdown()),
-        readme: fill(readme.read_text(), "matrix", overview.readme_matrix(findings).markdown()),
+        readme: fill(readme.read_text(), "matrix", overview.readme_matrix(made.tables["verdicts"]).markdown()),
     }
     return texts, {PUBLISHED / "figures" / f"{name}.png": figure for name, figure in made.figures.items()}
 

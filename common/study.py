@@ -170,7 +170,7 @@ class Study:
         kept = tuple(sorted({*self.keep_epochs, *options.keep_epochs}))
         training = dataclasses.replace(options, stack=options.stack and self.stack, keep_epochs=kept)
         records = run_all(configs, training, actions)
-        own = {field.name for field in dataclasses.fields(Config)} & given_flags() - {"framework", *SEEDS}
+        own = {field.name for field in dataclasses.fields(Config)} & flags - {"framework", *SEEDS}
         call = Call(preset, grid, options, actions.force, actions.smoke or bool(own))
         self.read([from_dict(record["config"]) for record in records], call)
         self.show(Runs.of(records, call.store), call)
@@ -181,8 +181,7 @@ class Study:
 
     def claims(self, runs: Runs, call: Call) -> dict[str, Table]:
         """The table of these, where there are any."""
-        findings = self.judged(runs, call)
-        return {"claims": claims_table(findings, self.name.replace("_", " ").capitalize())} if findings else {}
+        return claims_of(self.name, self.judged(runs, call))
 
     def show(self, runs: Runs, call: Call) -> None:
         """Save figures and tables in a folder of the study's name, and print the tables."""
@@ -252,8 +251,12 @@ class ComputedStudy:
 
     def claims(self, computed: Sequence[Computed]) -> dict[str, Table]:
         """The table of these, where there are any."""
-        findings = [found for found in self.judged(computed) if found.measured]
-        return {"claims": claims_table(findings, self.name.replace("_", " ").capitalize())} if findings else {}
+        return claims_of(self.name, [found for found in self.judged(computed) if found.measured])
+
+
+def claims_of(name: str, findings: Sequence[Finding]) -> dict[str, Table]:
+    """The table of a study's findings, where there are any."""
+    return {"claims": claims_table(findings, name.replace("_", " ").capitalize())} if findings else {}
 
 
 def preset_of(arguments: Any) -> str:

@@ -186,6 +186,19 @@ def test_sweep_and_comparison_share_their_runs_and_write_tables(script, tmp_path
     assert {line["model_sha256"] for line in lines} == {file_sha256(model)}
 
 
+def test_none_on_the_command_line_replaces_what_a_files_config_says(script, monkeypatch, tmp_path):
+    (tmp_path / "m.pt").touch()
+    given, arguments = {}, ["--crop", "None", "--train-size=None", "--data-seed", "None", "--output-dir", tmp_path]
+
+    def opened(path, fields, *_):
+        given.update(fields)
+        raise ValueError("that is all")
+
+    monkeypatch.setattr(readout, "opened", opened)
+    assert script("decode_layers.py", tmp_path / "m.pt", *arguments)[0] == 2
+    assert given == {"crop": None, "train_size": None}
+
+
 def test_a_read_out_has_the_threads_that_are_given_and_no_smoke(script, tmp_path, monkeypatch):
     arguments = ["--output-dir", tmp_path]
     assert script("mlp1_random_labels.py", "--smoke", "--framework", "torch", *arguments)[0] == 0

@@ -120,6 +120,14 @@ def kind_of(name: str) -> str:
     return DATASETS[name].kind if name in DATASETS else "images"
 
 
+def check_train_size(name: str, train_size: int | None) -> int:
+    """How many training examples that is, none being all; ValueError for more than a data set has."""
+    whole = DATASETS[name].shape[0]
+    if (train_size or 0) > whole:
+        raise ValueError(f"train_size must be at most {whole}. Received: train_size={train_size}")
+    return train_size or whole
+
+
 def parse_idx(content: bytes) -> Images:
     """Return the unsigned bytes of an idx file, in the shape of its header (http://yann.lecun.com/exdb/mnist/)."""
     start = 4 + 4 * int.from_bytes(content[3:4], "big")

@@ -31,15 +31,8 @@ class Benchmark(Computation):
     threads: Annotated[int, tyro.conf.Fixed, tyro.conf.Suppress] = 0
     """CPU threads of a measuring process."""
 
-    least: ClassVar[Mapping[str, int]]
-    """The least that settings may be."""
     small: ClassVar[Mapping[str, Any]]
     """Settings of a smoke test."""
-
-    def __post_init__(self) -> None:
-        for name, least in self.least.items():
-            if (value := getattr(self, name)) < least:
-                raise ValueError(f"{name} must be at least {least}. Received: {name}={value}")
 
 
 def report(

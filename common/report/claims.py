@@ -88,7 +88,12 @@ def decide(effects: Sequence[float | None], band: Band) -> tuple[Estimate, str]:
     if any(map(math.isnan, told)):
         return Estimate(len(told)), UNDECIDED
     found = estimate(told)
-    return found, _verdict(found, -math.inf if band[0] is None else band[0], math.inf if band[1] is None else band[1])
+    return found, _verdict(found, *_ends(band))
+
+
+def _ends(band: Band) -> tuple[float, float]:
+    least, most = band
+    return -math.inf if least is None else least, math.inf if most is None else most
 
 
 def _verdict(found: Estimate, least: float, most: float) -> str:
@@ -108,9 +113,8 @@ def judge(
         return found, NOT_MEASURED
     if number.band is None:
         return found, NO_BAND
-    least, most = number.band
-    inside = (least is None or least <= found.mean) and (most is None or found.mean <= most)
-    return found, IN_BAND if inside else OUTSIDE
+    least, most = _ends(number.band)
+    return found, IN_BAND if least <= found.mean <= most else OUTSIDE
 
 
 def judged_number(

@@ -19,7 +19,7 @@ OUTCOMES = ("train_accuracy", "test_accuracy", "test_accuracy_corrupted_labels",
 
 
 def corruption_figure(runs: Runs, title: str) -> figures.Figure:
-    """Accuracies (%) against the corrupted fraction (%): a colour for each framework, the band its 95 % t interval."""
+    """Accuracies (%) against the corrupted fraction (%): a colour for each framework, thin lines its seeds."""
     figure, (axes,) = figures.new_figure(title, (6.6, 6.2))
     frameworks = runs.by("framework")
     handles = [figures.handle(FRAMEWORKS[name], marker="o", **figures.FRAMEWORK_STYLES[name]) for name in frameworks]

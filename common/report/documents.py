@@ -14,6 +14,7 @@ from common.report.claims import (
     OUTSIDE,
     UNDECIDED,
     Finding,
+    Statement,
 )
 from common.report.numbers import UNITS, Number, cell
 from common.report.tables import band_text
@@ -61,19 +62,22 @@ def findings_document(findings: Iterable[Finding]) -> str:
 
 def line(found: Finding) -> str:
     """A finding in a line of a list: statement, what it was tested on, effect and the size it counts from, seeds."""
-    said, seeds, effect = (
-        found.statement,
-        f"{found.effect.n} seed{'s' if found.effect.n != 1 else ''}",
-        effect_text(found),
-    )
-    counts = [f"published {cell(Number(said.value, said.unit))}"] if said.value is not None else []
-    counts += [f"counts {band_text(said)}"] if said.band else []
-    told = [effect, *counts] if effect else []
-    return (
-        f"- **{found.verdict}**: {said.statement} ({found.subject}; {said.source}): "
-        + ", ".join([*told, seeds])
-        + (f". {found.numbers}" if found.numbers else "")
-    )
+    said, effect = found.statement, effect_text(found)
+    counts = [f"counts {band_text(said)}"] if said.band else []
+    told = [effect, *published_text(said), *counts] if effect else []
+    numbers = f". {found.numbers}" if found.numbers else ""
+    tested = ", ".join([*told, plural(found.effect.n, "seed")])
+    return f"- **{found.verdict}**: {said.statement} ({found.subject}; {said.source}): {tested}{numbers}"
+
+
+def published_text(said: Statement) -> list[str]:
+    """The number that was published; nothing of a statement without one."""
+    return [] if said.value is None else [f"published {cell(Number(said.value, said.unit))}"]
+
+
+def plural(n: int, word: str) -> str:
+    """1 run, 2 runs."""
+    return f"{n} {word}{'' if n == 1 else 's'}"
 
 
 def effect_text(found: Finding) -> str | None:

@@ -18,12 +18,13 @@ from common.report.claims import (
     NO_BAND,
     NOT_MEASURED,
     OUTSIDE,
+    REDUCED,
     SIZES,
     STATEMENT_VERDICTS,
     Finding,
 )
-from common.report.documents import effect_text
-from common.report.numbers import Number, cell, t_quantile
+from common.report.documents import effect_text, plural, published_text
+from common.report.numbers import Number, t_quantile
 from common.report.page import Block, Folded, Items
 from common.report.runs import FRAMEWORKS, Run, Runs
 from common.report.tables import Link, Links, Table, band_text
@@ -40,7 +41,7 @@ MATRIX_NOTE = (
     "Numbers are judged at full size alone, by their bands."
 )
 POWER_SEEDS, ENOUGH = 5, 0.8
-PRESETS = {FULL: "paper", "reduced": "small"}
+PRESETS = {FULL: "paper", REDUCED: "small"}
 
 
 def kind_of(finding: Finding) -> str:
@@ -87,9 +88,8 @@ def tested(findings: Sequence[Finding]) -> list[Finding]:
     return [finding for finding in independent(findings) if not finding.is_number]
 
 
-def readme_matrix(findings: Sequence[Finding]) -> Table:
+def readme_matrix(table: Table) -> Table:
     """The matrix without what has no room in a README: the columns of no entry."""
-    table = matrix_table(findings)
     kept = [place for place in range(len(table.columns)) if place < 3 or any(row[place] for row in table.rows)]
     rows = [[row[place] for place in kept] for row in table.rows]
     return replace(table, columns=[table.columns[place] for place in kept], rows=rows)
@@ -156,7 +156,7 @@ def verdict_lists(findings: Sequence[Finding], verdicts: Collection[str]) -> lis
     own = [finding for finding in independent(findings) if finding.verdict in verdicts]
     by_place = grouped(own, lambda finding: (SIZES.index(finding.size), kind_of(finding), finding.verdict))
     for (place, kind, verdict), group in sorted(by_place.items()):
-        heading = f"{len(group)} {kind}{'s' if len(group) != 1 else ''} {verdict}, {SIZES[place]}"
+        heading = f"{plural(len(group), kind)} {verdict}, {SIZES[place]}"
         said = grouped(group, lambda finding: (finding.statement.paper, finding.statement.statement))
         lines = [f"{paper}: {text} ({'; '.join(map(_briefly, found))})" for (paper, text), found in said.items()]
         parts.append(Folded(heading, [Items(lines)], opened=SIZES[place] == FULL and kind == STATEMENT))
@@ -184,16 +184,15 @@ def findings_table(findings: Sequence[Finding]) -> Table:
 
 
 def _missing_cells(n: int, paper: str, source: str) -> list[object]:
-    said = f"{counted(n, 'number')} of {source}"
+    said = f"{plural(n, 'number')} of {source}"
     return [said, NOT_MEASURED, *[""] * 4, FULL, *[""] * 3, NUMBER, paper, source, ""]
 
 
 def _finding_cells(finding: Finding) -> list[object]:
     said, runs = finding.statement, finding.runs
-    published = None if said.value is None else f"published {cell(Number(said.value, said.unit))}"
-    counts = "; ".join(text for text in (published, band_text(said)) if text)
+    counts = "; ".join(text for text in (*published_text(said), band_text(said)) if text)
     frameworks = ", ".join(sorted({FRAMEWORKS[run.config.framework] for run in runs}))
-    records = Links(counted(len(runs), "run"), [_record(run) for run in runs], command(finding)) if runs else ""
+    records = Links(plural(len(runs), "run"), [_record(run) for run in runs], command(finding)) if runs else ""
     return [said.statement, finding.verdict, finding.subject, effect_text(finding) or "", counts,
             finding.effect.n or "", finding.size, frameworks, records, finding.numbers or "", kind_of(finding),
             said.paper, said.source, finding.study.replace("_", " ")]  # fmt: skip
@@ -202,11 +201,6 @@ def _finding_cells(finding: Finding) -> list[object]:
 def _record(run: Run) -> Link:
     config = run.config
     return Link(f"{100 * config.corruption_fraction:g} %, seed {config.seed}", f"runs/{run.id}/run.json")
-
-
-def counted(n: int, word: str) -> str:
-    """1 run, 2 runs."""
-    return f"{n} {word}{'' if n == 1 else 's'}"
 
 
 def command(finding: Finding) -> str:

@@ -5,6 +5,7 @@ What it is made of has `html()`; a string is a paragraph. Looks, script and the 
 
 import base64
 import html
+import json
 import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -129,8 +130,6 @@ class Chart:
 
     def html(self) -> str:
         """An empty box."""
-        import json
-
         data = html.escape(json.dumps(self.data, separators=(",", ":")))
         return f'<figure class="chart" aria-label="{html.escape(self.title)}" data-chart="{data}"></figure>'
 

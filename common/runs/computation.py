@@ -13,12 +13,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
-
 from common.files import write
 from common.runs.config import Options
 from common.runs.record import machine
-from common.runs.store import Record, Store, checked_record, code_version, locked, write_arrays
+from common.runs.store import Record, Store, checked_record, code_version, locked, read_arrays, write_arrays
 from common.runs.threads import cores, threads_set
 from common.runs.trainers import Arrays
 
@@ -31,6 +29,14 @@ class Computation:
 
     slug: ClassVar[str]
     """What it is called, the start of its id."""
+    least: ClassVar[Mapping[str, int]] = {}
+    """The least that settings may be which are not none."""
+
+    def __post_init__(self) -> None:
+        for name, least in self.least.items():
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ValueError(f"{name} must be at least {least}. Received: {name}={value}")
 
 
 @dataclass(frozen=True)
@@ -117,10 +123,7 @@ class Computed:
     def arrays(self) -> Arrays:
         """Its arrays; none where it has none."""
         path = self.folder / "arrays.npz"
-        if not path.exists():
-            return {}
-        with np.load(path) as stored:
-            return dict(stored)
+        return read_arrays(path) if path.exists() else {}
 
     @staticmethod
     def under(store: Store, slug: str) -> list[Computed]:

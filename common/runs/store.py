@@ -98,17 +98,7 @@ class Store:
 
     def arrays(self, name: str, file: str = "arrays.npz") -> dict[str, NDArray[Any]]:
         """Arrays of a file beside a run: of each example and, where it has convolutions, the first layer's filters."""
-        path = self.folder(name) / file
-        try:
-            with np.load(path) as stored:
-                arrays = dict(stored)
-            if not all(isinstance(array, np.ndarray) for array in arrays.values()):
-                raise ValueError("not arrays")
-            return arrays
-        except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise ValueError(
-                f"arrays must be a whole .npz; --force makes it again. Received: {path} ({error})"
-            ) from error
+        return read_arrays(self.folder(name) / file)
 
     def kept_arrays(self, name: str, file: str) -> dict[str, NDArray[Any]]:
         """Arrays of a file beside a run, none where there is no file."""
@@ -250,6 +240,18 @@ def check_named(found: Collection[str], file: str) -> None:
 
 def write_lines(path: Path, lines: list[Record]) -> None:
     write(path, "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines))
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Arrays of a .npz; ValueError for a damaged one."""
+    try:
+        with np.load(path) as stored:
+            arrays = dict(stored)
+        if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+            raise ValueError("not arrays")
+        return arrays
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"arrays must be a whole .npz; --force makes it again. Received: {path} ({error})") from error
 
 
 def write_arrays(path: Path, arrays: dict[str, NDArray[Any]], compress: bool = False) -> None:

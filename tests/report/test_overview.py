@@ -62,7 +62,7 @@ def test_the_matrix_of_a_readme_has_no_empty_column():
         "numbers measured",
         "in band",
     ]
-    table = overview.readme_matrix(ALL)
+    table = overview.readme_matrix(overview.matrix_table(ALL))
     assert table.columns == columns and rows_of(table) == rows_of(overview.matrix_table(ALL))
 
 

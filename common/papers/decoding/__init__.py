@@ -1,10 +1,10 @@
 """Ketha and Ramaswamy (2025, 2026), "Decoding Generalization from Memorization" and its sequel."""
 
-from common.papers.decoding import dynamics, probes, representation, subspaces, transfer
+from common.papers.decoding import dynamics, probes, raw_inputs, representation, subspaces, transfer
 from common.papers.decoding.published import numbers
 from common.papers.decoding.targets import TARGETS
 
-__all__ = ["STUDIES", "TARGETS", "numbers"]
+__all__ = ["COMPUTED", "STUDIES", "TARGETS", "numbers"]
 
 STUDIES = (
     subspaces.STUDY,
@@ -17,3 +17,4 @@ STUDIES = (
     representation.SIMILARITY_STUDY,
 )
 """In the order of the published page."""
+COMPUTED = (raw_inputs.STUDY,)

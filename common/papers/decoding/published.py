@@ -15,7 +15,6 @@ from common.report.layers import accuracy, last_layer, layers_of
 from common.report.numbers import counted, estimate
 from common.report.runs import FRAMEWORKS, Line, Run, Runs
 from common.runs.config import run_id
-from common.runs.store import PUBLISHED, Store
 
 FILES = ("mlp", "cnn", "alexnet", "resnet", "thresholds", "probes", "untrained", "velpic", "dynamics")
 NUMBERS = [target for name in FILES for target in TARGETS.of(name) if target not in raw_inputs.PUBLISHED]
@@ -23,15 +22,11 @@ BEST = "best_on_test"  # the papers' choice, of a layer by the mean over their r
 Target = Mapping[str, Any]
 
 
-def numbers(runs: Runs, store: Store | None = None) -> list[Finding]:
-    """A finding for each published number, of each framework in which it was measured.
-
-    Those of raw inputs are judged by the computations under a store, the published ones where none is named.
-    """
+def numbers(runs: Runs) -> list[Finding]:
+    """A finding for each published number of networks, of each framework in which it was measured."""
     published = runs.where(as_published).grouped(key)
     known = {run.id: run for run in runs}
-    of_networks = [found for target in NUMBERS for found in judged(target, published, known)]
-    return [*of_networks, *raw_inputs.numbers(store or Store(PUBLISHED))]
+    return [found for target in NUMBERS for found in judged(target, published, known)]
 
 
 def as_published(run: Run) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -15,10 +15,11 @@ from common.papers.decoding.targets import TARGETS
 from common.report.claims import Finding, judged_number
 from common.report.numbers import Number, share
 from common.report.tables import Table
-from common.runs.computation import Computation, Result, read_record
+from common.runs.computation import Computation, Computed, Result
 from common.runs.config import Config, Options
-from common.runs.store import Record, Store
+from common.runs.store import Record
 from common.runs.task import Task, prepare
+from common.study import ComputedStudy
 
 Target = Mapping[str, Any]
 PUBLISHED = [
@@ -41,10 +42,14 @@ class RawInputs(Computation):
     """Probes of `common.analysis.probes`."""
 
 
-def cases() -> list[RawInputs]:
-    """What the papers publish: the probes of each data set and fraction."""
-    settings = dict.fromkeys((target["dataset"], target["corruption_fraction"]) for target in PUBLISHED)
-    return [RawInputs(dataset, fraction, probes_of(dataset, fraction)) for dataset, fraction in settings]
+SMOKE = {"dataset": "digits", "fraction": 0.8, "probes": ("masc", "masc_1pc")}
+NOTE = "Whole training sets, labels corrupted by the papers' rule, scored on all test examples; nothing is trained."
+
+
+def cases(preset: str) -> Iterator[Mapping[str, Any]]:
+    """What the papers publish, whatever the preset: the probes of each data set and fraction."""
+    for dataset, fraction in dict.fromkeys((target["dataset"], target["corruption_fraction"]) for target in PUBLISHED):
+        yield {"dataset": dataset, "fraction": fraction, "probes": probes_of(dataset, fraction)}
 
 
 def probes_of(dataset: str, fraction: float) -> tuple[str, ...]:
@@ -83,21 +88,16 @@ def flat(inputs: Array) -> Array:
     return inputs.reshape(len(inputs), -1)
 
 
-def records(store: Store) -> list[Record]:
-    """Those under a store, in the order of their ids."""
-    return [read_record(path) for path in sorted(store.results.glob(f"computations/{RawInputs.slug}-*/record.json"))]
-
-
-def numbers(store: Store) -> list[Finding]:
-    """The published numbers of raw inputs and labels, judged by the records under a store."""
-    known = {(record["settings"]["dataset"], record["settings"]["fraction"]): record for record in records(store)}
+def numbers(computed: Sequence[Computed]) -> list[Finding]:
+    """The published numbers of raw inputs and labels, judged by what was computed."""
+    known = {(found.settings["dataset"], found.settings["fraction"]): found.outcome for found in computed}
     return [judged(target, known.get((target["dataset"], target["corruption_fraction"]))) for target in PUBLISHED]
 
 
-def judged(target: Target, record: Record | None) -> Finding:
+def judged(target: Target, outcome: Mapping[str, Any] | None) -> Finding:
     """One number; of shares of test examples with Wilson's interval, though nothing is drawn."""
     subject = f"{target['dataset'].replace('_', ' ')}, {100 * target['corruption_fraction']:g} %"
-    line = line_of(target, record)
+    line = line_of(target, outcome)
     if line is None:
         return judged_number(target, subject)
     if target["quantity"] == "components":
@@ -106,20 +106,20 @@ def judged(target: Target, record: Record | None) -> Finding:
     return judged_number(target, subject, values=[share(count)], counts=[count])
 
 
-def line_of(target: Target, record: Record | None) -> Record | None:
-    """What a record holds of a number; null where it does not."""
-    if record is None:
+def line_of(target: Target, outcome: Mapping[str, Any] | None) -> Record | None:
+    """What came out of a number; null where nothing did."""
+    if outcome is None:
         return None
     if target["probe"] is None:
-        labels: Record = record["outcome"]["labels"]
+        labels: Record = outcome["labels"]
         return labels
-    return next((line for line in record["outcome"]["probes"] if line["probe"] == target["probe"]), None)
+    return next((line for line in outcome["probes"] if line["probe"] == target["probe"]), None)
 
 
-def table(store: Store) -> Table:
+def table(computed: Sequence[Computed]) -> Table:
     """A row for each published number of raw inputs or labels."""
     columns = ["of", "number", "published", "measured", "verdict"]
-    return Table("Subspaces of raw inputs", columns, [cells(found) for found in numbers(store)], NOTE)
+    return Table("Subspaces of raw inputs", columns, [cells(found) for found in numbers(computed)], NOTE)
 
 
 def cells(found: Finding) -> list[object]:
@@ -128,4 +128,9 @@ def cells(found: Finding) -> list[object]:
     return [found.subject, said.statement, Number(said.value, said.unit), effect.number(said.unit), found.verdict]
 
 
-NOTE = "Whole training sets, labels corrupted by the papers' rule, scored on all test examples; nothing is trained."
+def report(computed: Sequence[Computed]) -> dict[str, Table]:
+    """All numbers, published and measured."""
+    return {"raw_inputs": table(computed)}
+
+
+STUDY = ComputedStudy(RawInputs.slug, RawInputs(), cases, SMOKE, compute, report, numbers=numbers)

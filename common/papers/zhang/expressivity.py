@@ -55,6 +55,7 @@ class Theorem1(Computation):
     """A network that is built to fit a training set."""
 
     slug = "finite_sample_expressivity"
+    least = {"train_size": 2}
 
     dataset: Annotated[str, tyro.conf.arg(metavar="|".join(datasets.DATASETS))] = "mnist"
     """Data set."""
@@ -72,8 +73,7 @@ class Theorem1(Computation):
         check_choice("labels", self.labels, LABELS)
         if not 0 < self.place < 1:
             raise ValueError(f"place must lie between 0 and 1, both excluded. Received: place={self.place}")
-        if self.train_size is not None and self.train_size < 2:
-            raise ValueError(f"train_size must be at least 2. Received: train_size={self.train_size}")
+        super().__post_init__()
 
     def config(self, framework: str, width: int | None = None) -> Config:
         """Its examples, and where `width` of them are fitted its network, as a run would have them."""
@@ -106,9 +106,7 @@ def cases(preset: str) -> Iterator[Mapping[str, Any]]:
 
 def check(settings: Theorem1, options: Options) -> None:
     """ValueError for more examples than there are."""
-    whole = datasets.DATASETS[settings.dataset].shape[0]
-    if (settings.train_size or 0) > whole:
-        raise ValueError(f"train_size must be at most {whole}. Received: train_size={settings.train_size}")
+    datasets.check_train_size(settings.dataset, settings.train_size)
 
 
 def compute(settings: Theorem1, options: Options) -> Result:

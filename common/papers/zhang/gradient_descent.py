@@ -17,9 +17,9 @@ import tyro
 from common.analysis.kernels import one_hot
 from common.data import datasets
 from common.data.arrays import Floats
-from common.data.preprocessing import standardize
 from common.errors import check_choice
 from common.groups import grouped
+from common.papers.zhang.kernels import drawn
 from common.papers.zhang.targets import TARGETS
 from common.report import figures
 from common.report.claims import FULL, NO_RUNS, Finding
@@ -80,9 +80,9 @@ def compute(settings: GradientDescent, options: Options) -> Result:
     from common.analysis.gradient_descent import ClosedForm
 
     data = datasets.load(settings.dataset, options.data_dir)
-    order = stream(settings.seed, "kernel examples").permutation(len(data.y_train))[: settings.train_size]
-    x = standardize(data.x_train[order], "zero_one", None).reshape(len(order), -1).astype(np.float64)
-    form = ClosedForm(x, one_hot(data.y_train[order], data.num_classes))
+    images, labels = drawn(data, settings.seed, settings.train_size)
+    x = images.reshape(len(labels), -1).astype(np.float64)
+    form = ClosedForm(x, one_hot(labels, data.num_classes))
     shape = x.shape[1], data.num_classes
     outcome = {
         "lines": [line for way in WAYS for line in path(settings, form, way, shape)],

@@ -18,9 +18,9 @@ from common.analysis.interpolation import least_squares
 from common.analysis.kernels import one_hot, wrong_share
 from common.data import datasets
 from common.data.arrays import Floats
-from common.data.preprocessing import standardize
 from common.errors import check_choice
 from common.groups import grouped
+from common.papers.zhang.kernels import examples
 from common.report import figures
 from common.report.computations import run_on
 from common.report.numbers import number
@@ -29,7 +29,6 @@ from common.runs.computation import Computation, Computed, Result
 from common.runs.config import Options
 from common.runs.progress import bar
 from common.runs.store import Record
-from common.seeds import stream
 from common.study import ComputedStudy
 
 if TYPE_CHECKING:
@@ -45,6 +44,7 @@ class InterpolationPeak(Computation):
     """Test errors over the number of filters."""
 
     slug = "interpolation_peak"
+    least = {"train_size": fixed_features.FEATURES, "test_size": 1}
 
     dataset: Annotated[str, tyro.conf.arg(metavar="|".join(datasets.DATASETS))] = "cifar10"
     """Data set."""
@@ -57,9 +57,7 @@ class InterpolationPeak(Computation):
 
     def __post_init__(self) -> None:
         check_choice("dataset", self.dataset, datasets.DATASETS)
-        for name, least in (("train_size", fixed_features.FEATURES), ("test_size", 1)):
-            if (value := getattr(self, name)) < least:
-                raise ValueError(f"{name} must be at least {least}. Received: {name}={value}")
+        super().__post_init__()
 
 
 SMOKE = {"dataset": "digits", "train_size": 180, "test_size": 100, "seed": 0}
@@ -72,22 +70,19 @@ def cases(preset: str) -> Iterator[Mapping[str, Any]]:
 
 def check(settings: InterpolationPeak, options: Options) -> None:
     """ValueError for more examples than there are."""
-    whole = datasets.DATASETS[settings.dataset].shape[0]
-    if settings.train_size > whole:
-        raise ValueError(f"train_size must be at most {whole}. Received: train_size={settings.train_size}")
+    datasets.check_train_size(settings.dataset, settings.train_size)
 
 
 def compute(settings: InterpolationPeak, options: Options) -> Result:
     """Fit by least squares on the features of the first filters, more and more of them."""
     data = datasets.load(settings.dataset, options.data_dir)
-    order = stream(settings.seed, "kernel examples").permutation(len(data.y_train))[: settings.train_size]
-    tested, n = slice(0, settings.test_size), len(order)
-    images = [standardize(part, "zero_one", None) for part in (data.x_train[order], data.x_test[tested])]
+    seen = examples(settings, data)
+    n = len(seen.labels)
     counts = sorted({max(1, round(ratio * n / fixed_features.FEATURES)) for ratio in RATIOS})
-    filters = fixed_features.random_filters(images[0], counts[-1], settings.seed)
-    blocks = fixed_features.convolution_blocks(np.concatenate(images), filters)
+    filters = fixed_features.random_filters(seen.images, counts[-1], settings.seed)
+    blocks = fixed_features.convolution_blocks(np.concatenate([seen.images, seen.test_images]), filters)
     features = np.concatenate([np.asarray(block) for block in blocks], axis=1).astype(np.float64)
-    labels = data.y_train[order], data.y_test[tested]
+    labels = seen.labels, seen.test_labels
     lines: list[Record] = []
     for count in bar("fit", iterable=counts, desc=settings.slug):
         few = features[:, : count * fixed_features.FEATURES]

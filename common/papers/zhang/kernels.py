@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import numpy as np
 import tyro
@@ -59,6 +59,7 @@ class MinimumNorm(Computation):
     """A kernel machine, a row of Table 3 or beside it."""
 
     slug = "minimum_norm_kernels"
+    least = {"train_size": 2, "test_size": 1, "filters": 1}
 
     dataset: Annotated[str, tyro.conf.arg(metavar="|".join(datasets.DATASETS))] = "mnist"
     """Data set."""
@@ -83,10 +84,7 @@ class MinimumNorm(Computation):
         check_choice("dataset", self.dataset, datasets.DATASETS)
         check_choice("features", self.features, FEATURES)
         check_choice("precision", self.precision, kernels.DTYPES)
-        for name, least in (("train_size", 2), ("test_size", 1), ("filters", 1)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise ValueError(f"{name} must be at least {least}. Received: {name}={value}")
+        super().__post_init__()
         if self.bandwidth is not None and not self.bandwidth > 0:
             raise ValueError(f"bandwidth must be positive. Received: bandwidth={self.bandwidth}")
 
@@ -135,12 +133,29 @@ class Examples:
         return Examples(*known, self.images[rest], self.labels[rest], self.num_classes)
 
 
-def examples(settings: MinimumNorm, data: datasets.Dataset) -> Examples:
+class Sizes(Protocol):
+    """What settings say of examples: none takes all."""
+
+    @property
+    def train_size(self) -> int | None: ...
+    @property
+    def test_size(self) -> int | None: ...
+    @property
+    def seed(self) -> int: ...
+
+
+def drawn(data: datasets.Dataset, seed: int, train_size: int | None) -> tuple[NDArray[np.float32], Labels]:
+    """Training images on the 0-1 scale and their labels, drawn at random, as many as there are where none says."""
+    order = stream(seed, "kernel examples").permutation(len(data.y_train))[:train_size]
+    return standardize(data.x_train[order], "zero_one", None), data.y_train[order]
+
+
+def examples(settings: Sizes, data: datasets.Dataset) -> Examples:
     """What the settings ask for, as far as the data set has it."""
-    order = stream(settings.seed, "kernel examples").permutation(len(data.y_train))[: settings.train_size]
-    labels, tested = data.y_train[order], slice(0, settings.test_size)
+    train, labels = drawn(data, settings.seed, settings.train_size)
     noise = corruption.corrupt_labels(labels, data.num_classes, "uniform", 1.0, settings.seed)
-    train, test = (standardize(images, "zero_one", None) for images in (data.x_train[order], data.x_test[tested]))
+    tested = slice(0, settings.test_size)
+    test = standardize(data.x_test[tested], "zero_one", None)
     return Examples(train, labels, noise, test, data.y_test[tested], data.num_classes)
 
 
@@ -263,10 +278,7 @@ def solved(seen: Examples, kernel: Kernel, factor: Factor, penalty: float, size:
 
 def check(settings: MinimumNorm, options: Options) -> None:
     """ValueError for more examples than there are, or than memory holds."""
-    whole = datasets.DATASETS[settings.dataset].shape[0]
-    n = settings.train_size or whole
-    if n > whole:
-        raise ValueError(f"train_size must be at most {whole}. Received: train_size={n}")
+    n = datasets.check_train_size(settings.dataset, settings.train_size)
     kernels.check_memory(n, settings.precision, device_of(options))
 
 

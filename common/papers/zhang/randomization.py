@@ -57,7 +57,7 @@ class Settings(Seeds):
 
 
 def training_losses(runs: Runs, title: str) -> Figure:
-    """Training loss (nats) of small Inception on five settings, mean over seeds and its 95 % t interval.
+    """Training loss (nats) of small Inception on five settings, mean over seeds, thin lines these.
 
     The mean over each epoch's steps, as published, where the runs have it. Over thousands of steps, or where an epoch
     has not the published 391 of them, over epochs, the published ones too.

@@ -1,17 +1,15 @@
 """Published numbers of read-outs beside runs that never were, of the papers' own recipe or another."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from common.papers.decoding import numbers
+from common.papers.decoding import numbers, raw_inputs
 from common.papers.decoding.published import as_published
 from common.papers.decoding.recipes import BASE, fields
 from common.papers.decoding.transfer import trained_on
 from common.report.runs import Runs
 from common.runs.config import as_dict, run_id
-from common.runs.store import Store
 
 LAYERS = {"input": (0.9, 0.71), "fc1": (0.1, 0.63), "fc2": (0.2, 0.73), "fc3": (0.3, 0.80), "fc4": (0.4, 0.70)}
 
@@ -39,12 +37,12 @@ def found(runs):
 
 
 def judged(runs):
-    """Without computations."""
-    return numbers(Runs(runs), Store(Path("nowhere")))
+    """Of networks, and of raw inputs without computations."""
+    return [*numbers(Runs(runs)), *raw_inputs.numbers([])]
 
 
-def test_every_number_is_there_and_not_measured_without_a_run(tmp_path):
-    findings = numbers(Runs(), Store(tmp_path))
+def test_every_number_is_there_and_not_measured_without_a_run():
+    findings = judged([])
     assert len(findings) == len({finding.statement.id for finding in findings}) == 785
     assert {(finding.verdict, finding.size) for finding in findings} == {("not measured", "full size")}
     assert {finding.subject for finding in findings} >= {"mlp4, mnist, 80 %", "mnist, 80 %", "resnet18, cifar10, 20 %"}

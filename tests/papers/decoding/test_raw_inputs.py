@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from common.analysis.probes import MASC
-from common.papers.decoding.raw_inputs import PUBLISHED, RawInputs, cases, compute, numbers, table
-from common.runs.computation import computation_id, settings_of
+from common.papers.decoding.raw_inputs import PUBLISHED, STUDY, RawInputs, compute, numbers, table
+from common.runs.computation import Computed, computation_id, settings_of
 from common.runs.config import Config, Options
 from common.runs.store import Store
 from common.runs.task import prepare
@@ -24,7 +24,7 @@ def kept(folder, case, labels, *probes):
 
 
 def test_cases_are_what_is_published():
-    found = cases()
+    found = STUDY.computations(RawInputs(), "paper")
     assert len(found) == 6 + 6 + 5 and len(PUBLISHED) == 94
     assert RawInputs("mnist", 0.4, ("masc", "masc_0.25", "masc_0.50", "masc_0.75", "masc_1pc")) in found
     assert RawInputs("cifar10", 0.6, ("masc",)) in found and RawInputs("mnist", 1.0, ()) in found
@@ -33,7 +33,8 @@ def test_cases_are_what_is_published():
 
 def test_numbers_are_judged_by_the_record_of_their_data_and_fraction(tmp_path):
     kept(tmp_path, RawInputs("mnist", 0.8), 16_722, ("masc", 7108, 190.6), ("masc_1pc", 7700, 1.0))
-    found = {finding.statement.id.removeprefix("decoding-"): finding for finding in numbers(Store(tmp_path))}
+    computed = Computed.under(Store(tmp_path), RawInputs.slug)
+    found = {finding.statement.id.removeprefix("decoding-"): finding for finding in numbers(computed)}
     verdicts = {name: finding.verdict for name, finding in found.items() if finding.measured}
     assert verdicts["golden-mnist-0.99-0.8"] == verdicts["golden-mnist-0.99-components-0.8"] == "in band"
     assert verdicts["golden-mnist-unchanged-0.8"] == "in band" and verdicts["golden-mnist-1pc-0.8"] == "outside band"
@@ -42,8 +43,8 @@ def test_numbers_are_judged_by_the_record_of_their_data_and_fraction(tmp_path):
     assert (golden.subject, golden.effect.mean, golden.size) == ("mnist, 80 %", 0.7108, "full size")
     assert golden.effect.interval_kind == "Wilson, 1 seed"
     assert found["golden-mnist-0.99-components-0.8"].effect.mean == 190.6
-    made = table(Store(tmp_path))
-    assert [row[-1] for row in made.rows] == [finding.verdict for finding in numbers(Store(tmp_path))]
+    made = table(computed)
+    assert [row[-1] for row in made.rows] == [finding.verdict for finding in numbers(computed)]
     assert "| 71.08 | 71.08 [70.18, 71.96] | in band |" in made.markdown()
 
 
