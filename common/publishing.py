@@ -13,7 +13,9 @@ from common.analysis.examples import well_known
 from common.cli import PRESETS
 from common.files import write
 from common.groups import grouped
-from common.papers import arpit, decoding, zhang
+from common.papers.arpit import studies as arpit
+from common.papers.decoding import studies as decoding
+from common.papers.zhang import studies as zhang
 from common.papers.zhang.randomization import convergence_table
 from common.papers.zhang.targets import NUMBERS
 from common.report import figures, overview

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import published_report
 from common.cli import Preset, given_flags, one_line_errors, parse
-from common.papers import zhang
+from common.papers.zhang import studies as zhang
 from common.papers.zhang.recipes import BASE
 from common.papers.zhang.tables import REST, TABLE_1
 from common.report.runs import Runs

@@ -7,7 +7,9 @@ import sys
 import pytest
 
 from common import study
-from common.papers import arpit, decoding, zhang
+from common.papers.arpit import studies as arpit
+from common.papers.decoding import studies as decoding
+from common.papers.zhang import studies as zhang
 from common.runs.config import Actions, Config, Options
 from common.study import Call, Seeds, Study
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from common.papers import arpit
-from common.papers.arpit import TARGETS
+from common.papers.arpit import studies as arpit
+from common.papers.arpit.targets import TARGETS
 from common.report.numbers import UNITS
 from common.report.runs import Runs
 

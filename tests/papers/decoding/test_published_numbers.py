@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from common.papers.decoding import numbers, raw_inputs
-from common.papers.decoding.published import as_published
+from common.papers.decoding import raw_inputs
+from common.papers.decoding.published import as_published, numbers
 from common.papers.decoding.recipes import BASE, fields
 from common.papers.decoding.transfer import trained_on
 from common.report.runs import Runs

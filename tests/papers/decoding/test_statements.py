@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from common.papers.decoding import STUDIES, dynamics, probes, subspaces, transfer
+from common.papers.decoding import dynamics, probes, subspaces, transfer
 from common.papers.decoding.readouts import compare, in_best_pair, in_input
+from common.papers.decoding.studies import STUDIES
 from common.papers.decoding.targets import TARGETS
 from common.papers.decoding.transfer import UNCONTROLLED, training_findings
 from common.report.numbers import cell

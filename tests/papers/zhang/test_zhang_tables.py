@@ -1,6 +1,6 @@
 import pytest
 
-from common.papers import zhang as wing
+from common.papers.zhang import studies as wing
 from common.papers.zhang.tables import BY_MODEL, TABLE_1, TABLE_4, most_regularized, numbers
 from common.papers.zhang.targets import NUMBERS
 from common.report.runs import Runs

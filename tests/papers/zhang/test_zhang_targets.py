@@ -3,7 +3,7 @@ from collections import Counter
 
 import pytest
 
-from common.papers import zhang
+from common.papers.zhang import studies as zhang
 from common.papers.zhang.batch_norm import numbers as figure_2b
 from common.papers.zhang.corruption import numbers as figures_1b_1c
 from common.papers.zhang.randomization import numbers as figure_1a
