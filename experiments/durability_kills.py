@@ -1,6 +1,6 @@
 """Kills at random moments: whether a run or a sweep loses anything, does anything twice, or ends in other bits.
 
-Measured:  a sweep of small MLPs in both frameworks and, one by one, single runs of each are killed by SIGKILL at random
+Measured:  in rounds a sweep of small MLPs in both frameworks and a single run of each are killed by SIGKILL at random
            moments (the sweep, a worker, the process that a worker trains in, a script of one run) and started again by
            the same command until they end; models, outcomes and histories are compared with those of one that was
            never killed. What had ended before a kill must not be written again, no checkpoint may go back, no
@@ -22,6 +22,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -222,15 +223,12 @@ def kill(command: Command, victim: str, choose: random.Random) -> bool:
 
 
 def killed_until_it_ends(command: Command, choose: random.Random, left: int, kills: Counter[str]) -> None:
-    """Start a command, kill what it started at random moments, at most so often, and start it until it ends well."""
-    victims: list[str] = []
+    """Start a command, kill so many kinds of what it started at random moments, and start it until it ends well."""
     command.start()
-    while left > 0:
-        victims = victims or choose.sample(command.victims, len(command.victims))
-        victim, done = victims.pop(), times(command.folder)
+    for victim in choose.sample(command.victims, left):
+        done = times(command.folder)
         killed = kill(command, victim, choose)
         kills[victim] += killed
-        left -= killed
         if not restarted(command, killed and victim in SCRIPTS):
             break
         again = times(command.folder)
@@ -255,25 +253,24 @@ def restarted(command: Command, killed: bool) -> bool:
 
 
 def measure(settings: Kills, options: Options) -> Record:
-    """Rounds of all commands until so many processes were killed; what was lost, twice, other or left."""
+    """Rounds of all commands, each kind of process killed once in each, until so many were; what went wrong."""
     choose, kills, wrong, runs = random.Random(settings.choice), Counter[str](), Counter[str](), 0
     starts = 0
     with TemporaryDirectory(prefix="durability-") as temporary:
         whole = {command.name: unkilled(command) for command in commands(settings, Path(temporary) / "whole")}
-        for number in range(settings.kills):
-            for command in commands(settings, Path(temporary) / f"round{number}"):
-                share = settings.kills - kills.total()
-                killed_until_it_ends(command, choose, share, kills)
-                found, expected = results(command.folder), whole[command.name]
-                wrong += command.wrong
-                wrong["lost"] += len(expected.keys() - found.keys())
-                wrong["other bits"] += sum(found[name] != expected[name] for name in found.keys() & expected.keys())
-                wrong["files left"] += len(left_over(command.folder))
-                runs, starts = runs + len(found), starts + command.starts
-                said = f"{kills.total()} kills, {runs} runs, {dict(+wrong) or 'nothing wrong'}"
-                print(said, file=sys.stderr, flush=True)
-            if kills.total() >= settings.kills:
+        rounds = (commands(settings, Path(temporary) / f"round{number}") for number in range(settings.kills))
+        for command in chain.from_iterable(rounds):
+            if not (left := settings.kills - kills.total()):
                 break
+            killed_until_it_ends(command, choose, min(left, len(command.victims)), kills)
+            found, expected = results(command.folder), whole[command.name]
+            wrong += command.wrong
+            wrong["lost"] += len(expected.keys() - found.keys())
+            wrong["other bits"] += sum(found[name] != expected[name] for name in found.keys() & expected.keys())
+            wrong["files left"] += len(left_over(command.folder))
+            runs, starts = runs + len(found), starts + command.starts
+            said = f"{kills.total()} kills, {runs} runs, {dict(+wrong) or 'nothing wrong'}"
+            print(said, file=sys.stderr, flush=True)
     return {"kills": dict(kills), "starts": starts, "runs": runs, "wrong": {name: wrong[name] for name in WRONG}}
 
 

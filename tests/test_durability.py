@@ -28,10 +28,10 @@ def files():
 
 
 def test_what_is_killed_ends_in_the_same_and_leaves_nothing(kills):
-    found = kills["measure"](kills["Kills"](kills=4, epochs=8, seeds=1), Options())
-    assert sum(found["kills"].values()) == 4 and found["runs"] == 4
+    found = kills["measure"](kills["Kills"](kills=5, epochs=8, seeds=1), Options())
+    assert sum(found["kills"].values()) == 5 and found["runs"] >= 4
     assert set(found["wrong"].values()) == {0}
-    assert "4 kills at random moments" in kills["table"]({**found, **described(kills["Kills"]())}).markdown()
+    assert "5 kills at random moments" in kills["table"]({**found, **described(kills["Kills"]())}).markdown()
 
 
 def described(settings):

@@ -1,13 +1,9 @@
 """Sweeps: every run once, whatever dies or fails meanwhile, in child processes with pinned threads."""
 
-import contextlib
 import dataclasses
 import json
 import os
-import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,7 +15,7 @@ from common import job
 from common.runs import sweep, threads
 from common.runs.children import Answer, end_children
 from common.runs.config import Config, Options, as_dict, from_dict, run_id
-from common.runs.store import READOUT, Store, all_records
+from common.runs.store import READOUT, Store
 from common.runs.sweep import RunsFailed, child, decode, distribute, encode, grid
 from common.runs.training import train
 
@@ -45,37 +41,6 @@ def below(*parts):
         except psutil.Error:
             pass
     return found
-
-
-def kill_the_worker_of(store, name, seen):
-    """Wait for the run's first checkpoint, kill the dask worker that it runs on, and see how the run ends."""
-    while not (store.folder(name) / "checkpoint.npz").exists():
-        time.sleep(0.02)
-    lock = str(store.folder(name) / "lock")
-    (job,) = (job for job in below("common.job") if lock in (file.path for file in job.open_files()))
-    job.parent().kill()
-    seen["orphans"] = psutil.wait_procs([job], timeout=60)[1]
-    seen["finished"] = (store.folder(name) / "run.json").exists()
-
-
-def test_a_sweep_survives_the_death_of_a_worker_and_leaves_no_process(tmp_path, capfd):
-    store, seen = Store(tmp_path), {}
-    configs = [LONG, BASE]
-    names = [run_id(config) for config in configs]
-    killer = threading.Thread(target=kill_the_worker_of, args=(store, names[0], seen), daemon=True)
-    killer.start()
-    records = sweep.run(configs, options(tmp_path, workers=1, checkpoint_every=1))
-    killer.join(90)
-    assert seen == {"orphans": [], "finished": False} and not below("common.job", "spawn_main")
-    assert [record["run_id"] for record in records] == names
-    assert [record["run_id"] for record in all_records(store)] == sorted(names)
-    for config, record, name in zip(configs, records, names, strict=True):
-        assert record == store.done(config)
-        assert [line["epoch"] for line in store.history(name)] == list(range(config.epochs + 1))
-        assert not (store.folder(name) / "checkpoint.npz").exists()
-    shown = [line.split() for line in capfd.readouterr().err.splitlines() if " done, about " in line]
-    assert sorted(line[1] for line in shown) == sorted(names)
-    assert shown[-1][0] == "2/2" and " ".join(shown[-1][2:]) == "done, about 0 minutes left"
 
 
 def test_workers_of_a_cluster_keep_no_child_after_a_sweep(tmp_path):
@@ -259,42 +224,6 @@ def test_a_child_gets_a_stack_and_its_options(tmp_path, monkeypatch):
     job = json.loads(line)
     assert (framework, threads) == ("torch", 3) and decode(job["options"]) == given and "\n" not in line
     assert list(map(from_dict, job["configs"])) == [BASE, LONG] and (job["force"], job["decode"]) == (True, False)
-
-
-SWEEP = """
-import dataclasses, sys
-from pathlib import Path
-from common.runs import sweep
-from common.runs.config import Config, Options
-config = Config(model="mlp1", dataset="digits", framework="torch", train_size=200, crop=6, epochs=500, batch_size=1)
-if __name__ == "__main__":
-    configs = [config, dataclasses.replace(config, seed=1)]
-    sweep.run(configs, Options(output_dir=Path(sys.argv[1]), workers=1, checkpoint_every=1, stack=False))
-"""
-
-
-def marked(name):
-    """Processes with this variable in their environment."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if process.environ().get("MARK") == name and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found
-
-
-def test_a_sweep_that_is_killed_leaves_no_process(tmp_path):
-    script = tmp_path / "killed.py"
-    script.write_text(SWEEP)
-    environment = os.environ | {"MARK": str(tmp_path), "PYTHONPATH": str(Path(sweep.__file__).parents[2])}
-    process = subprocess.Popen([sys.executable, script, tmp_path], env=environment, stderr=subprocess.DEVNULL)
-    while not list(tmp_path.glob("runs/*/checkpoint.npz")):
-        time.sleep(0.02)
-    assert len(marked(str(tmp_path))) >= 3  # the sweep, its worker, the worker's child
-    process.kill()
-    process.wait()
-    assert psutil.wait_procs(marked(str(tmp_path)), timeout=30)[1] == []
-    assert marked(str(tmp_path)) == [] and not list(tmp_path.glob("runs/*/run.json"))
 
 
 @pytest.fixture
