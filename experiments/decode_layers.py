@@ -27,6 +27,8 @@ from common.analysis.check import at_chance, doubts, own_accuracy, rescaled, tri
 from common.analysis.evaluator import FRAMEWORKS, load, metadata
 from common.analysis.readout import Line, Probes, decode_run, named, opened, read_out
 from common.cli import given_flags, one_line_errors, parse
+from common.data.datasets import kind_of
+from common.data.inputs import ImageInputs
 from common.report import figures
 from common.report.layers import run_table
 from common.runs.config import Actions, Config, Options, from_dict, run_id
@@ -59,6 +61,10 @@ class Decoding:
     """Input scale."""
     crop: int | None = None
     """Side of the centre crop in pixels; `None` keeps all of it, as for a file that does not say."""
+    vocabulary: int | None = None
+    """Most frequent words of the training texts that the network knows; none means all."""
+    length: int | None = None
+    """Last tokens of each text that the network reads; none means all."""
     train_size: int | None = None
     """Stratified subset of the training set; `None` keeps all of it."""
     test_size: int | None = None
@@ -203,7 +209,9 @@ def show_layers(name: str, decoding: Decoding, declared: Declared, options: Opti
     done = all((folder / f"{title_of(probe)}.md").exists() for probe in decoding.probes)
     print(f"{'done' if done else 'missing':8}{name}")
     path, _ = find(name, Store.of(options))
-    given = {**UNPREPARED, **decoding.given()}
+    given = decoding.given()
+    if kind_of(given.get("dataset", "")) == ImageInputs.name:
+        given = {**UNPREPARED, **given}
     model = load(path) if metadata(path) else opened(path, given, options, declared)[0]  # which needs the images' shape
     print("\n".join(f"        {line}" for line in model.described()))
 

@@ -43,6 +43,7 @@ class Reader:
         self.layers = tuple(name for name in names if "-" not in name or name.split("-")[0] not in names)
         inputs = [layer.name for layer in model.layers if isinstance(layer, keras.layers.InputLayer)]
         self.input_layer = inputs[0] if inputs else None  # a sequential model shows none
+        self.ids = foreign.number_of_ids(model)
         self._taps: dict[tuple[str, ...], keras.Model] = {}
 
     def features(self, x: Tensor, layer: str) -> NDArray[np.float32]:

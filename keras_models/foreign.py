@@ -200,6 +200,12 @@ def chosen(names: Sequence[str], output: str | None) -> int:
     return 0 if output is None else list(names).index(output)
 
 
+def number_of_ids(model: keras.Model) -> int | None:
+    """Of a network that reads texts, rows of ids (n, t), below which number they are; of others none."""
+    embeddings = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.Embedding)]
+    return embeddings[0].input_dim if embeddings and len(model.inputs[0].shape) == 2 else None
+
+
 class Reader:
     """Predictions and layer outputs of a network from elsewhere, by layer name; images are float NHWC.
 
@@ -226,7 +232,7 @@ class Reader:
             self.arrangement = layouts.find(self._predict, declared.image_shape, declared.layout)
         self._graph = self._graph_of(self.arrangement(np.zeros((1, *self.input_shape), self.dtype)).shape[1:])
         self.layers, self.input_layer = tuple(self._graph.taps), self._graph.input_layer
-        self.rescaling = self._graph.rescaling
+        self.rescaling, self.ids = self._graph.rescaling, number_of_ids(model)
 
     def outputs(self, x: Tensor, layers: Sequence[str]) -> list[NDArray[np.float32]]:
         """float32 (n, d) of each of these layers for one batch, feature maps flattened in NHWC order, by one pass."""

@@ -6,8 +6,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from keras import ops
 
-from common.data.inputs import ImageInputs
+from common.data.inputs import ImageInputs, TokenInputs
 from common.data.preprocessing import minimum_std
+from common.data.texts import PADDING, UNKNOWN
 
 Tensor: TypeAlias = Any  # the backend's, symbolic, or what either takes: an array of numpy
 
@@ -66,4 +67,27 @@ def rotate(images: Tensor, angles: Tensor) -> Tensor:
     return ops.image.affine_transform(ops.cast(images, "float32"), matrices, data_format="channels_last")
 
 
-PREPARATIONS: dict[str, Callable[..., Callable[..., Tensor]]] = {"images": Images}
+class Tokens:
+    """What `common.data.inputs.TokenInputs.prepare` defines."""
+
+    def __init__(self, kind: TokenInputs, statistics: Mapping[str, Any]) -> None:
+        self.window = kind.window
+
+    def __call__(self, texts: Tensor, places: Tensor | None = None, hidden: Tensor | None = None) -> Tensor:
+        """Model inputs from texts: take the window, hide words."""
+        width = texts.shape[1]
+        if places is None:
+            texts = texts[:, width - self.window :]
+        else:
+            tokens = ops.sum(ops.cast(ops.not_equal(texts, PADDING), "int32"), 1)
+            room = ops.maximum(tokens - self.window, 0)
+            back = ops.minimum(ops.cast(places * ops.cast(room + 1, "float32"), "int32"), room)
+            window = ops.arange(width - self.window, width, dtype="int32")
+            texts = ops.take_along_axis(texts, window - back[:, None], axis=1)
+        if hidden is not None:
+            hidden = ops.logical_and(hidden, ops.not_equal(texts, PADDING))
+            texts = ops.where(hidden, ops.full_like(texts, UNKNOWN), texts)
+        return texts
+
+
+PREPARATIONS: dict[str, Callable[..., Callable[..., Tensor]]] = {"images": Images, "tokens": Tokens}

@@ -55,6 +55,7 @@ class Trainer:
         check_choice("model", config.model, MODELS)
         self.config, self.kind, self.prepare = config, kind, PREPARATIONS[kind.name](kind, statistics or {})
         self.device = find_device(device)
+        trainers.check_precision(config, kind, self.device)
         with keras.device(self.device):
             model = MODELS[config.model]
             build = partial(model, kind.input_shape, num_classes, **model_options(config, model))
@@ -179,7 +180,15 @@ class Adam(keras.optimizers.Adam):
     """Adam with epsilon beside the bias-corrected root (Kingma & Ba 2015, algorithm 1), as PyTorch has it.
 
     Keras adds it before the correction: 30 times as much in the first step, a percent of the weights after 20.
+    TensorFlow's gradient of an embedding lists a row for each token of a batch, and the square of a list is that of its
+    rows: a word that repeats would get the sum of squares in place of the square of the sum.
     """
+
+    def update_step(self, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor) -> None:
+        """As Keras', of a gradient that is one array."""
+        if hasattr(gradient, "dense_shape"):
+            gradient = ops.add(gradient, ops.zeros_like(variable))
+        super().update_step(gradient, variable, learning_rate)
 
     @property
     def epsilon(self) -> Tensor:

@@ -19,7 +19,7 @@ import torch_models.files
 from common import frameworks
 from common.analysis import evaluator
 from common.data.epochs import draw
-from common.data.inputs import ImageInputs
+from common.data.inputs import ImageInputs, TokenInputs
 from common.runs.config import Config
 from common.runs.evaluation import cross_entropy
 from common.runs.task import prepare
@@ -47,6 +47,12 @@ def wide_resnet(factor):
     return {"conv1": 30 * 16, **widths, "relu": 4 * 64 * factor, "pool": 64 * factor}
 
 
+TEXTS = {  # of models that read 9 words, of 50 ids
+    "lstm": {"embedding": 9 * 64, "lstm": 64},
+    "bilstm": {"embedding": 9 * 64, "bilstm": 128},
+    "bow": {"embedding": 9 * 64, "mean": 64},
+    "text_cnn": {"embedding": 9 * 64, "conv3": 100, "conv4": 100, "conv5": 100, "concat": 300},
+}
 SHAPES = {
     "cnn": (17, 24, 3),
     "cnn2": (25, 28, 3),
@@ -65,8 +71,9 @@ LAYERS = {  # width of every layer between the input and the logits, on those
     "resnet18": dict.fromkeys(LAYER1, 9 * 64) | {"layer2": 4 * 128, "layer3": 256, "layer4": 512, "avgpool": 512},
     "wide_resnet_28_1": wide_resnet(1),
     "wide_resnet_28_10": wide_resnet(10),
+    **TEXTS,
 }
-PARAMETERS = {  # on 28x28x3, the large AlexNet on 32x32x3, with 10 classes
+PARAMETERS = {  # on 28x28x3, the large AlexNet on 32x32x3, with 10 classes; texts are TREC's, of 6 classes
     "mlp1": 1_209_866,
     "mlp2": (28 * 28 * 3 + 1) * 4096 + (4096 + 1) * 4096 + (4096 + 1) * 10,
     "mlp3": 1_735_178,
@@ -79,6 +86,10 @@ PARAMETERS = {  # on 28x28x3, the large AlexNet on 32x32x3, with 10 classes
     "resnet18": 11_173_962,
     "wide_resnet_28_1": 369_498,
     "wide_resnet_28_10": 36_479_194,
+    "lstm": 575_366,
+    "bilstm": 8468 * 64 + 2 * 4 * 64 * (64 + 64 + 1) + (128 + 1) * 6,
+    "bow": 8468 * 64 + (64 + 1) * 6,
+    "text_cnn": 8468 * 64 + 100 * (3 + 4 + 5) * 64 + 300 + (300 + 1) * 6,
 }
 NORMALIZED = {  # channels with moving statistics
     "cnn2": 2 * 200 + 384 + 192,
@@ -94,6 +105,7 @@ TRAINING = {  # fields of a Config with which 30 steps, or fewer of the large on
     "cnn": {"learning_rate": 0.001, **ADAM},
     "cnn2": {"padding": "same_stride_2", "width": 16},  # digits have 8 x 8 pixels
     "alexnet_large": {"learning_rate": 1e-5, "train_size": 64, **ADAM},
+    **dict.fromkeys(TEXTS, {"dataset": "phrases", "learning_rate": 0.01, "optimizer": "adam", "crop": 28}),
 }
 TORCH_ONLY = {"cnn", "cnn2", "alexnet_large", "resnet18", "wide_resnet_28_1", "wide_resnet_28_10"}
 MODELS = [(framework, name) for framework, models in REGISTRIES.items() for name in models]
@@ -102,14 +114,27 @@ both = pytest.mark.parametrize("framework", REGISTRIES)
 
 
 def shape_of(name):
-    """Shape of the battery's images."""
-    return SHAPES.get(name, (6, 5, 3))
+    """Shape of the battery's images or texts."""
+    return SHAPES.get(name, (9,) if name in TEXTS else (6, 5, 3))
 
 
-def read(framework, name, input_shape, num_classes):
+def build(framework, name, num_classes, **options):
+    """The untrained model for those."""
+    ids = {"ids": 50} if name in TEXTS else {}
+    return REGISTRIES[framework][name](shape_of(name), num_classes, **ids, **options)
+
+
+def examples(name, n):
+    """Inputs of that shape."""
+    generator = np.random.default_rng(0)
+    if name in TEXTS:
+        return generator.integers(0, 50, (n, *shape_of(name)), np.int32)
+    return generator.standard_normal((n, *shape_of(name))).astype(np.float32)
+
+
+def read(framework, name, num_classes):
     """A Reader of the untrained model."""
-    files = frameworks.module(framework, "files")
-    return files.Reader(REGISTRIES[framework][name](input_shape, num_classes), input_shape)
+    return frameworks.module(framework, "files").Reader(build(framework, name, num_classes), shape_of(name))
 
 
 def weights_of(framework, model):
@@ -132,10 +157,8 @@ def test_both_registries_hold_the_models_of_this_battery():
 
 @every_model
 def test_layers_have_the_names_and_shapes_of_the_battery_after_their_activation(framework, name):
-    shape = shape_of(name)
-    size = math.prod(shape)
-    reader = read(framework, name, shape, 40)
-    x = np.random.default_rng(0).standard_normal((2, *shape)).astype(np.float32)
+    size = math.prod(shape_of(name))
+    reader, x = read(framework, name, 40), examples(name, 2)
     assert reader.layers == ("input", *LAYERS[name], "logits")
     with warnings.catch_warnings(action="error"):
         outputs = {layer: reader.features(x, layer) for layer in reader.layers}
@@ -146,7 +169,8 @@ def test_layers_have_the_names_and_shapes_of_the_battery_after_their_activation(
     assert widths == {"input": size, **LAYERS[name], "logits": 40}
     assert all(output.dtype == np.float32 and len(output) == 2 for output in outputs.values())
     np.testing.assert_array_equal(outputs["input"], x.reshape(2, size))
-    signed = {layer for layer in LAYERS[name] if name.startswith("wide") and layer.startswith(("conv", "block"))}
+    starts = ("conv", "block") if name.startswith("wide") else ("embedding", "lstm", "bilstm", "mean")
+    signed = {layer for layer in LAYERS[name] if layer.startswith(starts)}
     for layer in {"logits", *signed}:
         assert outputs[layer].min() < 0 < outputs[layer].max()
     for layer in LAYERS[name].keys() - signed:
@@ -155,8 +179,11 @@ def test_layers_have_the_names_and_shapes_of_the_battery_after_their_activation(
 
 @every_model
 def test_parameters_are_counted_exactly_and_moving_statistics_are_none(framework, name):
-    config = Config(model=name, crop=32 if name == "alexnet_large" else 28)
-    trainer = frameworks.module(framework, "trainer").Trainer(config, ImageInputs((32, 32, 3), config), 10)
+    config, kind, classes = Config(model=name, crop=32 if name == "alexnet_large" else 28), ImageInputs, 10
+    if name in TEXTS:
+        config, kind, classes = Config(model=name, dataset="trec"), TokenInputs, 6
+    shape = (20,) if name in TEXTS else (32, 32, 3)
+    trainer = frameworks.module(framework, "trainer").Trainer(config, kind(shape, config), classes)
     sizes = {key: array.size for key, array in trainer.get_weights().items()}
     moving = sum(sizes.pop(key) for key in tuple(sizes) if "/moving_" in key)
     assert trainer.parameters == PARAMETERS[name] == sum(sizes.values())
@@ -172,24 +199,23 @@ def test_inception_without_batch_norm_has_as_many_parameters_and_no_moving_stati
 
 
 DROPPING = [
-    *((side, name) for side in REGISTRIES for name in ("mlp3", "alexnet", "inception")),
+    *((side, name) for side in REGISTRIES for name in ("mlp3", "alexnet", "inception", *TEXTS)),
     *(("torch", name) for name in ("cnn", "cnn2", "alexnet_large", "resnet18", "wide_resnet_28_1")),
 ]
 
 
 @pytest.mark.parametrize("framework, name", DROPPING)
 def test_dropout_acts_in_training_alone_and_on_no_named_layer(framework, name):
-    shape = shape_of(name)
-    models = [REGISTRIES[framework][name](shape, 4, dropout=rate) for rate in (0.0, 0.5)]
+    models = [build(framework, name, 4, dropout=rate) for rate in (0.0, 0.5)]
     if framework == "torch":
         models[1].load_state_dict(models[0].state_dict())
     else:
         models[1].set_weights(models[0].get_weights())
         assert not any(isinstance(layer, keras.layers.Dropout) for layer in models[0].layers)
     files = frameworks.module(framework, "files")
-    readers = [files.Reader(model, shape) for model in models]
+    readers = [files.Reader(model, shape_of(name)) for model in models]
     assert readers[0].layers == readers[1].layers
-    x = np.random.default_rng(0).standard_normal((8, *shape)).astype(np.float32)
+    x = examples(name, 8)
     for layer in readers[0].layers:
         np.testing.assert_array_equal(*(reader.features(x, layer) for reader in readers))
     for model, same in zip(models, (True, False), strict=True):
@@ -217,7 +243,7 @@ def test_a_model_learns_digits_is_saved_loads_with_the_same_outputs_and_trains_o
     suffix = {"keras": ".h5", "torch": ".pt"}[framework]
     trainer.save(tmp_path / f"model{suffix}", {"config": dataclasses.asdict(config)})
     loaded = frameworks.module(framework, "files").load(tmp_path / f"model{suffix}")
-    x = np.asarray(trainer.prepare(trainer.inputs), np.float32)
+    x = np.asarray(trainer.prepare(trainer.inputs), loaded.dtype)
     assert loaded.layers == trainer.reader.layers and loaded.input_shape == task.kind.shape
     size = frameworks.module(framework, "trainer").EVALUATION_BATCH  # another one gives other last bits
     parts = [loaded.features(x[start : start + size], "logits") for start in range(0, len(x), size)]
@@ -382,8 +408,8 @@ def test_only_what_lies_inside_another_layer_is_no_layer_of_a_keras_file():
 
 @pytest.mark.parametrize("name", torch_models.MODELS)
 def test_taps_return_the_named_layers_beside_the_logits(name):
-    model = torch_models.MODELS[name](shape_of(name), 4).eval()
-    x, layer = torch.randn(2, *shape_of(name)), list(LAYERS[name])[-1]
+    model = build("torch", name, 4).eval()
+    x, layer = torch.from_numpy(examples(name, 2)), list(LAYERS[name])[-1]
     logits, taps = model(x, ("input", layer, "logits"))
     assert list(taps) == ["input", layer, "logits"]
     assert taps["input"] is x and taps[layer].shape == (2, LAYERS[name][layer])

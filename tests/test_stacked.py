@@ -41,11 +41,12 @@ def plans(*places, n=60):
         ([BASE, changed(seed=1, epochs=2, width=8)], "fields that differ=['width', 'epochs']"),
         ([changed(framework="keras")] * 2, "framework='keras'"),
         ([changed(flip=True, input_noise=0.1)] * 2, "augmented=True, noisy=True"),
+        ([changed(model="lstm", dataset="phrases")] * 2, "recurrent layers, model='lstm'"),
         ([changed(model="cnn2", width=4, crop=6, padding="same_stride_2")] * 2, "moving statistics, model='cnn2'"),
     ],
 )
 def test_runs_that_cannot_be_stacked_are_refused_in_one_line_that_lists_why(configs, received):
-    task = prepare(BASE)
+    task = prepare(dataclasses.replace(BASE, dataset=configs[0].dataset))
     with pytest.raises(ValueError, match="^stacked runs must be PyTorch's, ") as error:
         StackedTrainer([(config, task) for config in configs])
     assert str(error.value).endswith(received) and "\n" not in str(error.value)

@@ -12,13 +12,14 @@ from common.runs.trainers import Arrays
 from torch_models.batch_norm import BatchNorm
 from torch_models.hinges import Biases
 
-VECTOR, TABLE, MATRIX, HWIO = (0,), (0, 1), (1, 0), (2, 3, 1, 0)
+VECTOR, TABLE, MATRIX, WIO, HWIO = (0,), (0, 1), (1, 0), (2, 1, 0), (2, 3, 1, 0)
 
 Parts = dict[str, tuple[str, tuple[int, ...]] | None]
 
 LAYERS: dict[type[nn.Module], Parts] = {
     nn.Linear: {"weight": ("kernel", MATRIX), "bias": ("bias", VECTOR)},
     nn.Conv2d: {"weight": ("kernel", HWIO), "bias": ("bias", VECTOR)},
+    nn.Conv1d: {"weight": ("kernel", WIO), "bias": ("bias", VECTOR)},
     nn.Embedding: {"weight": ("embeddings", TABLE)},
     # Gates come in one order in both, (input, forget, cell, output); of PyTorch's two biases a model holds one at 0.
     nn.LSTM: {

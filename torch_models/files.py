@@ -24,6 +24,7 @@ from common.runs.store import Record
 from common.runs.trainers import Arrays
 from torch_models import CONSTRUCTED, MODELS, checkpoints, hooks, programs
 from torch_models.convert import from_canonical, to_canonical
+from torch_models.texts import Reading
 
 KIND = "a file of PyTorch's, whole and free of code"
 FORMAT = 1
@@ -40,6 +41,7 @@ class Reader:
         self.dtype = input_dtype(model)
         self.layers = cast("tuple[str, ...]", model.layer_names)
         self.input_layer = "input"
+        self.ids = model.embedding.num_embeddings if isinstance(model, Reading) else None
 
     def features(self, x: Tensor | NDArray[Any], layer: str) -> NDArray[np.float32]:
         """float32 (n, d): one batch's outputs of a layer, flattened in NHWC order."""

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
-from common.data.inputs import ImageInputs
+from common.data.inputs import ImageInputs, TokenInputs
 from common.data.preprocessing import minimum_std
+from common.data.texts import PADDING, UNKNOWN
 
 
 class Images:
@@ -68,4 +69,32 @@ def rotate(images: Tensor, angles: Tensor) -> Tensor:
     return grid_sample(images, grid, align_corners=True).permute(0, 2, 3, 1).contiguous()
 
 
-PREPARATIONS: dict[str, Callable[..., Callable[..., Tensor]]] = {"images": Images}
+class Tokens:
+    """What `common.data.inputs.TokenInputs.prepare` defines."""
+
+    def __init__(self, kind: TokenInputs, statistics: Mapping[str, Any], device: torch.device) -> None:
+        self.window = kind.window
+
+    def __call__(
+        self,
+        texts: Tensor,
+        places: Tensor | None = None,
+        hidden: Tensor | None = None,
+        chosen: Tensor | None = None,
+    ) -> Tensor:
+        """Model inputs from the chosen texts, of all where none are named: take the window, hide words."""
+        texts = texts if chosen is None else texts[chosen]
+        width = texts.shape[1]
+        if places is None:
+            texts = texts[:, width - self.window :]
+        else:
+            room = (texts != PADDING).sum(1).sub(self.window).clamp(min=0)
+            back = torch.minimum((places * (room + 1).float()).long(), room)
+            window = torch.arange(width - self.window, width, device=texts.device)
+            texts = texts.gather(1, window - back[:, None])
+        if hidden is not None:
+            texts = texts.masked_fill(hidden & (texts != PADDING), UNKNOWN)
+        return texts
+
+
+PREPARATIONS: dict[str, Callable[..., Callable[..., Tensor]]] = {"images": Images, "tokens": Tokens}

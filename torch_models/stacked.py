@@ -169,18 +169,25 @@ def check(configs: Sequence[Config], tasks: Sequence[Task]) -> None:
     shapes = sorted({(*task.train.inputs.shape, task.num_classes) for task in tasks})
     found += [f"examples and classes={shapes}"] if len(shapes) > 1 else []
     found += ["inputs that change from epoch to epoch"] if tasks[0].kind.draw(0, 0, 1) and not found else []
-    if not found and has_statistics(make_model(configs[0], tasks[0].kind.input_shape, tasks[0].num_classes, "meta")):
-        found = [f"a network with moving statistics, model={configs[0].model!r}"]
+    if not found:
+        model = make_model(configs[0], tasks[0].kind.input_shape, tasks[0].num_classes, "meta")
+        layers = {"moving statistics": has_statistics(model), "recurrent layers": is_recurrent(model)}
+        found = [f"a network with {name}, model={configs[0].model!r}" for name, has in layers.items() if has]
     if found:
         raise ValueError(
-            "stacked runs must be PyTorch's, without augmentation, random steps and moving statistics, and differ in "
-            f"{', '.join(STACKED)} alone. Received: {', '.join(found)}"
+            "stacked runs must be PyTorch's, without augmentation, random steps, moving statistics and recurrent "
+            f"layers, and differ in {', '.join(STACKED)} alone. Received: {', '.join(found)}"
         )
 
 
 def has_statistics(model: nn.Module) -> bool:
     """Whether batch norm keeps moving statistics, which are no weights and are not stacked."""
     return any(name.endswith("running_mean") for name in model.state_dict())
+
+
+def is_recurrent(model: nn.Module) -> bool:
+    """Whether a network has layers that PyTorch cannot batch over runs."""
+    return any(isinstance(module, nn.RNNBase) for module in model.modules())
 
 
 def number_of_stacks(configs: Sequence[Config], source: Source, device: str, workers: int) -> int:
@@ -208,11 +215,12 @@ def most_runs(config: Config, source: Source, device: str, sets: float) -> int:
     shape = kind.input_shape
     model = make_model(config, shape, n if config.unique_labels else source.num_classes, "meta")
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    convolutions = any(parameter.ndim == 4 for parameter in model.parameters())
+    convolutions = any(parameter.ndim > 2 for parameter in model.parameters())
     if (
         kind.draw(0, 0, 1)
         or convolutions
         or has_statistics(model)
+        or is_recurrent(model)
         or (device == "cpu" and parameters > MOST_PARAMETERS)
     ):
         return 1

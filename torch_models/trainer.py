@@ -44,10 +44,11 @@ class Trainer(Recorded):
     ) -> None:
         self.config, self.num_classes = config, num_classes
         self.device = find_device(device)
+        trainers.check_precision(config, kind, self.device.type)
         self.model = make_model(config, kind.input_shape, num_classes, self.device)
         self.reader = files.Reader(self.model, kind.input_shape)
         self.prepare = PREPARATIONS[kind.name](kind, statistics or {}, self.device)
-        self.optimizer = make_optimizer(config, self.model.parameters())
+        self.optimizer = make_optimizer(config, filter(lambda weights: weights.requires_grad, self.model.parameters()))
         self.loss, self.correct = torch.zeros((2, 1), dtype=torch.float64, device=self.device)
         self.recordings = {}
         self.given: Array | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +15,7 @@ from common import frameworks
 from common.data.arrays import Array
 from common.data.datasets import kind_of
 from common.data.inputs import KINDS
+from common.data.texts import MARKS, counts, mean_over_tokens
 from common.errors import check_choice, in_short
 from common.runs.config import Config, from_dict
 from common.runs.foreign import NOTHING, Declared
@@ -41,6 +43,8 @@ class Reader(Protocol):
     """What the suite wrote beside the weights; empty for a file from elsewhere."""
     same: Mapping[str, Sequence[str]]
     """All names of a layer, where it has several."""
+    ids: int | None
+    """Of a network that reads texts, rows of ids (n, t), below which number they are; of others none."""
     rescaling: str | None
     """A layer that puts inputs on another scale, where there is one."""
 
@@ -112,12 +116,25 @@ class SavedModel:
         return self.features(x, self.layers[-1])
 
     def features(self, x: ArrayLike, layer: str) -> NDArray[np.float32]:
-        """Outputs of a layer after its activation, flattened in NHWC order: (n, d)."""
+        """Outputs of a layer after its activation, flattened in NHWC order: (n, d).
+
+        Of a network that reads texts its input as counts of each word (see `common.data.texts.counts`), and what a
+        layer says of each token as the mean over tokens.
+        """
         return self.outputs(x, [layer])[layer]
 
     def shape(self, layer: str) -> tuple[int, ...]:
-        """Of a layer's output for one input, (height, width, channels) of a convolution's."""
-        return self._reader.shape(self.layer(layer))
+        """Of what `features` flattens of a layer for one input, (height, width, channels) of a convolution's."""
+        layer = self.layer(layer)
+        if self._reader.ids and layer == self.input_layer:
+            return (self._reader.ids - 1,)
+        shape = self._reader.shape(layer)
+        return shape[1:] if self._is_sequence(layer) else shape
+
+    def _is_sequence(self, layer: str) -> bool:
+        """Whether a layer says something of each token of a text."""
+        shape = self._reader.shape(layer)
+        return self._reader.ids is not None and len(shape) == 2 and shape[:1] == self.input_shape
 
     def layer(self, name: str) -> str:
         """The layer of this name, which may have several; ValueError where there is none."""
@@ -141,17 +158,31 @@ class SavedModel:
                 f"data must fit the model's input shape {self.input_shape}. "
                 f"Received: examples of shape {inputs.shape[1:]}"
             )
+        if self._reader.ids is not None and inputs.max(initial=0) >= self._reader.ids:
+            raise ValueError(
+                f"vocabulary must be at most {self._reader.ids - len(MARKS)} for this network. "
+                f"Received: the id {inputs.max():.0f}"
+            )
         if not len(inputs):
             raise ValueError(f"data must hold at least one example. Received: data of shape {inputs.shape}")
         found: dict[str, NDArray[np.float32]] = {}
         size = self._batch
         for start in range(0, len(inputs), size):
-            parts = self._reader.outputs(inputs[start : start + size], layers)
-            for layer, part in zip(layers, parts, strict=True):
+            batch = inputs[start : start + size]
+            parts = self._reader.outputs(batch, layers)
+            for layer, part in zip(layers, map(partial(self._rows, batch), layers, parts), strict=True):
                 if layer not in found:
                     found[layer] = np.empty((len(inputs), part.shape[1]), np.float32)
                 found[layer][start : start + len(part)] = part
         return found
+
+    def _rows(self, batch: Array, layer: str, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What `features` gives of a layer's flattened outputs for a batch of inputs."""
+        if self._reader.ids and layer == self.input_layer:
+            return counts(batch.astype(np.int64), self._reader.ids)
+        if self._is_sequence(layer):
+            return mean_over_tokens(outputs.reshape(len(batch), *self._reader.shape(layer)), batch)
+        return outputs
 
     @property
     def _batch(self) -> int:

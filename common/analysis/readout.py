@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from common.analysis.evaluator import SavedModel, load, metadata
 from common.analysis.features import check_features
 from common.data.arrays import Array, Labels
+from common.data.datasets import kind_of
+from common.data.inputs import ImageInputs, TokenInputs
 from common.errors import check_choice
 from common.runs.config import Config, Options, from_dict, run_id
 from common.runs.foreign import NOTHING, Declared
@@ -26,7 +28,6 @@ Probes = Mapping[str, Callable[..., Any]]
 AT_ONCE = 2 * 2**30  # bytes
 OWN = "model"  # stands beside the probes for the network's own predictions
 MASC = ("masc",)
-FOREIGN = Config(crop=None)  # of a model whose file does not hold one
 
 
 class ModelFile(NamedTuple):
@@ -70,16 +71,22 @@ def opened(
     own = metadata(path).get("config")
     if declared.mean:
         given = {"preprocessing": "per_channel", **given}
-    if not own and (missing := [name for name in ("dataset", "preprocessing") if name not in given]):
+    needed = ("dataset",) if kind_of(given.get("dataset", "")) == TokenInputs.name else ("dataset", "preprocessing")
+    if not own and (missing := [name for name in needed if name not in given]):
         hint = " (--check tries every one)" if missing[0] == "preprocessing" else ""
         raise ValueError(f"{missing[0]} must be named for a model file that does not say it{hint}. Received: {path}")
-    config = dataclasses.replace(from_dict(own) if own else FOREIGN, **given)
+    config = dataclasses.replace(from_dict(own) if own else foreign_config(given["dataset"]), **given)
     check_held_out(config, from_dict(own) if own else config)
     task = prepare(config, options.data_dir, Store.of(options).models)
     shape, classes = task.kind.input_shape, task.num_classes
     model = load(path, dataclasses.replace(declared, image_shape=shape, num_classes=classes))
     model.metadata = {**task.statistics, **model.metadata, **declared.statistics}
     return model, config, task
+
+
+def foreign_config(dataset: str) -> Config:
+    """Of a model whose file does not hold one: whole images, or texts."""
+    return Config(crop=None) if kind_of(dataset) == ImageInputs.name else Config()
 
 
 def check_held_out(config: Config, own: Config) -> None:

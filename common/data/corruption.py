@@ -1,17 +1,20 @@
-"""Corruption of labels and of images, drawn once per run from named random streams (Zhang et al. 2017, section 2.1)."""
+"""Corruption of labels, images and texts, drawn once per run from named streams (Zhang et al. 2017, section 2.1)."""
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common.data.arrays import Images, Labels
+from common.data.arrays import Array, Images, Labels
+from common.data.texts import MARKS, PADDING
 from common.errors import check_choice
 from common.seeds import stream
 
 LABEL_RULES = ("uniform", "other_class", "ketha")
 IMAGE_RULES = ("shuffled_pixels", "random_pixels", "random_scalars", "gaussian")
-RULES = ("none", *LABEL_RULES, *IMAGE_RULES)
+TOKEN_RULES = ("shuffled_words", "random_words", "random_tokens", "shuffled_vocabulary")
+RULES = ("none", *LABEL_RULES, *IMAGE_RULES, *TOKEN_RULES)
 
 
 def corrupt_labels(
@@ -80,3 +83,43 @@ def corrupt_images(
 def _positions(images: Images) -> Images:
     n, height, width, channels = images.shape
     return images.reshape(n, height * width, channels)
+
+
+def corrupt_texts(
+    texts: Array, rule: str, fraction: float, data_seed: int, number: int, name: str = "texts"
+) -> tuple[Array, NDArray[np.bool_]]:
+    """Each text corrupted with probability `fraction`: rows of ids below `number`, (n, t), and an (n,) mask of those.
+
+    Padding stays where it is, on the left. `shuffled_words`: one permutation of the positions for all texts, of which
+    one of n tokens follows the order of the first n; the same for every `name`. `random_words`: a permutation for each
+    text. `random_tokens`: each token drawn from all tokens of these texts. `shuffled_vocabulary`: one permutation of
+    the words for all texts, the same for every `name`; the unknown one stays.
+    """
+    check_choice("rule", rule, TOKEN_RULES)
+    mask = stream(data_seed, name, "mask").random(len(texts)) < fraction
+    generator = stream(data_seed, name, "values")
+    corrupted, chosen = texts.copy(), texts[mask]
+    tokens = chosen != PADDING
+    if rule == "shuffled_words":
+        order = stream(data_seed, "word permutation").permutation(texts.shape[1])
+        corrupted[mask] = reordered(chosen, np.broadcast_to(order, chosen.shape))
+    elif rule == "random_words":
+        corrupted[mask] = reordered(chosen, generator.random(chosen.shape))
+    elif rule == "random_tokens":
+        pool = texts[texts != PADDING]
+        chosen[tokens] = pool[generator.integers(len(pool), size=tokens.sum())]
+        corrupted[mask] = chosen
+    else:
+        others = stream(data_seed, "vocabulary permutation").permutation(number - len(MARKS)) + len(MARKS)
+        corrupted[mask] = np.concatenate([np.arange(len(MARKS)), others]).astype(texts.dtype)[chosen]
+    return corrupted, mask
+
+
+def reordered(texts: Array, ranks: NDArray[Any]) -> Array:
+    """The tokens of each text in the order of the first of its ranks, one for each token; padding stays on the left."""
+    lengths = (texts != PADDING).sum(1, keepdims=True)
+    places = np.arange(texts.shape[1])
+    order = np.argsort(np.where(places < lengths, ranks, np.inf), axis=1)
+    # The k-th place of a text of n tokens among t lies at t - n + k.
+    sources = texts.shape[1] - lengths + np.take_along_axis(order, np.maximum(places - texts.shape[1] + lengths, 0), 1)
+    return np.where(texts == PADDING, texts, np.take_along_axis(texts, np.minimum(sources, texts.shape[1] - 1), axis=1))

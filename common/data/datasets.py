@@ -1,4 +1,4 @@
-"""Image data sets as arrays: found in torchvision's folder layout or downloaded into it, and checked at every load.
+"""Data sets as arrays: found in the layout that is usual for them or downloaded into it, and checked at every load.
 
 ``python -m common.data.datasets NAME [--data-dir DIR]`` downloads one and prints its shapes.
 """
@@ -26,29 +26,36 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from common.data import own
+from common.data import corpora, own
+from common.data.arrays import Array
+from common.data.texts import WORD
 from common.errors import check_choice
+from common.files import replacing
 
 Images: TypeAlias = NDArray[np.uint8]
 Labels: TypeAlias = NDArray[np.int64]
-Arrays: TypeAlias = tuple[Images, Labels, Images, Labels]
+Arrays: TypeAlias = tuple[Images, Labels, Images, Labels] | corpora.Arrays
 
 TIMEOUT = 3, 30  # seconds: to connect, between two packets
 TINY_IMAGENET_PER_CLASS = 500  # training images
+PHRASES = 400  # generated test texts
+CACHE = "ids.npz"
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A data set: inputs of one kind, such as images uint8 (n, height, width, channels), and labels int64 (n,)."""
+    """A data set: images uint8 (n, height, width, channels) or texts int32 (n, tokens), and labels int64 (n,)."""
 
     name: str
-    x_train: Images
+    x_train: Array
     y_train: Labels
-    x_test: Images
+    x_test: Array
     y_test: Labels
     num_classes: int
     kind: str = "images"
     """Its name in `common.data.inputs.KINDS`."""
+    words: tuple[str, ...] = ()
+    """Of texts the word of every id, "" and a mark for the first two; see `common.data.texts`."""
 
     @cached_property
     def sha256(self) -> str:
@@ -69,9 +76,10 @@ class Source:
     num_classes: int
     read: Callable[[str, Path], Arrays]  # from the data set's name and the data folder
     kind: str = "images"  # in `common.data.inputs.KINDS`
+    words: int = 0  # of the training texts
     folder: str = ""  # below the data folder
     url: str = ""
-    files: dict[str, str] = field(default_factory=dict)  # file in the folder: checksum; training files come first
+    files: dict[str, str] = field(default_factory=dict)  # file, or folder of texts: checksum; training files come first
     downloads: dict[str, str] = field(default_factory=dict)  # file below the URL: checksum
 
 
@@ -95,7 +103,8 @@ def load(name: str, data_dir: str | os.PathLike[str] | None = None, download: bo
     if missing := [file for file in DATASETS[name].files if not _locate(name, directory, file).exists()]:
         _obtain(name, directory, missing, download)
     source = DATASETS[name]
-    return Dataset(name, *source.read(name, directory), source.num_classes, source.kind)
+    x_train, y_train, x_test, y_test, *words = source.read(name, directory)
+    return Dataset(name, x_train, y_train, x_test, y_test, source.num_classes, source.kind, *words)
 
 
 def load_own(name: str) -> Dataset:
@@ -216,11 +225,50 @@ def _read_jpeg(path: Path) -> Images:
         return np.asarray(picture.convert("RGB"))
 
 
+def _read_trec(name: str, data_dir: Path) -> Arrays:
+    """TREC's questions, of six classes, as the publisher splits them."""
+    splits = [corpora.read_questions(_checked(name, data_dir, file)) for file in DATASETS[name].files]
+    return corpora.encoded(splits[0], splits[1], DATASETS[name].shape[1])
+
+
+def _read_rt_polarity(name: str, data_dir: Path) -> Arrays:
+    """Sentences of film reviews, negative ones and positive ones."""
+    negative, positive = (_checked(name, data_dir, file) for file in DATASETS[name].files)
+    return corpora.encoded(*corpora.read_sentences(negative, positive), DATASETS[name].shape[1])
+
+
+def _read_imdb(name: str, data_dir: Path) -> Arrays:
+    """Film reviews, negative ones and positive ones; their ids are kept beside them, as reading them takes long."""
+    source, cache = DATASETS[name], data_dir / DATASETS[name].folder / CACHE
+    made_of = f"{source.shape} {WORD.pattern} {source.files}"
+    with contextlib.suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        with np.load(cache) as file:
+            if str(file["made_of"]) == made_of:
+                words = file["words"].tobytes().decode().split("\n")
+                return file["x_train"], file["y_train"], file["x_test"], file["y_test"], tuple(words)
+    contents = [_checked(name, data_dir, folder) for folder in source.files]
+    splits = [corpora.read_reviews(*contents[first : first + 2]) for first in (0, 2)]
+    arrays = x_train, y_train, x_test, y_test, words = corpora.encoded(splits[0], splits[1], source.shape[1])
+    with contextlib.suppress(OSError), replacing(cache) as temporary:  # a folder that nobody may write into will do
+        np.savez_compressed(
+            temporary, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test, made_of=made_of,
+            words=np.frombuffer("\n".join(words).encode(), np.uint8),
+        )  # fmt: skip
+    return arrays
+
+
+def _generate_phrases(name: str, data_dir: Path) -> Arrays:
+    """Short texts about four topics, made here."""
+    train, test = corpora.phrases((DATASETS[name].shape[0], PHRASES))
+    return corpora.encoded(train, test, DATASETS[name].shape[1])
+
+
 def _checked(name: str, data_dir: Path, file: str) -> bytes:
     """The content of a file of the data set, unpacked if need be, after its checksum was compared: who packed it how
-    does not matter."""
+    does not matter. Of a folder of texts it is all of them, with zeros in between."""
     path = _locate(name, data_dir, file)
-    content = path.read_bytes()
+    parts = sorted(path.glob("*.txt")) if path.is_dir() else [path]
+    content = b"\0".join(part.read_bytes() for part in parts)
     if path.suffix == ".gz":
         with contextlib.suppress(OSError, EOFError, zlib.error):  # then the checksum differs
             content = gzip.decompress(content)
@@ -228,7 +276,8 @@ def _checked(name: str, data_dir: Path, file: str) -> bytes:
     algorithm = expected.split(":")[0]
     found = f"{algorithm}:{hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()}"
     if found != expected:
-        remedy = f"Delete it and run: {_command(name, data_dir)}"
+        remedy = f"Move {DATASETS[name].folder} away" if path.is_dir() else "Delete it"
+        remedy = f"{remedy} and run: {_command(name, data_dir)}"
         raise ValueError(f"{path} is truncated or altered: expected {expected}, found {found}. {remedy}")
     return content
 
@@ -255,7 +304,8 @@ def _obtain(name: str, data_dir: Path, missing: list[str], download: bool) -> No
         reason = error.strerror or type(error).__name__  # the message of a requests error is long
         raise FileNotFoundError(
             f"{data_dir / DATASETS[name].folder} has no {missing[0]} ({reason}). "
-            f"Download: {_command(name, data_dir)}. Without files: --dataset digits"
+            f"Download: {_command(name, data_dir)}. "
+            f"Without files: --dataset {FREE[DATASETS[name].kind]}"
         ) from error
 
 
@@ -273,7 +323,8 @@ def _download(source: Source, folder: Path, missing: list[str]) -> None:
 
 
 def _unpack(archive: Path, folder: str) -> Path:
-    """Unpack an archive beside itself and return the folder with its files: a .gz is kept with what was in it."""
+    """Unpack an archive beside itself and return the folder with its files: a .gz is kept with what was in it, and what
+    is not packed stays as it is."""
     target = archive.parent / folder
     if archive.name.endswith(".tar.gz"):
         with tarfile.open(archive) as members:
@@ -281,6 +332,9 @@ def _unpack(archive: Path, folder: str) -> Path:
     elif archive.suffix == ".zip":
         with zipfile.ZipFile(archive) as zipped:
             zipped.extractall(archive.parent)
+    elif archive.suffix != ".gz":
+        target.mkdir(parents=True)
+        (target / archive.name).write_bytes(archive.read_bytes())
     else:
         target.mkdir(parents=True)
         content = archive.read_bytes()
@@ -313,6 +367,8 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+FREE = {"images": "digits", "tokens": "phrases"}
+"""By kind the data set that needs no files."""
 DATASETS = {
     "digits": Source(shape=(1437, 8, 8, 1), num_classes=10, read=_read_digits),
     "mnist": Source(
@@ -398,6 +454,54 @@ DATASETS = {
         downloads={"tiny-imagenet-200.zip": "sha256:6198c8ae015e2b3e007c7841da39ec069199b9aa3bfa943a462022fe5e43c821"},
     ),
 }
+DATASETS["phrases"] = Source(shape=(1000, 12), num_classes=4, read=_generate_phrases, kind="tokens", words=385)
+DATASETS["trec"] = Source(
+    shape=(5452, 37),
+    num_classes=6,
+    read=_read_trec,
+    kind="tokens",
+    words=8466,
+    folder="TREC",
+    url="https://cogcomp.seas.upenn.edu/Data/QA/QC/",
+    files={
+        "train_5500.label": "sha256:9e4c8bdcaffb96ed61041bd64b564183d52793a8e91d84fc3a8646885f466ec3",
+        "TREC_10.label": "sha256:033f22c028c2bbba9ca682f68ffe204dc1aa6e1cf35dd6207f2d4ca67f0d0e8e",
+    },
+    downloads={
+        "train_5500.label": "sha256:9e4c8bdcaffb96ed61041bd64b564183d52793a8e91d84fc3a8646885f466ec3",
+        "TREC_10.label": "sha256:033f22c028c2bbba9ca682f68ffe204dc1aa6e1cf35dd6207f2d4ca67f0d0e8e",
+    },
+)
+DATASETS["rt_polarity"] = Source(
+    shape=(8530, 59),
+    num_classes=2,
+    read=_read_rt_polarity,
+    kind="tokens",
+    words=18_966,
+    folder="rt-polaritydata",
+    url="https://www.cs.cornell.edu/people/pabo/movie-review-data/",
+    files={
+        "rt-polarity.neg": "sha256:4ace77d558c3714723843f1d65b60c01e3417b208180f0728808d76ad0eeeaca",
+        "rt-polarity.pos": "sha256:2da124ec187a9d5a29c9f04e91c540e02baed5af8868f550a26bd6fd4dbf8bf0",
+    },
+    downloads={"rt-polaritydata.tar.gz": "sha256:a05befe52aafda71d458d188a1c54506a998b1308613ba76bbda2e5029409ce9"},
+)
+DATASETS["imdb"] = Source(
+    shape=(25_000, 600),
+    num_classes=2,
+    read=_read_imdb,
+    kind="tokens",
+    words=81_055,
+    folder="aclImdb",
+    url="https://ai.stanford.edu/~amaas/data/sentiment/",
+    files={
+        "train/neg": "sha256:c6a4a3f2b291b9375c8873ce8ad4c02f6e50f0e8baf595b436ec71f224b80d08",
+        "train/pos": "sha256:a84c59a567e6e93af519c24540f75b873ae2509c1a4a85e4c7ab403ba8b59885",
+        "test/neg": "sha256:36043948f1fb3c41eff0646beb2255fdecc241c89e3abdc1fb1226494d9782b8",
+        "test/pos": "sha256:40cc32805215560c175fda352b0c7710127aba8995382270debcc312a3c31a74",
+    },
+    downloads={"aclImdb_v1.tar.gz": "sha256:c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"},
+)
 DATASETS["tiny_imagenet_10"] = replace(DATASETS["tiny_imagenet"], shape=(5_000, 64, 64, 3), num_classes=10)
 
 if __name__ == "__main__":

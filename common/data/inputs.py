@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from common.data import corruption
-from common.data.arrays import Array, Images
+from common.data import corruption, texts
+from common.data.arrays import Array, Images, Labels
+from common.data.datasets import DATASETS
 from common.data.preprocessing import channel_statistics, crop_and_flip, crop_side, downscale, rotate, standardize
 from common.errors import check_choice
 from common.seeds import stream
@@ -31,6 +32,10 @@ class Kind(Protocol):
     @staticmethod
     def reduce(inputs: Array, settings: Any) -> Array:
         """What is kept of examples (n, ...) as the data set has them."""
+
+    @classmethod
+    def distinct(cls, inputs: Array, settings: Any) -> Labels:
+        """Places, in order, of the training examples that are used: of equal ones the first, where that counts."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -80,6 +85,11 @@ class ImageInputs:
         """Smaller images, where the settings ask for them."""
         return downscale(inputs, settings.downscale)
 
+    @classmethod
+    def distinct(cls, inputs: Images, settings: Any) -> Labels:
+        """All."""
+        return np.arange(len(inputs))
+
     @property
     def side(self) -> int:
         """Of the crop, in pixels."""
@@ -124,7 +134,90 @@ class ImageInputs:
         return standardize(inputs, self.settings.preprocessing, statistics.get("channel_statistics"))
 
 
-KINDS: dict[str, type[Kind]] = {kind.name: kind for kind in (ImageInputs,)}
+@dataclass(frozen=True)
+class TokenInputs:
+    """Texts (n, t) as ids (see `common.data.texts`): a row of each text's tokens, some of them read as unknown."""
+
+    name: ClassVar[str] = "tokens"
+    rules: ClassVar[tuple[str, ...]] = corruption.TOKEN_RULES
+
+    shape: tuple[int, ...]
+    settings: Any
+
+    def __post_init__(self) -> None:
+        if self.settings.random_window and self.shape[0] <= self.window:
+            raise ValueError(
+                f"length must be below the {self.shape[0]} tokens of the data set for random_window to change texts. "
+                f"Received: length={self.settings.length}"
+            )
+
+    @staticmethod
+    def reduce(inputs: Array, settings: Any) -> Array:
+        """The most frequent words, and the last tokens, or all where a window of them is drawn."""
+        kept = inputs if settings.random_window else inputs[:, -(settings.length or inputs.shape[1]) :]
+        return texts.limited(kept, settings.vocabulary)
+
+    @classmethod
+    def distinct(cls, inputs: Array, settings: Any) -> Labels:
+        """The first of texts that are one once reduced: with random labels nobody could learn both."""
+        places: dict[bytes, int] = {}
+        for place, row in enumerate(cls.reduce(inputs, settings)):
+            places.setdefault(row.tobytes(), place)
+        return np.array(list(places.values()))
+
+    @property
+    def window(self) -> int:
+        """Tokens that the network sees."""
+        return min(self.shape[0], self.settings.length or self.shape[0])
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Of the window (tokens,)."""
+        return (self.window,)
+
+    def draw(self, seed: int, epoch: int, n: int) -> dict[str, NDArray[Any]]:
+        """Places of windows (n,), 0 to 1, and words that are hidden (n, window), those that the settings ask for."""
+        drawn: dict[str, NDArray[Any]] = {}
+        if self.settings.random_window:
+            drawn["places"] = stream(seed, "window", epoch).random(n, np.float32)
+        if share := self.settings.word_dropout:
+            drawn["hidden"] = stream(seed, "words", epoch).random((n, self.window), np.float32) < share
+        return drawn
+
+    def corrupt(self, inputs: Array, split: str) -> tuple[Array, NDArray[np.bool_]]:
+        """Test texts stay as they are, but where one permutation for all was learned they are equally permuted."""
+        settings = self.settings
+        if split and settings.corruption not in ("shuffled_words", "shuffled_vocabulary"):
+            return inputs, np.zeros(len(inputs), bool)
+        return corruption.corrupt_texts(
+            inputs, settings.corruption, settings.corruption_fraction, settings.data_seed, number_of_ids(settings),
+            f"{split}texts",
+        )  # fmt: skip
+
+    def statistics(self, inputs: Array) -> dict[str, Any]:
+        """None: the vocabulary is the data set's own."""
+        return {}
+
+    def prepare(self, inputs: Array, statistics: Mapping[str, Any], **drawn: NDArray[Any]) -> Array:
+        """The window, the last one where none was drawn, with the hidden words as the unknown one."""
+        width = inputs.shape[1]
+        first = np.full(len(inputs), width - self.window)
+        if "places" in drawn:
+            room = np.maximum((inputs != texts.PADDING).sum(1) - self.window, 0)
+            first -= np.minimum((drawn["places"] * (room + 1).astype(np.float32)).astype(first.dtype), room)
+        windows = np.take_along_axis(inputs, first[:, None] + np.arange(self.window), axis=1)
+        if "hidden" in drawn:
+            windows[drawn["hidden"] & (windows != texts.PADDING)] = texts.UNKNOWN
+        return windows
+
+
+KINDS: dict[str, type[Kind]] = {kind.name: kind for kind in (ImageInputs, TokenInputs)}
+
+
+def number_of_ids(settings: Any) -> int:
+    """How many ids texts may hold: padding, the unknown word, and the words that are kept."""
+    words = DATASETS[settings.dataset].words
+    return min(words, settings.vocabulary or words) + len(texts.MARKS)
 
 
 def make(name: str, settings: Any, shape: tuple[int, ...], dtype: Any = np.uint8) -> Kind:

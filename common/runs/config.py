@@ -13,6 +13,8 @@ from typing import Annotated, Any
 
 import tyro
 
+from common.data.datasets import FREE, kind_of
+from common.data.inputs import ImageInputs, TokenInputs, number_of_ids
 from common.data.own import word_of
 from common.errors import check_choice
 from common.runs.parts import (
@@ -60,6 +62,7 @@ class Config(Repetition, Stopping, Training, Network, Augmentation, Data, Subjec
         torch = self.framework == "torch"
         return [
             *super().rules(),
+            ("random_window", not self.random_window or self.length is not None, "off where length is none"),
             ("patience", self.patience is None or self.validation_size > 0, "none where validation_size is 0"),
             *((name, torch or not getattr(self, name), "0 in Keras") for name in self.marked(Mark.TORCH)),
         ]
@@ -176,10 +179,15 @@ def obstacles(configs: Sequence[Config]) -> list[str]:
 def model_options(config: Config, model: Callable[..., Any]) -> dict[str, Any]:
     """Keywords for a registry's function: the config's regularizers inside the network, which it must know."""
     known = inspect.signature(model).parameters
+    kind, reads = kind_of(config.dataset), "ids" in known
+    if reads != (kind == TokenInputs.name):
+        takes = TokenInputs.name if reads else ImageInputs.name
+        raise ValueError(f"model must be one for {kind}: this one takes {takes}. Received: model={config.model!r}")
     for name in config.marked(Mark.MODEL):
         if name not in known and getattr(config, name) != (off := getattr(type(config), name)):
             raise ValueError(f"{name} must be {off} for this model. Received: {name}={getattr(config, name)}")
-    return {name: getattr(config, name) for name in known if name in Network.types()}
+    options = {name: getattr(config, name) for name in known if name in Network.types()}
+    return {**options, "ids": number_of_ids(config)} if reads else options
 
 
 def recipe(fields: Mapping[str, Any], without: Sequence[str] = SEEDS) -> str:
@@ -203,10 +211,10 @@ def run_id(config: Config) -> str:
 
 
 def smoke(config: Config) -> Config:
-    """The same experiment in seconds: 200 embedded digits (small for crops and without padding), 2 epochs."""
+    """The same experiment in seconds: 200 embedded digits (small for crops and without padding) or texts, 2 epochs."""
     return dataclasses.replace(
         config,
-        dataset="digits",
+        dataset=FREE[kind_of(config.dataset)],
         train_size=200,
         test_size=None,
         validation_size=min(config.validation_size, 40),
@@ -214,4 +222,5 @@ def smoke(config: Config) -> Config:
         batch_size=32,
         padding="same_stride_2" if config.model == "cnn2" else config.padding,
         crop=6 // config.downscale if config.random_crop else config.crop,
+        length=8 if config.random_window else config.length,
     )

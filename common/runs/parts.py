@@ -46,7 +46,7 @@ class OfKind(NamedTuple):
     name: str
 
 
-IMAGES = OfKind("images")
+IMAGES, TOKENS = OfKind("images"), OfKind("tokens")
 
 
 class Choice(NamedTuple):
@@ -121,6 +121,10 @@ class Data(Part):
     """Subsets hold as many examples of each class, not the classes' shares."""
     downscale: Annotated[int, Mark.COST, IMAGES] = 1
     """Sides of images are divided by this; a pixel is the mean of the square of pixels that it stands for."""
+    vocabulary: Annotated[int | None, Mark.COST, TOKENS] = None
+    """Most frequent words of the training texts that are kept, others are read as unknown; none keeps all."""
+    length: Annotated[int | None, Mark.COST, TOKENS] = None
+    """Last tokens of each text that are kept; none keeps all."""
     validation_size: int = 0
     """Training examples (after `train_size`) held out from the network, for choosing layers and thresholds."""
     clean_validation: bool = False
@@ -143,6 +147,8 @@ class Data(Part):
             ("train_size", self.train_size is None or self.train_size > 0, "positive"),
             ("test_size", self.test_size is None or self.test_size > 0, "positive"),
             ("downscale", self.downscale > 0, "positive"),
+            ("vocabulary", self.vocabulary is None or self.vocabulary > 0, "positive"),
+            ("length", self.length is None or self.length > 0, "positive"),
             ("validation_size", self.validation_size >= 0, "0 or more"),
             ("clean_validation", self.validation_size > 0 or not self.clean_validation, "off where none is held out"),
             ("unique_labels", not (self.unique_labels and self.validation_size), "off where examples are held out"),
@@ -177,12 +183,17 @@ class Augmentation(Inputs):
     """Mirror each example left to right with probability 1/2 in each epoch."""
     rotation: Annotated[float, Mark.AUGMENTATION, Mark.REGULARIZER, Slug(4, "aug"), IMAGES] = 0.0
     """Turn each example by an angle drawn from ± this many degrees in each epoch, before the crop."""
+    random_window: Annotated[bool, Mark.AUGMENTATION, Mark.REGULARIZER, Slug(4, "aug"), TOKENS] = False
+    """Draw which `length` tokens of a longer text are kept, in a row, for each epoch; tests keep the last."""
+    word_dropout: Annotated[float, Mark.AUGMENTATION, Mark.REGULARIZER, Slug(4, "aug"), TOKENS] = 0.0
+    """Share of tokens that are read as unknown in training, drawn anew in each epoch."""
 
     def rules(self) -> list[Rule]:
         return [
             *super().rules(),
             ("random_crop", not self.random_crop or self.crop is not None, "off where crop is none"),
             ("rotation", 0 <= self.rotation <= 180, "between 0 and 180 degrees"),
+            ("word_dropout", 0 <= self.word_dropout < 1, "at least 0 and below 1"),
         ]
 
     @property
@@ -197,6 +208,8 @@ class Network(Part):
 
     width: Annotated[int | None, Mark.COST, Mark.MODEL] = None
     """Units of each hidden layer, or channels of each convolution, in models that have a choice; none: as published."""
+    embedding_width: Annotated[int | None, Mark.COST, Mark.MODEL, TOKENS] = None
+    """Dimensions of the embedding of words; none: as many as an LSTM has units, in other models 64."""
     padding: Annotated[str, *one_of("valid", "same_stride_3", "same_stride_2"), Mark.MODEL] = "valid"
     """Padding of convolutions and stride of pooling, which Arpit et al. (2017) leave open: none and 3, or zeros at
     the borders of convolutions and 3, or those of pooling too and 2."""
@@ -206,6 +219,8 @@ class Network(Part):
     """Share that the moving statistics of batch norm keep at each step; not in Zhang et al."""
     dropout: Annotated[float, Mark.MODEL, Mark.REGULARIZER, Mark.NOISE] = 0.0
     """Share of units dropped in training: after hidden fully connected layers, or before the logits."""
+    embedding_dropout: Annotated[float, Mark.MODEL, Mark.REGULARIZER, Mark.NOISE, TOKENS] = 0.0
+    """Share of the embedding's dimensions dropped in training, of all words of a text alike."""
     input_dropout: Annotated[float, Mark.NOISE, Mark.TORCH, IMAGES] = 0.0
     """Share of input values dropped in training, of the others all are scaled up; PyTorch only."""
     input_noise: Annotated[float, Mark.NOISE, Mark.TORCH, IMAGES] = 0.0
@@ -227,6 +242,8 @@ class Network(Part):
         return [
             *super().rules(),
             ("width", self.width is None or self.width > 0, "positive"),
+            ("embedding_width", self.embedding_width is None or self.embedding_width > 0, "positive"),
+            ("embedding_dropout", 0 <= self.embedding_dropout < 1, "at least 0 and below 1"),
             ("batch_norm_momentum", 0 <= self.batch_norm_momentum < 1, "at least 0 and below 1"),
             ("dropout", 0 <= self.dropout < 1, "at least 0 and below 1"),
             ("input_dropout", 0 <= self.input_dropout < 1, "at least 0 and below 1"),

@@ -47,6 +47,7 @@ def describe(config: Config, task: Task) -> Record:
         "train_n": len(task.train),
         "validation_n": len(task.validation),
         "test_n": len(task.test),
+        "repeated_n": task.repeated,
         "corruption_rule": config.corruption,
         "corruption_requested": config.corruption_fraction,
         "corruption_realised": changed / sum(map(len, known)),

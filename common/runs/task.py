@@ -45,6 +45,8 @@ class Task:
     num_classes: int
     sha256: str
     kind: Kind
+    repeated: int = 0
+    """Training examples of the data set that repeat others and were left out."""
 
     @cached_property
     def statistics(self) -> dict[str, Any]:
@@ -60,7 +62,8 @@ def prepare(config: Config, data_dir: Path | None = None, models: Path = Path())
     data = datasets.load(config.dataset, data_dir)
     check_kind(config, data.kind)
     kind = inputs.make(data.kind, config, data.x_train.shape[1:], data.x_train.dtype)
-    kept = stratified_subset(data.y_train, config.train_size, config.data_seed, "", config.balanced)
+    own = kind.distinct(data.x_train, config)
+    kept = own[stratified_subset(data.y_train[own], config.train_size, config.data_seed, "", config.balanced)]
     tested = stratified_subset(data.y_test, config.test_size, config.data_seed, "test ", config.balanced)
     if config.validation_size >= len(kept):
         raise ValueError(
@@ -88,7 +91,7 @@ def prepare(config: Config, data_dir: Path | None = None, models: Path = Path())
         own = np.arange(len(train))
         train, test = dataclasses.replace(train, labels=own, true_labels=own), test.take(own[:0])
     num_classes = len(train) if config.unique_labels else data.num_classes
-    return Task(train, validation, test, num_classes, data.sha256, kind)
+    return Task(train, validation, test, num_classes, data.sha256, kind, len(data.y_train) - len(own))
 
 
 def check_kind(config: Config, kind: str) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from common import frameworks
 from common.data.arrays import Array, Labels, Shape
 from common.data.epochs import EpochPlan
+from common.data.inputs import Kind, TokenInputs
 from common.errors import in_short
 from common.runs import initial_weights
 from common.runs.config import Config
@@ -56,6 +57,14 @@ def make_trainer(config: Config, task: Task, device: str = "auto", models: Path 
     initialize(trainer, config, models)
     trainer.put(task.train.inputs, task.train.labels)
     return trainer
+
+
+def check_precision(config: Config, kind: Kind, device: str) -> None:
+    """ValueError for what no CPU does: recurrent layers in bfloat16 fail there, and other texts gain nothing by it."""
+    if config.precision == "bfloat16" and kind.name == TokenInputs.name and device == "cpu":
+        raise ValueError(
+            f"precision must be float32 for {kind.name} on a CPU. Received: precision={config.precision!r}"
+        )
 
 
 def forget(framework: str) -> None:

@@ -5,7 +5,16 @@ import pytest
 from scipy import stats
 
 from common.data import datasets
-from common.data.corruption import IMAGE_RULES, LABEL_RULES, RULES, corrupt_images, corrupt_labels
+from common.data.corruption import (
+    IMAGE_RULES,
+    LABEL_RULES,
+    RULES,
+    TOKEN_RULES,
+    corrupt_images,
+    corrupt_labels,
+    corrupt_texts,
+)
+from common.seeds import stream
 
 CLASSES = 10
 LABELS = np.random.default_rng(0).integers(CLASSES, size=20000)
@@ -30,7 +39,7 @@ def assert_binomial(count, n, probability):
 
 
 def test_every_rule_has_one_name():
-    assert RULES == ("none", *LABEL_RULES, *IMAGE_RULES) and len(set(RULES)) == 8
+    assert RULES == ("none", *LABEL_RULES, *IMAGE_RULES, *TOKEN_RULES) and len(set(RULES)) == 12
 
 
 @pytest.mark.parametrize("fraction", [0.0, 0.1, 0.5, 0.9, 1.0])
@@ -200,3 +209,87 @@ def test_gaussian_noise_is_drawn_with_the_statistics_of_untouched_images_too():
 def test_an_unknown_rule_is_refused(corrupt, rule):
     with pytest.raises(ValueError, match=f"^rule must be one of .* Received: rule='{rule}'$"):
         corrupt(LABELS, CLASSES, rule, 0.5, 0)
+
+
+def texts(n=300, seed=0, width=12, number=40):
+    """Padded on the left, of 1 word to `width`."""
+    generator = np.random.default_rng(seed)
+    lengths = generator.integers(1, width + 1, (n, 1))
+    return np.where(np.arange(width) < width - lengths, 0, generator.integers(1, number, (n, width))).astype(np.int32)
+
+
+def corrupted_texts(rule, x, fraction=1.0, data_seed=0, name="texts"):
+    return corrupt_texts(x, rule, fraction, data_seed, 40, name)
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("rule", TOKEN_RULES)
+def test_texts_outside_the_mask_and_all_padding_stay(rule, fraction):
+    x = texts()
+    kept = x.copy()
+    found, mask = corrupted_texts(rule, x, fraction)
+    np.testing.assert_array_equal(x, kept)
+    assert_binomial(mask.sum(), len(x), fraction)
+    np.testing.assert_array_equal(found[~mask], x[~mask])
+    np.testing.assert_array_equal(found == 0, x == 0)
+    assert found.dtype == np.int32 and found.max() < 40
+    changed = (found != x).any(1)
+    assert not changed[~mask].any() and changed[mask].sum() >= 0.6 * mask.sum()  # short texts may stay by chance
+
+
+@pytest.mark.parametrize("rule", TOKEN_RULES)
+def test_texts_are_the_same_for_the_same_stream_and_others_for_another_seed(rule):
+    x = texts()
+    np.testing.assert_array_equal(corrupted_texts(rule, x)[0], corrupted_texts(rule, x)[0])
+    assert not np.array_equal(corrupted_texts(rule, x)[0], corrupted_texts(rule, x, data_seed=1)[0])
+    same = np.array_equal(corrupted_texts(rule, x)[0], corrupted_texts(rule, x, name="test texts")[0])
+    assert same == (rule in ("shuffled_words", "shuffled_vocabulary"))
+
+
+def test_shuffled_words_follow_one_permutation_of_which_shorter_texts_take_the_first_places():
+    width = 12
+    order = stream(0, "word permutation").permutation(width)
+    x = texts()
+    found, _ = corrupted_texts("shuffled_words", x)
+    for text, shuffled in zip(x, found, strict=True):
+        words = text[text > 0]
+        np.testing.assert_array_equal(shuffled[text > 0], words[np.argsort(order[: len(words)])])
+
+
+def test_random_words_keep_each_texts_words_in_an_order_of_their_own():
+    x = np.broadcast_to(np.arange(1, 13, dtype=np.int32), (400, 12))
+    found, _ = corrupted_texts("random_words", x)
+    np.testing.assert_array_equal(np.sort(found, axis=1), x)
+    assert len(np.unique(found, axis=0)) > 390
+    assert abs(found[:, 0].mean() - 6.5) < 0.6  # each place holds every word alike
+    short = texts()
+    np.testing.assert_array_equal(np.sort(corrupted_texts("random_words", short)[0]), np.sort(short))
+
+
+def test_random_tokens_are_drawn_as_often_as_they_are_in_the_texts():
+    x = np.where(np.random.default_rng(0).random((500, 12)) < 0.8, 5, 7).astype(np.int32)
+    x[:, 0] = 0
+    found, _ = corrupted_texts("random_tokens", x)
+    assert_binomial((found == 5).sum(), 500 * 11, (x == 5).sum() / (500 * 11))
+    assert set(np.unique(found)) == {0, 5, 7} and (found != x).any(1).mean() > 0.9
+
+
+def test_a_shuffled_vocabulary_renames_words_one_for_one_and_leaves_the_unknown_one():
+    x = texts(number=40)
+    found, _ = corrupted_texts("shuffled_vocabulary", x)
+    pairs = {(int(old), int(new)) for old, new in zip(x.ravel(), found.ravel(), strict=True)}
+    assert len(pairs) == len({new for _, new in pairs}) == 40 and {(0, 0), (1, 1)} <= pairs
+    assert sum(old != new for old, new in pairs) > 30
+
+
+def test_embedding_rows_permuted_as_the_vocabulary_are_the_same_network():
+    x, table = texts(), np.random.default_rng(1).standard_normal((40, 3))
+    found, _ = corrupted_texts("shuffled_vocabulary", x)
+    renamed = table.copy()
+    renamed[found.ravel()] = table[x.ravel()]
+    np.testing.assert_array_equal(renamed[found], table[x])
+
+
+def test_an_unknown_rule_for_texts_is_refused():
+    with pytest.raises(ValueError, match="^rule must be one of shuffled_words, .*Received: rule='gaussian'$"):
+        corrupted_texts("gaussian", texts())

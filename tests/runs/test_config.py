@@ -45,6 +45,8 @@ OTHER = {  # another valid value of every field
     "patience": 3, "seed": 1, "data_seed": 1, "recipe": 2, "balanced": True, "downscale": 2, "clean_validation": True,
     "unique_labels": True, "width": 16, "padding": "same_stride_2", "input_dropout": 0.2, "input_noise": 0.5,
     "hidden_noise": 0.1, "adversarial_weight": 0.5, "adversarial_iterations": 3, "train_evaluation_every": 4,
+    "vocabulary": 50, "length": 9, "embedding_width": 8, "random_window": True, "word_dropout": 0.1,
+    "embedding_dropout": 0.2,
 }  # fmt: skip
 WRONG = [
     ({"corruption_fraction": 1.5, "corruption": "uniform"}, "between 0 and 1"),
@@ -89,6 +91,12 @@ WRONG = [
     *[({name: 0.5}, "0 in Keras") for name in TORCH_ONLY],
     ({"width": 0}, "positive"),
     ({"downscale": 0}, "positive"),
+    ({"vocabulary": 0}, "positive"),
+    ({"length": 0}, "positive"),
+    ({"embedding_width": 0}, "positive"),
+    ({"embedding_dropout": 1.0}, "at least 0 and below 1"),
+    ({"word_dropout": -0.1}, "at least 0 and below 1"),
+    ({"random_window": True}, "off where length is none"),
     ({"clean_validation": True}, "off where none is held out"),
     ({"unique_labels": True, "validation_size": 5}, "off where examples are held out"),
     ({"unique_labels": True, "corruption": "uniform"}, "off where labels are given or corrupted"),
@@ -104,6 +112,7 @@ def base(name):
         "decay_epochs": STEPS,
         "patience": Config(validation_size=5),
         "clean_validation": Config(validation_size=5),
+        "random_window": Config(length=9),
         **dict.fromkeys(TORCH_ONLY, Config(framework="torch")),
     }.get(name, Config())
 
@@ -235,7 +244,7 @@ def test_the_slug_says_in_a_fixed_order_what_is_unusual(changes, marks):
 
 @pytest.mark.parametrize("name", NUMBERS)
 def test_1_and_1_point_0_are_one_config_with_one_identity(name):
-    below_1 = ("momentum", "batch_norm_momentum", "dropout", "input_dropout")
+    below_1 = ("momentum", "batch_norm_momentum", "dropout", "input_dropout", "embedding_dropout", "word_dropout")
     value = 0 if name in below_1 else 1
     config = dataclasses.replace(CORRUPTED, framework="torch")
     one, other = (dataclasses.replace(config, **{name: value}) for value in (value, float(value)))
@@ -301,14 +310,15 @@ def test_what_moves_the_pixels_of_an_example_is_augmentation(changes, expected):
 @pytest.mark.parametrize("name", FIELDS)
 def test_some_fields_move_examples_some_draw_in_a_step_and_some_the_network_must_know(name):
     config = dataclasses.replace(base(name), **{name: OTHER[name]})
-    assert config.augmented is (name in ("random_crop", "flip", "rotation"))
+    assert config.augmented is (name in ("random_crop", "flip", "rotation", "random_window", "word_dropout"))
     assert config.counts_correct is (config.augmented or name == "train_evaluation_every")
-    assert config.noisy is (name in ("dropout", *TORCH_ONLY))
+    assert config.noisy is (name in ("dropout", "embedding_dropout", *TORCH_ONLY))
     try:
         refused = bool(model_options(config, lambda input_shape, num_classes: None))
     except ValueError:
         refused = True
-    assert refused is (name in ("width", "padding", "batch_norm", "dropout", "hidden_noise"))
+    inside = ("width", "embedding_width", "padding", "batch_norm", "dropout", "embedding_dropout", "hidden_noise")
+    assert refused is (name in inside)
 
 
 FULL = {"batch_norm": False, "batch_norm_momentum": 0.99, "dropout": 0.5}
@@ -333,6 +343,23 @@ def test_a_model_is_given_the_options_that_it_knows():
         with pytest.raises(ValueError) as caught:
             model_options(Config(**changes), model)
         assert str(caught.value) == f"{rule} for this model. Received: {name}={value}"
+
+
+def test_a_model_that_reads_texts_is_told_how_many_ids_there_are_and_no_other_reads_them():
+    def reading(input_shape, num_classes, ids, embedding_width=None): ...
+    def seeing(input_shape, num_classes): ...
+
+    texts = Config(model="reading", dataset="trec")
+    assert model_options(texts, reading) == {"embedding_width": None, "ids": 8468}
+    assert model_options(dataclasses.replace(texts, vocabulary=50), reading)["ids"] == 52
+    assert model_options(dataclasses.replace(texts, vocabulary=9000), reading)["ids"] == 8468
+    for config, model, rule in (
+        (Config(model="reading"), reading, "model must be one for images: this one takes tokens"),
+        (dataclasses.replace(texts, model="seeing"), seeing, "model must be one for tokens: this one takes images"),
+    ):
+        with pytest.raises(ValueError) as caught:
+            model_options(config, model)
+        assert str(caught.value) == f"{rule}. Received: model={config.model!r}"
 
 
 def test_the_fields_of_an_experiment_are_laid_over_what_no_flag_has_changed():
@@ -385,10 +412,12 @@ def test_smoke_is_the_same_experiment_on_200_digits(validation_size, kept):
     small = smoke(config)
     expected = {
         "dataset": "digits", "train_size": 200, "test_size": None, "validation_size": kept, "epochs": 2,
-        "batch_size": 32, "crop": 6 // config.downscale,
+        "batch_size": 32, "crop": 6 // config.downscale, "length": 8,
     }  # fmt: skip
     assert config.test_size == 50 and config.rotation == 25
     assert as_dict(small) == as_dict(config) | expected
+    assert smoke(Config(dataset="imdb", length=100)) == smoke(Config(dataset="phrases", length=100))
+    assert smoke(Config(dataset="imdb", length=100, random_window=True)).length == 8  # of the 12 words of a phrase
     assert (
         smoke(Config(epochs=0)).epochs == 0 and smoke(Config(random_crop=True)).crop == 6 and smoke(Config()).crop == 28
     )  # digits have 8 x 8 pixels
