@@ -13,7 +13,6 @@ from common.papers.zhang.curves import (
     draw_published,
     epoch_width,
     in_epochs,
-    one_recipe,
     over_training,
     points_of,
     published,
@@ -21,9 +20,10 @@ from common.papers.zhang.curves import (
     training_axis,
 )
 from common.papers.zhang.recipes import BASE, Fields, fields, shown
-from common.papers.zhang.targets import by_seed, curve_numbers, on_setting, tested
+from common.papers.zhang.targets import curve_numbers, on_setting, tested
 from common.report import figures
 from common.report.claims import Finding
+from common.report.fitting import by_seed, one_recipe
 from common.report.numbers import cell, less, number
 from common.report.published import Target, number_findings
 from common.report.runs import Measure, Run, Runs

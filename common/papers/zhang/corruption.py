@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from common.papers.zhang.curves import (
-    FIT_LOSS,
-    draw_published,
-    epochs_to_fit,
-    fraction_read,
-    line_of,
-    one_recipe,
-    published,
-    published_handle,
-)
+from common.papers.zhang.curves import draw_published, fraction_read, published, published_handle
 from common.papers.zhang.recipes import BASE, Fields, fields, shown
-from common.papers.zhang.targets import REDUCED, by_seed, curve_numbers, on_setting, tested
+from common.papers.zhang.targets import REDUCED, curve_numbers, on_setting, tested
 from common.report import figures
 from common.report.claims import Finding
+from common.report.fitting import (
+    FIT_LOSS,
+    MOST,
+    by_seed,
+    clean_error,
+    epochs_to_fit,
+    error,
+    fraction_of,
+    over,
+    over_corruption,
+    slowdown,
+    told,
+)
 from common.report.numbers import Number, cell, less, number
 from common.report.published import number_findings
-from common.report.runs import Measure, Run, Runs, group_names
+from common.report.runs import Measure, Runs, group_names
 from common.report.tables import Table
-from common.runs.config import SEEDS
 from common.study import Call, Seeds, Study
 
 if TYPE_CHECKING:
@@ -45,7 +48,6 @@ COLUMNS = (
 )
 NOTE = f"Means over seeds with 95 % t intervals; errors of one seed with Wilson's, over its test examples. {REDUCED}"
 LEAST_POINTS = 3  # fewer say nothing of a curve
-MOST = 0.8  # the greatest corruption at which labels say something
 
 
 @dataclass(frozen=True)
@@ -67,33 +69,6 @@ class Fractions(Seeds):
         return [{**fields(model, "true_labels", preset), **rule} for model in self.models for rule in rules]
 
 
-def error(run: Run) -> float | None:
-    """Test error on labels corrupted like the training labels, a fraction."""
-    accuracy = run.outcome["test_accuracy_corrupted_labels"]
-    return None if accuracy is None else 1 - accuracy
-
-
-def clean_error(run: Run) -> float | None:
-    """Test error on true labels, a fraction."""
-    accuracy = run.outcome["test_accuracy"]
-    return None if accuracy is None else 1 - accuracy
-
-
-def slowdown(runs: Runs, epochs: Measure) -> Measure:
-    """Epochs of a run over those of the one on true labels that is of its line and seeds; null without either."""
-    bases = {_base(run): count for run in runs.where(corruption_fraction=0) if (count := epochs(run))}
-
-    def ratio(run: Run) -> float | None:
-        own, base = epochs(run), bases.get(_base(run))
-        return own / base if own and base else None
-
-    return ratio
-
-
-def _base(run: Run) -> tuple[str, ...]:
-    return line_of(run), *(str(getattr(run.config, name)) for name in SEEDS)
-
-
 def convergence_slowdown(runs: Runs, title: str) -> Figure:
     """Figure 1b: epochs to fit, relative to true labels, against corruption (%)."""
     runs = on_setting(runs, LABELS)
@@ -109,7 +84,14 @@ def generalization_error(runs: Runs, title: str) -> Figure:
     figure, (axes,) = figures.new_figure(title, (6.6, 6.0))
     handles = _over_corruption(axes, runs, "Figure 1c", error, 100)
     for model, colour in _colours(runs).items():
-        figures.draw_curve(axes, _curve(runs, model, clean_error), 100, label=f"{model}, clean", color=colour, **CLEAN)
+        figures.draw_curve(
+            axes,
+            over_corruption(_of(runs, model), clean_error, model),
+            100,
+            label=f"{model}, clean",
+            color=colour,
+            **CLEAN,
+        )
     axes.axhline(90, **CHANCE)
     axes.set(xlabel="corrupted labels (%)")
     figures.percent_axis(axes, "test error (%)")
@@ -127,7 +109,8 @@ def _over_corruption(axes: Axes, runs: Runs, source: str, measure: Measure, scal
     for model, colour in _colours(runs).items():
         if points := published(source, "model").get(model):
             draw_published(axes, points, colour, (100, scale))
-        figures.draw_curve(axes, _curve(runs, model, measure), scale, label=model, color=colour, marker="o")
+        measured = over_corruption(_of(runs, model), measure, model)
+        figures.draw_curve(axes, measured, scale, label=model, color=colour, marker="o")
         sizes = _of(runs, model).sizes()
         handles.append(figures.handle(f"{model.replace('_', ' ')}, {sizes} examples", color=colour, marker="o"))
     axes.set_xticks(range(0, 101, 20))
@@ -145,12 +128,6 @@ def _colours(runs: Runs) -> dict[str, str]:
 
 def _of(runs: Runs, model: str) -> Runs:
     return runs.where(lambda run: run.model == model)
-
-
-def _curve(runs: Runs, model: str, measure: Measure) -> dict[float, list[float | None]]:
-    """A measure of each seed over corruption (%)."""
-    groups = _of(runs, model).by("corruption_fraction")
-    return {100 * x: list(map(measure, one_recipe(group, f"{model}, corruption {x:g}"))) for x, group in groups.items()}
 
 
 def corruption_table(runs: Runs) -> Table:
@@ -186,13 +163,13 @@ def slowdown_findings(runs: Runs, call: Call) -> list[Finding]:
 
 
 def _slowdowns(runs: Runs, model: str, epochs: Measure, ratio: Measure) -> list[Finding]:
-    seeds = by_seed(runs, _fraction, ratio)
+    seeds = by_seed(runs, fraction_of, ratio)
     ends = [told(seed, 1.0) if 0.0 in seed else None for seed in seeds]
     means = (cell(number(map(epochs, runs.where(corruption_fraction=end)), "epochs")) for end in (0, 1))
     text = f"{' to '.join(means)} epochs to a loss of {FIT_LOSS:g}"
     curve = dict(published("Figure 1b", "model")[model])
     distances = [factor(seed, curve) for seed in seeds]
-    relative = ", ".join(f"{100 * x:g} %: {cell(number(values, 'ratio'))}" for x, values in _over(seeds).items())
+    relative = ", ".join(f"{100 * x:g} %: {cell(number(values, 'ratio'))}" for x, values in over(seeds).items())
     return [
         tested("zhang-slowdown", model, runs, ends, text),
         tested("zhang-small-factor", model, runs, ends, text),
@@ -207,32 +184,17 @@ def error_findings(runs: Runs, call: Call) -> list[Finding]:
 
 
 def _errors(runs: Runs, model: str) -> list[Finding]:
-    clean, corrupted = (by_seed(runs, _fraction, measure) for measure in (clean_error, error))
+    clean, corrupted = (by_seed(runs, fraction_of, measure) for measure in (clean_error, error))
     curve = dict(published("Figure 1c", "model")[model])
     grown = [less(seed.get(MOST), seed.get(0.0)) for seed in clean]
     texts = [
-        ", ".join(f"{100 * x:g} %: {cell(number(values))} %" for x, values in _over(seeds).items())
+        ", ".join(f"{100 * x:g} %: {cell(number(values))} %" for x, values in over(seeds).items())
         for seeds in (clean, corrupted)
     ]
     return [
         tested("zhang-error", model, runs, grown, texts[0]),
         tested("zhang-error-curve", model, runs, [distance(seed, curve) for seed in corrupted], texts[1]),
     ]
-
-
-def _fraction(run: Run) -> float:
-    return run.config.corruption_fraction
-
-
-def _over(seeds: Sequence[Mapping[float, float | None]]) -> dict[float, list[float | None]]:
-    """Values of each seed over corruption."""
-    return {x: [seed.get(x) for seed in seeds] for x in sorted(set().union(*seeds))}
-
-
-def told(seed: Mapping[float, float | None], at: float) -> float | None:
-    """The value of a run; null without a run, nan where the run has none."""
-    value = seed.get(at, None)
-    return math.nan if at in seed and value is None else value
 
 
 def factor(seed: Mapping[float, float | None], curve: Mapping[float, float]) -> float | None:

@@ -1,27 +1,24 @@
-"""Published curves, how runs are put beside them, and when a run has fitted: measured solid, published dashed."""
+"""Published curves, and how runs are put beside them: measured solid, published dashed."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from common.errors import check_choice
 from common.papers.zhang.targets import TARGETS
 from common.report.figures import GREY, handle, shared_epochs
+from common.report.fitting import OverEpochs
 from common.report.published import Target
-from common.report.runs import CORRUPTION, Measure, Run, Runs
-from common.runs.config import SEEDS, recipe
-from common.runs.parts import Stopping
+from common.report.runs import Runs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
 Points = Iterable[tuple[float, float]]
-OverEpochs = Callable[[Run], Mapping[int, float]]  # values by epoch
 STEPS = 391  # an epoch of 50,000 examples in batches of 128
-FIT_LOSS = 0.05  # the criterion that gives Figure 1b's ratios on Figure 1a's curves
 PUBLISHED: dict[str, Any] = {"linestyle": (0, (4, 2)), "linewidth": 1.3, "alpha": 0.7, "zorder": 1.5}
 
 
@@ -42,47 +39,11 @@ def in_epochs(points: Points) -> list[tuple[float, float]]:
     return [(1000 * x / STEPS, y) for x, y in points]
 
 
-def line_of(run: Run) -> str:
-    """Equal for runs that may be compared over corruptions: seeds, corruption and when training ends may differ."""
-    return recipe(run.fields, (*SEEDS, *CORRUPTION, *Stopping.types()))
-
-
-def published_loss(runs: Runs) -> OverEpochs:
-    """Training loss (nats) of a run by epoch: Figure 1a's, the mean over an epoch's steps, where all of a line kept it.
-
-    Elsewhere it is that of the network after the epoch: what is compared is one or the other.
-    """
-    kept = {
-        line: all("online_train_loss" in epoch for run in members for epoch in run.trained)
-        for line, members in runs.grouped(line_of).items()
-    }
-    return lambda run: run.over_epochs("online_train_loss" if kept[line_of(run)] else "train_loss")
-
-
-def epochs_to_loss(loss: Mapping[int, float], threshold: float = FIT_LOSS) -> int | None:
-    """First epoch whose training loss (nats) is at most `threshold`; null where none is."""
-    return next((epoch for epoch, value in loss.items() if value <= threshold), None)
-
-
 def fraction_read(curve: Target, at: float) -> dict[str, Any]:
     """A curve over label corruption at one of its points."""
     setting = {0.0: "true_labels", 1.0: "random_labels"}.get(at, "corrupted_labels")
     row = f"{curve['row']}, {100 * at:g} % corrupted"
     return {"value": dict(points_of(curve))[at], "row": row, "setting": setting, "corruption_fraction": at}
-
-
-def epochs_to_fit(runs: Runs, threshold: float = FIT_LOSS) -> Measure:
-    """Epochs in which each of these runs reaches the published loss; null for one that does not."""
-    loss = published_loss(runs)
-    return lambda run: epochs_to_loss(loss(run), threshold)
-
-
-def one_recipe(runs: Runs, line: str) -> Runs:
-    """The runs of one line: those that differ in more than their seeds are never averaged."""
-    groups = runs.recipes()
-    if len(groups) > 1:
-        raise ValueError(f"runs of one line must differ in their seeds alone. Received: {line}, recipes={len(groups)}")
-    return groups[0] if groups else Runs()
 
 
 def epoch_width(runs: Runs) -> float:

@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from common.papers.zhang.curves import (
-    FIT_LOSS,
     STEPS,
     draw_published,
     epoch_width,
-    epochs_to_fit,
-    epochs_to_loss,
     in_epochs,
-    one_recipe,
     over_training,
     points_of,
     published,
     published_handle,
-    published_loss,
     training_axis,
 )
 from common.papers.zhang.recipes import BASE, INPUTS, READINGS, Fields, fields, shown
-from common.papers.zhang.targets import REDUCED, by_seed, curve_numbers, on_setting, tested
+from common.papers.zhang.targets import REDUCED, curve_numbers, on_setting, tested
 from common.report import figures
-from common.report.claims import Finding, gap
+from common.report.claims import Finding
+from common.report.fitting import (
+    FIT_LOSS,
+    Epochs,
+    Levels,
+    by_seed,
+    epoch_loss,
+    epochs_to_fit,
+    epochs_to_loss,
+    lead,
+    least,
+    one_recipe,
+)
 from common.report.numbers import cell, number
 from common.report.published import Target, number_findings
 from common.report.runs import Runs, group_names, setting_text
@@ -35,8 +42,6 @@ from common.study import Call, Seeds, Study
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Epochs = Mapping[str, float | None]
-Levels = Sequence[Sequence[str]]
 TITLE = "Fitting randomized data: small Inception"
 THRESHOLDS = (1.0, 0.1, 0.01)
 SETTINGS = ("true_labels", "random_labels", "shuffled_pixels", "random_pixels", "gaussian")
@@ -63,7 +68,7 @@ def training_losses(runs: Runs, title: str) -> Figure:
     has not the published 391 of them, over epochs, the published ones too.
     """
     runs, handles = on_setting(runs, SHOWN, "inception"), []
-    loss, width, curves = published_loss(runs), epoch_width(runs), published("Figure 1a", "setting")
+    loss, width, curves = epoch_loss(runs), epoch_width(runs), published("Figure 1a", "setting")
     figure, (axes,) = figures.new_figure(title, (6.6, 5.6))
     for setting in SHOWN:
         group = one_recipe(on_setting(runs, [setting]), setting)
@@ -116,17 +121,6 @@ def _epochs(runs: Runs, threshold: float) -> list[dict[str, float | None]]:
     return by_seed(runs, lambda run: run.setting, epochs_to_fit(runs, threshold))
 
 
-def lead(epochs: Epochs, levels: Levels) -> float | None:
-    """Least factor by which a level takes more epochs than the one before.
-
-    Null where a setting has no run; nan where one never gets there.
-    """
-    if not {name for level in levels for name in level} <= epochs.keys():
-        return None
-    logs = gap([[count and math.log(count) for count in map(epochs.get, level)] for level in levels])
-    return math.nan if logs is None else math.exp(logs)
-
-
 def _share_before(start: Epochs, fit: Epochs) -> float | None:
     """Share of the epochs to fit random labels that pass before it starts; nan where they are never fitted."""
     if LAST not in start:
@@ -145,12 +139,6 @@ def _fit_finding(runs: Runs) -> Finding:
     worst = [least([seed.get(setting) for setting in SETTINGS]) for seed in seeds]
     found = [value for value in worst if value is not None]
     return tested("zhang-fit", "inception", runs, worst, f"at least {cell(min(found))} %" if found else None)
-
-
-def least(values: Sequence[float | None]) -> float | None:
-    """The least value; null where one is missing."""
-    measured = [value for value in values if value is not None]
-    return min(measured) if len(measured) == len(values) else None
 
 
 def numbers(runs: Runs) -> list[Finding]:

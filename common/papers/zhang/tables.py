@@ -3,8 +3,9 @@
 from collections.abc import Callable, Collection, Iterable
 
 from common.papers.zhang.recipes import BASE, MODELS, WIDE_RESNET, WIDE_RESNET_SMALL, Fields, fields, shown, small
-from common.papers.zhang.targets import NUMBERS, TARGETS, by_seed, tested
+from common.papers.zhang.targets import NUMBERS, TARGETS, tested
 from common.report.claims import Finding, judged_number
+from common.report.fitting import by_seed
 from common.report.numbers import less
 from common.report.published import Target, number_findings, outcome, published_table, subject_of
 from common.report.runs import Run, Runs, setting_text

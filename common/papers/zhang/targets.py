@@ -9,7 +9,7 @@ from typing import Any
 
 from common.report.claims import Finding, Targets
 from common.report.published import Target
-from common.report.runs import SEEDS, Measure, Run, Runs
+from common.report.runs import Run, Runs
 
 TARGETS = Targets(Path(__file__).parent / "targets")
 NUMBERS = TARGETS.of("cifar10")  # of Tables 1 and 4
@@ -53,12 +53,6 @@ def _number(curve: Target, at: float) -> Target:
         band = max(0.0, value - judged["within"]), min(1.0, value + judged["within"])
     more = {"id": f"{curve['id']}-{at:g}", "band": band, "band_source": judged["band_source"], "at": at}
     return {**curve, **more, "recipe": recipe_of(curve["model"])}
-
-
-def by_seed(runs: Runs, key: Callable[[Run], Any], measure: Measure) -> list[dict[Any, float | None]]:
-    """{key: value} of each seed; of two runs with one key, that of the more epochs."""
-    longest_last = Runs(sorted(runs, key=lambda run: run.config.epochs))
-    return [{key(run): measure(run) for run in seed} for seed in longest_last.by(*SEEDS).values()]
 
 
 def tested(name: str, model: str, runs: Runs, effects: Sequence[float | None], numbers: str | None = None) -> Finding:

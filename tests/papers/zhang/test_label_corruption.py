@@ -3,21 +3,18 @@ import math
 import pytest
 
 from common.papers.zhang.corruption import (
-    clean_error,
     convergence_slowdown,
     corruption_table,
     distance,
-    error,
     error_findings,
     factor,
     generalization_error,
     numbers,
-    slowdown,
     slowdown_findings,
-    told,
 )
-from common.papers.zhang.curves import epochs_to_fit, in_epochs, published
+from common.papers.zhang.curves import in_epochs, published
 from common.report.figures import png
+from common.report.fitting import clean_error, epochs_to_fit, error, slowdown, told
 from common.report.numbers import cell
 from common.report.runs import Runs
 

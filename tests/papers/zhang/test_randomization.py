@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from made_up import seed_lines
 
-from common.papers.zhang.curves import in_epochs, line_of, published
-from common.papers.zhang.randomization import convergence_table, findings, lead, least, numbers, training_losses
+from common.papers.zhang.curves import in_epochs, published
+from common.papers.zhang.randomization import convergence_table, findings, numbers, training_losses
 from common.papers.zhang.targets import on_setting
 from common.report.figures import GREY, png
+from common.report.fitting import lead, least, line_of
 from common.report.numbers import cell
 from common.report.runs import Runs
 
