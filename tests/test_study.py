@@ -15,8 +15,8 @@ from common.study import Call, Seeds, Study
 
 pytestmark = pytest.mark.slow
 
-MEASURES = ("decode_run", "measured_run", "critical_run", "sharpness_run", "sensitivity_run", "statistics_run",
-            "similarity_run")  # fmt: skip
+MEASURES = ("decode_run", "decode_controls", "measured_run", "critical_run", "sharpness_run", "sensitivity_run",
+            "statistics_run", "similarity_run")  # fmt: skip
 BASE = Config(model="mlp1", dataset="digits", train_size=200, crop=6, epochs=2, batch_size=32)
 
 

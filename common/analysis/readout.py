@@ -134,6 +134,25 @@ def decode_run(
         return kept.having(labels)
 
 
+def decode_controls(
+    config: Config,
+    configs: Sequence[Config],
+    options: Options,
+    rule: str,
+    epochs: Sequence[int] = (0,),
+    force: bool = False,
+) -> None:
+    """Read a finished run out at its end and at kept epochs, the untrained network above all.
+
+    Where it was trained on true labels, also with subspaces of those that the `rule` gave the others of its seed.
+    """
+    decode_run(config, options, epochs=epochs, force=force)
+    if config.corruption == "none":
+        same = [c for c in configs if (c.model, c.dataset, c.seed) == (config.model, config.dataset, config.seed)]
+        for fraction in sorted({c.corruption_fraction for c in same if c.corruption == rule}):
+            decode_run(config, options, other_labels=(rule, fraction), force=force)
+
+
 def model_files(config: Config, options: Options, epochs: Collection[object] = ()) -> dict[int, ModelFile]:
     """Model files of a finished run, by epoch: the trained network, and those of the named epochs that were kept.
 

@@ -162,6 +162,11 @@ class Targets:
 
     folder: Path
 
+    @property
+    def wing(self) -> str:
+        """Name of the package that the folder is in, with which the ids of its statements begin."""
+        return self.folder.parent.name
+
     def of(self, name: str) -> list[dict[str, Any]]:
         """Everything in `<name>.json`; ValueError with the names there are."""
         check_choice("name", name, sorted(path.stem for path in self.folder.glob("*.json")))

@@ -4,7 +4,6 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from functools import cache
 from itertools import chain
 
@@ -91,8 +90,7 @@ def tested(findings: Sequence[Finding]) -> list[Finding]:
 def readme_matrix(table: Table) -> Table:
     """The matrix without what has no room in a README: the columns of no entry."""
     kept = [place for place in range(len(table.columns)) if place < 3 or any(row[place] for row in table.rows)]
-    rows = [[row[place] for place in kept] for row in table.rows]
-    return replace(table, columns=[table.columns[place] for place in kept], rows=rows)
+    return table.only(kept)
 
 
 def verdicts_text(findings: Sequence[Finding]) -> str:

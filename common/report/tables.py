@@ -3,8 +3,8 @@
 import csv
 import html
 import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -79,6 +79,11 @@ class Table:
         widths = {len(row) for row in self.rows} - {len(self.columns)}
         if widths:
             raise ValueError(f"every row must have {len(self.columns)} cells. Received: widths={sorted(widths)}")
+
+    def only(self, places: Collection[int]) -> "Table":
+        """The columns at these places."""
+        rows = [[row[place] for place in places] for row in self.rows]
+        return replace(self, columns=[self.columns[place] for place in places], rows=rows)
 
     def numeric(self) -> list[bool]:
         """For each column, whether it holds a number."""

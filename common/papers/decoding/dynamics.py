@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from common.analysis.readout import decode_run
-from common.papers.decoding import readouts
 from common.papers.decoding.recipes import BASE, SMOKE, Corrupted
 from common.papers.decoding.targets import TARGETS
-from common.report import figures
+from common.report import peaks, readouts
 from common.report.claims import Finding
-from common.report.layers import HELD_OUT, accuracy, choose_layer, last_layer, layers_of
-from common.report.numbers import less
-from common.report.runs import HistoryLine, Line, Run, Runs
+from common.report.runs import Runs
 from common.report.tables import Table
 from common.runs.config import Config
 from common.study import Call, Study, with_progress
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 TITLE = "Network and layers over training"
 EPOCHS = (0, 1, *range(2, 20, 2), *range(20, 501, 5))
-LAST = "last hidden layer"
-LayerOf = Callable[[Sequence[Line]], str | None]
-LAYER_COLOURS = (figures.GREY, figures.SKY, figures.AMBER, figures.ORANGE, figures.PURPLE, figures.BLUE)
 
 
 def read(configs: Sequence[Config], call: Call) -> None:
@@ -44,145 +34,20 @@ def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
     followed = runs.where(lambda run: len(readouts.epochs_of(run)) > 2)  # other studies read out both ends
     groups = readouts.by_setting(followed)
     return {
-        **({"dynamics": curves(followed, TITLE)} if followed else {}),
-        "early_stopping": early_stopping_table(followed, TARGETS.of("dynamics"), TITLE),
+        **({"dynamics": peaks.curves(followed, TITLE)} if followed else {}),
+        "early_stopping": peaks.early_stopping_table(followed, TARGETS.of("dynamics"), TITLE),
         **{
-            f"heat_map_{setting.name()}": layers_over_epochs(group[0], setting.text())
+            f"heat_map_{setting.name()}": peaks.layers_over_epochs(group[0], setting.text())
             for setting, group in groups.items()
         },
     }
 
 
-def stopped(run: Run) -> HistoryLine:
-    """The epoch at which early stopping on held-out examples, with the labels a user has, would end."""
-    return run.best("validation_accuracy")
-
-
-def stopped_accuracy(run: Run) -> float | None:
-    """The network's test accuracy there."""
-    return stopped(run)["test_accuracy"]
-
-
-def curves(runs: Runs, title: str) -> Figure:
-    """Test accuracy (%) over epochs: the network and the subspace classifier on each layer, a panel for each setting.
-
-    A mark shows the epoch at which early stopping on held-out examples ends.
-    """
-    settings = readouts.by_setting(runs)
-    names = [setting.text(4, " ") for setting in settings]
-    figure, panels = figures.panel_figure(title, names, 2, (4.2, 3.1))
-    layers = dict.fromkeys(layer for group in settings.values() for layer in layers_of(group[0].readout))
-    colours = figures.palette(list(layers), LAYER_COLOURS)
-    for axes, group in zip(panels, settings.values(), strict=True):
-        _draw(axes, group, colours)
-    marked = figures.handles({f"MASC, {layer}": colours[layer] for layer in layers}, marker="o", markersize=3)
-    stop = figures.handle("best epoch on held-out examples", color=figures.BLACK, linestyle=":")
-    figures.add_legend(figure, [figures.handle("the network's own output", color=figures.BLACK), *marked, stop])
-    return figure
-
-
-def _draw(axes: Axes, runs: Runs, colours: dict[Any, Any]) -> None:
-    """One setting, over the epochs that all of its runs were read out at; they may end at different ones."""
-    own = [{epoch: run.history[epoch]["test_accuracy"] for epoch in readouts.epochs_of(run)} for run in runs]
-    figures.draw_curve(axes, figures.shared_epochs(own), 100, color=figures.BLACK)
-    for layer in layers_of(runs[0].readout):
-        seeds = [{epoch: readouts.in_layer(run, layer, epoch) for epoch in readouts.epochs_of(run)} for run in runs]
-        figures.draw_curve(axes, figures.shared_epochs(seeds), 100, color=colours[layer], marker="o", markersize=3)
-    for run in runs:
-        axes.axvline(stopped(run)["epoch"], color=figures.BLACK, linestyle=":", linewidth=0.8)
-    axes.set_xlabel("epoch")
-    figures.percent_axis(axes, "test accuracy (%)")
-
-
-def layers_over_epochs(run: Run, title: str, probe: str = "masc") -> Figure:
-    """Test accuracy (%) of a probe over epochs (columns) and layers (rows) of one run."""
-    layers, epochs = layers_of(run.readout), readouts.epochs_of(run)
-    values = [[readouts.in_layer(run, layer, epoch, probe=probe) for epoch in epochs] for layer in layers]
-    figure, (axes,) = figures.new_figure(title, (1.6 + 0.42 * len(epochs), 1.6 + 0.42 * len(layers)))
-    image = figures.heat_map(axes, np.array(values, float), layers, list(map(str, epochs)))
-    axes.set_xlabel("epoch")
-    figure.colorbar(image, ax=axes, label="test accuracy (%)", format=lambda share, _: f"{100 * share:g}")
-    return figure
-
-
-def early_stopping_table(runs: Runs, targets: readouts.Published, title: str) -> Table:
-    """Early stopping beside the end of training, of the network and of the layer that is chosen at each epoch."""
-    cited = partial(readouts.published, targets=targets, probe="model", layer="logits", quantity="best_test_accuracy")
-    cells: readouts.Cells = {
-        "early stopping, epoch": readouts.mean(lambda run: stopped(run)["epoch"], "components"),
-        "network there, %": readouts.mean(stopped_accuracy),
-        "network's peak on test, epoch": readouts.mean("best_test_epoch", "components"),
-        "network's peak, %": readouts.mean("best_test_accuracy"),
-        "published peak, %": cited,
-        "network at the end, %": readouts.mean("test_accuracy"),
-        "layer's best epoch": readouts.mean(lambda run: peak(run)[0], "components"),
-        "layer there, %": readouts.mean(lambda run: peak(run)[1]),
-        "layer at the end, %": readouts.mean(readouts.in_chosen_layer),
-    }
-    return readouts.setting_table(runs, cells, title)
-
-
-def peak(run: Run, layer_of: LayerOf = choose_layer) -> tuple[int | None, float | None]:
-    """The first epoch of training at which a layer, by default the one chosen at it, is best on held-out examples.
-
-    And its test accuracy there; null where fewer than two epochs of training were read out.
-    """
-    known = {e: values for e in readouts.epochs_of(run) if e and (values := shares(run, e, layer_of))}
-    if len(known) < 2:
-        return None, None
-    best = max(known, key=lambda epoch: known[epoch][HELD_OUT])
-    return best, known[best]["test"]
-
-
-def shares(run: Run, epoch: int, layer_of: LayerOf) -> dict[str, float]:
-    """Accuracy by split of a layer at an epoch; none where either was not measured."""
-    lines = readouts.lines_of(run, epoch)
-    found = {split: accuracy(lines, layer_of(lines), scored_on=split) for split in (HELD_OUT, "test")}
-    values = {split: value for split, value in found.items() if value is not None}
-    return values if len(values) == len(found) else {}
-
-
 def findings(runs: Runs, call: Call) -> list[Finding]:
     """Early stopping against the subspaces of the end, and how network and subspaces peak and fall."""
-    return readouts.compare(readouts.read_out(runs), COMPARISONS)
+    return readouts.compare(readouts.read_out(runs), peaks.COMPARISONS, TARGETS)
 
 
-def at_peak(run: Run, layer_of: LayerOf = choose_layer) -> float | None:
-    """Test accuracy of the subspaces at their peak."""
-    return peak(run, layer_of)[1]
-
-
-def network_fall(run: Run) -> float | None:
-    """How much of its test accuracy the network loses from early stopping to the end."""
-    return less(stopped_accuracy(run), readouts.own(run))
-
-
-def subspaces_fall(run: Run, layer_of: LayerOf = choose_layer) -> float | None:
-    """Likewise of the subspaces, from their peak."""
-    lines = readouts.lines_of(run)
-    return less(at_peak(run, layer_of), accuracy(lines, layer_of(lines)))
-
-
-def network_peaks(run: Run) -> float | None:
-    """When the network does, as a share of the training."""
-    return stopped(run)["epoch"] / run.outcome["epochs"]
-
-
-def subspaces_peak(run: Run) -> float | None:
-    """Likewise of the subspaces."""
-    epoch = peak(run)[0]
-    return None if epoch is None else epoch / run.outcome["epochs"]
-
-
-COMPARISONS = (
-    readouts.Comparison("early-stopping", stopped_accuracy, readouts.in_chosen_layer),
-    readouts.Comparison("network-peak", stopped_accuracy, readouts.own),
-    readouts.Comparison("early-peak", at_peak, readouts.in_chosen_layer),
-    readouts.Comparison("early-peak", partial(at_peak, layer_of=last_layer), readouts.in_last_layer, where=LAST),
-    readouts.Comparison("peaks-together", subspaces_peak, network_peaks),
-    readouts.Comparison("falls-less", network_fall, subspaces_fall),
-    readouts.Comparison("falls-less", network_fall, partial(subspaces_fall, layer_of=last_layer), where=LAST),
-)
 GRID = Corrupted(fractions=(0.8,))
 STUDY = Study(
     "latent_generalization_dynamics", GRID, BASE, report, EPOCHS, read, smoke={"models": SMOKE["models"]},

@@ -7,9 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from common.analysis.readout import decode_run
-from common.papers.decoding import readouts
 from common.papers.decoding.recipes import BASE, KEPT, SMOKE, Corrupted
 from common.papers.decoding.targets import TARGETS
+from common.report import profiles, readouts
 from common.report.claims import Finding
 from common.report.runs import Run, Runs
 from common.report.tables import Table
@@ -88,12 +88,12 @@ def probe_study(
         runs = readouts.read_out(runs)
         measures = {label: partial(readouts.in_chosen_layer, probe=probe) for probe, label in probes.items()}
         return {
-            "probes": readouts.over_fractions(measures, runs, title),
+            "probes": profiles.over_fractions(measures, runs, title),
             "layers": readouts.layer_table(runs, TARGETS.of(targets), title, tuple(probes)),
         }
 
     def findings(runs: Runs, call: Call) -> list[Finding]:
-        return readouts.compare(readouts.read_out(runs), comparisons)
+        return readouts.compare(readouts.read_out(runs), comparisons, TARGETS)
 
     return Study(name, Corrupted(), BASE, report, KEPT, read, smoke=SMOKE, findings=findings)
 

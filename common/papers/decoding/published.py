@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from common.papers.decoding import raw_inputs, readouts
+from common.papers.decoding import raw_inputs
 from common.papers.decoding.recipes import BASE, EDIT_EPOCHS, RECIPES, fields
 from common.papers.decoding.targets import TARGETS
 from common.papers.decoding.transfer import trained_on
+from common.report import readouts
 from common.report.claims import Finding, judged_number
 from common.report.layers import accuracy, last_layer, layers_of
 from common.report.numbers import counted, estimate

@@ -17,11 +17,11 @@ from common.analysis.representation import STATISTICS, similarity_file, similari
 from common.data import datasets
 from common.data.corruption import IMAGE_RULES
 from common.errors import check_choice
-from common.papers.decoding.readouts import Setting, network_of
 from common.papers.decoding.recipes import BASE, PAPER, RECIPES, SMALL, Fields
 from common.report import figures
 from common.report.layers import last_epoch
 from common.report.numbers import Number, estimate, number
+from common.report.readouts import Setting, network_of
 from common.report.runs import Line, Run, Runs, data_text
 from common.report.tables import Table
 from common.runs.config import Config

@@ -4,38 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from common.analysis.readout import decode_run
+from common.analysis.readout import decode_controls
 from common.data.datasets import DATASETS
-from common.papers.decoding import readouts
 from common.papers.decoding.recipes import BASE, KEPT, SMOKE, Corrupted
 from common.papers.decoding.targets import TARGETS
-from common.report import figures
+from common.report import profiles, readouts
 from common.report.claims import Finding, gap
-from common.report.layers import accuracy, layers_of
-from common.report.numbers import Curve, cell, estimate, less, number
-from common.report.runs import Line, Measure, Run, Runs
+from common.report.numbers import cell, less, number
+from common.report.runs import Measure, Run, Runs
 from common.report.tables import Table
 from common.runs.config import Config
 from common.study import Call, Study, with_progress
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 TITLE = "Subspaces of layers against the network"
 PUBLISHED = [target for name in ("mlp", "cnn", "alexnet", "resnet", "untrained") for target in TARGETS.of(name)]
 TEN = 10  # classes, of which chance is the published 10 %
-OWN: dict[str, Any] = {"color": figures.BLACK, "linestyle": "--", "linewidth": 1.2}
-PROFILES: dict[str, tuple[str, dict[str, Any]]] = {
-    "corrupted_labels": ("subspaces of corrupted labels", {"color": figures.ORANGE, "marker": "o"}),
-    "true_labels": ("subspaces of true labels", {"color": figures.GREEN, "marker": "^"}),
-    "untrained": ("untrained network, corrupted labels", {"color": figures.GREY, "marker": "s", "linestyle": ":"}),
-    "clean": ("trained on true labels, corrupted subspaces", {"color": figures.SKY, "marker": "D", "linestyle": "-."}),
-}
-
-
 CHOSEN = readouts.in_chosen_layer
 TRUE = partial(CHOSEN, fitted_on="true_labels")
 UNTRAINED = partial(CHOSEN, epoch=0)
@@ -66,11 +54,7 @@ COMPARISONS = (
 def read(configs: Sequence[Config], call: Call) -> None:
     """Every network at its end and untrained, and those trained on true labels with subspaces of corrupted ones."""
     for config in with_progress(configs):
-        decode_run(config, call.options, epochs=(0,), force=call.force)
-        if config.corruption == "none":
-            same = [c for c in configs if (c.model, c.dataset, c.seed) == (config.model, config.dataset, config.seed)]
-            for fraction in sorted({c.corruption_fraction for c in same} - {0}):
-                decode_run(config, call.options, other_labels=("ketha", fraction), force=call.force)
+        decode_controls(config, configs, call.options, "ketha", force=call.force)
 
 
 def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
@@ -78,54 +62,12 @@ def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
     runs = readouts.read_out(runs)
     kinds = runs.grouped(lambda run: (run.config.model, run.config.framework))
     return {
-        **{f"layers_{model}_{framework}": layer_profiles(kind, f"{TITLE}: {model}")
+        **{f"layers_{model}_{framework}": profiles.layer_profiles(kind, f"{TITLE}: {model}")
            for (model, framework), kind in kinds.items()},
         "summary": summary_table(runs, PUBLISHED, TITLE),
         "layers": readouts.layer_table(runs, PUBLISHED, "Layer by layer"),
-        "clean_networks": clean_table(runs, "Networks trained on true labels"),
+        "clean_networks": readouts.clean_table(runs, "Networks trained on true labels"),
     }  # fmt: skip
-
-
-def layer_profiles(runs: Runs, title: str) -> Figure:
-    """Test accuracy (%) of the subspace classifier on each layer, a panel for each data set (rows) and corruption.
-
-    With the two controls: the untrained network, and the network trained on true labels with corrupted subspaces.
-    """
-    groups = runs.by("dataset", "corruption_fraction")
-    datasets = list(dict.fromkeys(dataset for dataset, _ in groups))
-    fractions = sorted({fraction for _, fraction in groups})
-    shape = len(datasets), len(fractions)
-    figure, panels = figures.new_figure(title, (1 + 2.7 * shape[1], 1.4 + 2.5 * shape[0]), shape)
-    for index, axes in enumerate(panels):
-        dataset, fraction = datasets[index // shape[1]], fractions[index % shape[1]]
-        if (dataset, fraction) not in groups:
-            axes.set_visible(False)
-            continue
-        _profile(axes, groups[dataset, fraction], groups.get((dataset, 0.0), Runs()))
-        figures.percent_axis(axes, "" if index % shape[1] else "test accuracy (%)")
-    used = [figures.handle(label, **style) for label, style in PROFILES.values()]
-    figures.add_legend(figure, [*used, figures.handle("the network's own output", **OWN)])
-    return figure
-
-
-def _profile(axes: Axes, runs: Runs, clean: Runs) -> None:
-    fraction, final = runs[0].config.corruption_fraction, [readouts.lines_of(run) for run in runs]
-    layers = layers_of(final[0])
-    sources: dict[str, tuple[Sequence[Sequence[Line]], str]] = {
-        "corrupted_labels": (final, "corrupted_labels"),
-        "true_labels": (final, "true_labels"),
-        "untrained": ([readouts.lines_of(run, 0) for run in runs], "corrupted_labels"),
-        "clean": ([readouts.other_lines(run).get(fraction, []) for run in clean], "corrupted_labels"),
-    }
-    for name, (seeds, fitted_on) in sources.items():
-        curve: Curve = {
-            place: [accuracy(lines, layer, fitted_on=fitted_on) for lines in seeds]
-            for place, layer in enumerate(layers)
-        }
-        figures.draw_curve(axes, curve, 100, **PROFILES[name][1])
-    axes.axhline(100 * (estimate([readouts.own(run) for run in runs]).mean or 0), **OWN)
-    axes.set_xticks(range(len(layers)), layers, rotation=35, fontsize=8)
-    axes.set_title(", ".join(map(str, readouts.setting_of(runs[0]).cells()[1:3])), fontsize=10)
 
 
 def summary_table(runs: Runs, targets: readouts.Published, title: str) -> Table:
@@ -150,36 +92,15 @@ def summary_table(runs: Runs, targets: readouts.Published, title: str) -> Table:
     return readouts.setting_table(runs, cells, title)
 
 
-def clean_table(runs: Runs, title: str) -> Table:
-    """Networks trained on true labels, read out with subspaces of corrupted labels, layer by layer."""
-    rows: list[list[object]] = []
-    for setting, group in readouts.by_setting(runs.where(readouts.other_lines)).items():
-        others = [readouts.other_lines(run) for run in group]
-        for fraction in sorted(others[0]):
-            seeds = [lines.get(fraction, []) for lines in others]
-            head = [*setting._replace(fraction=fraction).cells(), len(group)]
-            rows += [[*head, layer, *_clean_cells(seeds, layer)] for layer in layers_of(seeds[0])]
-    columns = [*readouts.COLUMNS, "layer", "training, corrupted labels, %", "training, true labels, %", "test, %"]
-    note = f"Subspaces of corrupted labels on networks that never saw them. {readouts.NOTE}"
-    return Table(title, columns, rows, note)
-
-
-def _clean_cells(seeds: Sequence[Sequence[Line]], layer: str) -> list[object]:
-    return [
-        number(accuracy(lines, layer, scored_on=scored_on) for lines in seeds)
-        for scored_on in ("train_corrupted_labels", "train_true_labels", "test")
-    ]
-
-
 def findings(runs: Runs, call: Call) -> list[Finding]:
     """Subspaces against the memorizing network and the controls, what grows with corruption, and clean networks."""
     runs = readouts.read_out(runs)
     settings = readouts.by_setting(runs).items()
     return [
-        *readouts.compare(runs, COMPARISONS),
+        *readouts.compare(runs, COMPARISONS, TARGETS),
         *(chance(setting, group) for setting, group in settings if random_of_ten(setting)),
         *growing(runs),
-        *clean_findings(runs),
+        *readouts.clean_findings(runs, TARGETS),
     ]
 
 
@@ -236,33 +157,6 @@ def _grown(
     text = ", ".join(f"{cell(value)} at {100 * x:g} %" for x, value in shown.items())
     tested = Runs(run for seed in seeds if len(seed) > 1 for group in seed.values() for run in group)
     return TARGETS.tested(name, subject, tested, [effect(list(curve.values())) for curve in curves], f"{unit}: {text}")
-
-
-def clean_findings(runs: Runs) -> list[Finding]:
-    """Networks trained on true labels, read out with subspaces of corrupted ones."""
-    tested: list[Finding] = []
-    for setting, group in readouts.by_setting(runs.where(readouts.other_lines)).items():
-        others = [readouts.other_lines(run) for run in group]
-        for fraction in sorted(set().union(*others) - {1}):
-            subject = setting._replace(fraction=fraction).text()
-            seeds = [memorized(lines.get(fraction, [])) for lines in others]
-            trained, kept, true = zip(*seeds, strict=True)
-            sides = list(zip(kept, true, strict=True))
-            tested.append(TARGETS.tested("decoding-clean-networks", subject, group, trained))
-            effects = [less(*pair) for pair in sides]
-            tested.append(TARGETS.tested("decoding-clean-networks-test", subject, group, effects, readouts.both(sides)))
-    return tested
-
-
-def memorized(lines: Sequence[Line]) -> tuple[float | None, float | None, float | None]:
-    """Of subspaces of corrupted labels in the hidden layer where they are most right about these on training examples.
-
-    Their accuracy on these, on test data, and that of the true labels' subspaces there.
-    """
-    training = {layer: accuracy(lines, layer, scored_on="train_corrupted_labels") for layer in layers_of(lines)}
-    hidden = [layer for layer in training if layer != "input"]
-    layer = max(hidden, key=lambda name: training[name] or 0, default="")
-    return training.get(layer), accuracy(lines, layer), accuracy(lines, layer, fitted_on="true_labels")
 
 
 STUDY = Study("masc_decoding", Corrupted(), BASE, report, KEPT, read, smoke=SMOKE, findings=findings)

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 from common.analysis.readout import decode_run
 from common.analysis.transfer import edit_output, outdated, redraw_output, relabel
-from common.papers.decoding import readouts
 from common.papers.decoding.recipes import BASE, EDIT_EPOCHS, KEPT, SMOKE, Corrupted
 from common.papers.decoding.targets import TARGETS
-from common.report import figures
+from common.report import figures, profiles, readouts
 from common.report.claims import Finding
 from common.report.layers import best_pair, last_epoch, last_layer
 from common.report.numbers import cell, estimate, less, number
@@ -88,7 +87,7 @@ def report_edited(runs: Runs, call: Call) -> dict[str, Table | Figure]:
         "MASC, layer chosen on held-out examples": readouts.in_chosen_layer,
     }
     return {
-        "edited_networks": readouts.over_fractions(measures, runs, EDITING),
+        "edited_networks": profiles.over_fractions(measures, runs, EDITING),
         "edited_training": edited_training(pairs, f"{EDITING}, trained on"),
         "transfer": transfer_table(runs, TARGETS.of("velpic"), EDITING),
     }
@@ -151,7 +150,7 @@ def transfer_table(runs: Runs, targets: readouts.Published, title: str) -> Table
 def edited_findings(runs: Runs, call: Call) -> list[Finding]:
     """VeLPIC against subspaces and as the output layer, and what networks make of that which are trained on."""
     runs = readouts.read_out(runs)
-    return [*readouts.compare(runs, COMPARISONS), *training_findings(continued(runs, call))]
+    return [*readouts.compare(runs, COMPARISONS, TARGETS), *training_findings(continued(runs, call))]
 
 
 def training_findings(pairs: Sequence[Continued]) -> list[Finding]:
@@ -249,7 +248,7 @@ def relabelling_findings(runs: Runs, call: Call) -> list[Finding]:
     """Networks trained on with the labels of their subspaces, stopped early, against themselves."""
     after = dict(relabelled_pairs(runs, call))
     gain = readouts.Comparison("relabelling", lambda run: stopped(after[run]), readouts.own, lambda setting: True)
-    return readouts.compare(after, [gain])
+    return readouts.compare(after, [gain], TARGETS)
 
 
 VELPIC = partial(readouts.in_chosen_layer, probe="velpic")

@@ -9,10 +9,10 @@ from made_up import mean_lines, seed_lines
 from common.analysis.representation import swapped
 from common.analysis.similarity import chance_correlation, mean_correlation
 from common.papers.decoding import representation
-from common.papers.decoding.readouts import Setting
 from common.papers.decoding.representation import by_network
 from common.report.figures import BLUE, ORANGE, png
 from common.report.numbers import Number, cell
+from common.report.readouts import Setting
 from common.report.runs import Run, Runs, data_text
 from common.runs.config import Config, as_dict
 

@@ -2,11 +2,11 @@ import pytest
 from made_up import mean_lines, seed_lines
 from matplotlib.colors import to_hex
 
-from common.papers.decoding.dynamics import curves, layers_over_epochs
-from common.papers.decoding.readouts import in_chosen_layer, over_fractions, own
-from common.papers.decoding.subspaces import OWN, PROFILES, layer_profiles
 from common.papers.decoding.transfer import edited_training
 from common.report.figures import BLACK, BLUE, GREY, ORANGE, png
+from common.report.peaks import curves, layers_over_epochs
+from common.report.profiles import OWN, PROFILES, layer_profiles, over_fractions
+from common.report.readouts import in_chosen_layer, own
 from common.report.runs import Runs
 
 

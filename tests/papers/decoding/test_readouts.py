@@ -3,11 +3,18 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from common.papers.decoding.dynamics import early_stopping_table, stopped
-from common.papers.decoding.readouts import (
+from common.papers.decoding.subspaces import summary_table
+from common.papers.decoding.targets import TARGETS
+from common.papers.decoding.transfer import relabelled, relabelling_table, transfer_table
+from common.papers.decoding.transfer import stopped as stopped_with_other_labels
+from common.report.layers import CHOICES, accuracy, best_pair, chosen, layers_of
+from common.report.numbers import Number, cell, number
+from common.report.peaks import early_stopping_table, stopped
+from common.report.readouts import (
     NOTE,
     Setting,
     by_setting,
+    clean_table,
     epochs_of,
     in_chosen_layer,
     in_last_layer,
@@ -18,12 +25,6 @@ from common.papers.decoding.readouts import (
     read_out,
     setting_of,
 )
-from common.papers.decoding.subspaces import clean_table, summary_table
-from common.papers.decoding.targets import TARGETS
-from common.papers.decoding.transfer import relabelled, relabelling_table, transfer_table
-from common.papers.decoding.transfer import stopped as stopped_with_other_labels
-from common.report.layers import CHOICES, accuracy, best_pair, chosen, layers_of
-from common.report.numbers import Number, cell, number
 from common.report.runs import Run, Runs
 
 # Shares on held-out examples and on test data: fc2 is chosen on the former, fc1 on the latter, the input never.

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from common.papers.decoding import dynamics, probes, subspaces, transfer
-from common.papers.decoding.readouts import compare, in_best_pair, in_input
 from common.papers.decoding.studies import STUDIES
 from common.papers.decoding.targets import TARGETS
 from common.papers.decoding.transfer import UNCONTROLLED, training_findings
+from common.report import peaks
 from common.report.numbers import cell
+from common.report.readouts import compare, in_best_pair, in_input
 from common.report.runs import Runs
 from common.report.verdicts import independent
 
@@ -33,7 +34,7 @@ def dynamics_findings(runs):
 
 
 def velpic_findings(runs):
-    return compare(Runs(runs), transfer.COMPARISONS)
+    return compare(Runs(runs), transfer.COMPARISONS, TARGETS)
 
 
 def about(name, findings):
@@ -309,7 +310,7 @@ def test_the_layer_is_chosen_at_every_epoch(decoding):
     other = {"fc1": "fc2", "fc2": "fc1"}
     lines = [{**line, "layer": other[line["layer"]]} if line["epoch"] == 1 else line for line in run.readout]
     run.readout = lines
-    assert dynamics.peak(run) == (1, 0.94)
+    assert peaks.peak(run) == (1, 0.94)
 
 
 def test_the_last_hidden_layer_is_tested_too(decoding):

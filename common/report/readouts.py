@@ -1,4 +1,4 @@
-"""What the wing's studies share: runs by setting, what their read-outs say, in tables, figures and statements.
+"""What studies of read-outs share: runs by setting, what their read-outs say, in tables, figures and statements.
 
 Lines of read-outs are those of `common.analysis.readout`. Epoch 0 is the untrained network; a read-out of other labels
 is of a network trained on true ones, with subspaces of corrupted labels.
@@ -7,13 +7,12 @@ is of a network trained on true ones, with subspaces of corrupted labels.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from common.groups import grouped
-from common.papers.decoding.targets import TARGETS
-from common.report import figures
-from common.report.claims import Finding
+from common.report.claims import Finding, Targets
 from common.report.layers import HELD_OUT, accuracy, best_pair, chosen, last_layer, layers_of
 from common.report.numbers import Number, cell, less, number
 from common.report.runs import FRAMEWORKS, Line, Measure, Run, Runs, of_other_labels
@@ -22,14 +21,16 @@ from common.runs.config import Config, run_id
 from common.runs.store import READOUT, Store
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 HIGH = 0.8  # corruption at which the statements about high corruption are tested
+PUBLISHED_NOTE = (
+    " Published: whole training sets, means of three runs where there are; several values are of several sources."
+)
 NOTE = (
     "Means over seeds with 95 % t intervals. Layers are chosen among the hidden ones: on training examples held out "
     "from the network, scored with the labels a user has, or as the papers do on test data. n is the number of seeds "
-    "that were measured where it is not all. Published: whole training sets, means of three runs where there are; "
-    "several values are of several sources."
+    "that were measured where it is not all." + PUBLISHED_NOTE
 )
 COLUMNS = ("model", "data", "corrupted", "framework", "train_n", "seeds")
 Published = Sequence[Mapping[str, Any]]
@@ -191,21 +192,6 @@ def published(runs: Runs, targets: Published, probe: str, layer: str | None, **f
     return "; ".join(dict.fromkeys(cell(Number(target["value"], target["unit"])) for target in matching)) or None
 
 
-def over_fractions(measures: Mapping[str, Measure], runs: Iterable[Run], title: str) -> Figure:
-    """Test accuracy (%) against corruption (%), a panel for each model and data set, a line for each named measure."""
-    kinds = Runs(sorted(runs, key=setting_of)).grouped(network_of)
-    figure, panels = figures.panel_figure(title, [kind.text() for kind in kinds], 3, (3, 2.7))
-    colours = figures.palette(list(measures), (*figures.COLOURS, figures.GREY))
-    for axes, group in zip(panels, kinds.values(), strict=True):
-        for name, measure in measures.items():
-            curve = {100 * x: [measure(run) for run in seeds] for x, seeds in group.by("corruption_fraction").items()}
-            figures.draw_curve(axes, curve, 100, color=colours[name], marker="o")
-        axes.set_xlabel("corrupted labels (%)")
-        figures.percent_axis(axes, "test accuracy (%)")
-    figures.add_legend(figure, figures.handles(colours, marker="o"))
-    return figure
-
-
 def layer_table(runs: Iterable[Run], targets: Published, title: str, probes: Sequence[str] = ("masc",)) -> Table:
     """A row for each setting, probe and layer: corrupted-label and true-label subspaces, published beside measured."""
     rows = [
@@ -229,6 +215,12 @@ def _layer_cells(runs: Runs, probe: str, layer: str, targets: Published) -> list
     ]
 
 
+def unpublished(table: Table) -> Table:
+    """A table of read-outs of which nothing is published: without the columns, and the part of the note, for that."""
+    kept = [place for place, name in enumerate(table.columns) if not name.startswith("published")]
+    return replace(table.only(kept), note=table.note.removesuffix(PUBLISHED_NOTE))
+
+
 class Comparison(NamedTuple):
     """A statement that one measure of a run is above another, and the settings that it is about."""
 
@@ -239,22 +231,22 @@ class Comparison(NamedTuple):
     where: str = ""
 
 
-def compare(runs: Iterable[Run], comparisons: Sequence[Comparison]) -> list[Finding]:
-    """What becomes of each of these statements in each setting that it is about: seeds decide."""
+def compare(runs: Iterable[Run], comparisons: Sequence[Comparison], targets: Targets) -> list[Finding]:
+    """What becomes of each of these statements of a wing in each setting that it is about: seeds decide."""
     return [
-        compared(comparison, group)
+        compared(comparison, group, targets)
         for setting, group in by_setting(runs).items()
         for comparison in comparisons
         if comparison.about(setting)
     ]
 
 
-def compared(comparison: Comparison, runs: Runs) -> Finding:
+def compared(comparison: Comparison, runs: Runs, targets: Targets) -> Finding:
     """Of the runs of one setting: the difference in each seed, and both measures over the seeds that have both."""
     sides = [(comparison.first(run), comparison.second(run)) for run in runs]
     subject = setting_of(runs[0]).text() + (f", {comparison.where}" if comparison.where else "")
-    return TARGETS.tested(
-        f"decoding-{comparison.statement}", subject, runs, [less(*pair) for pair in sides], both(sides)
+    return targets.tested(
+        f"{targets.wing}-{comparison.statement}", subject, runs, [less(*pair) for pair in sides], both(sides)
     )
 
 
@@ -262,3 +254,51 @@ def both(sides: Iterable[tuple[float | None, float | None]], joint: str = " agai
     """Two shares over the seeds that have both, as text."""
     measured = [pair for pair in sides if None not in pair]
     return joint.join(f"{cell(number(side))} %" for side in zip(*measured, strict=True)) or None
+
+
+def clean_table(runs: Runs, title: str) -> Table:
+    """Networks trained on true labels, read out with subspaces of corrupted labels, layer by layer."""
+    rows: list[list[object]] = []
+    for setting, group in by_setting(runs.where(other_lines)).items():
+        others = [other_lines(run) for run in group]
+        for fraction in sorted(others[0]):
+            seeds = [lines.get(fraction, []) for lines in others]
+            head = [*setting._replace(fraction=fraction).cells(), len(group)]
+            rows += [[*head, layer, *_clean_cells(seeds, layer)] for layer in layers_of(seeds[0])]
+    columns = [*COLUMNS, "layer", "training, corrupted labels, %", "training, true labels, %", "test, %"]
+    note = f"Subspaces of corrupted labels on networks that never saw them. {NOTE}"
+    return Table(title, columns, rows, note)
+
+
+def _clean_cells(seeds: Sequence[Sequence[Line]], layer: str) -> list[object]:
+    return [
+        number(accuracy(lines, layer, scored_on=scored_on) for lines in seeds)
+        for scored_on in ("train_corrupted_labels", "train_true_labels", "test")
+    ]
+
+
+def clean_findings(runs: Runs, targets: Targets) -> list[Finding]:
+    """Networks trained on true labels, read out with subspaces of corrupted ones."""
+    tested: list[Finding] = []
+    for setting, group in by_setting(runs.where(other_lines)).items():
+        others = [other_lines(run) for run in group]
+        for fraction in sorted(set().union(*others) - {1}):
+            subject = setting._replace(fraction=fraction).text()
+            seeds = [memorized(lines.get(fraction, [])) for lines in others]
+            trained, kept, true = zip(*seeds, strict=True)
+            sides = list(zip(kept, true, strict=True))
+            tested.append(targets.tested(f"{targets.wing}-clean-networks", subject, group, trained))
+            effects = [less(*pair) for pair in sides]
+            tested.append(targets.tested(f"{targets.wing}-clean-networks-test", subject, group, effects, both(sides)))
+    return tested
+
+
+def memorized(lines: Sequence[Line]) -> tuple[float | None, float | None, float | None]:
+    """Of subspaces of corrupted labels in the hidden layer where they are most right about these on training examples.
+
+    Their accuracy on these, on test data, and that of the true labels' subspaces there.
+    """
+    training = {layer: accuracy(lines, layer, scored_on="train_corrupted_labels") for layer in layers_of(lines)}
+    hidden = [layer for layer in training if layer != "input"]
+    layer = max(hidden, key=lambda name: training[name] or 0, default="")
+    return training.get(layer), accuracy(lines, layer), accuracy(lines, layer, fitted_on="true_labels")
