@@ -172,13 +172,13 @@ def mean(measure: Measure | str, unit: str = "fraction") -> Callable[[Runs], Num
     return lambda runs: runs.over_seeds(measure, unit)
 
 
-def setting_table(runs: Iterable[Run], cells: Cells, title: str) -> Table:
+def setting_table(runs: Iterable[Run], cells: Cells, title: str, note: str = NOTE) -> Table:
     """A row for each setting."""
     rows = [
         [*setting.cells(), len(group), *(cell_of(group) for cell_of in cells.values())]
         for setting, group in by_setting(runs).items()
     ]
-    return Table(title, [*COLUMNS, *cells], rows, NOTE)
+    return Table(title, [*COLUMNS, *cells], rows, note)
 
 
 def published(runs: Runs, targets: Published, probe: str, layer: str | None, **fields: object) -> str | None:

@@ -6,18 +6,33 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from common.errors import check_choice
 from common.groups import grouped
-from common.papers.arpit.networks import FITTED, best_accuracy, network
+from common.papers.arpit.networks import FITTED, network
 from common.papers.arpit.recipes import BASE, KEPT, fields
 from common.papers.arpit.targets import TARGETS
 from common.report.claims import CONTRADICTED, NOT_INDICATED, UNDECIDED, Finding
-from common.report.figures import BLACK, COLOURS, add_legend, line_over_epochs, new_figure, panel_figure
-from common.report.numbers import cell, compared, less, number
+from common.report.figures import BLACK, COLOURS, add_legend, line_over_epochs, panel_figure
+from common.report.numbers import compared, less
+from common.report.regularizers import (
+    BOTH,
+    LOST,
+    NONE,
+    Effect,
+    Groups,
+    baselines,
+    by_seed,
+    effect_table,
+    effects,
+    hindered,
+    hindrance,
+    single,
+    trade_off_figure,
+)
 from common.report.runs import Run, Runs
 from common.report.tables import Table
 from common.study import Call, Fields, Seeds, Study
@@ -26,8 +41,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "Regularizers and memorization"
-BOTH, NONE = "dropout and adversarial training", "none"
-LOST = 0.01  # of validation accuracy, that a regularizer may cost
 SINGLE: dict[str, Mapping[str, Sequence[float]]] = {
     "dropout": {"paper": (0.1, 0.3, 0.5, 0.7, 0.9), "small": (0.3, 0.5, 0.7)},
     "input_dropout": {"paper": (0.1, 0.3, 0.5, 0.7, 0.9), "small": (0.3, 0.7)},
@@ -74,7 +87,7 @@ class Techniques(Seeds):
 
 def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
     """Figures 10 and 11 and their numbers."""
-    measured = effects(runs)
+    measured = effects(runs, technique_of)
     return {
         "trade_off": trade_off_figure(measured, TITLE),
         "training_loss": loss_figure(measured, TITLE),
@@ -82,32 +95,6 @@ def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
     }
 
 
-class Effect(NamedTuple):
-    """A regularizer of one strength and seed: the runs on real data and on random labels."""
-
-    technique: str
-    strength: str
-    seed: int
-    real: Run
-    random: Run
-
-    @property
-    def memorized(self) -> float:
-        """Final training accuracy on random labels."""
-        return self.random.outcome["train_accuracy"] or 0
-
-    @property
-    def generalized(self) -> float:
-        """Best validation accuracy on real data over epochs."""
-        return best_accuracy(self.real) or 0
-
-    def adds_to(self, other: Effect) -> float:
-        """By how much more than another it hinders memorization; at most 0 where it costs more than LOST."""
-        more = other.memorized - self.memorized
-        return more if self.generalized >= other.generalized - LOST else min(more, 0.0)
-
-
-Groups = Mapping[str, Sequence[Effect]]  # effects of one seed by technique, that of none first
 SIDES: Mapping[str, Callable[[Effect], Run]] = {
     "real data": lambda effect: effect.real,
     "random labels": lambda effect: effect.random,
@@ -121,56 +108,6 @@ def technique_of(run: Run) -> tuple[str, str]:
         return BOTH, f"{config.dropout:g}, weight {config.adversarial_weight:g}"
     used = ((name.replace("_", " "), f"{value:g}") for name in SINGLE if (value := getattr(config, name)))
     return next(used, (NONE, ""))
-
-
-def effects(runs: Runs) -> list[Effect]:
-    """Of every regularizer, strength and seed that was trained on both real data and random labels."""
-    complete = []
-    for key, both in runs.grouped(lambda run: (*technique_of(run), run.config.seed)).items():
-        real, random = both.where(corruption="none"), both.where(corruption="uniform")
-        if real and random:
-            complete.append(Effect(*key, real[-1], random[-1]))
-    return complete
-
-
-def by_technique(measured: Iterable[Effect]) -> dict[str, list[Effect]]:
-    """Effects of each technique, with that of none first."""
-    groups = grouped(measured, lambda effect: effect.technique)
-    order = (NONE, *(name.replace("_", " ") for name in SINGLE), BOTH)
-    return {name: groups[name] for name in order if name in groups}
-
-
-def by_seed(measured: Iterable[Effect]) -> list[dict[str, list[Effect]]]:
-    """Effects of each technique in each of the seeds that have that of none and of another."""
-    seeds = sorted(grouped(measured, lambda effect: effect.seed).items())
-    techniques = [by_technique(effects) for _, effects in seeds]
-    return [groups for groups in techniques if NONE in groups and len(groups) > 1]
-
-
-def baselines(measured: Iterable[Effect]) -> list[float]:
-    """Best validation accuracy on real data without any regularizer, of each seed."""
-    return [effect.generalized for effect in measured if effect.technique == NONE]
-
-
-def hindrance(group: Sequence[Effect], none: Effect, baseline: float) -> tuple[float, Effect]:
-    """Largest fall of training accuracy on random labels at a cost of at most LOST, and whose; none's, 0, without."""
-    allowed = [effect for effect in group if effect.generalized >= baseline - LOST]
-    best = min(allowed, key=lambda effect: effect.memorized, default=none)
-    return max(0.0, none.memorized - best.memorized), best
-
-
-def trade_off_figure(measured: Sequence[Effect], title: str) -> Figure:
-    """Figure 10: best validation accuracy on real data against final training accuracy on random labels (%)."""
-    figure, (axes,) = new_figure(title, (6.8, 6))
-    handles = []
-    for (name, group), colour in zip(by_technique(measured).items(), (BLACK, *COLOURS), strict=False):
-        for seed in grouped(group, lambda effect: effect.seed).values():
-            points = sorted((100 * effect.memorized, 100 * effect.generalized) for effect in seed)
-            lines = axes.plot(*zip(*points, strict=True), color=colour, marker="o", label=name)
-        handles += lines[-1:]
-    axes.set(xlabel="final training accuracy on random labels (%)", ylabel="best validation accuracy on real data (%)")
-    add_legend(figure, handles)
-    return figure
 
 
 def loss_figure(measured: Sequence[Effect], title: str) -> Figure:
@@ -198,64 +135,20 @@ def selected(groups: Groups, baseline: float) -> dict[str, Effect]:
     return chosen
 
 
-def effect_table(measured: Sequence[Effect], title: str) -> Table:
-    """A row for each technique and strength, over seeds."""
-    rows: list[Sequence[object]] = []
-    for name, group in by_technique(measured).items():
-        for strength, seeds in grouped(group, lambda effect: effect.strength).items():
-            cells = [number(getattr(effect, key) for effect in seeds) for key in ("memorized", "generalized")]
-            rows.append([name, strength or None, len(seeds), *cells])
-    columns = ["regularizer", "strength", "seeds", "final training accuracy on random labels, %"]
-    return Table(title, [*columns, "best validation accuracy on real data, %"], rows, "Means, 95 % t intervals.")
-
-
 def regularizer_findings(runs: Runs, call: Call) -> list[Finding]:
     """How regularizers hinder memorization, slow training down and rank, seed by seed."""
-    measured = effects(runs)
+    measured = effects(runs, technique_of)
     if not (seeds := by_seed(measured)):
         return []
     trained = Runs(run for effect in measured for run in (effect.real, effect.random))
     subject, levels = network(trained[0]), baselines(measured)
     return [
-        *_hindered(seeds, subject, trained, levels),
+        *hindered(seeds, subject, trained, levels, TARGETS),
         _adversarial(seeds, subject, trained),
         *_times(seeds, subject, trained),
         _speed(seeds, subject, trained, fmean(levels)),
         _order(seeds, subject, trained, fmean(levels)),
     ]
-
-
-def _hindered(seeds: Sequence[Groups], subject: str, runs: Runs, levels: Sequence[float]) -> list[Finding]:
-    """By how much memorizing falls with dropout more than with others, and with the best more than with the least.
-
-    Dropout's lead is undecided where it hangs on the seed that says what accuracy is without a regularizer.
-    """
-    falls = [_falls(groups, fmean(levels)) for groups in seeds]
-    leads = [[_lead(_falls(groups, level)) for groups in seeds] for level in levels]
-    hangs = len({lead > 0 for of_level in leads for lead in of_level if lead is not None}) > 1
-    by_level = ", ".join(
-        f"{cell(level)}: {cell(number(of, 'points'))}" for level, of in zip(levels, leads, strict=True)
-    )
-    means = {name: cell(number((fall.get(name) for fall in falls), "points")) for fall in falls for name in fall}
-    numbers = f"training accuracy on random labels falls by (points): {', '.join(map(' '.join, means.items()))}"
-    ranges = [max(fall.values()) - min(fall.values()) if len(fall) > 1 else None for fall in falls]
-    reason = f"it hangs on the seed without a regularizer, whose accuracy (%) gives a lead (points) of {by_level}"
-    return [
-        TARGETS.tested("arpit-dropout", subject, runs, list(map(_lead, falls)), numbers, reason if hangs else ""),
-        TARGETS.tested("arpit-regularizers-differ", subject, runs, ranges, numbers),
-    ]
-
-
-def _falls(groups: Groups, baseline: float) -> dict[str, float]:
-    """Of each single regularizer."""
-    by_name = grouped(single(groups), lambda effect: effect.technique)
-    return {name: hindrance(group, groups[NONE][0], baseline)[0] for name, group in by_name.items()}
-
-
-def _lead(falls: Mapping[str, float]) -> float | None:
-    """Of dropout, over the best of the others; null without either."""
-    others = [fall for name, fall in falls.items() if name != "dropout"]
-    return falls["dropout"] - max(others) if "dropout" in falls and others else None
 
 
 def _adversarial(seeds: Sequence[Groups], subject: str, runs: Runs) -> Finding:
@@ -299,11 +192,6 @@ def _slowdown(alone: int | None, times: Sequence[int | None], runs: Sequence[Run
     """Mean log of epochs, all of them where a run does not fit, over those without a regularizer."""
     least = [time or run.outcome["epochs"] for time, run in zip(times, runs, strict=True)]
     return fmean(math.log(time / alone) for time in least) if alone and least else None
-
-
-def single(groups: Groups) -> list[Effect]:
-    """Effects of every strength of the single regularizers of one seed."""
-    return [effect for name, group in groups.items() if name not in (NONE, BOTH) for effect in group]
 
 
 def _speed(seeds: Sequence[Groups], subject: str, runs: Runs, baseline: float) -> Finding:

@@ -5,19 +5,15 @@ import math
 import pytest
 from arpit_runs import SMALL, Runs, a_run, effect, found
 
-from common.papers.arpit.regularizers import (
+from common.papers.arpit.regularizers import STUDY, loss_figure, regularizer_findings, selected, technique_of
+from common.report.regularizers import (
     BOTH,
-    STUDY,
     baselines,
     by_seed,
     by_technique,
     effect_table,
     effects,
     hindrance,
-    loss_figure,
-    regularizer_findings,
-    selected,
-    technique_of,
     trade_off_figure,
 )
 
@@ -55,20 +51,20 @@ def findings(changes=None, seeds=3, **more):
 
 
 def test_an_effect_is_the_end_on_random_labels_and_the_best_epoch_on_real_data():
-    measured = effects(runs())
+    measured = effects(runs(), technique_of)
     assert len(measured) == len(EFFECTS)
     assert (measured[1].memorized, measured[1].generalized) == (0.6, 0.71)
     assert (measured[1].real.config.corruption, measured[1].random.config.corruption) == ("none", "uniform")
 
 
 def test_a_regularizer_that_was_trained_on_one_of_the_two_only_has_no_effect():
-    assert len(effects(runs()[1:])) == len(EFFECTS) - 1
+    assert len(effects(runs()[1:], technique_of)) == len(EFFECTS) - 1
 
 
 def test_seeds_without_a_regularizer_say_what_accuracy_is_without_and_decide_on_nothing_else():
     alone = runs({(): (1.0, 0.76, 0.01, 0.001)}, seeds=3).where(lambda run: run.config.seed)
     alone = alone.where(lambda run: technique_of(run)[0] == "none")
-    measured = effects(runs() + alone)
+    measured = effects(runs() + alone, technique_of)
     assert [len(groups) for groups in by_seed(measured)] == [7]
     assert baselines(measured) == [0.70, 0.76, 0.76]
     assert [row[2] for row in effect_table(measured, "title").rows] == [3] + [1] * 7
@@ -78,13 +74,13 @@ def test_techniques_go_by_what_the_config_has():
     assert technique_of(a_run()) == ("none", "")
     assert technique_of(a_run(weight_decay=0.01)) == ("weight decay", "0.01")
     assert technique_of(a_run(adversarial_weight=0.5, dropout=0.3)) == (BOTH, "0.3, weight 0.5")
-    assert list(by_technique(effects(runs()))) == [
+    assert list(by_technique(effects(runs(), technique_of))) == [
         "none", "dropout", "input dropout", "input noise", "hidden noise", "weight decay", BOTH,
     ]  # fmt: skip
 
 
 def test_only_strengths_that_cost_at_most_a_point_of_validation_accuracy_count():
-    groups = by_technique(effects(runs()))
+    groups = by_technique(effects(runs(), technique_of))
     none = groups["none"][0]
     fall = {name: hindrance(group, none, 0.70) for name, group in groups.items()}
     assert fall["dropout"][0] == pytest.approx(0.4) and fall["dropout"][1].strength == "0.3"
@@ -95,7 +91,7 @@ def test_only_strengths_that_cost_at_most_a_point_of_validation_accuracy_count()
 
 
 def test_of_each_technique_the_best_strength_is_shown_or_the_one_that_costs_least():
-    chosen = selected(by_seed(effects(runs(seeds=2)))[0], 0.70)
+    chosen = selected(by_seed(effects(runs(seeds=2), technique_of))[0], 0.70)
     assert {effect.seed for effect in chosen.values()} == {0}
     assert chosen["dropout"].strength == "0.3" and chosen["weight decay"].strength == "0.01"
     assert chosen["none"].strength == ""
@@ -189,11 +185,11 @@ def test_what_was_not_trained_is_not_measured():
     assert {found(plain, name).verdict for name in ("arpit-dropout", "arpit-adversarial")} == {"not measured"}
     without = runs().where(lambda run: technique_of(run)[0] != "none")
     assert regularizer_findings(without, SMALL) == regularizer_findings(Runs(), SMALL) == []
-    assert [len(panel.lines) for panel in loss_figure(effects(without), "title").axes] == [0, 0]
+    assert [len(panel.lines) for panel in loss_figure(effects(without, technique_of), "title").axes] == [0, 0]
 
 
 def test_figures_and_table_show_every_technique():
-    measured = effects(runs(seeds=2))
+    measured = effects(runs(seeds=2), technique_of)
     (axes,) = trade_off_figure(measured, "title").axes
     assert len(axes.lines) == 2 * 7
     assert axes.lines[2].get_xdata() == pytest.approx([10, 60]) and axes.lines[2].get_ydata() == pytest.approx([40, 71])
