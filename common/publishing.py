@@ -15,6 +15,7 @@ from common.files import write
 from common.groups import grouped
 from common.papers.arpit import studies as arpit
 from common.papers.decoding import studies as decoding
+from common.papers.language import studies as language
 from common.papers.zhang import studies as zhang
 from common.papers.zhang.randomization import convergence_table
 from common.papers.zhang.targets import NUMBERS
@@ -41,6 +42,7 @@ WINGS = {
     "Zhang et al. 2017": (zhang, tuple(CHOICES["framework"])),
     "Ketha & Ramaswamy": (decoding, tuple(CHOICES["framework"])),
     "Arpit et al. 2017": (arpit, ("torch",)),
+    "LSTMs on text": (language, tuple(CHOICES["framework"])),
 }
 """Papers with the frameworks in which their studies can be trained."""
 QUESTIONS = {"Zhang et al. 2017": zhang.QUESTIONS}

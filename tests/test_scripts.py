@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = sorted(path.name for path in (ROOT / "experiments").glob("*.py"))
-SINGLE = [name for name in SCRIPTS if name.startswith(("mlp1_", "mlp3_"))]
+SINGLE = [name for name in SCRIPTS if name.startswith(("mlp1_", "mlp3_", "lstm_"))]
 ROWS = [name for name in SCRIPTS if name.startswith(("alexnet_", "inception_", "wide_"))]
 ROWS.remove("alexnet_first_layer_filters.py")
 INPUTS = ("shuffled_pixels", "random_pixels", "gaussian")
@@ -121,6 +121,11 @@ STUDIES = {
     "batch_norm_and_early_stopping.py": (2, ("accuracy.png", "claims.md")),
     "alexnet_first_layer_filters.py": (2, ("filters.png",)),
     "regularized_random_labels.py": (6, ("table.md",)),
+    "language_learning_curves.py": (12, ("training_loss.png", "settings.md", "claims.md")),
+    "language_label_corruption.py": (4, ("epochs_to_fit.png", "test_error.png", "fractions.md", "claims.md")),
+    "language_regularization.py": (6, ("trade_off_phrases_lstm.png", "regularizers.md", "claims.md")),
+    "language_decoding.py": (2, ("layers_lstm.png", "training_lstm.png", "clean_networks.md", "claims.md")),
+    "language_texts.py": (4, ("own_words.png", "texts.md", "vocabularies.md", "claims.md")),
 }
 
 

@@ -9,6 +9,7 @@ import pytest
 from common import study
 from common.papers.arpit import studies as arpit
 from common.papers.decoding import studies as decoding
+from common.papers.language import studies as language
 from common.papers.zhang import studies as zhang
 from common.runs.config import Actions, Config, Options
 from common.study import Call, Seeds, Study
@@ -26,7 +27,7 @@ def names_of(read):
 
 
 READ = [
-    each for wing in (zhang, decoding, arpit) for each in wing.STUDIES
+    each for wing in (zhang, decoding, arpit, language) for each in wing.STUDIES
     if each.read is not Study.read and not names_of(each.read).keys().isdisjoint(MEASURES)
 ]  # fmt: skip
 

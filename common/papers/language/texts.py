@@ -1,0 +1,261 @@
+"""Which texts are hard, which are learned by heart, and whether rare words are the keys by which they are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.analysis.examples import join, measured
+from common.analysis.keys import NO_WORD, own_words
+from common.data import datasets
+from common.data.texts import sentence
+from common.groups import grouped
+from common.papers.language.learning_curves import kind_text, over
+from common.papers.language.recipes import BASE, SMOKE, Fields, Texts, fields, labels
+from common.papers.language.targets import TARGETS
+from common.report import figures
+from common.report.claims import Finding
+from common.report.examples import joined
+from common.report.fitting import by_seed, epochs_to_fit, slowdown
+from common.report.numbers import Number, compared, less
+from common.report.runs import Run, Runs, setting_text
+from common.report.tables import Table
+from common.runs.config import Config, run_id
+from common.runs.learning import NEVER
+from common.runs.task import prepare
+from common.study import Call, Study, with_progress
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TITLE = "Texts that are hard and texts that are learned by heart"
+SHOWN = 6
+"""Texts of each kind that are shown."""
+KINDS = ("easiest", "hardest", "most forgotten")
+CUT: dict[str, tuple[int, ...]] = {"trec": (2000, 500), "rt_polarity": (2000, 500)}
+"""Smaller vocabularies, in which hardly any text has a word of its own; of IMDB none has with the preset's."""
+SETTINGS = {"true_labels": 0.0, "random_labels": 1.0}
+OWN_WORD: dict[str, dict[str, Any]] = {
+    "with a word of its own": {"color": figures.GREEN}, "without": {"color": figures.PURPLE},
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Vocabularies(Texts):
+    """A run on true and one on random labels with each vocabulary."""
+
+    models: tuple[str, ...] = ("lstm",)
+    """Architectures."""
+    vocabularies: tuple[int, ...] = ()
+    """Smaller vocabularies, in words; none means two for each data set, but for IMDB."""
+
+    def rows(self, preset: str) -> Iterator[Fields]:
+        for dataset, model in self.kinds(preset):
+            for smaller in ({}, *({"vocabulary": words} for words in self.vocabularies or CUT.get(dataset, ()))):
+                for fraction in SETTINGS.values():
+                    yield fields(model, dataset, preset, **labels(fraction), **smaller)
+
+
+def read(configs: Sequence[Config], call: Call) -> None:
+    """Keep with each run the words that its texts have alone, and with the first seed's the texts that are shown."""
+    for config in with_progress(configs):
+        if call.force or "train_own_words" not in call.store.arrays(run_id(config)):
+            task = prepare(config, call.options.data_dir, call.store.models)
+            call.store.add_arrays(run_id(config), {"train_own_words": own_words(task.train.inputs)})
+    kinds = grouped(
+        configs, lambda config: (config.dataset, config.model, config.vocabulary, config.corruption_fraction)
+    )
+    for same in kinds.values():
+        keep_shown(same, call)
+
+
+def keep_shown(configs: Sequence[Config], call: Call) -> None:
+    """Keep with the first of these runs, which differ in their seeds, the texts that are shown of all."""
+    store, first = call.store, configs[0]
+    arrays = [store.arrays(run_id(config)) for config in configs]
+    epochs = [(store.record(run_id(config)) or {})["outcome"]["epochs"] for config in configs]
+    indices = extreme(join(zip(arrays, epochs, strict=True)))
+    if call.force or not np.array_equal(arrays[0].get("shown_indices", ()), indices):
+        data = datasets.load(first.dataset, call.options.data_dir)
+        own = dict(zip(arrays[0]["train_indices"], arrays[0]["train_own_words"], strict=True))
+        texts = [sentence(data.x_train[index][-(first.length or 0) :], data.words) for index in indices.ravel()]
+        words = [data.words[own[index]] for index in indices.ravel()]
+        store.add_arrays(
+            run_id(first), {"shown_indices": indices, "shown_texts": np.array(texts), "shown_words": np.array(words)}
+        )
+
+
+def extreme(table: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+    """Data set's indices (kinds, SHOWN) of the easiest texts of a table, the hardest, and those forgotten most.
+
+    Easy is what is first right early, and then seldom forgotten.
+    """
+    first, forgotten = table["learned"], table["times_forgotten"]
+    orders = [np.lexsort((forgotten, first)), np.lexsort((-forgotten, -first)), np.argsort(-forgotten, kind="stable")]
+    return np.array([table["index"][order[:SHOWN]] for order in orders])
+
+
+def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
+    """The texts themselves, how fast those with a word of their own are memorized, and what smaller vocabularies do."""
+    runs = runs.where(lambda run: run.setting in SETTINGS)
+    largest = whole(runs)
+    return {
+        "own_words": own_word_figure(largest.where(corruption_fraction=1.0), "Texts with random labels"),
+        "texts": text_table(largest, TITLE),
+        "vocabularies": vocabulary_table(runs, "Rare words as keys"),
+    }
+
+
+def whole(runs: Runs) -> Runs:
+    """Those with the largest vocabulary of their data set."""
+    largest = {name: max(map(words_of, group)) for name, group in runs.by("dataset").items()}
+    return runs.where(lambda run: words_of(run) == largest[run.config.dataset])
+
+
+def words_of(run: Run) -> float:
+    """Size of its vocabulary; infinite where nothing was cut."""
+    return math.inf if run.config.vocabulary is None else run.config.vocabulary
+
+
+def learned(run: Run, own: bool) -> NDArray[Any]:
+    """Shares of the training that pass until texts with a word of their own, or those without, are first right."""
+    _, shares = measured(run.arrays, run.outcome["epochs"])["learned"]
+    return shares[(run.arrays["train_own_words"] != NO_WORD) == own]
+
+
+def own_word_figure(runs: Runs, title: str) -> Figure:
+    """Texts that have been right (%) over epochs, with a word of their own and without, a panel for each data set."""
+    kinds = runs.where(has_own_words).by("dataset", "model")
+    figure, panels = figures.panel_figure(title, [kind_text(*kind) for kind in kinds], 3, (3.2, 2.8))
+    for axes, group in zip(panels, kinds.values(), strict=True):
+        for own, style in zip((True, False), OWN_WORD.values(), strict=True):
+            seeds = [right_until(run, own) for run in group if len(learned(run, own))]
+            figures.draw_curve(axes, figures.shared_epochs(seeds), 100, **style)
+        axes.set_xlabel("epoch")
+        figures.percent_axis(axes, "texts that have been right (%)")
+    figures.add_legend(figure, [figures.handle(name, **style) for name, style in OWN_WORD.items()])
+    return figure
+
+
+def has_own_words(run: Run) -> bool:
+    """Whether it is known which words its texts have alone."""
+    return "train_own_words" in run.arrays
+
+
+def right_until(run: Run, own: bool) -> dict[int, float]:
+    """Share of the texts with a word of their own, or without, that have been right by each epoch."""
+    first = run.arrays["train_learned_epochs"][(run.arrays["train_own_words"] != NO_WORD) == own]
+    return {epoch: float(np.mean((first != NEVER) & (first <= epoch))) for epoch in range(run.outcome["epochs"] + 1)}
+
+
+def text_table(runs: Runs, title: str) -> Table:
+    """The texts: easiest, hardest, most forgotten, on true and on random labels, with the word that each has alone."""
+    rows: list[list[object]] = []
+    for (dataset, model), of_kind in runs.by("dataset", "model").items():
+        for setting, group in of_kind.grouped(lambda run: run.setting).items():
+            first = next((run.arrays for run in group if "shown_texts" in run.arrays), None)
+            if first is not None:
+                head = [kind_text(dataset, model), setting_text(setting)]
+                rows += [[*head, *cells] for cells in shown(group, first)]
+    columns = ["data and model", "labels", "which", "text", "word of its own", "epochs until right", "times forgotten"]
+    return Table(title, columns, rows, "Means over seeds. A text is as the network reads it, in lower case.")
+
+
+def shown(runs: Runs, arrays: Mapping[str, NDArray[Any]]) -> Iterator[list[object]]:
+    """Kind, text, word and numbers of each text that is shown."""
+    table = joined(runs)
+    epochs = fmean(run.outcome["epochs"] for run in runs)
+    places = np.searchsorted(table["index"], arrays["shown_indices"].ravel())
+    kinds = np.repeat(KINDS, arrays["shown_indices"].shape[1])
+    for kind, text, word, place in zip(kinds, arrays["shown_texts"], arrays["shown_words"], places, strict=True):
+        numbers = table["learned"][place] * epochs + 1, table["times_forgotten"][place]
+        yield [str(kind), str(text), str(word) or None, *(Number(float(value), "components") for value in numbers)]
+
+
+def vocabulary_table(runs: Runs, title: str) -> Table:
+    """A row for each model, data set and vocabulary: texts with a word of their own, and epochs to fit."""
+    epochs, rows = epochs_to_fit(runs), []
+    ratio = slowdown(runs, epochs)
+    for (dataset, model), of_kind in runs.by("dataset", "model").items():
+        for words, group in sorted(of_kind.grouped(words_of).items(), reverse=True):
+            sides = [group.where(corruption_fraction=fraction) for fraction in SETTINGS.values()]
+            size = "all" if math.isinf(words) else f"{words:,.0f}"
+            shares = group.where(has_own_words).over_seeds(own_share)
+            counts = [side.over_seeds(epochs, "epochs") for side in sides]
+            rows.append(
+                [model, kind_text(dataset), size, group.sizes(), shares, *counts, sides[1].over_seeds(ratio, "ratio")]
+            )
+    columns = ["model", "data", "words", "train_n", "texts with a word of their own, %"]
+    more = ["epochs to fit, true labels", "random labels", "ratio"]
+    note = "Means over seeds with 95 % t intervals. Texts that a smaller vocabulary makes equal are left out but one."
+    return Table(title, [*columns, *more], rows, note)
+
+
+def own_share(run: Run) -> float:
+    """Share of its texts that have a word of their own."""
+    return float(np.mean(run.arrays["train_own_words"] != NO_WORD))
+
+
+def findings(runs: Runs, call: Call) -> list[Finding]:
+    """Whether networks agree on hard texts, and whether rare words are keys, of each model on each data set."""
+    kinds = runs.where(lambda run: run.setting in SETTINGS).by("dataset", "model")
+    return [found for kind, group in kinds.items() for found in of_kind(group, kind_text(*kind))]
+
+
+def of_kind(runs: Runs, subject: str) -> list[Finding]:
+    """Of one model on one data set."""
+    epochs = epochs_to_fit(runs)
+    times, ratios = (by_seed(runs, place_of, of) for of in (epochs, slowdown(runs, epochs)))
+    sizes = sorted({words_of(run) for run in runs})
+    largest, tested = whole(runs), partial(TARGETS.tested, subject=subject)
+    alike = {name: agreement(largest.where(corruption_fraction=fraction)) for name, fraction in SETTINGS.items()}
+    both = [[alike[name].get(seed) for name in SETTINGS] for seed in sorted(set().union(*alike.values()))]
+    noise = largest.where(has_own_words, corruption_fraction=1.0)
+    ends = [[seed.get((size, 1.0)) for size in (sizes[0], sizes[-1])] for seed in times if len(sizes) > 1]
+    slower = [[seed.get((size, 1.0)) for size in (sizes[0], sizes[-1])] for seed in ratios if len(sizes) > 1]
+    told = compared(both, ["with true labels", "with random ones"])
+    return [
+        tested("language-same-texts", runs=largest, effects=[less(*pair) for pair in both], numbers=told),
+        tested("language-keys", runs=noise, effects=list(map(later_without, noise))),
+        tested("language-cut-vocabulary", runs=runs, effects=[over(*pair) for pair in ends],
+               numbers=compared(ends, ["epochs with the smallest vocabulary", "with the largest"], "epochs")),
+        tested("language-cut-slowdown", runs=runs, effects=[over(*pair) for pair in slower],
+               numbers=compared(slower, ["times as long with the smallest vocabulary", "with the largest"])),
+    ]  # fmt: skip
+
+
+def place_of(run: Run) -> tuple[float, float]:
+    """Vocabulary and corrupted fraction."""
+    return words_of(run), run.config.corruption_fraction
+
+
+def later_without(run: Run) -> float | None:
+    """How much later texts without a word of their own are first right, a share of the training; null without both."""
+    with_, without = (learned(run, own) for own in (True, False))
+    return float(without.mean() - with_.mean()) if len(with_) and len(without) else None
+
+
+def agreement(runs: Runs) -> dict[int, float]:
+    """By seed, the rank correlation over texts of when each was first right and when it was in the other seeds."""
+    from scipy import stats
+
+    shares = {run.config.seed: measured(run.arrays, run.outcome["epochs"])["learned"][1] for run in runs}
+    others = {seed: [values for other, values in shares.items() if other != seed] for seed in shares}
+    return {
+        seed: float(stats.spearmanr(shares[seed], np.mean(others[seed], axis=0)).statistic)
+        for seed in shares
+        if others[seed] and len(np.unique(shares[seed])) > 1
+    }
+
+
+STUDY = Study(
+    "language_texts", Vocabularies(), BASE, report, read=read, stack=False, smoke={**SMOKE, "vocabularies": (20,)},
+    findings=findings,
+)  # fmt: skip

@@ -1,0 +1,51 @@
+import pytest
+from language_runs import text_run
+
+from common.papers.language.published import numbers
+from common.papers.language.recipes import BASE, DATASETS, PRESETS, fields, lstm
+from common.papers.language.studies import STUDIES
+from common.papers.language.targets import TARGETS
+from common.report.runs import Runs
+
+SIZES = {"width": 128, "vocabulary": 20_000, "length": 200}
+
+
+def by_id(runs):
+    return {found.statement.id.removeprefix("language-"): found for found in numbers(Runs(runs))}
+
+
+def test_every_number_is_there_and_is_judged_by_the_network_stopped_early():
+    none = by_id([])
+    assert len(none) == len(TARGETS.of("true_labels")) and {f.verdict for f in none.values()} == {"not measured"}
+    run = text_run(8, (0.7, 0.77, 0.6), (0.5, 0.6, 0.5), dataset="rt_polarity")
+    found = by_id([run])["mr-textattack-lstm"]
+    assert (found.verdict, found.effect.mean, found.subject) == ("in band", 0.77, "lstm, rt polarity, PyTorch")
+    low = text_run(8, (0.6,), dataset="rt_polarity", model="text_cnn")
+    assert by_id([low])["mr-textattack-cnn"].verdict == "outside band"
+
+
+def test_runs_of_another_recipe_or_size_decide_nothing():
+    others = [
+        text_run(8, (0.88,), dataset="imdb"), text_run(8, (0.78,), dataset="rt_polarity", epochs=3),
+        text_run(8, (0.78,), dataset="rt_polarity", setting="random_labels"),
+    ]  # fmt: skip
+    assert {found.verdict for found in by_id(others).values()} == {"not measured"}
+    whole = text_run(8, (0.88,), dataset="imdb", preset="paper")
+    assert by_id([whole])["imdb-textattack-lstm"].verdict == "in band"
+
+
+def test_recipes_of_both_sizes():
+    assert fields("lstm", "imdb").items() >= SIZES.items()
+    assert fields("lstm", "imdb", "small")["vocabulary"] == 5000 and fields("lstm", "imdb", "small")["width"] is None
+    assert fields("lstm", "trec") == fields("lstm", "trec", "small")
+    assert PRESETS == {"small": tuple(DATASETS), "paper": ("imdb",)}
+    with pytest.raises(ValueError, match="data set must be one of"):
+        fields("lstm", "cifar10")
+    assert lstm("dropout").dropout == 0.5 and lstm("random_labels").corruption == "uniform"
+
+
+def test_every_statement_is_tested_by_a_study_of_the_wing():
+    told = {found.statement.id for study in STUDIES for found in study.findings(Runs(), None)}
+    assert told == set()  # without runs nothing is measured
+    assert all(statement["id"].startswith("language-") for statement in TARGETS.of("statements"))
+    assert BASE.framework == "torch"
