@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING
 
 from common.data.datasets import DATASETS
-from common.papers.language.recipes import BASE, SETTINGS, SMOKE, WORDS, Fields, Texts, fields
+from common.papers.language.recipes import BASE, PRESETS, SETTINGS, SMOKE, WORDS, Fields, Texts, fields
 from common.papers.language.targets import TARGETS
 from common.report import figures
 from common.report.claims import Finding
@@ -52,6 +53,10 @@ class Settings(Texts):
 
     settings: tuple[str, ...] = SHOWN
     """True labels, four randomizations of the words, random labels."""
+
+    def kinds(self, preset: str) -> Iterator[tuple[str, str]]:
+        """With IMDB at both sizes."""
+        return product(self.datasets or dict.fromkeys((*PRESETS[preset], *PRESETS["paper"])), self.models)
 
     def rows(self, preset: str) -> list[Fields]:
         return [

@@ -21,7 +21,7 @@ def over_fractions(seed, epochs=None, tests=None, **changes):
 
 def test_eleven_fractions_of_every_model_and_data_set():
     rows = Fractions().rows("small")
-    assert len(rows) == 11 * 2 * 3 and TENTHS[3] == 0.3
+    assert len(rows) == 11 * 2 * 2 and TENTHS[3] == 0.3
     assert {row["corruption"] for row in rows if not row["corruption_fraction"]} == {"none"}
     assert {row["corruption"] for row in rows if row["corruption_fraction"]} == {"uniform"}
 
