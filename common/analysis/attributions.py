@@ -105,13 +105,20 @@ def share_on_object(maps: Floats, images: Array) -> Floats:
 
 
 def completeness(maps: Floats, totals: Floats) -> Floats:
-    """How far sums of attributions (n, h, w) are from what outputs changed by (n,), relative to all that was added."""
-    return np.abs(maps.sum((1, 2)) - totals) / np.abs(maps).sum((1, 2))
+    """How far sums of attributions (n, h, w) are from what outputs changed by (n,), relative to all that was added.
+
+    It is nan where nothing was.
+    """
+    error, total = np.abs(maps.sum((1, 2)) - totals), np.abs(maps).sum((1, 2))
+    return np.divide(error, total, out=np.full(len(maps), np.nan), where=total > 0)
 
 
 def rank_correlation(first: Array, second: Array) -> Floats:
-    """Spearman's rank correlation of absolute attributions over the pixels of each image; (n, h, w) both, (n,) out."""
+    """Spearman's rank correlation of absolute attributions over the pixels of each image; (n, h, w) both, (n,) out.
+
+    It is nan where one has no attributions.
+    """
     from scipy.stats import spearmanr
 
     pairs = zip(np.abs(first), np.abs(second), strict=True)
-    return np.array([spearmanr(a.ravel(), b.ravel()).statistic for a, b in pairs])
+    return np.array([spearmanr(a.ravel(), b.ravel()).statistic if a.any() and b.any() else np.nan for a, b in pairs])

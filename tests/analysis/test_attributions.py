@@ -67,6 +67,7 @@ def test_shares_and_sums_of_known_maps():
     images = np.array([[[[9], [0]], [[3], [0]]]] * 2, np.uint8)
     np.testing.assert_array_equal(share_on_object(maps, images), [0.5, np.nan])
     np.testing.assert_allclose(completeness(maps[:1], np.array([0.5])), [0.5 / 4])
+    assert np.isnan(completeness(0 * maps[:1], np.zeros(1))).all()
     np.testing.assert_allclose(rank_correlation(maps[:1], -2 * maps[:1]), [1])
     np.testing.assert_allclose(
         rank_correlation(np.arange(6.0).reshape(1, 2, 3), 9 - np.arange(6.0).reshape(1, 2, 3)), -1

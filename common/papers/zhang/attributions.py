@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 TITLE = "Attributions: integrated gradients on test images"
 SHOWN = ("true_labels", "random_labels", "gaussian")
 EPOCHS = (0, 1, 5, 20)
-UNTRAINED, FITTED, MEAN = "untrained", "fitted", "mean"
+UNTRAINED, FITTED, NOT_FITTED, MEAN = "untrained", "fitted", "at the end, not fitted", "mean"
 BASE = Config(
     model="mlp3",
     dataset="mnist",
     framework="torch",
     preprocessing="minus_one_one",
     crop=None,
-    learning_rate=0.02,
+    learning_rate=0.005,
     schedule="constant",
     epochs=200,
     stop_accuracy=1.0,
@@ -68,9 +68,10 @@ def kept(run: Run) -> dict[str, Any]:
 
 
 def stages(run: Run) -> dict[str, int]:
-    """Places of the networks of a run by their stage: untrained, after so many epochs, fitted."""
+    """Places of the networks of a run by their stage: untrained, after so many epochs, fitted or at the end."""
     epochs = kept(run)["epochs"].tolist()
-    names = [*(f"epoch {epoch}" if epoch else UNTRAINED for epoch in epochs[:-1]), FITTED]
+    last = FITTED if run.outcome["epochs_to_fit"] is not None else NOT_FITTED
+    names = [*(f"epoch {epoch}" if epoch else UNTRAINED for epoch in epochs[:-1]), last]
     return {name: place for place, name in enumerate(names)}
 
 
@@ -80,25 +81,33 @@ def at_stage(run: Run, name: str, stage: str, baseline: str = MEAN) -> NDArray[A
     return values
 
 
-def correlations(runs: Sequence[Run], stage: str) -> list[float]:
+def over_images(values: NDArray[Any]) -> float | None:
+    """Mean over images; those that a network answers as it does the baseline have no attributions, nan, nor a part."""
+    return float(np.nanmean(values)) if np.isfinite(values).any() else None
+
+
+def correlations(runs: Sequence[Run], stage: str) -> list[float | None]:
     """Rank correlations of maps between each two seeds, means over the images that are shown."""
     maps = [at_stage(run, "maps", stage) for run in runs]
-    return [float(np.nanmean(rank_correlation(*pair))) for pair in combinations(maps, 2)]
+    return [over_images(rank_correlation(*pair)) for pair in combinations(maps, 2)]
 
 
 def table(runs: Runs) -> Table:
     """A row for each setting and stage: where attributions lie, how seeds agree, how exactly they add up."""
     rows = []
     for setting, seeds in runs.grouped(lambda run: run.setting).items():
-        for stage in stages(seeds[0]):
+        for stage in dict.fromkeys(stage for run in seeds for stage in stages(run)):
             there = [run for run in seeds if stage in stages(run)]
-            shares = [float(np.nanmean(at_stage(run, "share", stage))) for run in there]
-            exact = max(float(at_stage(run, "completeness", stage, name).max()) for run in there for name in BASELINES)
-            cells = number(shares), number(correlations(there, stage), "ratio"), f"{exact:.0e}"
+            shares = [over_images(at_stage(run, "share", stage)) for run in there]
+            silent = np.isnan([at_stage(run, "share", stage) for run in there]).mean()
+            sums = [at_stage(run, "completeness", stage, name) for run in there for name in BASELINES]
+            exact = np.nan_to_num(sums).max()
+            cells = number(shares), float(silent), number(correlations(there, stage), "ratio"), f"{exact:.0e}"
             rows.append([data_text(setting), stage, *cells, len(there)])
     images = kept(runs[0])["images"]
     note = (
-        f"Of {kept(runs[0])['indices'].size} test images, five of each class, from their mean; "
+        f"Of {kept(runs[0])['indices'].size} test images, five of each class, from their mean; those whose "
+        "output is the baseline's have no attributions. "
         f"{share(ink(images)):.1%} of the pixels of those shown are not black. Rank correlations are of absolute "
         "attributions between the seeds' pairs, on an image of each class; means, with 95 % t intervals. Completeness: "
         "the largest distance of a sum of attributions from what the output changed by, relative to that of their "
@@ -108,6 +117,7 @@ def table(runs: Runs) -> Table:
         "trained on",
         "network",
         "attribution on the digit, %",
+        "images without any, %",
         "rank correlation of seeds",
         "completeness, at most",
     ]
@@ -125,7 +135,7 @@ def pictures(runs: Runs) -> Figure:
     first = {setting: seeds[0] for setting, seeds in runs.grouped(lambda run: run.setting).items()}
     some = next(iter(first.values()))
     rows = {UNTRAINED: at_stage(some, "maps", UNTRAINED)}
-    rows |= {data_text(setting): at_stage(run, "maps", FITTED) for setting, run in first.items()}
+    rows |= {data_text(setting): kept(run)["maps"][-1, BASELINES.index(MEAN)] for setting, run in first.items()}
     images = kept(some)["images"]
     figure, panels = figures.new_figure(
         TITLE, (0.75 * len(images), 0.8 * len(rows) + 1.4), (1 + len(rows), len(images))
@@ -165,8 +175,11 @@ def over_epochs(runs: Runs) -> Figure:
 
 def shares_by_epoch(run: Run) -> dict[int, float]:
     """Mean share of attributions on the digit by epoch."""
-    means = np.nanmean(kept(run)["share"][:, BASELINES.index(MEAN)], axis=1)
-    return dict(zip(kept(run)["epochs"].tolist(), means.tolist(), strict=True))
+    means = {
+        epoch: over_images(values[BASELINES.index(MEAN)])
+        for epoch, values in zip(kept(run)["epochs"].tolist(), kept(run)["share"], strict=True)
+    }
+    return {epoch: mean for epoch, mean in means.items() if mean is not None}
 
 
 def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:

@@ -19,9 +19,9 @@ class Attributions(Files):
         return self.values if file == "attributions.npz" else {}
 
 
-def attributed(seed, noise, epochs=(0, 5, 9), **changes):
+def attributed(seed, noise, epochs=(0, 5, 9), fitted=9, **changes):
     """A run whose maps share something with those of other seeds, the more the less noise."""
-    run = a_run(seed=seed, dataset="mnist", **changes)
+    run = a_run(seed=seed, dataset="mnist", outcome={"epochs_to_fit": fitted}, **changes)
     maps = COMMON + noise * GENERATOR.random((len(epochs), 2, 10, 8, 8))
     shares = np.broadcast_to(np.linspace(0.5, 0.8, len(epochs))[:, None, None], (len(epochs), 2, 50))
     images = np.zeros((10, 8, 8, 1), np.uint8)
@@ -42,13 +42,27 @@ def runs():
 
 def test_stages_are_named_by_epoch_and_the_last_is_fitted(runs):
     assert stages(runs[0]) == {"untrained": 0, "epoch 5": 1, "fitted": 2}
+    assert list(stages(attributed(0, 0.1, fitted=None))) == ["untrained", "epoch 5", "at the end, not fitted"]
+
+
+def test_images_without_attributions_are_counted_and_have_no_part():
+    runs = Runs([attributed(seed, 0.1) for seed in range(3)])
+    for run in runs:
+        maps, shares = run.source.values["maps"], run.source.values["share"].copy()
+        maps[2, :, 1:], shares[2, :, 25:], shares[1] = 0, np.nan, np.nan
+        run.source.values |= {"share": shares, "completeness": np.where(np.isnan(shares), np.nan, 1e-3)}
+    table = report(runs, None)["attributions"]
+    assert [row[3] for row in table.rows] == [0.0, 1.0, 0.5] and table.rows[1][2] is None
+    assert table.rows[2][2].value == pytest.approx(0.8) and table.rows[2][4].value > 0.9 and table.rows[2][5] == "1e-03"
+    shares, _ = report(runs, None)["over_epochs"].axes
+    assert list(mean_lines(shares)[0].get_xdata()) == [0, 9]
 
 
 def test_a_row_for_each_setting_and_stage(runs):
     table = report(runs, None)["attributions"]
     assert [row[:2] for row in table.rows][::3] == [["true labels", "untrained"], ["random labels", "untrained"]]
     assert [row[2].value for row in table.rows[:3]] == pytest.approx([0.5, 0.65, 0.8])
-    assert table.rows[0][3].value > 0.9 > 0.3 > table.rows[3][3].value and table.rows[0][4] == "2e-04"
+    assert table.rows[0][4].value > 0.9 > 0.3 > table.rows[3][4].value and table.rows[0][5] == "2e-04"
     assert "50.0% of the pixels" in table.note and {row[-1] for row in table.rows} == {3}
 
 
