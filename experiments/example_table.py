@@ -36,7 +36,7 @@ class Selection:
     """A folder with runs/; none means those of --output-dir."""
 
     def __post_init__(self) -> None:
-        check_choice("data set", self.dataset, datasets.DATASETS)
+        check_choice("data set", self.dataset, datasets.IMAGE_SETS)
         Config(dataset=self.dataset, corruption=self.corruption, corruption_fraction=self.corruption_fraction)
 
 

@@ -44,6 +44,8 @@ class Reader:
         inputs = [layer.name for layer in model.layers if isinstance(layer, keras.layers.InputLayer)]
         self.input_layer = inputs[0] if inputs else None  # a sequential model shows none
         self.ids = foreign.number_of_ids(model)
+        # Step by step, one operation after the other, evaluation would take longer than training, which is compiled.
+        self._is_recurrent = any(isinstance(layer, keras.layers.RNN) for layer in model.layers)
         self._taps: dict[tuple[str, ...], keras.Model] = {}
 
     def features(self, x: Tensor, layer: str) -> NDArray[np.float32]:
@@ -56,7 +58,9 @@ class Reader:
         if layers not in self._taps:
             taps = {layer: self.model.get_layer(layer).output for layer in layers}
             self._taps[layers] = keras.Model(self.model.inputs[0], taps)
-        found = self._taps[layers](x, training=False)
+            self._taps[layers].jit_compile = False
+        network = self._taps[layers]
+        found = network.predict_on_batch(x) if self._is_recurrent else network(x, training=False)
         outputs = [keras.ops.convert_to_numpy(found[layer]) for layer in layers]
         return [values.reshape(len(values), -1).astype("float32", copy=False) for values in outputs]
 

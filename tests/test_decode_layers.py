@@ -6,13 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import foreign
+import keras
 import numpy as np
 import pytest
 import torch
 
 from common.analysis import check
 from common.analysis.readout import opened
-from common.runs.config import Options
+from common.runs.config import Config, Options, run_id
+from common.runs.training import train
 
 pytestmark = pytest.mark.slow
 
@@ -150,3 +152,21 @@ def test_an_accuracy_is_doubted_at_chance_and_below_its_record(correct, recorded
     assert len(found) == bool(doubt) and (not doubt or doubt in found[0])
     assert check.own_accuracy([line(3, 9, "test")], "train_corrupted_labels") is None
     assert list(check.doubts([], 10)) == []
+
+
+def test_networks_that_read_texts_are_read_out_ours_and_others(decode, tmp_path):
+    texts = keras.Input((9,), dtype="int32", name="words")
+    state = keras.layers.LSTM(4, name="state")(keras.layers.Embedding(62, 5, name="table")(texts))
+    keras.Model(texts, keras.layers.Dense(4, name="classes")(state)).save(tmp_path / "theirs.h5")
+    flags = ("--dataset", "phrases", "--vocabulary", 60, "--length", 9, "--train-size", 200)
+    printed, warned = decode(tmp_path / "theirs.h5", *flags)
+    assert all(f"| {layer} " in printed for layer in ("input", "table", "state")) and "400 test examples" in printed
+    assert all("that of chance" in line for line in warned)  # it is untrained
+    assert decode(tmp_path / "theirs.h5", "--list", *flags)[0].splitlines()[1:] == [
+        f"        {line}" for line in ("words (61)", "table (5)", "state (4)", "classes (4)")
+    ]
+    assert decode(tmp_path / "theirs.h5", "--vocabulary", 60)[1][0].startswith("error: dataset must be named ")
+    config = Config(model="lstm", framework="torch", dataset="phrases", train_size=200, width=4, epochs=1)
+    train(config, Options(output_dir=tmp_path, threads=1))
+    printed, _ = decode(run_id(config))
+    assert all(f"| {layer} " in printed for layer in ("input", "embedding", "lstm"))

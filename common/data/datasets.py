@@ -453,56 +453,57 @@ DATASETS = {
         },
         downloads={"tiny-imagenet-200.zip": "sha256:6198c8ae015e2b3e007c7841da39ec069199b9aa3bfa943a462022fe5e43c821"},
     ),
+    "phrases": Source(shape=(1000, 12), num_classes=4, read=_generate_phrases, kind="tokens", words=385),
+    "trec": Source(
+        shape=(5452, 37),
+        num_classes=6,
+        read=_read_trec,
+        kind="tokens",
+        words=8466,
+        folder="TREC",
+        url="https://cogcomp.seas.upenn.edu/Data/QA/QC/",
+        files={
+            "train_5500.label": "sha256:9e4c8bdcaffb96ed61041bd64b564183d52793a8e91d84fc3a8646885f466ec3",
+            "TREC_10.label": "sha256:033f22c028c2bbba9ca682f68ffe204dc1aa6e1cf35dd6207f2d4ca67f0d0e8e",
+        },
+        downloads={
+            "train_5500.label": "sha256:9e4c8bdcaffb96ed61041bd64b564183d52793a8e91d84fc3a8646885f466ec3",
+            "TREC_10.label": "sha256:033f22c028c2bbba9ca682f68ffe204dc1aa6e1cf35dd6207f2d4ca67f0d0e8e",
+        },
+    ),
+    "rt_polarity": Source(
+        shape=(8530, 59),
+        num_classes=2,
+        read=_read_rt_polarity,
+        kind="tokens",
+        words=18_966,
+        folder="rt-polaritydata",
+        url="https://www.cs.cornell.edu/people/pabo/movie-review-data/",
+        files={
+            "rt-polarity.neg": "sha256:4ace77d558c3714723843f1d65b60c01e3417b208180f0728808d76ad0eeeaca",
+            "rt-polarity.pos": "sha256:2da124ec187a9d5a29c9f04e91c540e02baed5af8868f550a26bd6fd4dbf8bf0",
+        },
+        downloads={"rt-polaritydata.tar.gz": "sha256:a05befe52aafda71d458d188a1c54506a998b1308613ba76bbda2e5029409ce9"},
+    ),
+    "imdb": Source(
+        shape=(25_000, 600),
+        num_classes=2,
+        read=_read_imdb,
+        kind="tokens",
+        words=81_055,
+        folder="aclImdb",
+        url="https://ai.stanford.edu/~amaas/data/sentiment/",
+        files={
+            "train/neg": "sha256:c6a4a3f2b291b9375c8873ce8ad4c02f6e50f0e8baf595b436ec71f224b80d08",
+            "train/pos": "sha256:a84c59a567e6e93af519c24540f75b873ae2509c1a4a85e4c7ab403ba8b59885",
+            "test/neg": "sha256:36043948f1fb3c41eff0646beb2255fdecc241c89e3abdc1fb1226494d9782b8",
+            "test/pos": "sha256:40cc32805215560c175fda352b0c7710127aba8995382270debcc312a3c31a74",
+        },
+        downloads={"aclImdb_v1.tar.gz": "sha256:c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"},
+    ),
 }
-DATASETS["phrases"] = Source(shape=(1000, 12), num_classes=4, read=_generate_phrases, kind="tokens", words=385)
-DATASETS["trec"] = Source(
-    shape=(5452, 37),
-    num_classes=6,
-    read=_read_trec,
-    kind="tokens",
-    words=8466,
-    folder="TREC",
-    url="https://cogcomp.seas.upenn.edu/Data/QA/QC/",
-    files={
-        "train_5500.label": "sha256:9e4c8bdcaffb96ed61041bd64b564183d52793a8e91d84fc3a8646885f466ec3",
-        "TREC_10.label": "sha256:033f22c028c2bbba9ca682f68ffe204dc1aa6e1cf35dd6207f2d4ca67f0d0e8e",
-    },
-    downloads={
-        "train_5500.label": "sha256:9e4c8bdcaffb96ed61041bd64b564183d52793a8e91d84fc3a8646885f466ec3",
-        "TREC_10.label": "sha256:033f22c028c2bbba9ca682f68ffe204dc1aa6e1cf35dd6207f2d4ca67f0d0e8e",
-    },
-)
-DATASETS["rt_polarity"] = Source(
-    shape=(8530, 59),
-    num_classes=2,
-    read=_read_rt_polarity,
-    kind="tokens",
-    words=18_966,
-    folder="rt-polaritydata",
-    url="https://www.cs.cornell.edu/people/pabo/movie-review-data/",
-    files={
-        "rt-polarity.neg": "sha256:4ace77d558c3714723843f1d65b60c01e3417b208180f0728808d76ad0eeeaca",
-        "rt-polarity.pos": "sha256:2da124ec187a9d5a29c9f04e91c540e02baed5af8868f550a26bd6fd4dbf8bf0",
-    },
-    downloads={"rt-polaritydata.tar.gz": "sha256:a05befe52aafda71d458d188a1c54506a998b1308613ba76bbda2e5029409ce9"},
-)
-DATASETS["imdb"] = Source(
-    shape=(25_000, 600),
-    num_classes=2,
-    read=_read_imdb,
-    kind="tokens",
-    words=81_055,
-    folder="aclImdb",
-    url="https://ai.stanford.edu/~amaas/data/sentiment/",
-    files={
-        "train/neg": "sha256:c6a4a3f2b291b9375c8873ce8ad4c02f6e50f0e8baf595b436ec71f224b80d08",
-        "train/pos": "sha256:a84c59a567e6e93af519c24540f75b873ae2509c1a4a85e4c7ab403ba8b59885",
-        "test/neg": "sha256:36043948f1fb3c41eff0646beb2255fdecc241c89e3abdc1fb1226494d9782b8",
-        "test/pos": "sha256:40cc32805215560c175fda352b0c7710127aba8995382270debcc312a3c31a74",
-    },
-    downloads={"aclImdb_v1.tar.gz": "sha256:c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"},
-)
 DATASETS["tiny_imagenet_10"] = replace(DATASETS["tiny_imagenet"], shape=(5_000, 64, 64, 3), num_classes=10)
+IMAGE_SETS = tuple(name for name, source in DATASETS.items() if source.kind == "images")
 
 if __name__ == "__main__":
     sys.exit(main())

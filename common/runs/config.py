@@ -139,7 +139,7 @@ class Actions:
     force: bool = False
     """Train again what is already done, and read out again what is asked for."""
     smoke: bool = False
-    """A run of seconds on the embedded digits, to see that everything works."""
+    """A run of seconds on the embedded digits, or generated texts, to see that everything works."""
     list: Annotated[bool, tyro.conf.arg(name="list")] = False
     """List the runs, done or missing, with an estimate of the time, and stop."""
 

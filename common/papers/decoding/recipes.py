@@ -55,7 +55,7 @@ FRACTIONS = {"paper": (0.0, 0.2, 0.4, 0.6, 0.8, 1.0), "small": (0.0, 0.4, 0.8)}
 
 def fields(model: str, dataset: str, fraction: float, preset: str = "paper") -> Fields:
     """Fields of a run; labels are corrupted by the papers' own rule, the same ones for every seed."""
-    check_choice("data set", dataset, datasets.DATASETS)
+    check_choice("data set", dataset, datasets.IMAGE_SETS)
     if preset != "small" and (model, dataset) not in RECIPES:
         raise ValueError(f"datasets must be those the papers train {model} on. Received: {dataset}")
     recipe = SMALL if preset == "small" else {**PAPER, **RECIPES[model, dataset]}

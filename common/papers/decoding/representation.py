@@ -55,7 +55,7 @@ Similarities = Mapping[tuple[str, str], Sequence[Line]]
 
 def fields(model: str, dataset: str, setting: str, preset: str) -> Fields:
     """Fields of a run: the decoding papers' recipe where they train the model on the data set, else Zhang et al.'s."""
-    check_choice("data set", dataset, datasets.DATASETS)
+    check_choice("data set", dataset, datasets.IMAGE_SETS)
     check_choice("setting", setting, SETTINGS)
     papers = {**PAPER, **RECIPES[model, dataset]} if (model, dataset) in RECIPES else {}
     return {"model": model, "dataset": dataset, **(SMALL if preset == "small" else papers), **SETTINGS[setting]}

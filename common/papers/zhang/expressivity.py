@@ -57,7 +57,7 @@ class Theorem1(Computation):
     slug = "finite_sample_expressivity"
     least = {"train_size": 2}
 
-    dataset: Annotated[str, tyro.conf.arg(metavar="|".join(datasets.DATASETS))] = "mnist"
+    dataset: Annotated[str, tyro.conf.arg(metavar="|".join(datasets.IMAGE_SETS))] = "mnist"
     """Data set."""
     labels: Annotated[str, tyro.conf.arg(metavar="|".join(LABELS))] = "true"
     """Labels that are fitted."""
@@ -69,7 +69,7 @@ class Theorem1(Computation):
     """Draws the projection, the random labels, and the examples where not all are taken."""
 
     def __post_init__(self) -> None:
-        check_choice("dataset", self.dataset, datasets.DATASETS)
+        check_choice("dataset", self.dataset, datasets.IMAGE_SETS)
         check_choice("labels", self.labels, LABELS)
         if not 0 < self.place < 1:
             raise ValueError(f"place must lie between 0 and 1, both excluded. Received: place={self.place}")

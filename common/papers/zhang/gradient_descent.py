@@ -46,7 +46,7 @@ class GradientDescent(Computation):
 
     slug = "gradient_descent_minimum_norm"
 
-    dataset: Annotated[str, tyro.conf.arg(metavar="|".join(datasets.DATASETS))] = "mnist"
+    dataset: Annotated[str, tyro.conf.arg(metavar="|".join(datasets.IMAGE_SETS))] = "mnist"
     """Data set."""
     train_size: int = 200
     """Training examples, drawn at random; fewer than an example has values."""
@@ -56,7 +56,7 @@ class GradientDescent(Computation):
     """Draws the training examples, their order and the start that is not 0."""
 
     def __post_init__(self) -> None:
-        check_choice("dataset", self.dataset, datasets.DATASETS)
+        check_choice("dataset", self.dataset, datasets.IMAGE_SETS)
         for name in ("train_size", "steps"):
             if (value := getattr(self, name)) < 1:
                 raise ValueError(f"{name} must be positive. Received: {name}={value}")

@@ -46,7 +46,7 @@ class InterpolationPeak(Computation):
     slug = "interpolation_peak"
     least = {"train_size": fixed_features.FEATURES, "test_size": 1}
 
-    dataset: Annotated[str, tyro.conf.arg(metavar="|".join(datasets.DATASETS))] = "cifar10"
+    dataset: Annotated[str, tyro.conf.arg(metavar="|".join(datasets.IMAGE_SETS))] = "cifar10"
     """Data set."""
     train_size: int = 2000
     """Training examples, drawn at random."""
@@ -56,7 +56,7 @@ class InterpolationPeak(Computation):
     """Draws the training examples and the filters."""
 
     def __post_init__(self) -> None:
-        check_choice("dataset", self.dataset, datasets.DATASETS)
+        check_choice("dataset", self.dataset, datasets.IMAGE_SETS)
         super().__post_init__()
 
 

@@ -61,7 +61,7 @@ class MinimumNorm(Computation):
     slug = "minimum_norm_kernels"
     least = {"train_size": 2, "test_size": 1, "filters": 1}
 
-    dataset: Annotated[str, tyro.conf.arg(metavar="|".join(datasets.DATASETS))] = "mnist"
+    dataset: Annotated[str, tyro.conf.arg(metavar="|".join(datasets.IMAGE_SETS))] = "mnist"
     """Data set."""
     features: Annotated[str, tyro.conf.arg(metavar="|".join(FEATURES))] = "pixels"
     """What a Gaussian kernel is of: pixels on the 0-1 scale or Gabor features; or products of random convolutions."""
@@ -81,7 +81,7 @@ class MinimumNorm(Computation):
     """Draws the training examples and their order, the filters and the random labels."""
 
     def __post_init__(self) -> None:
-        check_choice("dataset", self.dataset, datasets.DATASETS)
+        check_choice("dataset", self.dataset, datasets.IMAGE_SETS)
         check_choice("features", self.features, FEATURES)
         check_choice("precision", self.precision, kernels.DTYPES)
         super().__post_init__()
