@@ -182,7 +182,8 @@ def test_digits_hash_is_pinned_and_sees_every_array():
 
 def test_unknown_name_gets_the_nearest():
     assert failure(ValueError, "mnits") == (
-        "dataset must be one of digits, mnist, fashion_mnist, cifar10, cifar100, tiny_imagenet, tiny_imagenet_10. "
+        "dataset must be one of digits, mnist, fashion_mnist, cifar10, cifar100, tiny_imagenet, phrases, trec, "
+        "rt_polarity, imdb, tiny_imagenet_10. "
         "Did you mean mnist? Received: dataset='mnits'"
     )
     assert "Did you mean" not in failure(ValueError, "zzz")
@@ -412,6 +413,19 @@ def test_download_of_idx_fills_torchvisions_layout(server, mnist_files, tmp_path
     assert found == {file: mnist_files[file] for file in mnist_files if file != f"{present}.gz"}
     (server / "half").touch()
     assert main(["mnist", "--data-dir", str(tmp_path / "data")]) == 0  # now there is nothing to fetch
+
+
+def test_download_of_texts_that_are_not_packed_leaves_them_as_they_are(server, tmp_path, monkeypatch):
+    files = {"train_5500.label": b"HUM:ind Who\xe9 ?\nNUM:date When ?\n", "TREC_10.label": b"HUM:ind Who ?\n"}
+    checksums = {file: checksum(content) for file, content in files.items()}
+    monkeypatch.setitem(DATASETS, "trec", replace(DATASETS["trec"], files=checksums, downloads=checksums))
+    for file, content in files.items():
+        (server / file).write_bytes(content)
+    data = load("trec", tmp_path / "data")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "data" / "TREC").iterdir()} == files
+    assert data.y_train.tolist() == [3, 5] and data.words[2:] == ("?", "when", "who", "\xe9")
+    (tmp_path / "data" / "TREC" / "TREC_10.label").write_bytes(b"HUM:ind Wh")
+    assert "TREC_10.label is truncated or altered: expected " in failure(ValueError, "trec", tmp_path / "data")
 
 
 def serve_archive(monkeypatch, server, files):
