@@ -92,7 +92,7 @@ SCHEMA = {
         "threads", "omp_wait_policy", "gomp_spincount", "stacked",
     },
     "data": {
-        "name", "sha256", "train_n", "validation_n", "test_n", "corruption_rule", "corruption_requested",
+        "name", "sha256", "train_n", "validation_n", "test_n", "repeated_n", "corruption_rule", "corruption_requested",
         "corruption_realised", "replacement_may_equal_true_label",
     },
     "outcome": MEASURES | {
