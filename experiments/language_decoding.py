@@ -7,7 +7,7 @@ Run:       python experiments/language_decoding.py [--preset small] [--datasets 
 Expected:  the orders above; no numbers are published
 Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
 Result:    figures, tables and verdicts under results/language_decoding/; read-outs beside each run
-Time:      IMDB is made for a GPU; with --preset small a run takes some minutes on two cores, read-out included
+Time:      made for a GPU; with --preset small a run takes some minutes on two cores, read-out included
 Deviations: layers are chosen on held-out training texts; labels are corrupted by uniform classes, for all seeds alike
 """
 

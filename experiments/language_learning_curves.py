@@ -6,7 +6,7 @@ Run:       python experiments/language_learning_curves.py [--preset small] [--da
 Expected:  training accuracy 99 % and more in all settings; the order is open; no numbers are published
 Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
 Result:    figures, table and verdicts under results/language_learning_curves/
-Time:      IMDB is made for a GPU; with --preset small TREC takes about a minute a run on two cores, MR two, IMDB six
+Time:      made for a GPU; with --preset small a run takes one to two minutes on two cores, six on IMDB
 Deviations: words are the pixels: shuffled_words is one permutation of places for all texts, random_words one for each,
            random_tokens draws each word from the training set's; padding never moves
 """

@@ -6,7 +6,7 @@ Run:       python experiments/language_texts.py [--preset small] [--datasets tre
 Expected:  more than half of the texts of TREC and MR hold a word that no other has; the rest is open
 Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
 Result:    figure, tables and verdicts under results/language_texts/
-Time:      IMDB is made for a GPU; with --preset small TREC takes about a minute a run on two cores, MR two, IMDB six
+Time:      made for a GPU; with --preset small a run takes about a minute on two cores on TREC, two on movie reviews
 Deviations: a text is first right by the network after an epoch, by chance too; IMDB's vocabulary holds no rare word
 """
 

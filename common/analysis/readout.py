@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
@@ -28,6 +29,8 @@ Probes = Mapping[str, Callable[..., Any]]
 AT_ONCE = 2 * 2**30  # bytes
 OWN = "model"  # stands beside the probes for the network's own predictions
 MASC = ("masc",)
+INPUTS: dict[tuple[Callable[[], Any], bytes], list[Line]] = {}
+"""Lines of inputs that were scored in this process, by probe and a hash of features and labels."""
 
 
 class ModelFile(NamedTuple):
@@ -280,7 +283,7 @@ def read_out(
             features = {key: values[layer] for key, values in outputs.items()}
             called = "input" if layer == model.input_layer else layer
             try:
-                found = list(score_layer(probe, features, task))
+                found = list((score_input if called == "input" else score_layer)(probe, features, task))
             except (ValueError, MemoryError) as error:
                 reasons.append(f"{name} of {called} in {model.path.name}: {error}")
                 found = [{**line, "reason": reasons[-1]} for line in unscored(task)]
@@ -332,6 +335,20 @@ def score_layer(probe: Callable[[], Any], features: dict[int, NDArray[np.float32
             found = scores({key: fitted.predict(x) for key, x in features.items()}, task)
         for line in found:
             yield {"fitted_on": fitted_on, **line, "components": size}
+
+
+def score_input(probe: Callable[[], Any], features: dict[int, NDArray[np.float32]], task: Task) -> list[Line]:
+    """Likewise, of what a network is given: it is the same at other epochs and in other seeds, and is scored once.
+
+    Of words there are thousands, whose subspaces take minutes.
+    """
+    digest = hashlib.sha256(str([values.shape for values in features.values()]).encode())
+    for values in (*features.values(), task.train.labels, *(labels for _, _, labels in scored(task))):
+        digest.update(np.ascontiguousarray(values).data)
+    key = probe, digest.digest()
+    if key not in INPUTS:
+        INPUTS[key] = list(score_layer(probe, features, task))
+    return [dict(line) for line in INPUTS[key]]
 
 
 def scores(predicted: Mapping[int, Labels], task: Task) -> list[Line]:

@@ -184,6 +184,21 @@ def test_layers_are_read_in_as_many_passes_as_memory_asks_for(run, lines, monkey
     assert readout.decode(model_path(run), {}, run[1]) == lines
 
 
+def test_inputs_are_scored_once_and_other_layers_every_time(run, monkeypatch):
+    fitted = []
+
+    class Counted(MASC):
+        def fit(self, features, labels):
+            fitted.append(features.shape)
+            return super().fit(features, labels)
+
+    first, second = (readout.decode(model_path(run), {}, run[1], probes={"masc": Counted}) for _ in range(2))
+    assert first == second and len(fitted) == 2 * 2 + 2  # fc1 twice with both kinds of labels, the input once
+    first[-1]["correct"] = None
+    other = readout.decode(model_path(run), {"data_seed": 1, "validation_size": 0}, run[1], probes={"masc": Counted})
+    assert len(fitted) == 2 * 2 + 2 + 4 and None not in {line["correct"] for line in other}
+
+
 def test_an_unknown_layer_is_an_error_with_the_nearest_name(run):
     with pytest.raises(ValueError, match="^layer must be one of input, fc1, logits. Did you mean fc1?"):
         readout.decode(model_path(run), {}, run[1], layers=["fc2"])

@@ -63,6 +63,12 @@ class Vocabularies(Texts):
                     yield fields(model, dataset, preset, **labels(fraction), **smaller)
 
 
+def check(config: Config) -> None:
+    """ValueError where nothing can be said of when a text was learned."""
+    if config.epochs < 2:
+        raise ValueError(f"epochs must be 2 or more to tell texts apart. Received: epochs={config.epochs}")
+
+
 def read(configs: Sequence[Config], call: Call) -> None:
     """Keep with each run the words that its texts have alone, and with the first seed's the texts that are shown."""
     for config in with_progress(configs):
@@ -256,6 +262,6 @@ def agreement(runs: Runs) -> dict[int, float]:
 
 
 STUDY = Study(
-    "language_texts", Vocabularies(), BASE, report, read=read, stack=False, smoke={**SMOKE, "vocabularies": (20,)},
+    "language_texts", Vocabularies(), BASE, report, read=read, check=check, smoke={**SMOKE, "vocabularies": (20,)},
     findings=findings,
 )  # fmt: skip

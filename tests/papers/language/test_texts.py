@@ -7,6 +7,7 @@ from language_runs import found, seeds_of, text_run
 from common.analysis.keys import NO_WORD, own_words
 from common.papers.language import texts
 from common.papers.language.texts import (
+    STUDY,
     Vocabularies,
     agreement,
     extreme,
@@ -79,6 +80,12 @@ def test_rare_words_are_no_keys_where_nothing_depends_on_them():
         assert found(judged, name).verdict == "contradicted", name
     one = findings(Runs(both(0)), None)
     assert {found(one, name).verdict for name in ("same-texts", "cut-vocabulary")} == {"not measured"}
+
+
+def test_an_epoch_tells_no_texts_apart():
+    STUDY.check(text_run(epochs=2).config)
+    with pytest.raises(ValueError, match="Received: epochs=1"):
+        STUDY.check(text_run(epochs=1).config)
 
 
 def test_texts_without_either_kind_tell_nothing():
