@@ -10,7 +10,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from common import frameworks
+from common import frameworks, progress
 from common.analysis.readout import decode_run
 from common.cli import Preset, given_flags, one_line_errors, parse
 from common.errors import check_choice
@@ -19,7 +19,7 @@ from common.report import figures
 from common.report.claims import FULL, REDUCED, Finding
 from common.report.runs import Runs
 from common.report.tables import Table, claims_table
-from common.runs import progress, sweep
+from common.runs import sweep
 from common.runs.computation import Computation, Computed, Result, carry_out, computation_id, settings_of
 from common.runs.config import SEEDS, Actions, Config, Options, from_dict, overlay, run_id, smoke
 from common.runs.estimates import known_records, listing, time_left

@@ -78,7 +78,7 @@ class Trainer:
         """One program from raw inputs to the update of the weights: their preparation is part of the compiled step."""
         drawn = {
             name: keras.Input(array.shape[1:], dtype=array.dtype.name, name=name)
-            for name, array in self.kind.draw(0, 0, 1).items()
+            for name, array in self.kind.draw(0, 0, np.arange(1)).items()
         }
         inputs = keras.Input(self.kind.shape, dtype=dtype, name="inputs")
         self.step = keras.Model({"inputs": inputs, **drawn}, self.trained(self.prepare(inputs, **drawn)))

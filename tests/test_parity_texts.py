@@ -97,7 +97,7 @@ def test_texts_are_prepared_on_the_device_as_in_numpy(changes):
     config = settings("lstm", **changes)
     task = random_task(config, 20)
     kind, texts = task.kind, task.train.inputs
-    drawn = kind.draw(0, 1, len(texts))
+    drawn = kind.draw(0, 1, np.arange(len(texts)))
     expected = kind.prepare(texts, {}, **drawn)
     assert expected.shape == (len(texts), 9) and (expected[:, -1] > 0).all()
     ours = torch_models.inputs.Tokens(kind, {}, torch.device("cpu"))

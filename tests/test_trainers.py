@@ -158,6 +158,28 @@ def test_turned_examples_are_those_of_the_numpy_reference(framework, kind, augme
     assert np.abs(prepared[2:] - straight[2:]).max((1, 2, 3)).min() > 1e-3
 
 
+@pytest.mark.parametrize("preprocessing", PREPROCESSING)
+@pytest.mark.parametrize("crop, rotated", [(5, False), (9, True), (12, False)])
+def test_boxes_are_sampled_on_the_device_as_the_reference_does(preprocessing, crop, rotated):
+    x = np.random.default_rng(2).integers(0, 256, (16, 8, 8, 3), np.uint8)
+    fields = {"crop": crop, "center_box": 0.875, "random_box": True, "flip": True, "rotation": 25.0 * rotated}
+    config = Config(model="mlp1", framework="torch", preprocessing=preprocessing, **fields)
+    trainer, kind = with_statistics("torch", config, x), ImageInputs(x.shape[1:], config)
+    assert kind.input_shape == (crop, crop, 3)
+    drawn = draw(kind, 7, 0, 16).drawn
+    assert list(drawn) == ["boxes", "flips", *["angles"] * rotated]
+    for part in (drawn, {}):
+        given = {name: torch.from_numpy(array) for name, array in part.items()}
+        prepared = trainer.prepare(torch.from_numpy(x), **given)
+        expected = kind.prepare(x, kind.statistics(x), **part)
+        tolerance = (1e-4 if rotated and part else 1e-5) * (255 if preprocessing == "raw" else 1)
+        np.testing.assert_allclose(prepared, expected, rtol=0, atol=tolerance)
+    some = torch.tensor([3, 1])
+    chosen = trainer.prepare(torch.from_numpy(x), chosen=some, boxes=torch.from_numpy(drawn["boxes"][:2]))
+    expected = kind.prepare(x[some], kind.statistics(x), boxes=drawn["boxes"][:2])
+    np.testing.assert_allclose(chosen, expected, rtol=0, atol=1e-5 * (255 if preprocessing == "raw" else 1))
+
+
 AUGMENTED = {"crop": 6, "random_crop": True, "flip": True, "rotation": 25.0}
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
 from common.data.inputs import ImageInputs, TokenInputs
-from common.data.preprocessing import minimum_std
+from common.data.preprocessing import central_box, minimum_std
 from common.data.texts import PADDING, UNKNOWN
 
 
@@ -17,6 +17,8 @@ class Images:
 
     def __init__(self, kind: ImageInputs, statistics: Mapping[str, Any], device: torch.device) -> None:
         self.side, self.scale = kind.side, kind.settings.preprocessing
+        share = kind.settings.center_box
+        self.center = None if share is None else torch.from_numpy(central_box(share)).to(device)
         if self.scale == "per_channel":
             values = statistics["channel_statistics"]
             self.mean, self.std = (torch.tensor(value, dtype=torch.float32, device=device) for value in values)
@@ -27,11 +29,15 @@ class Images:
         offsets: Tensor | None = None,
         flips: Tensor | None = None,
         angles: Tensor | None = None,
+        boxes: Tensor | None = None,
         chosen: Tensor | None = None,
     ) -> Tensor:
         """Model inputs from the chosen images, of all where none are named: turn, crop, flip, standardize."""
         if angles is not None:
             images, chosen = rotate(images if chosen is None else images[chosen], angles), None
+        if self.center is not None:
+            images, chosen = images if chosen is None else images[chosen], None
+            images = sample_boxes(images, self.center.expand(len(images), 4) if boxes is None else boxes, self.side)
         n, height, width, channels = images.shape
         side, device = self.side, images.device
         chosen = torch.arange(n, device=device) if chosen is None else chosen
@@ -67,6 +73,19 @@ def rotate(images: Tensor, angles: Tensor) -> Tensor:
     images = images.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
     grid = affine_grid(matrices, list(images.shape), align_corners=True)
     return grid_sample(images, grid, align_corners=True).permute(0, 2, 3, 1).contiguous()
+
+
+def sample_boxes(images: Tensor, boxes: Tensor, side: int) -> Tensor:
+    """Boxes (n, 4) of NHWC images resized to side x side, as `common.data.preprocessing.sample_boxes` defines it."""
+    steps = (torch.arange(side, dtype=torch.float32, device=images.device) + 0.5) / side
+    for axis in (1, 2):
+        last, shape = images.shape[axis] - 1, [len(images), *(side if axis == other else 1 for other in (1, 2, 3))]
+        places = (boxes[:, axis - 1, None] + boxes[:, axis + 1, None] * steps) * (last + 1) - 0.5
+        places = places.clamp(0, last).view(shape)
+        low = places.long()
+        below, above = (torch.take_along_dim(images, end, axis).float() for end in (low, (low + 1).clamp(max=last)))
+        images = below + (above - below) * (places - low)
+    return images
 
 
 class Tokens:

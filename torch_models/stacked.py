@@ -168,7 +168,7 @@ def check(configs: Sequence[Config], tasks: Sequence[Task]) -> None:
     found = obstacles(configs)
     shapes = sorted({(*task.train.inputs.shape, task.num_classes) for task in tasks})
     found += [f"examples and classes={shapes}"] if len(shapes) > 1 else []
-    found += ["inputs that change from epoch to epoch"] if tasks[0].kind.draw(0, 0, 1) and not found else []
+    found += ["inputs that change from epoch to epoch"] if tasks[0].kind.draw(0, 0, np.arange(1)) and not found else []
     if not found:
         model = make_model(configs[0], tasks[0].kind.input_shape, tasks[0].num_classes, "meta")
         layers = {"moving statistics": has_statistics(model), "recurrent layers": is_recurrent(model)}
@@ -217,7 +217,7 @@ def most_runs(config: Config, source: Source, device: str, sets: float) -> int:
     parameters = sum(parameter.numel() for parameter in model.parameters())
     convolutions = any(parameter.ndim > 2 for parameter in model.parameters())
     if (
-        kind.draw(0, 0, 1)
+        kind.draw(0, 0, np.arange(1))
         or convolutions
         or has_statistics(model)
         or is_recurrent(model)

@@ -1,7 +1,7 @@
 """Trains one model in PyTorch; `keras_models/trainer.py` is its twin."""
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from common.data.arrays import Array, Labels, Shape
 from common.data.epochs import EpochPlan
 from common.data.inputs import Kind
 from common.data.preprocessing import pixel_scale
+from common.data.stored import Stored
 from common.errors import check_choice
 from common.runs import trainers
 from common.runs.config import ADAM, Config, model_options
@@ -25,6 +26,7 @@ from torch_models import MODELS, files
 from torch_models.derivatives import Derivatives
 from torch_models.inputs import PREPARATIONS
 from torch_models.noise import disturbed
+from torch_models.reader import read_ahead
 from torch_models.recorded import Recorded
 
 EVALUATION_BATCH = 250  # eight times as many on a GPU
@@ -57,9 +59,13 @@ class Trainer(Recorded):
             self.scale = self._tensor(pixel_scale(config.preprocessing, (statistics or {}).get("channel_statistics")))
 
     def put(self, inputs: Array, labels: Labels) -> None:
-        """Place the training set, inputs as their kind keeps them and labels int64 (n,), on the device."""
-        self.inputs, self.labels = (torch.from_numpy(array).to(self.device) for array in (inputs, labels))
-        self.given = inputs
+        """Place the training set, inputs as their kind keeps them and labels int64 (n,), on the device.
+
+        Images on disk stay there.
+        """
+        self.given, self.labels = inputs, self._tensor(labels)
+        if not isinstance(inputs, Stored):
+            self.inputs = self._tensor(inputs)
 
     def train_epoch(self, plan: EpochPlan, learning_rate: float) -> Online:
         """One pass over the training set in the plan's order."""
@@ -100,12 +106,22 @@ class Trainer(Recorded):
     def batches(self, plan: EpochPlan) -> Iterator[tuple[Tensor, Tensor]]:
         """Model inputs and labels of each step of an epoch; several steps are prepared at once, in fewer calls."""
         order, drawn = self._tensor(plan.order), {name: self._tensor(array) for name, array in plan.drawn.items()}
-        size = self.config.batch_size
-        for start in range(0, len(plan.order), PREPARED_STEPS * size):
-            part = slice(start, start + PREPARED_STEPS * size)
-            chosen = order[part]
-            inputs = self.prepare(self.inputs, chosen=chosen, **{name: array[part] for name, array in drawn.items()})
-            yield from zip(inputs.split(size), self.labels[chosen].split(size), strict=True)
+        size, steps = self.config.batch_size, 1 if isinstance(self.given, Stored) else PREPARED_STEPS
+        parts = [slice(start, start + steps * size) for start in range(0, len(plan.order), steps * size)]
+        for part, (images, chosen) in zip(parts, self.taken(plan, order, parts), strict=True):
+            inputs = self.prepare(images, chosen=chosen, **{name: array[part] for name, array in drawn.items()})
+            yield from zip(inputs.split(size), self.labels[order[part]].split(size), strict=True)
+
+    def taken(self, plan: EpochPlan, order: Tensor, parts: Sequence[slice]) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """For each part of an epoch's order, which is `order` on the device, examples and which of them it takes.
+
+        Of images on disk these are read while the parts before are trained on, and none means all of them.
+        """
+        if isinstance(self.given, Stored):
+            for images in read_ahead(self.given, (plan.order[part] for part in parts), self.device):
+                yield images, None
+        else:
+            yield from ((self.inputs, order[part]) for part in parts)
 
     def _tensor(self, array: Array) -> Tensor:
         return torch.from_numpy(array).to(self.device)
@@ -124,9 +140,14 @@ class Trainer(Recorded):
 
     def prepared(self, inputs: Array) -> Iterator[Tensor]:
         """Model inputs in batches for evaluation, nothing drawn; `put` has placed some."""
-        raw = self.inputs if inputs is self.given else torch.from_numpy(inputs)
-        for batch in raw.split(self.evaluation_batch):
-            yield self.prepare(batch.to(self.device))
+        if isinstance(inputs, Stored):
+            size = min(self.evaluation_batch, self.config.batch_size)  # they are large: no more than a step has
+            places = np.arange(len(inputs))
+            batches = read_ahead(inputs, (places[i : i + size] for i in range(0, len(places), size)), self.device)
+        else:
+            raw = self.inputs if inputs is self.given else torch.from_numpy(inputs)
+            batches = (batch.to(self.device) for batch in raw.split(self.evaluation_batch))
+        yield from map(self.prepare, batches)
 
     @property
     def evaluation_batch(self) -> int:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from common import frameworks
 from common.data.arrays import Floats, Labels
-from common.runs.progress import Work
+from common.progress import Work
 
 BLOCK = 1024  # columns of the factor that are made at a time
 STRIP = 256  # rows that a product takes to float64 at a time

@@ -1,6 +1,7 @@
 """Data sets as arrays: found in the layout that is usual for them or downloaded into it, and checked at every load.
 
-``python -m common.data.datasets NAME [--data-dir DIR]`` downloads one and prints its shapes.
+``python -m common.data.datasets NAME [--data-dir DIR]`` downloads one and prints its shapes;
+``python -m common.data.datasets NAME --source DIR --side 320`` makes the data set NAME_320 of a folder of images.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import hashlib
 import math
 import os
 import pickle
+import re
 import shlex
 import sys
 import tarfile
@@ -21,12 +23,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common.data import corpora, own
+from common.data import build, corpora, own, stored
 from common.data.arrays import Array
 from common.data.texts import WORD
 from common.errors import check_choice
@@ -44,7 +46,10 @@ CACHE = "ids.npz"
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A data set: images uint8 (n, height, width, channels) or texts int32 (n, tokens), and labels int64 (n,)."""
+    """A data set: images uint8 (n, height, width, channels) or texts int32 (n, tokens), and labels int64 (n,).
+
+    Images of one that is larger than memory are `common.data.stored.Stored`, which stands for an array.
+    """
 
     name: str
     x_train: Array
@@ -56,10 +61,14 @@ class Dataset:
     """Its name in `common.data.inputs.KINDS`."""
     words: tuple[str, ...] = ()
     """Of texts the word of every id, "" and a mark for the first two; see `common.data.texts`."""
+    known_sha256: str = field(default="", kw_only=True)
+    """Of an array on disk, as it was when it was made."""
 
     @cached_property
     def sha256(self) -> str:
         """Hex digest over the names, types, shapes and bytes of the four arrays."""
+        if self.known_sha256:
+            return self.known_sha256
         digest = hashlib.sha256()
         for name in ("x_train", "y_train", "x_test", "y_test"):
             array = np.ascontiguousarray(getattr(self, name))
@@ -89,7 +98,9 @@ def find_data_dir(data_dir: str | os.PathLike[str] | None = None) -> Path:
 
 
 def load(name: str, data_dir: str | os.PathLike[str] | None = None, download: bool = True) -> Dataset:
-    """Return the data set `name`, one of ``DATASETS`` or a path of one's own; what is missing is downloaded first.
+    """Return the data set `name`, one of ``DATASETS``, an array in the data folder or a path of one's own.
+
+    What is missing of one of ``DATASETS`` is downloaded first.
 
     ``download=False`` or ``OFFLINE=1`` in the environment forbids that.
 
@@ -98,8 +109,11 @@ def load(name: str, data_dir: str | os.PathLike[str] | None = None, download: bo
     """
     if name not in DATASETS and own.is_own(name):
         return load_own(name)
-    check_choice("dataset", name, DATASETS)
     directory = find_data_dir(data_dir)
+    if name not in DATASETS and stored.is_stored(directory / own.path_of(name)):
+        return same(load_stored(name, directory / own.path_of(name)), directory / own.path_of(name))
+    check_made(name, directory)
+    check_choice("dataset", name, DATASETS)
     if missing := [file for file in DATASETS[name].files if not _locate(name, directory, file).exists()]:
         _obtain(name, directory, missing, download)
     source = DATASETS[name]
@@ -109,12 +123,31 @@ def load(name: str, data_dir: str | os.PathLike[str] | None = None, download: bo
 
 def load_own(name: str) -> Dataset:
     """A user's own data set; ValueError where it is not the one that its name has the checksum of."""
-    dataset = Dataset(name, *own.read(name))
-    if (expected := own.checksum_of(name)) and not dataset.sha256.startswith(expected):
-        raise ValueError(
-            f"{own.path_of(name)} is not the data set of before: expected {expected}, found {dataset.sha256[:8]}"
-        )
+    path = own.path_of(name)
+    return same(load_stored(name, path) if stored.is_stored(path) else Dataset(name, *own.read(name)), path)
+
+
+def load_stored(name: str, folder: Path) -> Dataset:
+    """An array on disk, of which no image is read."""
+    x_train, y_train, x_test, y_test, classes, sha256 = stored.load(folder)
+    images = (cast(Images, split) for split in (x_train, x_test))  # it stands for an array
+    return Dataset(name, next(images), y_train, next(images), y_test, len(classes), known_sha256=sha256)
+
+
+def same(dataset: Dataset, path: Path) -> Dataset:
+    """The data set, if it is the one that its name has the checksum of."""
+    if (expected := own.checksum_of(dataset.name)) and not dataset.sha256.startswith(expected):
+        raise ValueError(f"{path} is not the data set of before: expected {expected}, found {dataset.sha256[:8]}")
     return dataset
+
+
+def check_made(name: str, directory: Path) -> None:
+    """FileNotFoundError with the command that makes it, where a name can only be that of an array on disk."""
+    if name not in DATASETS and (parts := re.fullmatch(r"(\w*imagenet\w*)_(\d+)", name)):
+        raise FileNotFoundError(
+            f"{directory / name} has no array of images. Make it: python -m common.data.datasets {parts[1]} "
+            f"--source FOLDER --side {parts[2]} --data-dir {shlex.quote(str(directory))}"
+        )
 
 
 def identified(name: str) -> str:
@@ -353,18 +386,35 @@ def _fetch(url: str, checksum: str, folder: Path) -> Path:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Download a data set, unless it is there, check it and print its shapes; 2 and one line where that fails."""
-    parser = argparse.ArgumentParser(prog="python -m common.data.datasets", description="Download a data set.")
-    parser.add_argument("name", metavar="NAME", help=", ".join(DATASETS))
+    """Download a data set, or make it, unless it is there; check it, print its shapes; 2 and one line if that fails."""
+    parser = argparse.ArgumentParser(prog="python -m common.data.datasets", description="Download or make a data set.")
+    parser.add_argument("name", metavar="NAME", help=f"{', '.join(DATASETS)}, or with --source any other")
     parser.add_argument("--data-dir", help="where data sets lie; default: the environment's DATA_DIR, else data")
+    parser.add_argument("--source", type=Path, help="folder with train/CLASS/ and val/CLASS/, to make NAME_SIDE of")
+    parser.add_argument("--side", type=int, default=320, help="of the square that each image is resized to; 320")
+    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)), help="processes that decode")
     options = parser.parse_args(arguments)
     try:
-        dataset = load(options.name, options.data_dir)
+        dataset = load(made(options) if options.source else options.name, options.data_dir)
+    except KeyboardInterrupt:
+        print(f"interrupted; {build.GOES_ON}", file=sys.stderr)
+        return 130
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     print(f"{dataset.name}: train {dataset.x_train.shape}, test {dataset.x_test.shape}, {dataset.num_classes} classes")
     return 0
+
+
+def made(options: argparse.Namespace) -> str:
+    """The name of the array of a source, which is made unless it is there."""
+    name = f"{options.name}_{options.side}"
+    if not re.fullmatch(r"\w+", name) or name in DATASETS:
+        raise ValueError(f"NAME must be a word that is no other data set's. Received: {options.name}")
+    if options.workers < 1:
+        raise ValueError(f"workers must be positive. Received: workers={options.workers}")
+    build.build(options.source.expanduser(), find_data_dir(options.data_dir) / name, options.side, options.workers)
+    return name
 
 
 FREE = {"images": "digits", "tokens": "phrases"}

@@ -26,4 +26,4 @@ class EpochPlan:
 def draw(kind: Kind, seed: int, epoch: int, n: int, shuffle: bool = True) -> EpochPlan:
     """The plan of one epoch; each part has its own random stream."""
     order = stream(seed, "order", epoch).permutation(n) if shuffle else np.arange(n)
-    return EpochPlan(order, kind.draw(seed, epoch, n), integer(seed, "dropout", epoch))
+    return EpochPlan(order, kind.draw(seed, epoch, order), integer(seed, "dropout", epoch))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,18 @@ from numpy.typing import NDArray
 from common.data import corruption, texts
 from common.data.arrays import Array, Images, Labels
 from common.data.datasets import DATASETS
-from common.data.preprocessing import channel_statistics, crop_and_flip, crop_side, downscale, rotate, standardize
+from common.data.preprocessing import (
+    central_box,
+    channel_statistics,
+    crop_and_flip,
+    crop_side,
+    downscale,
+    draw_boxes,
+    rotate,
+    sample_boxes,
+    standardize,
+)
+from common.data.stored import Stored
 from common.errors import check_choice
 from common.seeds import stream
 
@@ -45,8 +56,8 @@ class Kind(Protocol):
     def input_shape(self) -> tuple[int, ...]:
         """Of an example as the network sees it."""
 
-    def draw(self, seed: int, epoch: int, n: int) -> dict[str, NDArray[Any]]:
-        """What is drawn anew for each of n places of an epoch, by name; each part has its own random stream."""
+    def draw(self, seed: int, epoch: int, order: Labels) -> dict[str, NDArray[Any]]:
+        """What is drawn anew for each place of an epoch's order, by name; each part has its own random stream."""
 
     def corrupt(self, inputs: Array, split: str) -> tuple[Array, NDArray[np.bool_]]:
         """Examples corrupted by the settings' rule, one of `rules`, and which they are; `split` is "" or "test "."""
@@ -60,13 +71,15 @@ class Kind(Protocol):
 
 @dataclass(frozen=True)
 class ImageInputs:
-    """Images (n, h, w, c) on the 0-255 scale: turned, cropped, mirrored, and put on one of four input scales."""
+    """Images (n, h, w, c) on the 0-255 scale: turned, cropped, mirrored, and put on one of five input scales."""
 
     name: ClassVar[str] = "images"
     rules: ClassVar[tuple[str, ...]] = corruption.IMAGE_RULES
 
     shape: tuple[int, ...]
     settings: Any
+    ratios: NDArray[np.float32] | None = field(default=None, compare=False)
+    """Width over height that each training image had before it was resized; none where none was."""
 
     def __post_init__(self) -> None:
         (height, width, _), crop = self.shape, self.settings.crop
@@ -83,7 +96,14 @@ class ImageInputs:
     @staticmethod
     def reduce(inputs: Images, settings: Any) -> Images:
         """Smaller images, where the settings ask for them."""
-        return downscale(inputs, settings.downscale)
+        if not isinstance(inputs, Stored):
+            return downscale(inputs, settings.downscale)
+        if settings.downscale > 1:
+            raise ValueError(
+                "downscale must be 1 for images on disk: make their array with a smaller --side. "
+                f"Received: downscale={settings.downscale}"
+            )
+        return inputs
 
     @classmethod
     def distinct(cls, inputs: Images, settings: Any) -> Labels:
@@ -92,17 +112,23 @@ class ImageInputs:
 
     @property
     def side(self) -> int:
-        """Of the crop, in pixels."""
-        return crop_side(self.shape, self.settings.crop)
+        """Of the crop, in pixels; boxes are resized to it, from smaller images too."""
+        side: int | None = self.settings.crop if self.settings.center_box else None
+        return side or crop_side(self.shape, self.settings.crop)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
         """Of the crop (side, side, c)."""
         return self.side, self.side, self.shape[2]
 
-    def draw(self, seed: int, epoch: int, n: int) -> dict[str, NDArray[Any]]:
-        """Crop offsets (n, 2), flips (n,) and angles (n,) in degrees, those of them that the settings ask for."""
+    def draw(self, seed: int, epoch: int, order: Labels) -> dict[str, NDArray[Any]]:
+        """Boxes (n, 4), crop offsets (n, 2), flips (n,) and angles (n,) in degrees: those that the settings ask for."""
         drawn: dict[str, NDArray[Any]] = {}
+        n, settings = len(order), self.settings
+        if settings.random_box:
+            own = np.full(n, self.shape[1] / self.shape[0], np.float32)
+            ratios = own if self.ratios is None else self.ratios[order]
+            drawn["boxes"] = draw_boxes(stream(seed, "box", epoch), ratios, settings.box_area, settings.box_aspect)
         if self.settings.random_crop:
             room = self.shape[0] - self.side + 1, self.shape[1] - self.side + 1
             drawn["offsets"] = stream(seed, "crop", epoch).integers(room, size=(n, 2))
@@ -117,6 +143,10 @@ class ImageInputs:
         settings = self.settings
         if split and settings.corruption != "shuffled_pixels":
             return inputs, np.zeros(len(inputs), bool)
+        if isinstance(inputs, Stored):
+            raise ValueError(
+                f"corruption must be of labels for images on disk. Received: corruption={settings.corruption!r}"
+            )
         return corruption.corrupt_images(
             inputs, settings.corruption, settings.corruption_fraction, settings.data_seed, f"{split}images",
             settings.gaussian_statistics,
@@ -124,12 +154,18 @@ class ImageInputs:
 
     def statistics(self, inputs: Images) -> dict[str, Any]:
         """Mean and standard deviation of each channel."""
+        if isinstance(inputs, Stored):
+            return {"channel_statistics": inputs.channel_statistics()}
         return {"channel_statistics": channel_statistics(inputs)}
 
     def prepare(self, inputs: Images, statistics: Mapping[str, Any], **drawn: NDArray[Any]) -> NDArray[np.float32]:
         """Turn, crop and flip, centred and unmirrored where nothing was drawn, then standardize."""
+        inputs = cast(Images, np.asarray(inputs))  # images on disk are read
         if "angles" in drawn:
             inputs = rotate(inputs, drawn["angles"])
+        if share := self.settings.center_box:
+            boxes = drawn.get("boxes", np.tile(central_box(share), (len(inputs), 1)))
+            inputs = sample_boxes(inputs, boxes, self.side)
         inputs = crop_and_flip(inputs, self.side, drawn.get("offsets"), drawn.get("flips"))
         return standardize(inputs, self.settings.preprocessing, statistics.get("channel_statistics"))
 
@@ -175,9 +211,10 @@ class TokenInputs:
         """Of the window (tokens,)."""
         return (self.window,)
 
-    def draw(self, seed: int, epoch: int, n: int) -> dict[str, NDArray[Any]]:
+    def draw(self, seed: int, epoch: int, order: Labels) -> dict[str, NDArray[Any]]:
         """Places of windows (n,), 0 to 1, and words that are hidden (n, window), those that the settings ask for."""
         drawn: dict[str, NDArray[Any]] = {}
+        n = len(order)
         if self.settings.random_window:
             drawn["places"] = stream(seed, "window", epoch).random(n, np.float32)
         if share := self.settings.word_dropout:
@@ -230,3 +267,10 @@ def make(name: str, settings: Any, shape: tuple[int, ...], dtype: Any = np.uint8
             f"corruption must be a rule for labels or {name}. Received: corruption={settings.corruption!r}"
         )
     return kind(kind.reduce(np.zeros((1, *shape), dtype), settings).shape[1:], settings)
+
+
+def knowing(kind: Kind, inputs: Array) -> Kind:
+    """The kind with what it must know of the training examples to draw for them."""
+    if isinstance(kind, ImageInputs) and isinstance(inputs, Stored):
+        return replace(kind, ratios=inputs.ratios)
+    return kind

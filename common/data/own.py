@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.data.arrays import Labels
+from common.data.arrays import Labels, Pixels
 from common.errors import in_short
 
-Pixels = NDArray[np.uint8]
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 TEST_FOLDERS = ("test", "val", "valid", "validation")
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")

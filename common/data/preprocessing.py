@@ -1,5 +1,7 @@
 """Input scales. This is the reference; the trainers do the same on their device and are tested against it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -60,6 +62,46 @@ def rotate(images: Images, angles: NDArray[np.float32]) -> NDArray[np.float32]:
         row, column = (np.clip(places, -1, side) + 1 for places in (row, column))
         turned += weight[..., None] * padded[np.arange(n)[:, None, None], row, column]
     return turned
+
+
+def central_box(share: float) -> NDArray[np.float32]:
+    """The box (4,) that keeps this share of each side."""
+    return np.array([(1 - share) / 2, (1 - share) / 2, share, share], np.float32)
+
+
+def draw_boxes(
+    generator: np.random.Generator, ratios: NDArray[np.float32], area: Sequence[float], aspect: Sequence[float]
+) -> NDArray[np.float32]:
+    """A box (n, 4) for each image, by its width over height: top, left, height and width as shares of its sides.
+
+    As TensorFlow's `sample_distorted_bounding_box`: the box's own width over height is uniform in `aspect`, its height
+    uniform among those that fit and leave its share of the image within `area`, its place uniform. Where none fits, as
+    in the longest of images, it is the largest of its form.
+    """
+    shape, size, top, left = generator.random((4, len(ratios)))
+    across = (aspect[0] + (aspect[1] - aspect[0]) * shape) / ratios  # width over height, in shares of the sides
+    most = np.minimum(np.sqrt(area[1] / across), np.minimum(1, 1 / across))
+    least = np.minimum(np.sqrt(area[0] / across), most)
+    height = least + (most - least) * size
+    width = height * across
+    return np.stack([top * (1 - height), left * (1 - width), height, width], 1).astype(np.float32)
+
+
+def sample_boxes(images: Images, boxes: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """Boxes (n, 4) of images (n, h, w, c), as `draw_boxes` gives them, resized to side x side.
+
+    Bilinear between the centres of pixels; beyond the outermost centres the border goes on.
+    """
+    steps = (np.arange(side, dtype=np.float32) + np.float32(0.5)) / np.float32(side)
+    sampled = images.astype(np.float32)
+    for axis in (1, 2):
+        last, shape = images.shape[axis] - 1, [len(images), *(side if axis == other else 1 for other in (1, 2, 3))]
+        places = (boxes[:, axis - 1, None] + boxes[:, axis + 1, None] * steps) * np.float32(last + 1) - np.float32(0.5)
+        places = np.clip(places, 0, last).reshape(shape)
+        low = places.astype(np.int64)
+        below, above = (np.take_along_axis(sampled, end, axis) for end in (low, np.minimum(low + 1, last)))
+        sampled = below + (above - below) * (places - low.astype(np.float32))
+    return sampled
 
 
 def channel_statistics(images: Images) -> tuple[list[float], list[float]]:

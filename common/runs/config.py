@@ -51,6 +51,8 @@ class Config(Repetition, Stopping, Training, Network, Augmentation, Data, Subjec
         for name, (kind, _) in self.types().items():  # 1 and 1.0 are one value and must have one identity
             if kind in (float, float | None) and isinstance(value := getattr(self, name), int):
                 object.__setattr__(self, name, float(value))
+            if kind == tuple[float, float]:
+                object.__setattr__(self, name, tuple(map(float, getattr(self, name))))
         for name, choice in self.annotated(Choice).items():
             check_choice(name, getattr(self, name), choice.names)
         for name, holds, rule in self.rules():
@@ -64,13 +66,13 @@ class Config(Repetition, Stopping, Training, Network, Augmentation, Data, Subjec
             *super().rules(),
             ("random_window", not self.random_window or self.length is not None, "off where length is none"),
             ("patience", self.patience is None or self.validation_size > 0, "none where validation_size is 0"),
-            *((name, torch or not getattr(self, name), "0 in Keras") for name in self.marked(Mark.TORCH)),
+            *((name, torch or not getattr(self, name), "off in Keras") for name in self.marked(Mark.TORCH)),
         ]
 
     @property
     def counts_correct(self) -> bool:
         """Whether training counts the examples that are right: evaluation sees others, or does not see them."""
-        return self.augmented or self.train_evaluation_every > 1
+        return self.augmented or self.train_evaluation_every > 1 or self.train_evaluation_size is not None
 
 
 CHOICES: dict[str, tuple[str, ...]] = {name: choice.names for name, choice in Config.annotated(Choice).items()}

@@ -27,7 +27,7 @@ class Mark(enum.Enum):
     AUGMENTATION = "Examples look different from one epoch to the next where it is on."
     REGULARIZER = "An explicit regularizer of Zhang et al. (2017, section 3), off at 0."
     NOISE = "A step draws random numbers where it is not 0."
-    TORCH = "PyTorch alone has it; 0 in Keras."
+    TORCH = "PyTorch alone has it; off in Keras."
     MODEL = "A network must know it, but where it is at its default, which does nothing."
     STOP = "Ends a run before its last epoch, where it is given."
     COST = "The time that an example takes depends on it most."
@@ -104,7 +104,8 @@ class Subject(Part):
     model: Annotated[str, Mark.COST] = "mlp3"
     """Architecture, by its name in `keras_models.MODELS` and `torch_models.MODELS`."""
     dataset: Annotated[str, Mark.COST] = "cifar10"
-    """Data set, by its name in `common.data.datasets.DATASETS`, or one's own: an .npz or a folder of class folders."""
+    """Data set, by its name in `common.data.datasets.DATASETS`, or one's own: an .npz, a folder of class folders, or
+    an array on disk made of one, by its name in the data folder or its path."""
     framework: Annotated[str, *one_of("keras", "torch"), Mark.COST] = "keras"
     """Framework that trains."""
 
@@ -168,9 +169,17 @@ class Inputs(Part):
     """Input scale: per image as TensorFlow standardises it, per channel, [-1, 1], [0, 1], or raw as 0-255."""
     crop: Annotated[int | None, Mark.COST, IMAGES] = 28
     """Side of the crop in pixels (Zhang et al., appendix A: 28); smaller images stay whole, none keeps all of it."""
+    center_box: Annotated[float | None, Mark.TORCH, IMAGES] = None
+    """Take the central box of this share of an image's sides and resize it to the crop's side (TensorFlow's Inception:
+    0.875 and 299); none cuts the crop out of pixels as they are; PyTorch only."""
 
     def rules(self) -> list[Rule]:
-        return [*super().rules(), ("crop", self.crop is None or self.crop > 0, "positive")]
+        return [
+            *super().rules(),
+            ("crop", self.crop is None or self.crop > 0, "positive"),
+            ("center_box", self.center_box is None or 0 < self.center_box <= 1, "above 0 and at most 1"),
+            ("crop", self.crop is not None or self.center_box is None, "the side that a center_box is resized to"),
+        ]
 
 
 @dataclass(frozen=True)
@@ -181,6 +190,12 @@ class Augmentation(Inputs):
     """Draw the crop's position for each example and epoch; tests keep the centre."""
     flip: Annotated[bool, Mark.AUGMENTATION, Mark.REGULARIZER, Slug(4, "aug"), IMAGES] = False
     """Mirror each example left to right with probability 1/2 in each epoch."""
+    random_box: Annotated[bool, Mark.AUGMENTATION, Mark.REGULARIZER, Slug(4, "aug"), IMAGES] = False
+    """Draw a box of each example in each epoch and resize it to the crop's side; tests keep the central one."""
+    box_area: Annotated[tuple[float, float], IMAGES] = (0.05, 1.0)
+    """Least and most of an image that such a box covers."""
+    box_aspect: Annotated[tuple[float, float], IMAGES] = (0.75, 1.33)
+    """Least and most of its width over its height, in pixels of the image before it was resized."""
     rotation: Annotated[float, Mark.AUGMENTATION, Mark.REGULARIZER, Slug(4, "aug"), IMAGES] = 0.0
     """Turn each example by an angle drawn from ± this many degrees in each epoch, before the crop."""
     random_window: Annotated[bool, Mark.AUGMENTATION, Mark.REGULARIZER, Slug(4, "aug"), TOKENS] = False
@@ -192,6 +207,10 @@ class Augmentation(Inputs):
         return [
             *super().rules(),
             ("random_crop", not self.random_crop or self.crop is not None, "off where crop is none"),
+            ("random_crop", not self.random_crop or self.center_box is None, "off where boxes are taken"),
+            ("random_box", not self.random_box or self.center_box is not None, "off where tests have no center_box"),
+            ("box_area", 0 < self.box_area[0] <= self.box_area[1] <= 1, "two shares in order, above 0 and at most 1"),
+            ("box_aspect", 0 < self.box_aspect[0] <= self.box_aspect[1] < math.inf, "two positive ratios in order"),
             ("rotation", 0 <= self.rotation <= 180, "between 0 and 180 degrees"),
             ("word_dropout", 0 <= self.word_dropout < 1, "at least 0 and below 1"),
         ]
@@ -319,6 +338,9 @@ class Stopping(Part):
     """Epochs between measurements of the training set. In between it is measured only where the epoch's own loss and
     accuracy, taken while it trained, come near a criterion of stopping or fitting, and after the last; else null. Stop
     rules hold at measured epochs alone, so that a run may stop later than with 1, by fewer epochs than this."""
+    train_evaluation_size: int | None = None
+    """Measure this many training examples, stratified by class and the same in all epochs; none measures all. Stop
+    rules and what is kept of each example are then about these; the epoch's own loss and accuracy are about all."""
     fit_accuracy: float = 0.99
     """Training accuracy at which the training set counts as fitted (`epochs_to_fit`)."""
 
@@ -330,6 +352,7 @@ class Stopping(Part):
             ("stop_loss", self.stop_loss is None or 0 < self.stop_loss < math.inf, "positive and finite"),
             ("patience", self.patience is None or self.patience > 0, "positive"),
             ("train_evaluation_every", self.train_evaluation_every > 0, "positive"),
+            ("train_evaluation_size", self.train_evaluation_size is None or self.train_evaluation_size > 0, "positive"),
             ("fit_accuracy", 0 < self.fit_accuracy <= 1, "above 0 and at most 1"),
         ]
 

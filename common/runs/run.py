@@ -52,7 +52,7 @@ class Run:
         self.store = Store.of(options)
         self.folder = self.store.folder(run_id(config))
         self.writer = writer or Writer(config, options)
-        self.learning = Learning(len(task.train))
+        self.learning = Learning(len(task.measured))
         self.inputs = self.store.inputs(config)
         self.history: list[Record] = []
 
@@ -111,7 +111,7 @@ class Run:
 
     def measure_training(self, epoch: int) -> Record:
         """The measures of the training set, whose examples are counted as learned or not."""
-        examples = self.task.train
+        examples = self.task.measured
         losses, guesses = score(self.trainer, examples, examples.labels)
         corrupted, correct = examples.corrupted, guesses == examples.labels
         self.learning.update(epoch, correct)

@@ -14,11 +14,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from common import frameworks
+from common import frameworks, progress
 from common.data.datasets import DATASETS
 from common.errors import RunsFailed
 from common.groups import grouped
-from common.runs import progress
 from common.runs.children import CHILDREN, end_children
 from common.runs.config import Config, Options, alike, as_dict, obstacles, run_id
 from common.runs.store import Record, Store

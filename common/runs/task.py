@@ -13,6 +13,7 @@ from common.data import corruption, datasets, inputs
 from common.data.arrays import Array, Labels
 from common.data.inputs import Kind
 from common.data.own import read_labels
+from common.data.stored import Stored
 from common.runs.config import Config
 from common.runs.parts import OfKind
 from common.seeds import stream
@@ -47,6 +48,13 @@ class Task:
     kind: Kind
     repeated: int = 0
     """Training examples of the data set that repeat others and were left out."""
+    measured_places: Labels | None = None
+    """Of the training examples that are measured; none measures all."""
+
+    @cached_property
+    def measured(self) -> Examples:
+        """The training examples that are measured after an epoch."""
+        return self.train if self.measured_places is None else self.train.take(self.measured_places)
 
     @cached_property
     def statistics(self) -> dict[str, Any]:
@@ -61,6 +69,8 @@ def prepare(config: Config, data_dir: Path | None = None, models: Path = Path())
     """
     data = datasets.load(config.dataset, data_dir)
     check_kind(config, data.kind)
+    if isinstance(data.x_train, Stored) and config.framework != "torch":
+        raise ValueError(f"framework must be torch for images on disk. Received: framework={config.framework!r}")
     kind = inputs.make(data.kind, config, data.x_train.shape[1:], data.x_train.dtype)
     own = kind.distinct(data.x_train, config)
     kept = own[stratified_subset(data.y_train[own], config.train_size, config.data_seed, "", config.balanced)]
@@ -88,10 +98,20 @@ def prepare(config: Config, data_dir: Path | None = None, models: Path = Path())
         known = given(known)
         train, validation = known.take(trained), known.take(held_out)
     if config.unique_labels:
-        own = np.arange(len(train))
-        train, test = dataclasses.replace(train, labels=own, true_labels=own), test.take(own[:0])
+        unique = np.arange(len(train))
+        train, test = dataclasses.replace(train, labels=unique, true_labels=unique), test.take(unique[:0])
     num_classes = len(train) if config.unique_labels else data.num_classes
-    return Task(train, validation, test, num_classes, data.sha256, kind, len(data.y_train) - len(own))
+    kind = inputs.knowing(kind, train.inputs)
+    repeated, measured = len(data.y_train) - len(own), measured_places(config, train)
+    return Task(train, validation, test, num_classes, data.sha256, kind, repeated, measured)
+
+
+def measured_places(config: Config, train: Examples) -> Labels | None:
+    """Of the training examples that the config wants measured, by their true classes; none where that is all."""
+    if config.train_evaluation_size is None:
+        return None
+    size = min(config.train_evaluation_size, len(train))
+    return stratified_subset(train.true_labels, size, config.data_seed, "measured ")
 
 
 def check_kind(config: Config, kind: str) -> None:

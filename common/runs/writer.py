@@ -91,10 +91,10 @@ def save(run: Measured, path: Path) -> None:
 
 
 def example_arrays(run: Measured) -> Arrays:
-    """Per-example values of the training and the test set, in the order of the data set's own indices."""
+    """Per-example values of the measured training examples and the test set, by the data set's own indices."""
     arrays: Arrays = {}
     kind = np.int16 if run.task.num_classes <= 2**15 else np.int32
-    for split, examples in (("train", run.task.train), ("test", run.task.test)):
+    for split, examples in (("train", run.task.measured), ("test", run.task.test)):
         arrays |= {f"{split}_indices": examples.indices, f"{split}_labels": examples.labels.astype(kind)}
         arrays[f"{split}_true_labels"] = examples.true_labels.astype(kind)
         arrays[f"{split}_predictions"] = score(run.trainer, examples, examples.labels).predictions.astype(kind)

@@ -80,6 +80,20 @@ def test_a_plan_without_rotation_is_the_one_of_before_there_was_any():
     assert "angles" not in drawn.drawn and EpochPlan(drawn.order).dropout_seed == 0
 
 
+def test_boxes_have_a_stream_of_their_own_and_are_drawn_by_place():
+    fields = {"random_crop": False, "random_box": True, "center_box": 0.875, "framework": "torch"}
+    boxes, flips = plan(**fields).drawn["boxes"], plan(**fields).drawn["flips"]
+    assert boxes.shape == (N, 4) and boxes.dtype == np.float32 and len(np.unique(boxes[:, 0])) > 0.9 * N
+    np.testing.assert_array_equal(flips, plan().drawn["flips"])
+    np.testing.assert_array_equal(boxes, plan(**fields).drawn["boxes"])
+    for changes in ({"seed": 1}, {"epoch": 1}):
+        assert np.mean(boxes == plan(**changes, **fields).drawn["boxes"]) < 0.01
+    small = plan(**fields, box_area=(0.1, 0.2), box_aspect=(0.5, 0.5)).drawn["boxes"]
+    areas = small[:, 2] * small[:, 3]
+    assert areas.min() > 0.099 and areas.max() < 0.201
+    np.testing.assert_allclose(small[:, 3], small[:, 2] / 2, rtol=1e-5)
+
+
 def test_a_side_as_small_as_the_crop_stays_where_it_is():
     offsets = plan(shape=(6, 9, 3), rotation=0.0).drawn["offsets"]
     assert not offsets[:, 0].any() and offsets[:, 1].max() == 3

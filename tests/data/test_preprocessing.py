@@ -7,12 +7,15 @@ from scipy import ndimage
 from common.data.preprocessing import (
     PREPROCESSING,
     center_crop,
+    central_box,
     channel_statistics,
     crop_and_flip,
     crop_side,
+    draw_boxes,
     minimum_std,
     pixel_scale,
     rotate,
+    sample_boxes,
     standardize,
 )
 
@@ -107,6 +110,68 @@ def test_images_that_are_not_square_are_not_turned():
     with pytest.raises(ValueError) as caught:
         rotate(images(), np.zeros(12, np.float32))
     assert str(caught.value) == "rotation needs square images. Received: images of shape (7, 9, 3)"
+
+
+RATIOS = np.float32([1, 4 / 3, 0.75, 500 / 333, 3]).repeat(4000)
+
+
+@pytest.mark.parametrize("area, aspect", [((0.05, 1.0), (0.75, 1.33)), ((0.3, 0.6), (1.0, 1.0))])
+def test_boxes_lie_within_their_image_and_have_the_area_and_form_asked_for(area, aspect):
+    boxes = draw_boxes(np.random.default_rng(0), RATIOS, area, aspect)
+    assert boxes.shape == (len(RATIOS), 4) and boxes.dtype == np.float32
+    top, left, height, width = boxes.T.astype(np.float64)
+    assert min(top.min(), left.min()) >= 0 and max((top + height).max(), (left + width).max()) <= 1 + 1e-6
+    covered, form = height * width, width * RATIOS / height
+    fits = covered >= area[0] - 1e-6  # in the longest of images, 3 to 1, the largest of some forms is too small
+    assert fits[RATIOS < 2].all() and covered.max() <= area[1] + 1e-6
+    assert form.min() >= aspect[0] - 1e-5 and form.max() <= aspect[1] + 1e-5
+    assert np.allclose(np.maximum(height, width)[~fits], 1)
+
+
+def test_a_box_has_any_place_and_its_height_is_uniform_as_tensorflows_is():
+    boxes = draw_boxes(np.random.default_rng(0), np.ones(20_000, np.float32), (0.05, 1.0), (1.0, 1.0))
+    top, left, height, _ = boxes.T
+    assert height.min() == pytest.approx(0.05**0.5, abs=0.001) and height.max() == pytest.approx(1, abs=0.001)
+    for share in (height - 0.05**0.5) / (1 - 0.05**0.5), top / (1 - height), left / (1 - height):
+        counts, _ = np.histogram(share, 10, (0, 1))
+        assert counts.min() > 1800 and counts.max() < 2200
+    assert np.abs(np.corrcoef(np.stack([top / (1 - height), left / (1 - height), height])) - np.eye(3)).max() < 0.03
+    forms = draw_boxes(np.random.default_rng(0), np.ones(20_000, np.float32), (0.2, 0.2), (0.5, 2.0))
+    counts, _ = np.histogram(forms[:, 3] / forms[:, 2], 10, (0.5, 2))
+    assert counts.min() > 1800 and counts.max() < 2200  # the form itself is uniform, not its logarithm
+
+
+@pytest.mark.parametrize("side", [1, 5, 9, 20])
+def test_a_sampled_box_agrees_with_a_loop_over_pixels(side):
+    x = images()
+    boxes = draw_boxes(np.random.default_rng(1), np.full(12, 9 / 7, np.float32), (0.05, 1.0), (0.5, 2.0))
+    boxes[0], boxes[1] = (0, 0, 1, 1), central_box(0.875)
+    expected = np.empty((12, side, side, 3))
+    for number, (top, left, height, width) in enumerate(boxes.astype(np.float64)):
+        for row in range(side):
+            for column in range(side):
+                y = min(max((top + (row + 0.5) / side * height) * 7 - 0.5, 0), 6)
+                x_ = min(max((left + (column + 0.5) / side * width) * 9 - 0.5, 0), 8)
+                corners = [(int(y) + i, int(x_) + j) for i in (0, 1) for j in (0, 1)]
+                weights = [(1 - abs(y - i)) * (1 - abs(x_ - j)) for i, j in corners]
+                pixels = [x[number, min(i, 6), min(j, 8)] for i, j in corners]
+                expected[number, row, column] = np.average(pixels, 0, weights)
+    sampled = sample_boxes(x, boxes, side)
+    assert sampled.dtype == np.float32
+    np.testing.assert_allclose(sampled, expected, rtol=0, atol=1e-5 * 255)
+    np.testing.assert_array_equal(x, images())
+
+
+def test_a_box_that_is_the_whole_image_leaves_it_as_it_is_and_resizes_as_others_do():
+    import torch
+
+    x, whole = images((4, 9, 9, 3)), np.tile(central_box(1.0), (4, 1))
+    np.testing.assert_array_equal(sample_boxes(x, whole, 9), x)
+    for side in (5, 9, 14):
+        resized = torch.nn.functional.interpolate(
+            torch.from_numpy(x).permute(0, 3, 1, 2).float(), (side, side), mode="bilinear"
+        )
+        np.testing.assert_allclose(sample_boxes(x, whole, side), resized.permute(0, 2, 3, 1), rtol=0, atol=1e-3)
 
 
 def hard_images():

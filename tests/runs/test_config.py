@@ -28,8 +28,9 @@ from common.runs.parts import Mark, Slug
 from common.runs.store import PUBLISHED
 
 FIELDS = [field.name for field in dataclasses.fields(Config)]
-TORCH_ONLY = ("input_dropout", "input_noise", "hidden_noise", "adversarial_weight")
-NUMBERS = [name for name, (kind, _) in Config.types().items() if "float" in str(kind)]
+NOISE = ("input_dropout", "input_noise", "hidden_noise", "adversarial_weight")
+TORCH_ONLY = (*NOISE, "center_box")
+NUMBERS = [name for name, (kind, _) in Config.types().items() if kind in (float, float | None)]
 PUBLISHED_RUNS = 793
 CORRUPTED = Config(corruption="uniform", corruption_fraction=0.5)
 STEPS = Config(schedule="steps", decay_epochs=(3, 5))
@@ -47,6 +48,8 @@ OTHER = {  # another valid value of every field
     "hidden_noise": 0.1, "adversarial_weight": 0.5, "adversarial_iterations": 3, "train_evaluation_every": 4,
     "vocabulary": 50, "length": 9, "embedding_width": 8, "random_window": True, "word_dropout": 0.1,
     "embedding_dropout": 0.2,
+    "train_evaluation_size": 20,
+    "center_box": 0.875, "random_box": True, "box_area": (0.1, 1.0), "box_aspect": (0.5, 2.0),
 }  # fmt: skip
 WRONG = [
     ({"corruption_fraction": 1.5, "corruption": "uniform"}, "between 0 and 1"),
@@ -65,6 +68,18 @@ WRONG = [
     ({"validation_size": -1}, "0 or more"),
     ({"crop": 0}, "positive"),
     ({"random_crop": True, "crop": None}, "off where crop is none"),
+    ({"random_crop": True, "center_box": 1.0, "framework": "torch"}, "off where boxes are taken"),
+    *[({"center_box": share, "framework": "torch"}, "above 0 and at most 1") for share in (0.0, -0.5, 1.1)],
+    ({"crop": None, "center_box": 1.0, "framework": "torch"}, "the side that a center_box is resized to"),
+    ({"random_box": True}, "off where tests have no center_box"),
+    *[
+        ({"box_area": area}, "two shares in order, above 0 and at most 1")
+        for area in ((0.0, 1.0), (0.5, 0.1), (0.5, 1.5), (math.nan, 1.0), (0.5, math.nan))
+    ],
+    *[
+        ({"box_aspect": aspect}, "two positive ratios in order")
+        for aspect in ((0.0, 1.0), (2.0, 1.0), (1.0, math.inf), (math.nan, 1.0), (0.5, math.nan))
+    ],
     ({"rotation": -1.0}, "between 0 and 180 degrees"),
     ({"rotation": 180.5}, "between 0 and 180 degrees"),
     ({"batch_norm_momentum": 1.0}, "at least 0 and below 1"),
@@ -73,6 +88,7 @@ WRONG = [
     ({"dropout": -0.1}, "at least 0 and below 1"),
     ({"epochs": -1}, "0 or more"),
     ({"train_evaluation_every": 0}, "positive"),
+    ({"train_evaluation_size": 0}, "positive"),
     ({"batch_size": 0}, "positive"),
     ({"learning_rate": 0.0}, "positive and finite"),
     ({"learning_rate": math.inf}, "positive and finite"),
@@ -88,7 +104,7 @@ WRONG = [
     ({"hidden_noise": math.inf, "framework": "torch"}, "finite and 0 or more"),
     ({"adversarial_weight": 1.5, "framework": "torch"}, "between 0 and 1"),
     ({"adversarial_iterations": 0}, "positive"),
-    *[({name: 0.5}, "0 in Keras") for name in TORCH_ONLY],
+    *[({name: 0.5}, "off in Keras") for name in TORCH_ONLY],
     ({"width": 0}, "positive"),
     ({"downscale": 0}, "positive"),
     ({"vocabulary": 0}, "positive"),
@@ -114,6 +130,7 @@ def base(name):
         "clean_validation": Config(validation_size=5),
         "random_window": Config(length=9),
         **dict.fromkeys(TORCH_ONLY, Config(framework="torch")),
+        "random_box": Config(framework="torch", center_box=1.0),
     }.get(name, Config())
 
 
@@ -195,7 +212,7 @@ def test_a_new_field_needs_no_more_than_its_declaration(monkeypatch):
     assert mixed.noisy and obstacles([mixed, mixed]) == ["noisy=True"]
     for changes, rule in (
         ({"framework": "torch", "mixed": 1.0}, "at least 0 and below 1"),
-        ({"mixed": 0.5}, "0 in Keras"),
+        ({"mixed": 0.5}, "off in Keras"),
     ):
         with pytest.raises(ValueError, match=f"^mixed must be {rule}. Received: mixed={changes['mixed']}$"):
             Later(**changes)
@@ -258,7 +275,22 @@ def test_nothing_but_a_config_has_an_identity(other):
 
 
 @pytest.mark.parametrize(
-    "config", [Config(), CORRUPTED, STEPS, Config(**{**OTHER, "crop": 6, "schedule": "steps", "unique_labels": False})]
+    "config",
+    [
+        Config(),
+        CORRUPTED,
+        STEPS,
+        Config(
+            **{
+                **OTHER,
+                "crop": 6,
+                "random_crop": False,
+                "train_evaluation_size": None,
+                "schedule": "steps",
+                "unique_labels": False,
+            }
+        ),
+    ],
 )
 def test_a_config_survives_json(config):
     fields = as_dict(config)
@@ -310,9 +342,10 @@ def test_what_moves_the_pixels_of_an_example_is_augmentation(changes, expected):
 @pytest.mark.parametrize("name", FIELDS)
 def test_some_fields_move_examples_some_draw_in_a_step_and_some_the_network_must_know(name):
     config = dataclasses.replace(base(name), **{name: OTHER[name]})
-    assert config.augmented is (name in ("random_crop", "flip", "rotation", "random_window", "word_dropout"))
-    assert config.counts_correct is (config.augmented or name == "train_evaluation_every")
-    assert config.noisy is (name in ("dropout", "embedding_dropout", *TORCH_ONLY))
+    moving = ("random_crop", "random_box", "flip", "rotation", "random_window", "word_dropout")
+    assert config.augmented is (name in moving)
+    assert config.counts_correct is (config.augmented or name.startswith("train_evaluation"))
+    assert config.noisy is (name in ("dropout", "embedding_dropout", *NOISE))
     try:
         refused = bool(model_options(config, lambda input_shape, num_classes: None))
     except ValueError:
@@ -408,7 +441,16 @@ def test_the_learning_rate_follows_the_schedule(changes, expected):
 @pytest.mark.parametrize("validation_size, kept", [(0, 0), (5000, 40), (10, 10)])
 def test_smoke_is_the_same_experiment_on_200_digits(validation_size, kept):
     unlike = {"crop": 6, "validation_size": validation_size, "schedule": "steps", "patience": None}
-    config = Config(**{**OTHER, **unlike, "clean_validation": False, "unique_labels": False})
+    config = Config(
+        **{
+            **OTHER,
+            **unlike,
+            "clean_validation": False,
+            "unique_labels": False,
+            "center_box": None,
+            "random_box": False,
+        }
+    )
     small = smoke(config)
     expected = {
         "dataset": "digits", "train_size": 200, "test_size": None, "validation_size": kept, "epochs": 2,

@@ -4,9 +4,8 @@ import sys
 
 import pytest
 
-from common.runs import progress as progress_module
 from common.runs.config import Config, Options, run_id
-from common.runs.progress import Progress, Work, event_writer, shown
+from common.runs.progress import Progress, event_writer, shown
 
 CONFIG = Config(dataset="digits", epochs=3)
 LINE = {"epoch": 2, "learning_rate": 0.01, "train_loss": 0.5, "train_accuracy": 0.75, "test_accuracy": None}
@@ -62,20 +61,3 @@ def test_an_event_writer_needs_no_framework(tmp_path):
     writer.add_scalar("a", 1.0, 3)
     writer.close()
     assert scalars(tmp_path) == {"a": [(3, 1.0)]}
-
-
-def test_work_says_at_each_tenth_how_much_is_left(capsys, monkeypatch):
-    clock = iter([0.0, 1.0, 6.0, 7.0, 8.0])
-    monkeypatch.setattr(progress_module.time, "perf_counter", lambda: next(clock))
-    with Work("factor", 200) as work:
-        for amount in (40, 60, 65, 80):
-            work.done(amount)
-    assert capsys.readouterr().err == "factor 30%, 14 s left\nfactor 40%, 12 s left\n"
-
-
-def test_work_is_a_bar_on_a_terminal(capsys, monkeypatch):
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    with Work("factor", 200) as work:
-        work.done(50)
-        assert work.bar.n == 25 and work.bar.total == 100
-    assert "factor" in capsys.readouterr().err

@@ -222,6 +222,23 @@ def test_a_run_of_unique_labels_trains_on_as_many_classes_as_examples_and_tests_
     assert record["data"]["test_n"] == 0 and record["outcome"]["train_accuracy"] is not None
 
 
+def test_of_a_large_training_set_the_same_stratified_part_is_measured_after_each_epoch(store):
+    config = changed(train_size=100, validation_size=0, train_evaluation_size=30, framework="torch", flip=True)
+    task = prepare(config)
+    record = train(config, options(store))
+    arrays, history = store.arrays(record["run_id"]), store.history(record["run_id"])
+    assert len(task.measured) == 30 and set(task.measured.indices) < set(task.train.indices)
+    assert np.bincount(task.measured.true_labels, minlength=10).min() >= 2
+    np.testing.assert_array_equal(arrays["train_indices"], task.measured.indices)
+    assert len(arrays["train_predictions"]) == len(arrays["train_learned_epochs"]) == 30
+    right = arrays["train_predictions"] == arrays["train_labels"]
+    assert record["outcome"]["train_accuracy"] == history[-1]["train_accuracy"] == right.mean()
+    assert history[-1]["online_train_accuracy"] is not None and record["data"]["train_n"] == 100
+    assert len(prepare(dataclasses.replace(config, train_evaluation_size=900)).measured) == 100
+    whole = prepare(dataclasses.replace(config, train_evaluation_size=None))
+    assert whole.measured is whole.train
+
+
 @pytest.mark.parametrize("field", ["input_dropout", "input_noise", "hidden_noise"])
 def test_a_disturbance_changes_training_and_is_the_same_again(field):
     plain = changed(model="mlp2", width=32, framework="torch", validation_size=0)

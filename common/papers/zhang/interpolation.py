@@ -21,13 +21,13 @@ from common.data.arrays import Floats
 from common.errors import check_choice
 from common.groups import grouped
 from common.papers.zhang.kernels import examples
+from common.progress import bar
 from common.report import figures
 from common.report.computations import run_on
 from common.report.numbers import number
 from common.report.tables import Table
 from common.runs.computation import Computation, Computed, Result
 from common.runs.config import Options
-from common.runs.progress import bar
 from common.runs.store import Record
 from common.study import ComputedStudy
 
