@@ -3,7 +3,7 @@
 Targets:   reading a batch takes at most a fifth of the time that torchvision's recipe takes to decode and crop it (a
            folder of JPEGs, `RandomResizedCrop`, a worker for each core); training from the disk takes at most 1.1 times
            as long as training on the same images in memory
-Measured:  results/published/index.html, from the records under results/published/computations/
+Measured:  no record is committed; --list names the parts
 Run:       python experiments/benchmark_reader.py [--source FOLDER] [--side 320] [--crop 299] [--device cuda]
            Without --source: JPEGs of ImageNet's usual size, 500 x 375 pixels, of smooth noise
 Result:    a table on standard output, and its record under results/computations/, made once (again with --force):
@@ -154,7 +154,11 @@ def measured(benchmark: Benchmark) -> Record:
     """Images per second of each part in each repeat; the first round warms up."""
     rates: dict[str, list[float]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as temporary:
-        source = Path(benchmark.source) if benchmark.source else made_up(Path(temporary) / "made_up", benchmark.images)
+        source = (
+            Path(benchmark.source).expanduser()
+            if benchmark.source
+            else made_up(Path(temporary) / "made_up", benchmark.images)
+        )
         folder = Path(temporary) / "array"
         build.build(source / "train", folder, benchmark.side, benchmark.threads)
         n = len(stored.load(folder)[1])
