@@ -171,7 +171,8 @@ def text_table(runs: Runs, title: str) -> Table:
                 head = [kind_text(dataset, model), setting_text(setting)]
                 rows += [[*head, *cells] for cells in shown(group, first)]
     columns = ["data and model", "labels", "which", "text", "word of its own", "epochs until right", "times forgotten"]
-    return Table(title, columns, rows, "Means over seeds. A text is as the network reads it, in lower case.")
+    note = "Means over seeds; one that was never right counts as right after the end. As the network reads them."
+    return Table(title, columns, rows, note)
 
 
 def shown(runs: Runs, arrays: Mapping[str, NDArray[Any]]) -> Iterator[list[object]]:
@@ -182,7 +183,7 @@ def shown(runs: Runs, arrays: Mapping[str, NDArray[Any]]) -> Iterator[list[objec
     kinds = np.repeat(KINDS, arrays["shown_indices"].shape[1])
     for kind, text, word, place in zip(kinds, arrays["shown_texts"], arrays["shown_words"], places, strict=True):
         numbers = table["learned"][place] * epochs + 1, table["times_forgotten"][place]
-        yield [str(kind), str(text), str(word) or None, *(Number(float(value), "components") for value in numbers)]
+        yield [str(kind), str(text), str(word) or None, *(Number(float(value), "epochs") for value in numbers)]
 
 
 def vocabulary_table(runs: Runs, title: str) -> Table:
