@@ -127,11 +127,14 @@ def percent_axis(axes: Axes, label: str = "accuracy (%)") -> None:
 
 
 def doubling_axis(axes: Axes, label: str, from_zero: bool = False) -> None:
-    """An x axis on which each tick doubles, with plain numbers; `from_zero` has a place for 0, as epochs need."""
+    """An x axis on which ticks are powers of 2, as numbers of five digits at most or with an exponent.
+
+    `from_zero` has a place for 0, as epochs need.
+    """
     axes.set_xlabel(label)
     scale: dict[str, Any] = {"linthresh": 1, "linscale": 0.5} if from_zero else {}
     axes.set_xscale("symlog" if from_zero else "log", base=2, **scale)
-    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}" if x < 1e5 else f"$2^{{{math.log2(x):.3g}}}$")
 
 
 def shades(keys: Sequence[Any]) -> dict[Any, Any]:

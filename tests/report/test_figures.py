@@ -194,7 +194,7 @@ def test_an_axis_doubles_with_plain_numbers():
     doubling_axis(epochs, "epoch", from_zero=True)
     doubling_axis(units, "units")
     assert (epochs.get_xscale(), units.get_xscale()) == ("symlog", "log") and units.get_xlabel() == "units"
-    assert units.xaxis.get_major_formatter()(64, None) == "64"
+    assert [units.xaxis.get_major_formatter()(x, None) for x in (0.5, 64, 2**18)] == ["0.5", "64", "$2^{18}$"]
 
 
 def test_a_heat_map_names_its_rows_and_columns():
