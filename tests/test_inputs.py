@@ -41,7 +41,7 @@ def test_texts_are_learned_and_their_file_evaluates_to_the_record(tmp_path, fram
     record, model, task = trained(framework, tmp_path, model=name)
     untrained = Store(tmp_path).history(record["run_id"])[0]["test_accuracy"]
     assert record["outcome"]["test_accuracy"] > 0.7 > 0.5 > untrained
-    assert record["data"]["repeated_n"] == task.repeated == 5
+    assert record["data"]["repeated_n"] == task.repeated
     assert model.input_shape == (9,) and model.layers == ("input", *LAYERS[name], "logits")
     x = model.prepare(task.test.inputs, model.config)
     assert np.mean(model.logits(x).argmax(1) == task.test.labels) == record["outcome"]["test_accuracy"]
@@ -154,7 +154,7 @@ def test_a_plain_keras_file_with_an_embedding_and_an_lstm_is_read_out(tmp_path):
     lines = decode(tmp_path / "theirs.h5", given, Options(threads=1))
     names = [layer.name for layer in network.layers]
     found = [line["layer"] for line in lines if line["scored_on"] == "test"]
-    assert found == [names[-1], "input", *names[1:-1]]
+    assert [*dict.fromkeys(found)] == [names[-1], "input", *names[1:-1]]
     own = next(line for line in lines if (line["probe"], line["scored_on"]) == ("model", "test"))
     task = prepare(Config(**given))
     right = network.predict(task.test.inputs, verbose=0).argmax(1) == task.test.labels
