@@ -18,11 +18,15 @@ def in_short(error: Exception) -> str:
     return (text if len(text) <= 250 else f"{text[:120]} ... {text[-125:]}") or type(error).__name__
 
 
+def nearest(value: object, names: Iterable[str]) -> str:
+    """A question after the nearest name, "" where none is near."""
+    found = get_close_matches(str(value).lower(), names, n=1)
+    return f" Did you mean {found[0]}?" if found else ""
+
+
 def check_choice(field: str, value: object, allowed: Iterable[str]) -> None:
     """Raise a one-line ``ValueError`` with the nearest allowed name unless `value` is one of `allowed`."""
     names = list(allowed)
     if value in names:
         return
-    nearest = get_close_matches(str(value).lower(), names, n=1)
-    hint = f" Did you mean {nearest[0]}?" if nearest else ""
-    raise ValueError(f"{field} must be one of {', '.join(names)}.{hint} Received: {field}={value!r}")
+    raise ValueError(f"{field} must be one of {', '.join(names)}.{nearest(value, names)} Received: {field}={value!r}")

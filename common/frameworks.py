@@ -34,6 +34,12 @@ def constructed(framework: str, name: str) -> Callable[..., Any]:
     return architecture
 
 
+def check_installed(framework: str) -> None:
+    """ValueError where a framework is not installed; it is not imported."""
+    if importlib.util.find_spec(framework) is None:
+        raise ValueError(f"framework must be installed. Received: framework={framework!r}")
+
+
 def torch_first(framework: str) -> None:
     """Called before a framework is imported beside which the other one may be needed; ValueError where it is too late.
 

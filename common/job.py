@@ -1,13 +1,12 @@
 """A warm child of a sweep: it trains one run, or stack, after another, as `common.runs.children` sends them.
 
-Jobs come as lines of JSON on stdin. Answers go as lines of JSON to a pipe of their own, whose number is the argument.
+Jobs come as lines of JSON on stdin, answers go as lines of JSON to stdout, where nothing else comes.
 """
 
 import gc
 import json
 import os
 import queue
-import sys
 import threading
 import traceback
 from collections.abc import Iterator
@@ -28,8 +27,7 @@ MOST_BYTES = 2 * 2**30
 
 
 def main() -> None:
-    answers = int(sys.argv[1])
-    os.set_inheritable(answers, False)
+    answers = answers_alone()
     for number, line in enumerate(lines(), 1):
         answer = carry_out(line)
         if number == 1:
@@ -39,12 +37,20 @@ def main() -> None:
         os.write(answers, json.dumps(answer._asdict()).encode() + b"\n")
 
 
+def answers_alone() -> int:
+    """Stdout by a number that is not inherited; what libraries print, here or in a process of theirs, goes nowhere."""
+    answers, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    return answers
+
+
 def lines() -> Iterator[str]:
     """Lines of stdin as they come; its end, since the worker has gone, ends this process in the middle of a run too."""
     found: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def read(stdin: int) -> None:
-        with open(stdin) as jobs:
+        with open(stdin, encoding="utf-8") as jobs:
             for line in jobs:
                 found.put(line)
         os._exit(1)

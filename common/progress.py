@@ -7,6 +7,18 @@ import time
 from typing import Any, Self
 
 QUICK = 5  # seconds of work of which nobody asks how much is left
+UNITS = {"day": 86_400, "hour": 3600, "minute": 60}  # of more than a second
+
+
+def counted(count: int, noun: str) -> str:
+    """1 run, 2 runs."""
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
+def about(seconds: float) -> str:
+    """A length of time in one number, in the largest unit of which it has more than one and a half."""
+    unit, size = next(((unit, size) for unit, size in UNITS.items() if seconds > 1.5 * size), ("second", 1))
+    return f"about {counted(max(1, round(seconds / size)), unit)}"
 
 
 def bar(unit: str, **settings: Any) -> Any:
@@ -37,4 +49,4 @@ class Work:
         if self.bar.disable and taken > QUICK and int(10 * share) > self.tenth:
             self.tenth = int(10 * share)
             left = taken * (1 - share) / share
-            print(f"{self.name} {share:.0%}, {left:.0f} s left", file=sys.stderr, flush=True)
+            print(f"{self.name} {share:.0%}, {about(left)} left", file=sys.stderr, flush=True)

@@ -28,7 +28,6 @@ from common.runs.store import Record, Store
 from common.runs.threads import limit_threads
 
 BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
-GPU = Path("/dev/nvidiactl")
 Fields = Mapping[str, Any]
 
 
@@ -312,7 +311,8 @@ def run_all(configs: Sequence[Config], options: Options, actions: Actions) -> li
         trained.update(map(run_id, missing))
         if len(missing) > 1:
             check_models(missing)
-            print(f"{len(missing)} runs, {time_left(missing, known_records(store))}", file=sys.stderr)
+            left = time_left(missing, known_records(store))
+            print(f"{progress.counted(len(missing), 'run')}, {left}", file=sys.stderr)
         warn_of_slow_bfloat16(missing, options)
 
     limit_threads(options.threads)  # of what is read out here, too
@@ -339,9 +339,11 @@ def check_models(configs: Sequence[Config]) -> None:
 
 def warn_of_slow_bfloat16(configs: Sequence[Config], options: Options) -> None:
     """Say in one line that a processor without instructions for bfloat16 is to train in it."""
-    elsewhere = options.scheduler or options.device == "cuda" or (options.device == "auto" and GPU.exists())
     flags = processor_flags()
-    if any(c.precision == "bfloat16" for c in configs) and not elsewhere and flags and not flags & BFLOAT16:
+    if not flags or flags & BFLOAT16 or options.scheduler:
+        return
+    frameworks_used = {config.framework for config in configs if config.precision == "bfloat16"}
+    if any(str(frameworks.module(name, "trainer").find_device(options.device)) == "cpu" for name in frameworks_used):
         print(
             "warning: bfloat16 is slow on this processor, which has no instructions for it "
             f"({', '.join(sorted(BFLOAT16))})",

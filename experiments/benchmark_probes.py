@@ -11,7 +11,6 @@ Result:    a table on standard output, and its record under results/computations
 Time:      about 4 minutes on two cores; nothing else may run on the machine
 """
 
-import resource
 import statistics
 import sys
 import time
@@ -31,6 +30,7 @@ from common.report import benchmarks
 from common.report.benchmarks import child, compared, median, on_processor, run_on, verdict
 from common.report.tables import Table
 from common.runs.config import Actions, Options
+from common.runs.record import peak_memory
 from common.runs.store import Record
 from common.runs.threads import thread_environment
 
@@ -180,7 +180,7 @@ def measure(part: str, benchmark: Benchmark, sizes: Sequence[int]) -> tuple[Reco
     start = time.perf_counter()
     predicted = function()
     seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    peak = peak_memory() / 1e9
     measured = {"seconds": seconds, "peak": peak, "features": (train.nbytes + test.nbytes) / 1e9}
     if masc is not None:
         kept = sum(subspace.basis.nbytes for subspace in masc._subspaces)

@@ -10,7 +10,6 @@ Time:      about 3 minutes on two cores; nothing else may run on the machine
 """
 
 import dataclasses
-import resource
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from common.report import benchmarks
 from common.report.benchmarks import compared, run_on
 from common.report.tables import Table
 from common.runs.config import Actions, Config, Options
+from common.runs.record import peak_memory
 from common.runs.store import Record
 from common.runs.task import Task, untouched
 from common.runs.threads import limit_threads
@@ -83,7 +83,7 @@ def peak(device: str) -> float:
     import torch
 
     if device == "cpu":
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+        return peak_memory() / 1e9
     taken = torch.cuda.max_memory_allocated() / 1e9
     torch.cuda.reset_peak_memory_stats()
     return taken

@@ -18,8 +18,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import resource
-import signal
 import statistics
 import sys
 import time
@@ -31,6 +29,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+import psutil
 import tyro
 from numpy.typing import NDArray
 
@@ -45,7 +44,7 @@ from common.report.benchmarks import compared, median, on_processor, run_on, ver
 from common.report.numbers import Number
 from common.report.tables import Table
 from common.runs.config import Actions, Config, Options
-from common.runs.record import processor
+from common.runs.record import peak_memory, processor
 from common.runs.store import Record
 from common.runs.threads import MEMORY, thread_environment
 
@@ -252,7 +251,7 @@ def measure(part: str, *which: Any) -> tuple[float, float]:
     """Seconds of a part, and the most GB that its process has taken so far."""
     start = time.perf_counter()
     parts_of(*which)[part]()
-    return time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    return time.perf_counter() - start, peak_memory() / 1e9
 
 
 @contextlib.contextmanager
@@ -262,18 +261,18 @@ def process_of(environment: Mapping[str, str], *which: Any) -> Iterator[Callable
     It is stopped between calls: with OMP_WAIT_POLICY=ACTIVE its idle threads would go on spinning.
     """
     with benchmarks.child(environment) as call:
-        process = call(os.getpid)
+        process = psutil.Process(call(os.getpid))
 
         def awake(function: Callable[..., Any], *arguments: Any) -> Any:
-            os.kill(process, signal.SIGCONT)
+            process.resume()
             result = call(function, *arguments, *which)
-            os.kill(process, signal.SIGSTOP)
+            process.suspend()
             return result
 
         try:
             yield awake
         finally:
-            os.kill(process, signal.SIGCONT)
+            process.resume()
 
 
 def cpu_record(benchmark: Benchmark) -> Record:
@@ -417,15 +416,19 @@ def table(found: Record) -> Table:
 def placed(benchmark: Benchmark, options: Options) -> Benchmark:
     """On this machine's cores, or its GPU, with as many images as suit them."""
     check_choice("model", benchmark.model, EXAMPLES)
-    on_gpu = options.device == "cuda"
+    on_gpu = options.device.startswith("cuda")
     examples = benchmark.examples or (GPU_EXAMPLES if on_gpu else EXAMPLES[benchmark.model])
+    if on_gpu:
+        from torch_models.trainer import find_device
+
+        find_device(options.device)
     place = {"hardware": hardware("cuda")} if on_gpu else {}
     return dataclasses.replace(on_processor(benchmark, options), examples=examples, **place)
 
 
 def record(benchmark: Benchmark, options: Options) -> Record:
     """What is measured."""
-    return (gpu_record if options.device == "cuda" else cpu_record)(benchmark)
+    return (gpu_record if options.device.startswith("cuda") else cpu_record)(benchmark)
 
 
 def main() -> None:

@@ -124,7 +124,7 @@ def with_weights(path: Path, declared: Declared, own: Mapping[str, Any]) -> kera
 
 def described(architecture: Path, path: Path, own: Mapping[str, Any]) -> keras.Model:
     """The network that `to_json` described, with the weights of a `.weights.h5` or of a file of Keras 2."""
-    config = json.loads(architecture.read_text())
+    config = json.loads(architecture.read_text("utf-8"))
     check_layers(config, own)
     if config.get("keras_version", "3").startswith("3"):
         model = keras.models.model_from_json(json.dumps(config), custom_objects=dict(own))

@@ -19,7 +19,7 @@ from common.errors import check_choice
 from common.runs import trainers
 from common.runs.config import ADAM, Config, model_options
 from common.runs.store import Record
-from common.runs.trainers import Arrays, Online
+from common.runs.trainers import Arrays, Online, device_of
 from keras_models import MODELS, files
 from keras_models.inputs import PREPARATIONS, Tensor
 
@@ -228,15 +228,9 @@ def forget() -> None:
 
 def find_device(name: str) -> str:
     """The Keras device; a GPU is used through the torch backend alone."""
-    check_choice("device", name, ("auto", "cpu", "cuda"))
-    gpu = False
+    gpus = 0
     if keras.backend.backend() == "torch":
         import torch
 
-        gpu = torch.cuda.is_available()
-    if name == "cuda" and not gpu:
-        raise ValueError(
-            "device must be cpu or auto: Keras uses a GPU with KERAS_BACKEND=torch, where there is one. "
-            "Received: device='cuda'"
-        )
-    return "cuda" if gpu and name != "cpu" else "cpu"
+        gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return device_of(name, gpus, "Keras uses a GPU with KERAS_BACKEND=torch, where there is one")

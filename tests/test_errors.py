@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.errors import check_choice
+from common.errors import check_choice, nearest
 
 ALLOWED = ("sgd", "adam")
 
@@ -25,3 +25,8 @@ def test_any_other_is_refused_with_the_nearest_name(value, message):
     with pytest.raises(ValueError) as caught:
         check_choice("optimizer", value, ALLOWED)
     assert str(caught.value) == message
+
+
+def test_a_name_that_is_not_near_has_no_nearest():
+    assert nearest("mlp1-true-7", ["mlp1-true-8", "cnn"]) == " Did you mean mlp1-true-8?"
+    assert nearest("x", ["cnn"]) == ""

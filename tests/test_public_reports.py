@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 
 from common import cli
 from common.analysis import evaluator, probes, readout
@@ -73,7 +74,7 @@ def test_a_file_system_without_locks_is_said_once_and_used(code, tmp_path, monke
     def refuse(*_):
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(store.fcntl, "flock", refuse)
+    monkeypatch.setattr(FileLock, "acquire", refuse)
     for _ in range(2):
         with store.locked(tmp_path / "run"):
             (tmp_path / "run" / "written").touch()
@@ -81,7 +82,7 @@ def test_a_file_system_without_locks_is_said_once_and_used(code, tmp_path, monke
 
 
 def test_a_lock_that_fails_for_another_reason_names_the_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(store.fcntl, "flock", lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, "I/O error")))
+    monkeypatch.setattr(FileLock, "acquire", lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, "I/O error")))
     with pytest.raises(OSError, match=f"^{tmp_path / 'run' / 'lock'} could not be locked: I/O error$"):
         with store.locked(tmp_path / "run"):
             pass

@@ -659,6 +659,23 @@ def test_without_a_gpu_auto_means_the_cpu_and_asking_for_one_is_an_error_of_one_
 
 
 @both
+def test_a_gpu_may_be_named_by_its_number_where_there_is_one_of_that_number(framework, monkeypatch):
+    current, backend = [], module(framework)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: current.append(str(device)))
+    if framework == "keras":
+        monkeypatch.setattr(backend.keras.backend, "backend", lambda: "torch")
+    assert [str(backend.find_device(name)) for name in ("auto", "cuda", "cuda:1", "cpu")] == [
+        "cuda", "cuda", "cuda:1", "cpu",
+    ]  # fmt: skip
+    assert current == (["cuda:1"] if framework == "torch" else [])
+    for name in ("cuda:2", "cuda:x", "cuda1"):
+        with pytest.raises(ValueError, match=f"^device must be one of auto, cpu, cuda, cuda:0, cuda:1. .*'{name}'$"):
+            backend.find_device(name)
+
+
+@both
 def test_an_unknown_model_is_an_error_of_one_line_with_the_nearest_name(framework):
     with pytest.raises(ValueError, match="Did you mean mlp3?") as error:
         module(framework).Trainer(Config(model="mpl3"), ImageInputs((8, 8, 1), Config()), 10)

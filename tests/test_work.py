@@ -2,8 +2,10 @@
 
 import sys
 
+import pytest
+
 from common import progress
-from common.progress import Work
+from common.progress import Work, about
 
 
 def test_work_says_at_each_tenth_how_much_is_left(capsys, monkeypatch):
@@ -12,7 +14,7 @@ def test_work_says_at_each_tenth_how_much_is_left(capsys, monkeypatch):
     with Work("factor", 200) as work:
         for amount in (40, 60, 65, 80):
             work.done(amount)
-    assert capsys.readouterr().err == "factor 30%, 14 s left\nfactor 40%, 12 s left\n"
+    assert capsys.readouterr().err == "factor 30%, about 14 seconds left\nfactor 40%, about 12 seconds left\n"
 
 
 def test_work_is_a_bar_on_a_terminal(capsys, monkeypatch):
@@ -21,3 +23,11 @@ def test_work_is_a_bar_on_a_terminal(capsys, monkeypatch):
         work.done(50)
         assert work.bar.n == 25 and work.bar.total == 100
     assert "factor" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "seconds, text",
+    [(0.2, "1 second"), (89, "89 seconds"), (91, "2 minutes"), (5401, "2 hours"), (2e5, "2 days"), (60, "60 seconds")],
+)
+def test_a_time_is_said_in_one_number_that_is_not_zero(seconds, text):
+    assert about(seconds) == f"about {text}"

@@ -72,11 +72,12 @@ def model_file(output, content=None):
         (["--precision", "float16"], "Did you mean bfloat16?"),
         (["--device", "gpu"], "device='gpu'"),
         (["--device", "cuda"], "finds no GPU"),
+        (["--device", "cuda:1"], "finds no GPU here. Received: device='cuda:1'"),
         (["--schedule", "steps"], "decay_epochs=()"),
     ],
 )
 def test_wrong_values_name_what_must_hold(capsys, monkeypatch, tmp_path, arguments, named):
-    if arguments[-1] == "cuda" and torch.cuda.is_available():
+    if arguments[-1].startswith("cuda") and torch.cuda.is_available():
         pytest.skip("there is a GPU")
     defaults = ["--dataset", "digits", "--framework", "torch", "--epochs", 1, "--output-dir", tmp_path]
     assert named in refused(capsys, monkeypatch, SCRIPT, *defaults, *arguments)
@@ -139,7 +140,7 @@ def test_runs_that_a_figure_or_table_does_not_show_are_refused_untrained(
     ],
 )
 def test_what_cannot_be_computed_is_refused_before_anything_is(capsys, monkeypatch, tmp_path, script, arguments, named):
-    if arguments[-1] == "cuda" and torch.cuda.is_available():
+    if arguments[-1].startswith("cuda") and torch.cuda.is_available():
         pytest.skip("there is a GPU")
     assert named in refused(capsys, monkeypatch, script, *arguments, "--output-dir", tmp_path)
     assert not list(tmp_path.rglob("*.json"))

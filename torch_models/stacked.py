@@ -195,7 +195,7 @@ def number_of_stacks(configs: Sequence[Config], source: Source, device: str, wor
 
     `source` is the data set's in `DATASETS`. On a CPU every worker gets a part of the runs.
     """
-    on_gpu = device == "cuda" or (device == "auto" and torch.cuda.is_available())
+    on_gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
     sets = len({dataclasses.replace(config, seed=0) for config in configs}) / len(configs)
     try:
         most = most_runs(configs[0], source, "cuda" if on_gpu else "cpu", sets)

@@ -21,7 +21,7 @@ from common.runs import trainers
 from common.runs.config import ADAM, Config, model_options
 from common.runs.critical_points import Search, critical_points
 from common.runs.store import Record
-from common.runs.trainers import Arrays, Online
+from common.runs.trainers import Arrays, Online, device_of
 from torch_models import MODELS, files
 from torch_models.derivatives import Derivatives
 from torch_models.inputs import PREPARATIONS
@@ -245,10 +245,11 @@ def forget() -> None:
 
 
 def find_device(name: str) -> torch.device:
-    """The torch device, its convolutions made exact; asking for a GPU where there is none is an error."""
-    check_choice("device", name, ("auto", "cpu", "cuda"))
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device must be cpu or auto: PyTorch finds no GPU here. Received: device='cuda'")
+    """The torch device, from now on the current one, its convolutions made exact; ValueError where there is none."""
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    device = torch.device(device_of(name, gpus, "PyTorch finds no GPU here"))
+    if device.index is not None:
+        torch.cuda.set_device(device)
     torch.backends.cudnn.deterministic = True  # on a GPU too the same bits again
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False  # and float32 that is float32
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+    return device

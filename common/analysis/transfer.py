@@ -79,7 +79,7 @@ def outdated(path: Path, model: Path, force: bool) -> bool:
     """Whether a file that is made of a model is to be made: with `force`, or where no note says that this is it."""
     if force or not path.exists() or not note_path(path).exists():
         return True
-    return note_path(path).read_text(errors="replace") != note(path, file_sha256(model))
+    return note_path(path).read_text("utf-8", "replace") != note(path, file_sha256(model))
 
 
 def note_path(path: Path) -> Path:

@@ -107,18 +107,29 @@ def load(name: str, data_dir: str | os.PathLike[str] | None = None, download: bo
     Raises ``ValueError`` for an unknown name or a file whose checksum differs (such a file is left as it is), and
     ``FileNotFoundError`` where files are missing and could not be downloaded.
     """
+    directory = obtain(name, data_dir, download)
     if name not in DATASETS and own.is_own(name):
         return load_own(name)
-    directory = find_data_dir(data_dir)
-    if name not in DATASETS and stored.is_stored(directory / own.path_of(name)):
+    if name not in DATASETS:
         return same(load_stored(name, directory / own.path_of(name)), directory / own.path_of(name))
+    source = DATASETS[name]
+    x_train, y_train, x_test, y_test, *words = source.read(name, directory)
+    return Dataset(name, x_train, y_train, x_test, y_test, source.num_classes, source.kind, *words)
+
+
+def obtain(name: str, data_dir: str | os.PathLike[str] | None = None, download: bool = True) -> Path:
+    """The data folder, in which a data set's files are now; raises as `load`, which reads and compares them too."""
+    directory = find_data_dir(data_dir)
+    if name not in DATASETS and own.is_own(name):
+        own.check_there(name)
+        return directory
+    if name not in DATASETS and stored.is_stored(directory / own.path_of(name)):
+        return directory
     check_made(name, directory)
     check_choice("dataset", name, DATASETS)
     if missing := [file for file in DATASETS[name].files if not _locate(name, directory, file).exists()]:
         _obtain(name, directory, missing, download)
-    source = DATASETS[name]
-    x_train, y_train, x_test, y_test, *words = source.read(name, directory)
-    return Dataset(name, x_train, y_train, x_test, y_test, source.num_classes, source.kind, *words)
+    return directory
 
 
 def load_own(name: str) -> Dataset:

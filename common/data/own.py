@@ -46,14 +46,20 @@ def word_of(name: str) -> str:
     return re.sub(r"\W+", "_", path_of(name).stem) if own else name
 
 
+def check_there(name: str) -> Path:
+    """The path of a data set; FileNotFoundError where there is none."""
+    path = path_of(name)
+    if not path.exists():
+        raise FileNotFoundError(f"there is no data set {path}")
+    return path
+
+
 def read(name: str) -> tuple[Pixels, Labels, Pixels, Labels, int]:
     """Images uint8 (n, h, w, c) and labels 0, 1 … of both splits, and the number of classes.
 
     ValueError of one line for data that is none of these; what lies in the file is not executed.
     """
-    path = path_of(name)
-    if not path.exists():
-        raise FileNotFoundError(f"there is no data set {path}")
+    path = check_there(name)
     try:
         x_train, y_train, x_test, y_test = read_folder(path) if path.is_dir() else read_npz(path)
         images = [as_images(x) for x in (x_train, x_test)]
@@ -168,7 +174,7 @@ def read_labels(path: Path) -> NDArray[Any]:
     try:
         if path.suffix not in (".csv", ".txt"):
             return one_column(np.load(path, allow_pickle=False))
-        rows = [re.split(r"[,;\t ]+", line.strip()) for line in path.read_text().splitlines() if line.strip()]
+        rows = [re.split(r"[,;\t ]+", line.strip()) for line in path.read_text("utf-8").splitlines() if line.strip()]
         words = [row[-1].strip("\"'") for row in rows]
         numbers = [re.fullmatch(r"[-+]?\d+(\.0*)?", word) is not None for word in words]
         if len(words) > 1 and not numbers[0] and all(numbers[1:]):

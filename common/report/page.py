@@ -166,7 +166,7 @@ def style() -> str:
     """The looks; a table's class `right2` aligns its second column."""
     places = range(1, COLUMNS + 1)
     right = ",".join(f".right{place} :is(th,td):nth-child({place})" for place in places)
-    return f"{(ASSETS / 'page.css').read_text()}{right}{{text-align:right;white-space:nowrap}}"
+    return f"{(ASSETS / 'page.css').read_text('utf-8')}{right}{{text-align:right;white-space:nowrap}}"
 
 
 def page(title: str, lead: str, sections: Sequence[Section], beside: Sequence[str] = ()) -> str:
@@ -194,7 +194,7 @@ def page(title: str, lead: str, sections: Sequence[Section], beside: Sequence[st
 <p class="lead">{html.escape(lead)}</p>
 {body}
 </main>
-<script>{(ASSETS / "page.js").read_text()}</script>
+<script>{(ASSETS / "page.js").read_text("utf-8")}</script>
 </body>
 </html>
 """

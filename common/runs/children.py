@@ -38,13 +38,11 @@ class Child:
     def __init__(self, framework: str, threads: int):
         self.framework, self.threads = framework, threads
         self.errors = tempfile.TemporaryFile(buffering=0)
-        answers, end = os.pipe()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "common.job", str(end)], env=child_environment(threads), pass_fds=[end], text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self.errors,
+            [sys.executable, "-m", "common.job"], env=child_environment(threads), encoding="utf-8",
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
         )  # fmt: skip
-        os.close(end)
-        self.jobs, self.answers = cast(IO[str], self.process.stdin), open(answers)
+        self.jobs, self.answers = cast(IO[str], self.process.stdin), cast(IO[str], self.process.stdout)
 
     def answer(self, job: str) -> Answer:
         """What comes of a job, a line of JSON, also where the child dies of it."""

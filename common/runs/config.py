@@ -105,7 +105,7 @@ class Options:
     output_dir: Path | None = None
     """Puts runs, models and figures under this folder; none means results/ and saved_models/."""
     device: str = "auto"
-    """auto, cpu, or cuda; probes run on the CPU."""
+    """auto, cpu, cuda, or cuda:1 for the second GPU; probes run on the CPU."""
     threads: int = 0
     """CPU threads of a training process and of read-outs; 0 means all cores for one run, one thread each in a sweep."""
     workers: int = 0

@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Sequence
 
+from common.progress import about, counted
 from common.runs.config import Config, as_dict, recipe, run_id
 from common.runs.parts import Mark
 from common.runs.store import PUBLISHED, Record, Store, read_record
@@ -15,7 +16,7 @@ def listing(configs: Sequence[Config], store: Store) -> str:
     for config in configs:
         state, seconds = "missing" if config in missing else "done", estimate(config, known)
         lines.append(f"{state:8}{'no estimate' if seconds is None else f'{seconds:8.0f} s':>12}  {run_id(config)}")
-    return "\n".join([*lines, f"{len(configs)} runs, {time_left(missing, known)}"])
+    return "\n".join([*lines, f"{counted(len(configs), 'run')}, {time_left(missing, known)}"])
 
 
 def known_records(store: Store) -> list[Record]:
@@ -24,10 +25,14 @@ def known_records(store: Store) -> list[Record]:
 
 
 def time_left(missing: Sequence[Config], known: Sequence[Record]) -> str:
-    """How long runs take by the records of like runs."""
-    seconds = [estimate(config, known) for config in missing]
-    about = "more than" if None in seconds else "about"
-    return f"{about} {sum(filter(None, seconds)) / 60:.0f} minutes of training left, one after the other"
+    """How long runs take by the records of like runs, and of how many of them there are such records."""
+    seconds = [each for config in missing if (each := estimate(config, known)) is not None]
+    if not missing:
+        return "none left to train"
+    if not seconds:
+        return "no estimate of the time: there are no records of such runs"
+    of = "" if len(seconds) == len(missing) else f" for {len(seconds)} of {len(missing)} missing"
+    return f"{about(sum(seconds))} of training left{of}, one after the other"
 
 
 def estimate(config: Config, records: Sequence[Record]) -> float | None:

@@ -2,8 +2,10 @@
 
 import os
 import platform
+import sys
 
 import numpy as np
+import psutil
 
 from common.runs.config import Config
 from common.runs.store import Record
@@ -78,6 +80,15 @@ def machine() -> Record:
     }
 
 
+def peak_memory() -> int:
+    """Most bytes of memory that this process has taken so far."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return int(psutil.Process().memory_info().peak_wset)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
 def processor() -> str:
     """The processor's name, where the system tells it."""
     name = processor_line("model name")
@@ -92,7 +103,7 @@ def processor_flags() -> set[str]:
 def processor_line(*names: str) -> str | None:
     """What the system says first of the processor under one of these names; null where it does not tell."""
     try:
-        with open("/proc/cpuinfo") as file:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
             return next(line.split(":", 1)[1].strip() for line in file if line.startswith(names))
     except (OSError, StopIteration):
         return None

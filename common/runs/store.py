@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import functools
 import hashlib
 import json
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from common.errors import nearest
 from common.files import replacing, write
 from common.runs.config import Config, Options, as_dict, from_dict, run_id
 from common.runs.parts import Mark
@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "results" / "published"
 READ = "read.lock"
 READOUT = "readout.jsonl"
-WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
+WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
 """What file systems without locks answer."""
 NAMED = {
     READOUT: {"epoch", "layer", "probe", "fitted_on", "scored_on", "correct", "n"},
@@ -60,6 +60,15 @@ class Store:
         """The record of a run id, or none; a file that is no record is an error that names it."""
         path = self.folder(name) / "run.json"
         return read_record(path) if path.exists() else None
+
+    def named(self, name: str, otherwise: str = "") -> Record:
+        """The record of a run id; ValueError with the nearest id, or what else there may be, where there is none."""
+        record = self.record(name)
+        if record is None:
+            ids = [path.parent.name for path in self.results.glob("runs/*/run.json")]
+            known = f"the id of a run under {self.results / 'runs'}{otherwise}.{nearest(name, ids)}"
+            raise ValueError(f"a run must be named by {known} Received: {name}")
+        return record
 
     def snapshots(self, config: Config) -> dict[int, Path]:
         """Model files of the epochs that were kept, by epoch."""
@@ -134,15 +143,20 @@ def locked(folder: Path, file: str = "lock") -> Iterator[None]:
 
     On a file system without locks there is none, which is said once.
     """
+    from filelock import FileLock
+
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / file, "w") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX)
-        except OSError as error:
-            if error.errno not in WITHOUT_LOCKS:
-                raise OSError(f"{folder / file} could not be locked: {error.strerror}") from error
-            warn_of_no_locks(folder)
+    lock = FileLock(folder / file, fallback_to_soft=False)  # soft ones outlive a killed process
+    try:
+        lock.acquire()
+    except OSError as error:
+        if error.errno not in WITHOUT_LOCKS:
+            raise OSError(f"{folder / file} could not be locked: {error.strerror}") from error
+        warn_of_no_locks(folder)
+    try:
         yield
+    finally:
+        lock.release()
 
 
 @functools.cache
@@ -209,7 +223,7 @@ def read_record(path: Path) -> Record:
 def checked_record(path: Path, *parts: str) -> Iterator[Record]:
     """A record that has these parts; an error in the block says of it, too, that the file is no record of ours."""
     try:
-        record: Record = json.loads(path.read_text())
+        record: Record = json.loads(path.read_text("utf-8"))
         if not all(isinstance(record[part], dict) for part in parts):
             raise TypeError("parts must be objects")
         yield record
@@ -222,7 +236,7 @@ def checked_record(path: Path, *parts: str) -> Iterator[Record]:
 
 def read_lines(path: Path) -> list[Record]:
     try:
-        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
         if not all(isinstance(line, dict) for line in lines):
             raise TypeError("not an object")
         for line in lines:

@@ -9,15 +9,18 @@ import dataclasses
 import itertools
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from common import frameworks, progress
+from common.data import datasets
 from common.data.datasets import DATASETS
-from common.errors import RunsFailed
+from common.errors import RunsFailed, in_short
 from common.groups import grouped
+from common.progress import about, counted
 from common.runs.children import CHILDREN, end_children
 from common.runs.config import Config, Options, alike, as_dict, obstacles, run_id
 from common.runs.store import Record, Store
@@ -48,8 +51,7 @@ def run(
     elif missing:
         failures = distribute(missing, options, force, decode)
         if failures:
-            some = f"{len(failures)} of {len(missing)} run{'s' * (len(missing) > 1)}"
-            raise RunsFailed(f"{some} failed:\n" + "\n".join(failures))
+            raise RunsFailed(f"{len(failures)} of {counted(len(missing), 'run')} failed:\n" + "\n".join(failures))
     return [train(config, options) for config in configs]
 
 
@@ -68,7 +70,9 @@ def distribute(configs: Sequence[Config], options: Options, force: bool = False,
     failures, done, start = [], 0, time.monotonic()
     with Client(cluster) as client:
         if options.scheduler:
+            check_scheduler(client, options.scheduler)
             wait_for_workers(client, options.scheduler)
+            check_workers(client, configs, options)
         # impure: dask must not reuse the result of an earlier, failed attempt at the same run
         futures = client.map(child, groups, options=options, force=force, decode=decode, pure=False, retries=0)
         names = {future.key: list(map(run_id, group)) for future, group in zip(futures, groups, strict=True)}
@@ -76,21 +80,30 @@ def distribute(configs: Sequence[Config], options: Options, force: bool = False,
         for future in as_completed(futures):
             reason = str(future.exception()) if future.status == "error" else future.result()
             ended = done + len(names[future.key])
-            left = (time.monotonic() - start) / ended * (len(configs) - ended) / 60
+            left = (time.monotonic() - start) / ended * (len(configs) - ended)
             for name in names[future.key]:
                 bar.update()
                 done += 1
                 if reason:
                     failures.append(f"{name}: {reason}")
                 if bar.disable:
-                    state = f"{'failed' if reason else 'done'}, about {left:.0f} minutes left"
-                    print(f"{done}/{len(configs)} {name} {state}", file=sys.stderr, flush=True)
+                    state = "failed" if reason else "done"
+                    told = f", {about(left)} left" if left and ended > 1 else ""  # the first says more of the start
+                    print(f"{done}/{len(configs)} {name} {state}{told}", file=sys.stderr, flush=True)
         bar.close()
         if options.scheduler:  # whose workers stay
             client.run(end_children, on_error="ignore")
     if not options.scheduler:
         cluster.close()
     return failures
+
+
+def check_scheduler(client: Any, scheduler: str) -> None:
+    """ValueError where a scheduler cannot import this package, which it must to read what it hands on."""
+    try:
+        client.run_on_scheduler(cores)
+    except ImportError as error:
+        raise ValueError(f"scheduler must have this package. Received: {scheduler} without it ({error})") from error
 
 
 def wait_for_workers(client: Any, scheduler: str) -> None:
@@ -103,6 +116,35 @@ def wait_for_workers(client: Any, scheduler: str) -> None:
         raise ValueError(
             f"scheduler must have workers (dask worker {scheduler}). Received: 0 in {PATIENCE} seconds"
         ) from error
+
+
+def check_workers(client: Any, configs: Sequence[Config], options: Options) -> None:
+    """ValueError that says what workers lack for these runs, before any is trained."""
+    results = Store.of(options).results
+    results.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=results, prefix=".shared-") as mark:
+        needed = sorted({(config.framework, config.dataset) for config in configs})
+        found = client.run(lack, needed, encode(options), Path(mark.name).name, on_error="return")
+    lacks = {address: in_short(each) if isinstance(each, Exception) else each for address, each in found.items()}
+    told = [f"{address}: {each}" for address, each in lacks.items() if each]
+    if told:
+        raise ValueError(
+            "every worker must have this package, the frameworks, the data and the folder of results. "
+            f"Received: {len(told)} of {len(found)} without, {told[0]}"
+        )
+
+
+def lack(needed: Sequence[tuple[str, str]], options: dict[str, Any], mark: str) -> str:
+    """What this machine lacks of these frameworks and data sets, and of the folder with a mark. Runs on a worker."""
+    here = decode(options)
+    try:
+        for framework, dataset in needed:
+            frameworks.check_installed(framework)
+            datasets.obtain(dataset, datasets.find_data_dir(here.data_dir).absolute(), download=False)
+    except (ValueError, OSError) as error:
+        return in_short(error)
+    folder = Store.of(here).results
+    return "" if (folder / mark).exists() else f"{folder} is another folder than where the sweep was started"
 
 
 def stacks(configs: Sequence[Config], options: Options, workers: int) -> list[list[Config]]:

@@ -13,13 +13,21 @@ from common import frameworks
 from common.data.arrays import Array, Labels, Shape
 from common.data.epochs import EpochPlan
 from common.data.inputs import Kind, TokenInputs
-from common.errors import in_short
+from common.errors import check_choice, in_short
 from common.runs import initial_weights
 from common.runs.config import Config
 from common.runs.store import SUFFIX, Record
 from common.runs.task import Task
 
 Arrays = dict[str, NDArray[Any]]
+
+
+def device_of(name: str, gpus: int, without: str) -> str:
+    """cpu, cuda or cuda:N for one of these or auto, where there are so many GPUs; `without` says why there is none."""
+    if name.startswith("cuda") and not gpus:
+        raise ValueError(f"device must be cpu or auto: {without}. Received: device={name!r}")
+    check_choice("device", name, ("auto", "cpu", "cuda", *(f"cuda:{number}" for number in range(gpus))))
+    return name if name != "auto" else "cuda" if gpus else "cpu"
 
 
 class Online(NamedTuple):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 
 import psutil
 import pytest
@@ -59,10 +60,13 @@ def test_a_warm_child_trains_to_the_bits_of_a_new_process(tmp_path, pool, framew
 
 STAND_IN = """
 import json, os, sys
+from common.job import answers_alone
+answers = answers_alone()
 def answer(**fields):
-    os.write(int(sys.argv[1]), json.dumps(fields).encode() + b"\\n")
+    os.write(answers, json.dumps(fields).encode() + b"\\n")
 for line in sys.stdin:
-    print("to be read by nobody")
+    print("to be read by nobody", flush=True)
+    os.system("echo nor this")
     exec(json.loads(line))
 """
 
@@ -74,7 +78,7 @@ def stand_in(monkeypatch):
 
     def popen(command, **settings):
         assert command[:3] == [sys.executable, "-m", "common.job"]
-        return start([sys.executable, "-c", STAND_IN, command[3]], **settings)
+        return start([sys.executable, "-c", STAND_IN], **settings)
 
     monkeypatch.setattr(subprocess, "Popen", popen)
     child = Child("torch", 3)
@@ -139,10 +143,8 @@ def made(monkeypatch):
             time.sleep(float(job))
             return self.said
 
-    start = subprocess.Popen
-    monkeypatch.setattr(
-        subprocess, "Popen", lambda command, **settings: start(["sleep", "100"], stdin=subprocess.PIPE, text=True)
-    )
+    start = partial(subprocess.Popen, ["sleep", "100"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    monkeypatch.setattr(subprocess, "Popen", lambda command, **settings: start())
     monkeypatch.setattr(children, "Child", Asleep)
     yield found
     for child in found:
@@ -216,7 +218,7 @@ def jobs(monkeypatch):
         monkeypatch.setattr(psutil.Process, "memory_info", lambda self: type("Memory", (), {"rss": rss}))
         monkeypatch.setattr(job.gc, "freeze", lambda: None)
         reading, writing = os.pipe()
-        monkeypatch.setattr(sys, "argv", ["job", str(writing)])
+        monkeypatch.setattr(job, "answers_alone", lambda: writing)
         job.main()
         os.close(writing)
         with open(reading) as answers:

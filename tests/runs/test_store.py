@@ -192,6 +192,16 @@ def test_publishing_copies_what_was_recorded_but_neither_the_model_nor_what_is_t
     assert all_records(Store(tmp_path / "published")) == [RECORD]
 
 
+def test_a_run_is_named_by_its_id_and_a_wrong_one_is_told_the_nearest(finished):
+    name = run_id(CONFIG)
+    assert finished.named(name) == finished.record(name)
+    runs = f"a run must be named by the id of a run under {finished.results / 'runs'}"
+    for wrong, otherwise, told in ((name[:-2], ", or else", f", or else. Did you mean {name}?"), ("x", "", ".")):
+        with pytest.raises(ValueError) as caught:
+            finished.named(wrong, otherwise)
+        assert str(caught.value) == f"{runs}{told} Received: {wrong}"
+
+
 def test_all_records_come_in_the_order_of_their_ids(finished):
     for name in ("b", "a"):
         finished.folder(name).mkdir()

@@ -1,6 +1,7 @@
 """Sweeps: every run once, whatever dies or fails meanwhile, in child processes with pinned threads."""
 
 import dataclasses
+import importlib.util
 import json
 import os
 import sys
@@ -16,7 +17,7 @@ from common.runs import sweep, threads
 from common.runs.children import Answer, end_children
 from common.runs.config import Config, Options, as_dict, from_dict, run_id
 from common.runs.store import READOUT, Store
-from common.runs.sweep import RunsFailed, child, decode, distribute, encode, grid
+from common.runs.sweep import RunsFailed, child, decode, distribute, encode, grid, lack
 from common.runs.training import train
 
 pytestmark = pytest.mark.slow
@@ -70,6 +71,7 @@ def test_a_sweep_trains_stacks_and_a_run_that_fails_is_reported_with_its_reason(
 def cluster(monkeypatch):
     """A cluster that runs nothing and notes what it was asked for; `failures` maps a run id to an exception."""
     noted = SimpleNamespace(tasks=[], clusters=[], address=None, closed=False, failures={}, ended=[], workers={"a": 1})
+    noted.lacks, noted.foreign = {}, False  # what each worker answers, and whether the scheduler lacks the package
 
     class Client:
         def __init__(self, address):
@@ -89,8 +91,16 @@ def cluster(monkeypatch):
             if not noted.workers:
                 raise TimeoutError(timeout)
 
-        def run(self, function, on_error):
-            noted.ended.append((function, on_error))
+        def run(self, function, *given, on_error):
+            if function is end_children:
+                return noted.ended.append(on_error)
+            assert on_error == "return"
+            return noted.lacks or {address: lack(*given) for address in noted.workers}
+
+        def run_on_scheduler(self, function):
+            if noted.foreign:
+                raise ModuleNotFoundError("No module named 'common'")
+            return function()
 
         def map(self, function, stacks, options, force, decode, pure, retries):
             assert function is child and not pure and not force and not decode
@@ -138,7 +148,8 @@ def test_each_finished_run_says_what_is_left(tmp_path, cluster, capsys, monkeypa
     monkeypatch.setattr(sweep, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
     distribute(list(grid(LARGE, seed=range(4))), options(tmp_path, workers=2))
     found = [(line.split()[0], line.split(" ", 2)[2]) for line in capsys.readouterr().err.splitlines()]
-    assert found == [(f"{n}/4", f"done, about {4 - n} minutes left") for n in range(1, 5)]
+    left = ["", ", about 2 minutes left", ", about 60 seconds left", ""]  # the first run alone says nothing yet
+    assert found == [(f"{number}/4", f"done{told}") for number, told in enumerate(left, 1)]
 
 
 def test_runs_are_stacked_where_that_is_faster_and_each_worker_has_some(tmp_path, cluster):
@@ -183,15 +194,12 @@ def test_a_stack_that_failed_names_its_runs_and_progress_counts_runs(tmp_path, c
     names = [run_id(config) for config in configs]
     assert failures == [f"{name}: worker died 4 times" for name in names]
     shown = [f"1/4 {run_id(LARGE)} done", *(f"{place}/4 {name} failed" for place, name in enumerate(names, 2))]
-    left = [30, 0, 0, 0]
-    assert capsys.readouterr().err.splitlines() == [
-        f"{line}, about {minutes} minutes left" for line, minutes in zip(shown, left, strict=True)
-    ]
+    assert capsys.readouterr().err.splitlines() == shown
 
 
 def test_a_running_scheduler_is_used_and_not_closed(tmp_path, cluster):
     distribute([BASE], options(tmp_path, scheduler="tcp://host:8786"))
-    assert cluster.ended == [(end_children, "ignore")]  # a worker that is gone has none
+    assert cluster.ended == ["ignore"]  # a worker that is gone has none
     assert cluster.address == "tcp://host:8786" and cluster.clusters == [] and not cluster.closed
 
 
@@ -201,6 +209,36 @@ def test_a_scheduler_without_workers_is_named_and_not_waited_for_without_end(tmp
     with pytest.raises(ValueError, match=rf"^scheduler must have workers \(dask worker {address}\). Received: 0 in 7"):
         distribute([BASE], options(tmp_path, scheduler=address))
     assert capsys.readouterr().err == f"{address} has 0 workers: waiting 7 seconds for the first\n"
+
+
+def lacking(cluster, folder, *configs, **given):
+    """What a sweep says in one line that a scheduler or its workers lack."""
+    with pytest.raises(ValueError) as caught:
+        distribute(configs, options(folder, scheduler="tcp://host:8786", **given))
+    assert not cluster.tasks and "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_what_a_scheduler_or_its_workers_lack_is_said_before_anything_is_trained(tmp_path, cluster, monkeypatch):
+    every = "every worker must have this package, the frameworks, the data and the folder of results. Received: "
+    mnist = dataclasses.replace(BASE, dataset="mnist", crop=None)
+    told = lacking(cluster, tmp_path, BASE, mnist, data_dir=tmp_path / "nowhere")
+    assert told.startswith(f"{every}1 of 1 without, a: {tmp_path / 'nowhere' / 'MNIST' / 'raw'} has no ")
+    with monkeypatch.context() as patch:
+        patch.setattr(importlib.util, "find_spec", lambda name: None)
+        assert lacking(cluster, tmp_path, BASE) == (
+            f"{every}1 of 1 without, a: framework must be installed. Received: framework='torch'"
+        )
+    with monkeypatch.context() as patch:
+        patch.setattr(sweep, "decode", lambda fields: options(tmp_path / "other"))
+        assert lacking(cluster, tmp_path, BASE).endswith(
+            f"a: {tmp_path / 'other'} is another folder than where the sweep was started"
+        )
+    cluster.lacks = {"a": "", "b": ModuleNotFoundError("No module named 'common'")}
+    assert lacking(cluster, tmp_path, BASE) == f"{every}1 of 2 without, b: No module named 'common'"
+    cluster.foreign = True
+    assert lacking(cluster, tmp_path, BASE).startswith("scheduler must have this package. Received: tcp://host:8786")
+    assert not list(tmp_path.glob(".shared-*"))
 
 
 def test_a_single_run_that_failed_is_one_run(tmp_path, cluster):

@@ -9,7 +9,6 @@ and which norm it means.
 from __future__ import annotations
 
 import math
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -37,6 +36,7 @@ from common.report.published import Target, subject_of
 from common.report.tables import Table
 from common.runs.computation import Computation, Computed, Result
 from common.runs.config import Options, recipe
+from common.runs.record import peak_memory
 from common.runs.store import Record
 from common.seeds import stream
 from common.study import ComputedStudy
@@ -238,7 +238,7 @@ def compute(settings: MinimumNorm, options: Options) -> Result:
         "test_n": len(seen.test_labels),
         "jitter": factor.jitter,
         "factor_seconds": seconds,
-        "peak_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        "peak_bytes": peak_memory(),
         "device": device,
     }
     return Result(outcome, {data.name: data.sha256})
