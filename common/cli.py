@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import dataclasses
 import io
+import json
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
 from common.data import datasets
-from common.errors import RunsFailed, check_choice
+from common.errors import RunsFailed, check_choice, in_short
 
 PRESETS = ("paper", "small")
 os.environ.setdefault("TYPEGUARD_DISABLE_PLUGIN_AUTOLOAD", "1")  # tyro's typeguard else asks every package for plugins
+
+
+@dataclasses.dataclass(frozen=True)
+class FlagFile:
+    """Flags that lie in a file."""
+
+    config: Path | None = None
+    """A file of flags: a record, run.json, whose run is meant, or a JSON object with a value for each flag. Flags of
+    the command line come before it."""
 
 
 def parse(doc: str | None, **defaults: Any) -> Any:
@@ -26,6 +37,8 @@ def parse(doc: str | None, **defaults: Any) -> Any:
 
     A dataclass given as a type, not as a value with defaults, has arguments that must be named.
     """
+    sys.argv[1:] = with_file(sys.argv[1:])
+    defaults["flag_file"] = FlagFile()
     fields: list[Any] = [
         (name, value) if isinstance(value, type) else (name, type(value), dataclasses.field(default=value))
         for name, value in defaults.items()
@@ -60,6 +73,37 @@ def settled(arguments: Any) -> Any:
     return dataclasses.replace(arguments, **parts)
 
 
+def with_file(words: Sequence[str]) -> list[str]:
+    """The command line with the flags of the file that it names, but for those that it has itself."""
+    own = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    own.add_argument("--config", type=Path)
+    named, rest = own.parse_known_args(words)
+    if named.config is None:
+        return list(words)
+    given = flags_of(rest)
+    flags = {name: value for name, value in read_flags(named.config.expanduser()).items() if name not in given}
+    return [*rest, *(word for name, value in flags.items() for word in as_words(name, value))]
+
+
+def read_flags(path: Path) -> dict[str, Any]:
+    """Values of flags by their names, as fields: of a JSON object, or of the config in a run's record."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"config must be a file of JSON. Received: {path} ({in_short(error)})") from error
+    if not isinstance(found, dict) or not isinstance(found := found.get("config", found), dict):
+        raise ValueError(f"config must hold a value for each flag, or be a run's record. Received: {path}")
+    return {name.removeprefix("--").replace("-", "_"): value for name, value in found.items()}
+
+
+def as_words(name: str, value: Any) -> list[str]:
+    """A flag as it is typed."""
+    flag = "--" + name.replace("_", "-")
+    if isinstance(value, bool):
+        return [flag if value else flag.replace("--", "--no-", 1)]
+    return [flag, *map(str, value if isinstance(value, list) else [value])]
+
+
 def print_anything() -> None:
     """Characters that the terminal's encoding lacks are replaced: no finished work ends in an error of printing."""
     for stream in (sys.stdout, sys.stderr):
@@ -69,8 +113,13 @@ def print_anything() -> None:
 
 def given_flags() -> set[str]:
     """Names of the flags on the command line, as fields."""
-    words = (word.split("=")[0] for word in sys.argv[1:] if word.startswith("--"))
-    return {word[2:].replace("-", "_").removeprefix("no_") for word in words}
+    return flags_of(sys.argv[1:])
+
+
+def flags_of(words: Iterable[str]) -> set[str]:
+    """Names of the flags among the words of a command line, as fields."""
+    flags = (word.split("=")[0] for word in words if word.startswith("--"))
+    return {flag[2:].replace("-", "_").removeprefix("no_") for flag in flags}
 
 
 def reason(ended: BaseException, printed: str) -> str:

@@ -1,8 +1,8 @@
 """Broken files of every kind that the suite reads: whether each is refused in one clear line, and nothing is lost.
 
-Measured:  models, records, histories, read-outs, arrays, checkpoints, labels and data files with flipped bits, cut,
-           swapped with another kind, empty, with a header that announces far too much, or replaced by a pickle that
-           runs code; each is then given to the script that reads it
+Measured:  models, records, histories, read-outs, arrays, checkpoints, configs, labels and data files with flipped
+           bits, cut, swapped with another kind, empty, with a header that announces far too much, or replaced by a
+           pickle that runs code; each is then given to the script that reads it
 Run:       python experiments/durability_files.py [--files 200]
 Result:    a table of outcomes, and their record under results/computations/, made once (again with --force): refused
            in one line with exit status 2; read to the same output as the whole file, because nothing that matters was
@@ -103,6 +103,7 @@ KINDS = (
     Kind("read-out", "runs/*torch*/readout.jsonl", ("decode_layers.py", "TORCH"), False),
     Kind("arrays", "runs/*torch*/arrays.npz", ("example_table.py", "--dataset", "digits"), False),
     Kind("checkpoint", "half/runs/*/checkpoint.npz", (*HALF, "--output-dir", "@half")),
+    Kind("config", "mine.json", (TRAINED["torch"], "--config", "@mine.json", "--list"), False),
     Kind("labels", "labels.npy", ("decode_layers.py", "@mine.pt", "--labels", "@labels.npy"), False),
     Kind("idx file", "data/MNIST/raw/t10k-labels-idx1-ubyte", (*of_run("torch"), *DATA, "--dataset", "mnist")),
     Kind("pickled batch", "data/cifar-10-batches-py/test_batch", (*of_run("torch"), *DATA, "--dataset", "cifar10")),
@@ -217,6 +218,7 @@ def prepare(folder: Path) -> dict[str, str]:
         figure.unlink()  # it is drawn again from the history
     for ending in ("pt", "h5"):
         shutil.copy(min(folder.glob(f"saved_models/*.{ending}")), folder / f"mine.{ending}")
+    shutil.copy(min(folder.glob("runs/*torch*/run.json")), folder / "mine.json")
     np.save(folder / "labels.npy", np.arange(200) % 10)
     half(folder / "half")
     for kind in KINDS:

@@ -1,16 +1,19 @@
 """What every experiment script shares: flags, list, summary, curves, and one line for an error."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from common import study
-from common.cli import one_line_errors, parse
+from common.cli import given_flags, one_line_errors, parse
 from common.errors import RunsFailed
 from common.runs import estimates, training
-from common.runs.config import Actions, Config, Options, run_id, smoke
+from common.runs.config import Actions, Config, Options, as_dict, run_id, smoke
 from common.runs.estimates import estimate, listing
+from common.runs.progress import about
 from common.runs.record import processor_flags
 from common.runs.store import READOUT, Store
 from common.runs.training import train
@@ -170,24 +173,25 @@ def test_a_sweep_begins_with_the_time_it_takes(folder, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "precision, flags, gpu, device, warned",
+    "precision, flags, gpu, changes, warned",
     [
-        ("bfloat16", {"avx2"}, False, "auto", True),
-        ("bfloat16", {"avx2"}, True, "cpu", True),
-        ("bfloat16", {"avx2"}, True, "auto", False),
-        ("bfloat16", {"avx2"}, False, "cuda", False),
-        ("bfloat16", {"avx2", "amx_bf16"}, False, "auto", False),
-        ("bfloat16", set(), False, "auto", False),
-        ("float32", {"avx2"}, False, "auto", False),
+        ("bfloat16", {"avx2"}, False, {}, True),
+        ("bfloat16", {"avx2"}, True, {"device": "cpu"}, True),
+        ("bfloat16", {"avx2"}, True, {}, False),
+        ("bfloat16", {"avx2"}, False, {"scheduler": "tcp://elsewhere:8786"}, False),
+        ("bfloat16", {"avx2", "amx_bf16"}, False, {}, False),
+        ("bfloat16", set(), False, {}, False),
+        ("float32", {"avx2"}, False, {}, False),
     ],
 )
 def test_bfloat16_without_instructions_for_it_is_warned_of(
-    folder, capsys, monkeypatch, precision, flags, gpu, device, warned
+    folder, capsys, monkeypatch, precision, flags, gpu, changes, warned
 ):
     monkeypatch.setattr(study, "processor_flags", lambda: flags)
-    monkeypatch.setattr(study, "GPU", Path("/" if gpu else "/none"))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: int(gpu))
     monkeypatch.setattr(study.sweep, "run", lambda configs, options, begin, *_: begin(configs) or [])
-    run_all([dataclasses.replace(BASE, precision=precision)], options(folder, device=device), Actions())
+    run_all([dataclasses.replace(BASE, precision=precision)], options(folder, **changes), Actions())
     error = capsys.readouterr().err
     assert error.count("\n") == warned and error.startswith("warning: bfloat16 is slow" if warned else "")
 
@@ -251,7 +255,9 @@ def test_list_says_what_is_done_and_missing_and_trains_nothing(folder, capsys):
     done, left, total = listing([BASE, missing], store).splitlines()
     assert done.split()[0] == "done" and done.split()[-1] == run_id(BASE)
     assert left.split()[0] == "missing" and left.split()[-1] == run_id(missing)
-    assert total == "2 runs, about 0 minutes of training left, one after the other"
+    seconds = estimate(missing, [store.record(run_id(BASE))])
+    assert total == f"2 runs, {about(seconds)} of training left, one after the other"
+    assert listing([BASE], store).splitlines()[-1] == "1 run, none left to train"
     assert store.done(missing) is None
 
 
@@ -263,8 +269,10 @@ def test_the_time_that_is_left_counts_missing_runs_by_the_records_there_are(fold
     lines = listing(configs, Store(folder)).splitlines()
     shown = [line.split(maxsplit=1)[1].rsplit(maxsplit=1)[0] for line in lines[:3]]
     assert shown == ["120 s", "420 s", "no estimate"]
-    minutes = {"own": 7, "published": 9}[known]
-    assert lines[3] == f"3 runs, more than {minutes} minutes of training left, one after the other"
+    part = {"own": "7 minutes of training left for 1 of 2", "published": "9 minutes of training left for 2 of 3"}[known]
+    assert lines[3] == f"3 runs, about {part} missing, one after the other"
+    unlike = listing([configs[2]], Store(folder)).splitlines()[-1]
+    assert unlike == "1 run, no estimate of the time: there are no records of such runs"
 
 
 @pytest.mark.parametrize(
@@ -337,3 +345,48 @@ def test_the_summary_says_what_came_out_and_where_it_is(folder):
 @pytest.mark.parametrize("value, text", [(None, "–"), (0.0, "0.00 %"), (1.0, "100.00 %"), (0.12345, "12.35 %")])
 def test_a_share_is_shown_in_percent_and_nothing_as_a_dash(value, text):
     assert percent(value) == text
+
+
+def test_a_record_starts_the_same_run_and_flags_of_the_command_line_come_first(arguments, tmp_path):
+    config = Config(
+        model="cnn", train_size=300, schedule="steps", decay_epochs=(1, 2), batch_norm=False, crop=None,
+        stop_accuracy=1, flip=True, corruption="uniform", corruption_fraction=0.5,
+    )  # fmt: skip
+    path = tmp_path / "a run.json"
+    path.write_text(json.dumps({"run_id": run_id(config), "config": as_dict(config), "outcome": {}}))
+    for words, expected in (((), config), (("--seed", 7, "--crop=24"), dataclasses.replace(config, seed=7, crop=24))):
+        arguments("--config", path, *words, "--output-dir", tmp_path)
+        parsed = parse(__doc__, config=BASE, options=Options(), actions=Actions())
+        assert run_id(parsed.config) == run_id(expected) and parsed.options.output_dir == tmp_path
+        assert {"schedule", "train_size", "batch_norm"} <= given_flags()
+
+
+def test_a_file_of_flags_holds_any_flag_by_either_spelling(arguments, tmp_path):
+    flags = {"--seeds": [3, 4], "output-dir": str(tmp_path), "keep_epochs": [], "smoke": True, "stack": False}
+    (tmp_path / "flags.json").write_text(json.dumps(flags))
+    arguments(f"--config={tmp_path / 'flags.json'}")
+    parsed = parse(__doc__, grid=Combinations(), options=Options(), actions=Actions())
+    assert parsed.grid.seeds == (3, 4) and parsed.actions.smoke
+    assert parsed.options == Options(output_dir=tmp_path, stack=False)
+
+
+@pytest.mark.parametrize(
+    "content, told",
+    [
+        (b"[1]", "config must hold a value for each flag, or be a run's record"),
+        (b'{"config": 3}', "config must hold a value for each flag, or be a run's record"),
+        (b"{", "config must be a file of JSON"),
+        (b"\x80\x02", "config must be a file of JSON"),
+        (b'{"sed": 1}', "--sed"),
+        (b'{"seed": "one"}', "--seed"),
+        (None, "No such file"),
+    ],
+)
+def test_a_wrong_file_of_flags_is_one_line(arguments, tmp_path, capsys, content, told):
+    if content is not None:
+        (tmp_path / "flags.json").write_bytes(content)
+    arguments("--config", tmp_path / "flags.json")
+    with pytest.raises(SystemExit) as caught, one_line_errors():
+        parse(__doc__, config=BASE, options=Options(), actions=Actions())
+    error = capsys.readouterr().err
+    assert caught.value.code == 2 and error.count("\n") == 1 and told in error

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from common import groups
 from common.report.numbers import Number, counted, number
 from common.runs.config import SEEDS, Config, from_dict, recipe
+from common.runs.learning import NEVER
 from common.runs.parts import Mark
 from common.runs.store import READOUT, Record, Store, all_records
 
@@ -24,6 +25,13 @@ FULL_TRAIN_N = {"cifar10": 50_000, "mnist": 60_000, "fashion_mnist": 60_000}  # 
 OWN = ("test_size", *Config.marked(Mark.FILE), *Config.marked(Mark.STOP))  # none in a published run
 CORRUPTION = Config.marked(Mark.CORRUPTION)
 REGULARIZERS = sorted(Config.marked(Mark.REGULARIZER), key=lambda name: name != "weight_decay")  # named first
+
+
+EXAMPLES = {
+    "indices": ("labels", "true_labels", "predictions", "learned_epochs", "times_forgotten", "loss_sensitivity"),
+    "critical_indices": ("critical",),
+}
+"""Arrays of each split that are columns of the frame of examples, by the array that says of which examples they are."""
 
 
 class Measures(TypedDict):
@@ -273,6 +281,25 @@ class Runs(Sequence[Run]):
 
         return pandas.json_normalize([run.record for run in self]).convert_dtypes()
 
+    def histories(self) -> pandas.DataFrame:
+        """A row for each epoch of each run: `run_id`, `epoch`, and the measures of its history."""
+        return framed({"run_id": run.id, **line} for run in self for line in run.history)
+
+    def readouts(self) -> pandas.DataFrame:
+        """A row for each layer, probe and split of each run that was read out: `run_id`, `layer`, `correct`, `n` …"""
+        return framed({"run_id": run.id, **line} for run in self for line in run.readout)
+
+    def examples(self) -> pandas.DataFrame:
+        """A row for each example of each run: `run_id`, `split`, `index` in the data set, and the columns of EXAMPLES.
+
+        `learned_epochs` is the first epoch after which it was right, missing where it never was.
+        """
+        import pandas
+
+        parts = [part.assign(run_id=run.id) for run in self for part in example_frames(run.source.arrays(run.id))]
+        columns = ["run_id", "split", "index", *(name for names in EXAMPLES.values() for name in names)]
+        return pandas.concat([pandas.DataFrame(), *parts]).reindex(columns=columns).convert_dtypes()
+
     def csv(self) -> str:
         """`frame` as comma-separated values; null is empty."""
         text: str = self.frame().to_csv(index=False, lineterminator="\n")
@@ -281,6 +308,28 @@ class Runs(Sequence[Run]):
     def sizes(self) -> str:
         """Numbers of training examples, as text."""
         return ", ".join(f"{size:,}" for size in sorted({run.train_n for run in self}))
+
+
+def framed(lines: Iterable[Line]) -> pandas.DataFrame:
+    """A row for each line; what a line lacks is missing."""
+    import pandas
+
+    return pandas.DataFrame(list(lines)).convert_dtypes()
+
+
+def example_frames(arrays: Mapping[str, NDArray[Any]]) -> Iterator[pandas.DataFrame]:
+    """Of each split a row for each example that the arrays of a run know something of."""
+    import pandas
+
+    for split in ("train", "validation", "test"):
+        known = []
+        for indices, names in EXAMPLES.items():
+            values = {name: arrays[f"{split}_{name}"] for name in names if f"{split}_{name}" in arrays}
+            if values:
+                known.append(pandas.DataFrame(values, pandas.Index(arrays[f"{split}_{indices}"], name="index")))
+        if known:
+            frame = pandas.concat(known, axis=1).reset_index().assign(split=split)
+            yield frame.replace({"learned_epochs": NEVER}, float("nan"))
 
 
 def last_epoch(lines: Sequence[Line]) -> list[Line]:

@@ -1,11 +1,14 @@
 """Runs as readers see them: what is read when, and how they are chosen, grouped, paired and averaged."""
 
+import numpy as np
+import pandas
 import pytest
 from made_up import Files, a_run
 
 from common.report.numbers import Number
 from common.report.runs import Run, Runs, epochs_to, group_names, model_of, setting_of, setting_text
 from common.runs.config import Config, as_dict, recipe
+from common.runs.learning import NEVER
 from common.runs.store import PUBLISHED, Store
 
 LINES = [
@@ -189,3 +192,33 @@ def test_a_model_goes_by_its_batch_norm_and_a_recipe_by_all_but_the_seeds():
     assert a_run(model="inception", batch_norm=False).model == "inception_without_batch_norm"
     fields = as_dict(Config())
     assert recipe(fields) == recipe({**fields, "seed": 5}) != recipe({**fields, "rotation": 25.0})
+
+
+def test_histories_read_outs_and_examples_are_frames():
+    arrays = {
+        "train_indices": np.array([7, 3, 5]), "train_labels": np.array([1, 0, 1]),
+        "train_true_labels": np.array([1, 2, 1]), "train_predictions": np.array([1, 0, 0]),
+        "train_learned_epochs": np.array([2, 1, NEVER]),
+        "train_times_forgotten": np.array([0, 1, 0]), "train_loss_sensitivity": np.array([0.5, 0.25, 1.0]),
+        "train_critical_indices": np.array([5, 3]), "train_critical": np.array([True, False]),
+        "validation_critical_indices": np.array([9]), "validation_critical": np.array([True]),
+        "test_indices": np.array([0]), "test_labels": np.array([4]), "test_predictions": np.array([4]),
+        "first_layer_filters": np.zeros((1, 2, 2, 3)),
+    }  # fmt: skip
+    lines = {"readout.jsonl": [{"epoch": 3, "layer": "fc1", "n": 8}, {"epoch": 3, "layer": "fc2", "labels_rule": "x"}]}
+    runs = Runs([a_run(LINES, lines=lines, arrays=arrays), a_run(seed=1)])
+    histories, readouts, examples = runs.histories(), runs.readouts(), runs.examples()
+    assert list(histories["run_id"]) == [runs[0].id] * 4 and list(histories["epoch"]) == [0, 1, 2, 3]
+    assert histories["train_loss"].isna().tolist() == [False, True, False, False]
+    assert readouts.to_dict("records") == [{"run_id": runs[0].id, "epoch": 3, "layer": "fc1", "n": 8}]
+    assert list(examples["split"]) == ["train"] * 3 + ["validation", "test"]
+    table = examples.set_index(["split", "index"])
+    assert table.loc["train", "learned_epochs"].dropna().to_dict() == {7: 2, 3: 1}
+    assert table.loc[("train", 3), "critical"] is np.False_ and pandas.isna(table.loc[("train", 7), "critical"])
+    assert table.loc[("validation", 9), "critical"] and pandas.isna(table.loc[("validation", 9), "labels"])
+    assert table.loc[("test", 0), "predictions"] == 4 and table["loss_sensitivity"].dropna().tolist() == [
+        0.5,
+        0.25,
+        1.0,
+    ]
+    assert list(Runs().examples().columns) == list(examples.columns) and len(Runs().examples()) == 0
