@@ -312,8 +312,8 @@ def made_of(runs: Runs, benchmarks: Mapping[str, Mapping[str, Table]]) -> tuple[
         PUBLISHED / "runs.csv": runs.csv(),
         PUBLISHED / "assets" / "runs.js": runs_script(runs),
         ROOT / "docs" / "findings.md": findings_document(findings),
-        changes: fill(changes.read_text(), "superseded runs", superseded.markdown()),
-        readme: fill(readme.read_text(), "matrix", overview.readme_matrix(made.tables["verdicts"]).markdown()),
+        changes: fill(changes.read_text("utf-8"), "superseded runs", superseded.markdown()),
+        readme: fill(readme.read_text("utf-8"), "matrix", overview.readme_matrix(made.tables["verdicts"]).markdown()),
     }
     return texts, {PUBLISHED / "figures" / f"{name}.png": figure for name, figure in made.figures.items()}
 

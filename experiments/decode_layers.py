@@ -114,12 +114,7 @@ def find(name: str, store: Store) -> tuple[Path, Config | None]:
         if not Path(name).is_file():
             raise FileNotFoundError(f"there is no model file {name}")
         return Path(name), None
-    if (record := store.record(name)) is None:
-        raise ValueError(
-            f"a model must be a file ending in {', '.join(FRAMEWORKS)}, or a run id under {store.results / 'runs'}. "
-            f"Received: {name}"
-        )
-    config = from_dict(record["config"])
+    config = from_dict(store.named(name, f", or a model by its file ({', '.join(FRAMEWORKS)})")["config"])
     return store.model_path(config), config
 
 

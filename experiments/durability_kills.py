@@ -184,9 +184,9 @@ def results(folder: Path) -> dict[str, Any]:
     """Of each finished run all that must be the same however often it was killed."""
     found = {}
     for path in sorted(folder.glob("runs/*/run.json")):
-        record = json.loads(path.read_text())
+        record = json.loads(path.read_text("utf-8"))
         model = hashlib.sha256((folder / "saved_models" / record["model"]["path"]).read_bytes()).hexdigest()
-        lines = [json.loads(line) for line in (path.parent / "history.jsonl").read_text().splitlines()]
+        lines = [json.loads(line) for line in (path.parent / "history.jsonl").read_text("utf-8").splitlines()]
         history = [{name: value for name, value in line.items() if "seconds" not in name} for line in lines]
         found[record["run_id"]] = model, record["model"]["sha256"], record["outcome"], history
     return found

@@ -15,11 +15,12 @@ from common.cli import one_line_errors, parse
 from common.data import datasets
 from common.errors import check_choice
 from common.files import write
+from common.progress import counted
 from common.report.examples import agreement_table, image_grid, joined, trained_on
 from common.report.runs import Runs
 from common.runs.config import Actions, Config, Options
 from common.runs.store import Store
-from common.study import save
+from common.study import run_all, save
 
 
 @dataclass(frozen=True)
@@ -41,20 +42,24 @@ class Selection:
 
 
 def main() -> None:
+    """Show what the runs say; a smoke test trains one of its own where there are none."""
     arguments = parse(__doc__, selection=Selection(), options=Options(), actions=Actions())
     options, actions, chosen = arguments.options, arguments.actions, arguments.selection
     store = Store(chosen.records) if chosen.records else Store.of(options)
     dataset = "digits" if actions.smoke else chosen.dataset
+    if actions.smoke and not any(store.results.glob("runs/*/run.json")):
+        corrupted = {"corruption": chosen.corruption, "corruption_fraction": chosen.corruption_fraction}
+        run_all([Config(model="mlp1", framework="torch", **corrupted)], options, Actions(smoke=True))
     runs = trained_on(Runs.under(store), dataset, chosen.corruption, chosen.corruption_fraction)
     if actions.list or not runs:
-        print(f"{len(runs)} runs of {dataset}, corruption {chosen.corruption}, under {store.results}")
+        print(f"{counted(len(runs), 'run')} of {dataset}, corruption {chosen.corruption}, under {store.results}")
         return
     import pandas
 
     table = joined(runs)
     folder = Store.of(options).results / "example_table"
     write(folder / "examples.csv", pandas.DataFrame(table).to_csv(index=False, lineterminator="\n"))
-    title = f"Examples of {dataset}, {len(runs)} runs"
+    title = f"Examples of {dataset}, {counted(len(runs), 'run')}"
     known = well_known(table)
     save(agreement := agreement_table(known, title), folder / "agreement")
     data = datasets.load(dataset, options.data_dir)

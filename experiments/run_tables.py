@@ -19,6 +19,7 @@ import tyro
 
 from common.analysis import evaluator
 from common.cli import one_line_errors, parse
+from common.progress import counted
 from common.report.classes import class_table, confusion_figure, title_of
 from common.report.network_figures import feature_map_grids, feature_maps, weight_histograms, weight_table
 from common.report.runs import Run
@@ -44,14 +45,6 @@ class Selection:
     def __post_init__(self) -> None:
         if self.image < 0:
             raise ValueError(f"image must be 0 or more. Received: image={self.image}")
-
-
-def find(name: str, store: Store) -> Run:
-    """The run of an id; ValueError where there is none."""
-    record = store.record(name)
-    if record is None:
-        raise ValueError(f"a run must be one under {store.results / 'runs'}. Received: {name}")
-    return Run(record, store)
 
 
 def items(run: Run, store: Store, selection: Selection, options: Options) -> Iterator[tuple[str, Any]]:
@@ -82,9 +75,9 @@ def main() -> None:
         config = smoke(Config(model="alexnet", framework="torch"))
         run_all([config], options, Actions(smoke=True))
         names = (run_id(config),)
-    runs = [find(name, store) for name in names]
+    runs = [Run(store.named(name), store) for name in names]
     if actions.list or not runs:
-        return print(f"{len(runs)} runs named, of those under {store.results / 'runs'}")
+        return print(f"{counted(len(runs), 'run')} named, of those under {store.results / 'runs'}")
     for run in runs:
         show(dict(items(run, store, selection, options)), Store.of(options).results / "run_tables" / run.id)
 

@@ -20,6 +20,7 @@ from common import frameworks  # noqa: E402
 from common.data.datasets import DATASETS, find_data_dir  # noqa: E402
 
 QUICK = "not slow"
+SMOKE = "CPU seconds of --smoke"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -32,6 +33,13 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """Where slow tests are left out, files of nothing else are not even imported, which takes frameworks seconds."""
     slow = collection_path.suffix == ".py" and "\npytestmark = pytest.mark.slow\n" in collection_path.read_text()
     return True if slow and config.getoption("markexpr") == QUICK else None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The CPU seconds that each script's --smoke took, the slowest first."""
+    taken = [dict(report.user_properties).get(SMOKE) for report in terminalreporter.getreports("passed")]
+    if shown := sorted(filter(None, taken), key=lambda pair: -pair[0]):
+        terminalreporter.write_line(f"{SMOKE}: " + ", ".join(f"{name} {seconds:.1f}" for seconds, name in shown))
 
 
 @pytest.fixture(scope="session")

@@ -10,10 +10,10 @@ import torch
 from common import study
 from common.cli import given_flags, one_line_errors, parse
 from common.errors import RunsFailed
+from common.progress import about
 from common.runs import estimates, training
 from common.runs.config import Actions, Config, Options, as_dict, run_id, smoke
 from common.runs.estimates import estimate, listing
-from common.runs.progress import about
 from common.runs.record import processor_flags
 from common.runs.store import READOUT, Store
 from common.runs.training import train

@@ -86,7 +86,7 @@ def check_files(folder: Path, listings: Sequence[Listing]) -> None:
     """Write down which files become which images, or compare with what was written when it was begun."""
     for listing in listings:
         path, text = folder / f"{listing.split}_files.json", json.dumps([listing.files, listing.labels])
-        if path.exists() and path.read_text() != text:
+        if path.exists() and path.read_text("utf-8") != text:
             raise ValueError(f"the source must have the files that {folder} was begun with; delete it to begin anew")
         if not path.exists():
             write(path, text)

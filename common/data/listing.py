@@ -67,7 +67,7 @@ def test_images(folder: Path, classes: Sequence[str]) -> dict[str, list[Path]]:
 
 def annotated(folder: Path, classes: Sequence[str]) -> Iterator[tuple[str, list[Path]]]:
     """Tiny ImageNet's validation images of some of its classes, in the order of the published list."""
-    rows = [line.split("\t")[:2] for line in (folder / ANNOTATIONS).read_text().splitlines()]
+    rows = [line.split("\t")[:2] for line in (folder / ANNOTATIONS).read_text("utf-8").splitlines()]
     for name in classes:
         yield name, [folder / "images" / file for file, wnid in rows if wnid == name]
 

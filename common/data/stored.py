@@ -113,7 +113,7 @@ def load(folder: Path) -> tuple[Stored, Labels, Stored, Labels, list[str], str]:
     ValueError where a file is not the one that was made.
     """
     try:
-        sidecar = json.loads((folder / SIDECAR).read_text())
+        sidecar = json.loads((folder / SIDECAR).read_text("utf-8"))
         facts = [np.load(folder / f"{split}_facts.npy", mmap_mode="r", allow_pickle=False) for split in SPLITS]
         images = [np.asarray(np.load(folder / f"{split}.npy", mmap_mode="r", allow_pickle=False)) for split in SPLITS]
         found = digest(sidecar["classes"], facts)

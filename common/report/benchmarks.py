@@ -79,7 +79,7 @@ def flat(record: Record) -> Record:
 
 def records(store: Store, slug: str) -> dict[str, Record]:
     """All of a benchmark, by name; those of before they were computations lie in a folder of its own."""
-    older = {path.stem: json.loads(path.read_text()) for path in sorted((store.results / slug).glob("*.json"))}
+    older = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted((store.results / slug).glob("*.json"))}
     paths = sorted(store.results.glob(f"computations/{slug}-*/record.json"))
     return older | {path.parent.name.removeprefix(f"{slug}-"): flat(read_record(path)) for path in paths}
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.analysis.attributions import ATTRIBUTIONS, BASELINES, attribute_run, check, rank_correlation
+from common.errors import check_choice
 from common.papers.zhang.recipes import SETTINGS, Fields
 from common.report import figures
 from common.report.numbers import number, share
@@ -46,14 +47,18 @@ SMALL: Fields = {"train_size": 5000, "batch_size": 50}
 
 @dataclass(frozen=True)
 class Attributed(Seeds):
-    """True labels, random labels and random inputs."""
+    """A run for each combination of these values."""
 
     seeds: tuple[int, ...] = (0, 1, 2)
     """Seeds of weights and order; rank correlations are between them."""
+    settings: tuple[str, ...] = SHOWN
+    """True labels, random labels or random inputs."""
 
     def rows(self, preset: str) -> list[Fields]:
         """Each setting, until it is fitted."""
-        return [{**SETTINGS[setting], **(SMALL if preset == "small" else {})} for setting in SHOWN]
+        for setting in self.settings:
+            check_choice("setting", setting, SETTINGS)
+        return [{**SETTINGS[setting], **(SMALL if preset == "small" else {})} for setting in self.settings]
 
 
 def read(configs: Sequence[Config], call: Call) -> None:
@@ -190,4 +195,5 @@ def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
     return {"attributions": table(measured), "pictures": pictures(measured), "over_epochs": over_epochs(measured)}
 
 
-STUDY = Study("attributions", Attributed(), BASE, report, EPOCHS, read, check, smoke={"seeds": (0, 1)})
+SMOKE = {"seeds": (0, 1), "settings": ("true_labels", "gaussian")}
+STUDY = Study("attributions", Attributed(), BASE, report, EPOCHS, read, check, smoke=SMOKE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from common.papers.zhang.curves import (
@@ -53,12 +54,15 @@ SHOWN = (*SETTINGS, *READINGS)
 COLOURS = dict(zip(SETTINGS, (figures.BLUE, figures.ORANGE, figures.GREEN, figures.PURPLE, figures.SKY), strict=True))
 
 
+@dataclass(frozen=True)
 class Settings(Seeds):
     """Figure 1a."""
 
+    settings: tuple[str, ...] = ("true_labels", *INPUTS, "random_labels", *READINGS)
+    """True labels, inputs without structure, random labels, and another reading of the inputs."""
+
     def rows(self, preset: str) -> list[Fields]:
-        """True labels, inputs without structure, random labels, and another reading of the inputs."""
-        return [fields("inception", name, preset) for name in ("true_labels", *INPUTS, "random_labels", *READINGS)]
+        return [fields("inception", name, preset) for name in self.settings]
 
 
 def training_losses(runs: Runs, title: str) -> Figure:
@@ -161,5 +165,11 @@ def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
 
 
 STUDY = Study(
-    "randomization_learning_curves", Settings(), BASE, report, check=shown(SHOWN, ["inception"]), findings=findings
+    "randomization_learning_curves",
+    Settings(),
+    BASE,
+    report,
+    check=shown(SHOWN, ["inception"]),
+    smoke={"settings": ("true_labels", "random_labels")},
+    findings=findings,
 )

@@ -73,6 +73,7 @@ WIDE_RESNET_SMALL = {**SMALL, "crop": None, "learning_rate": 0.05, "schedule": "
 def fields(model: str, setting: str, preset: str = "paper") -> Fields:
     """What a model in a setting changes."""
     check_choice("model", model, MODELS)
+    check_choice("setting", setting, SETTINGS)
     decay = {"weight_decay": WEIGHT_DECAY[model]} if "weight_decay" in setting else {}
     reduced = {**small(model), **(LONG_SMALL if LONG.items() <= SETTINGS[setting].items() else {})}
     return {**MODELS[model], **SETTINGS[setting], **decay, **(reduced if preset == "small" else {})}
