@@ -15,12 +15,12 @@ os.environ.update(
 )
 
 import pytest  # noqa: E402
+from smoke import SMOKE  # noqa: E402
 
 from common import frameworks  # noqa: E402
 from common.data.datasets import DATASETS, find_data_dir  # noqa: E402
 
 QUICK = "not slow"
-SMOKE = "CPU seconds of --smoke"
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SMOKE
+from smoke import SMOKE
 
 from common import files
 from common.analysis import readout, representation

@@ -41,7 +41,7 @@ def plans(*places, n=60):
         ([BASE, changed(seed=1, epochs=2, width=8)], "fields that differ=['width', 'epochs']"),
         ([changed(framework="keras")] * 2, "framework='keras'"),
         ([changed(flip=True, input_noise=0.1)] * 2, "augmented=True, noisy=True"),
-        ([changed(model="lstm", dataset="phrases")] * 2, "recurrent layers, model='lstm'"),
+        ([changed(model="lstm", dataset="phrases", crop=28)] * 2, "recurrent layers, model='lstm'"),
         ([changed(model="cnn2", width=4, crop=6, padding="same_stride_2")] * 2, "moving statistics, model='cnn2'"),
     ],
 )

@@ -331,8 +331,12 @@ def test_a_process_that_is_killed_is_said_and_an_interrupt_too(source, tmp_path,
     with monkeypatch.context() as patch:
         patch.setattr(build, "end_with_parent", die)
         assert "a process that decodes images was killed; run it again" in refused(source, tmp_path, capsys)
-    monkeypatch.setattr(build, "list_source", lambda _: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(build, "list_source", interrupted)
     assert made(source, tmp_path, capsys)[0] == 130
+
+
+def interrupted(source):
+    raise KeyboardInterrupt
 
 
 def die():

@@ -572,7 +572,7 @@ def test_the_stop_reason_is_the_first_rule_that_holds(changes, line, reason):
 
 def test_the_processor_is_named_as_the_system_names_it(monkeypatch):
     otherwise, content = platform.processor(), "processor\t: 0\nmodel name\t: Some CPU: 3 GHz\nmodel name\t: Other\n"
-    monkeypatch.setattr("builtins.open", lambda path: io.StringIO(content) if path == "/proc/cpuinfo" else None)
+    monkeypatch.setattr("builtins.open", lambda path, **_: io.StringIO(content) if path == "/proc/cpuinfo" else None)
     assert processor() == "Some CPU: 3 GHz"
     content = "no name\n"
     assert processor() == otherwise

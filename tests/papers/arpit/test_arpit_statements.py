@@ -24,8 +24,9 @@ def test_a_statement_has_its_effect_a_band_with_its_reason_and_what_it_would_be_
 def test_statements_have_ids_of_their_own_which_are_those_that_studies_test():
     names = [statement["id"] for statement in STATEMENTS]
     assert len(set(names)) == len(names) == 40
-    folder = TARGETS.folder.parent
-    code = "".join(path.read_text() for path in folder.glob("*.py"))
+    wing = TARGETS.folder.parent
+    files = [*wing.glob("*.py"), wing.parents[1] / "report" / "regularizers.py"]
+    code = "".join(path.read_text() for path in files).replace("{wing}", wing.name)
     assert all(json.dumps(name) in code for name in names)
     assert all(
         study.findings is not type(study).findings for study in arpit.STUDIES if study.name != "independent_replication"
