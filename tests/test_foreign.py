@@ -1,5 +1,6 @@
 """Model files as other people write them: decoded with their own library's accuracy, or refused for a reason."""
 
+import pickle
 import re
 from collections import Counter
 from dataclasses import replace
@@ -158,3 +159,11 @@ def test_the_table_of_files_has_a_row_for_each_kind_with_what_became_of_it():
     assert [row[0] for row in rows] == list(foreign.CASES)
     for kind, own, here, *_ in rows:
         assert here.startswith("refused: ") if kind in REASONS else here == own
+
+
+def test_a_bare_pickle_of_any_protocol_is_refused_without_a_warning(tmp_path, recwarn):
+    for protocol in (2, 4, 5):
+        (tmp_path / "m.pt").write_bytes(pickle.dumps(Path("nothing"), protocol))
+        with pytest.raises(ValueError, match="must be a file of PyTorch's, whole and free of code"):
+            evaluator.load(tmp_path / "m.pt")
+    assert not recwarn.list
