@@ -1,7 +1,8 @@
 """Model files as other people write them, made by the libraries themselves, and what becomes of each when it is read.
 
-`python tests/foreign.py` prints the table: the accuracy that a file's own library gives on the test images, and that
-of the network as it is read here, or the line that refuses it. `tests/test_foreign.py` holds each line to it.
+`python tests/foreign.py` prints the table of docs/foreign_files.md: the accuracy that a file's own library gives on the
+test images, and that of the network as it is read here, or why it is refused; with `--before` also what an older
+checkout made of it. `tests/test_foreign.py` holds each line to it.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ import argparse
 import copy
 import json
 import os
+import re
+import subprocess
 import sys
 import tempfile
+import textwrap
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -647,23 +651,73 @@ def tinted(folder: Path) -> str:
     return str(folder / "tinted.npz")
 
 
+OLDER = """
+import dataclasses, json, sys
+from pathlib import Path
+import numpy as np
+from common import frameworks
+frameworks.torch_first("keras")
+from common.analysis.readout import decode
+from common.data.datasets import DATASETS
+from common.runs.config import Options
+arrays = dict(np.load(sys.argv[1]))
+known = [arrays[name] for name in ("x_train", "y_train", "x_test", "y_test")]
+DATASETS[sys.argv[1]] = dataclasses.replace(DATASETS["digits"], shape=known[0].shape, read=lambda *place: known)
+for line in sys.stdin:
+    path, given = json.loads(line)
+    try:
+        own = [line for line in decode(Path(path), given, Options(), probes={}) if line["scored_on"] == "test"][0]
+        found = own["correct"] / own["n"], ""
+    except (ValueError, OSError) as error:
+        found = None, str(error)
+    except Exception as error:
+        found = None, "ended in a traceback: " + type(error).__name__
+    print(json.dumps(found), flush=True)
+"""
+"""What an older version of the suite makes of files, by lines on stdin and stdout: one that decoded its own alone."""
+
+
+def before(checkout: Path, files: Sequence[Written], data: str) -> list[Outcome]:
+    """What the suite of an older checkout made of these files."""
+    lines = []
+    for written in files:
+        named = {"model": written.declared.model} if written.declared.model else {}
+        given = {"dataset": data if written.colours else "digits", "preprocessing": written.preprocessing, **named}
+        lines.append(json.dumps([str(written.path), given]) + "\n")
+    done = subprocess.run(
+        [sys.executable, "-c", OLDER, data], input="".join(lines), capture_output=True, text=True, check=True,
+        cwd=checkout, env=os.environ | {"PYTHONPATH": str(checkout)},
+    )  # fmt: skip
+    return [Outcome(*json.loads(line)) for line in done.stdout.splitlines()]
+
+
+def cell(outcome: Outcome, folder: str) -> str:
+    """An accuracy in percent, or why there is none."""
+    if outcome.accuracy is not None:
+        return f"{100 * outcome.accuracy:.2f}"
+    reason = " ".join(outcome.line.split("Received: ", 1)[-1].split()).replace(folder, "").replace("|", "\\|")
+    return "refused: " + textwrap.shorten(re.sub(r"/\d+/", "", reason), 160)
+
+
 def main() -> None:
-    """Print the table."""
-    print("| file | its own library, % | here, % | or refused, since |\n|:--|--:|--:|:--|")
+    """Print what becomes of each file, as docs/foreign_files.md holds it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--before", type=Path, help="checkout of an older version, for a column of its own")
+    checkout = parser.parse_args().before
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as name:
-        data = tinted(Path(name))
-        for place, (kind, write) in enumerate(CASES.items()):
-            folder = Path(name) / str(place)
-            folder.mkdir()
-            written = write(folder)
-            outcome = read(written, data)
-            own, here = (
-                "" if value is None else f"{100 * value:.2f}" for value in (written.accuracy, outcome.accuracy)
-            )
-            reason = "" if outcome.accuracy is not None else outcome.line.split("Received: ", 1)[-1].replace(name, "")
-            print(f"| {kind} | {own} | {here} | {reason} |", flush=True)
+        data, files = tinted(Path(name)), []
+        for place, write in enumerate(CASES.values()):
+            (Path(name) / str(place)).mkdir()
+            files.append(write(Path(name) / str(place)))
+        found = {"here, %": [read(written, data) for written in files]}
+        if checkout:
+            found["before, %"] = before(checkout, files, data)
+        print(f"| file | its own library, % | {' | '.join(found)} |\n|:--|--:|{':--|' * len(found)}")
+        for kind, written, *outcomes in zip(CASES, files, *found.values(), strict=True):
+            own = "" if written.accuracy is None else f"{100 * written.accuracy:.2f}"
+            print(f"| {kind} | {own} | {' | '.join(cell(outcome, name) for outcome in outcomes)} |")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

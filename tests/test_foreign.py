@@ -1,8 +1,10 @@
 """Model files as other people write them: decoded with their own library's accuracy, or refused for a reason."""
 
+import pickle
 import re
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import foreign
 import numpy as np
@@ -149,3 +151,19 @@ def test_the_shape_of_images_must_be_known_where_a_network_does_not_say_it(tmp_p
     written = foreign.CASES["PyTorch: state dict, .pt"](tmp_path)
     with pytest.raises(ValueError, match="the shape of images must be declared"):
         evaluator.load(written.path, replace(written.declared, num_classes=10))
+
+
+def test_the_table_of_files_has_a_row_for_each_kind_with_what_became_of_it():
+    lines = (Path(foreign.__file__).parents[1] / "docs" / "foreign_files.md").read_text("utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines if line.startswith("| ")][1:]
+    assert [row[0] for row in rows] == list(foreign.CASES)
+    for kind, own, here, *_ in rows:
+        assert here.startswith("refused: ") if kind in REASONS else here == own
+
+
+def test_a_bare_pickle_of_any_protocol_is_refused_without_a_warning(tmp_path, recwarn):
+    for protocol in (2, 4, 5):
+        (tmp_path / "m.pt").write_bytes(pickle.dumps(Path("nothing"), protocol))
+        with pytest.raises(ValueError, match="must be a file of PyTorch's, whole and free of code"):
+            evaluator.load(tmp_path / "m.pt")
+    assert not recwarn.list

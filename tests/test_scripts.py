@@ -183,7 +183,7 @@ def test_every_script_shows_what_it_does_in_half_a_minute_and_does_nothing_twice
     script, smoked, monkeypatch, record_property, name
 ):
     stacked, run = [], sweep.run
-    monkeypatch.setattr(sweep, "run", lambda *what: stacked.append(what[1].stack) or run(*what))
+    monkeypatch.setattr(sweep, "run", lambda *what, **how: stacked.append(what[1].stack) or run(*what, **how))
     status, text, seconds, folder, arguments = smoked(name)
     record_property(SMOKE, (seconds, name))
     assert (status, set(stacked)) in ((0, {name not in REPLAYED}), (0, set())) and text and seconds < SECONDS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import pickletools
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -51,7 +52,8 @@ def read(path: Path) -> Any:
     names = sorted(foreign_names(path))
     foreign: list[Any] = [(type(name, (Inert,), {}), name) for name in names]
     try:
-        with torch.serialization.safe_globals(foreign):
+        with torch.serialization.safe_globals(foreign), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Detected pickle protocol")  # of others; what it cannot read is an error
             return torch.load(path, map_location="cpu", weights_only=True)
     except (UnpicklingError, AttributeError, EOFError) as error:  # torch's own message advises to load it all the same
         what = f"holds more than tensors and plain values: {', '.join(names[:3])}" if names else "is not whole"
