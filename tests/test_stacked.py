@@ -46,7 +46,7 @@ def plans(*places, n=60):
     ],
 )
 def test_runs_that_cannot_be_stacked_are_refused_in_one_line_that_lists_why(configs, received):
-    task = prepare(dataclasses.replace(BASE, dataset=configs[0].dataset))
+    task = prepare(dataclasses.replace(BASE, dataset=configs[0].dataset, crop=configs[0].crop))
     with pytest.raises(ValueError, match="^stacked runs must be PyTorch's, ") as error:
         StackedTrainer([(config, task) for config in configs])
     assert str(error.value).endswith(received) and "\n" not in str(error.value)
