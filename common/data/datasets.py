@@ -430,6 +430,10 @@ def made(options: argparse.Namespace) -> str:
 
 FREE = {"images": "digits", "tokens": "phrases"}
 """By kind the data set that needs no files."""
+_TREC_FILES = {  # which are downloaded as they are
+    "train_5500.label": "sha256:9e4c8bdcaffb96ed61041bd64b564183d52793a8e91d84fc3a8646885f466ec3",
+    "TREC_10.label": "sha256:033f22c028c2bbba9ca682f68ffe204dc1aa6e1cf35dd6207f2d4ca67f0d0e8e",
+}
 DATASETS = {
     "digits": Source(shape=(1437, 8, 8, 1), num_classes=10, read=_read_digits),
     "mnist": Source(
@@ -523,14 +527,8 @@ DATASETS = {
         words=8466,
         folder="TREC",
         url="https://cogcomp.seas.upenn.edu/Data/QA/QC/",
-        files={
-            "train_5500.label": "sha256:9e4c8bdcaffb96ed61041bd64b564183d52793a8e91d84fc3a8646885f466ec3",
-            "TREC_10.label": "sha256:033f22c028c2bbba9ca682f68ffe204dc1aa6e1cf35dd6207f2d4ca67f0d0e8e",
-        },
-        downloads={
-            "train_5500.label": "sha256:9e4c8bdcaffb96ed61041bd64b564183d52793a8e91d84fc3a8646885f466ec3",
-            "TREC_10.label": "sha256:033f22c028c2bbba9ca682f68ffe204dc1aa6e1cf35dd6207f2d4ca67f0d0e8e",
-        },
+        files=_TREC_FILES,
+        downloads=_TREC_FILES,
     ),
     "rt_polarity": Source(
         shape=(8530, 59),
