@@ -48,11 +48,16 @@ def parse(doc: str | None, **defaults: Any) -> Any:
     printed = io.StringIO()
     try:
         with contextlib.redirect_stderr(printed):
-            return settled(tyro.cli(arguments, description=doc, config=settings))
+            return settled(tyro.cli(arguments, description=with_lines(doc or ""), config=settings))
     except SystemExit as ended:
         if ended.code:
             raise ValueError(reason(ended, printed.getvalue())) from None
         raise
+
+
+def with_lines(doc: str) -> str:
+    """The text with an empty line before each part as `Run:`, which would else be joined to the one before."""
+    return re.sub(r"\n+(?=[A-Z]\w+:)", "\n\n", doc)
 
 
 def settled(arguments: Any) -> Any:

@@ -52,7 +52,7 @@ TRACEBACK, EXECUTED, LOST, UNSEEN = WRONG = (
 
 
 @dataclass(frozen=True)
-class Files(benchmarks.Benchmark):
+class Benchmark(benchmarks.Benchmark):
     """What is measured."""
 
     slug = "durability_files"
@@ -262,7 +262,7 @@ def judged(kind: Kind, whole: Answer | None, answer: Answer) -> str:
     return UNSEEN if kind.checked else OTHER
 
 
-def measure(settings: Files, options: Options) -> Record:
+def measure(settings: Benchmark, options: Options) -> Record:
     """Break so many files, kind after kind and way after way, and give each to the script that reads it."""
     choose, found, examples = random.Random(settings.choice), Counter[tuple[str, str]](), {}
     with TemporaryDirectory(prefix="durability-") as temporary:
@@ -329,7 +329,7 @@ def table(record: Record) -> Table:
 
 
 def main() -> None:
-    arguments = parse(__doc__, benchmark=Files(), options=Options(), actions=Actions())
+    arguments = parse(__doc__, benchmark=Benchmark(), options=Options(), actions=Actions())
     benchmarks.report(arguments, (kind.name for kind in KINDS), benchmarks.on_processor, measure, table)
 
 

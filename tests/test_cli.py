@@ -114,8 +114,9 @@ def test_a_wrong_flag_is_one_line_with_status_2_and_nothing_is_written(arguments
 def test_the_help_opens_with_what_the_script_says_of_itself(arguments, capsys):
     arguments("--help")
     with pytest.raises(SystemExit, match="^0$"):
-        parse("Claim: networks fit random labels.", config=BASE, options=Options())
-    assert "Claim: networks fit random labels." in capsys.readouterr().out
+        parse("Claim: networks fit random labels.\nRun:   so", config=BASE, options=Options())
+    lines = capsys.readouterr().out.splitlines()
+    assert "Claim: networks fit random labels." in lines and "Run:   so" in lines
 
 
 @pytest.mark.parametrize(

@@ -28,10 +28,10 @@ def files():
 
 
 def test_what_is_killed_ends_in_the_same_and_leaves_nothing(kills):
-    found = kills["measure"](kills["Kills"](kills=5, epochs=8, seeds=1), Options())
+    found = kills["measure"](kills["Benchmark"](kills=5, epochs=8, seeds=1), Options())
     assert sum(found["kills"].values()) == 5 and found["runs"] >= 4
     assert set(found["wrong"].values()) == {0}
-    assert "5 kills at random moments" in kills["table"]({**found, **described(kills["Kills"]())}).markdown()
+    assert "5 kills at random moments" in kills["table"]({**found, **described(kills["Benchmark"]())}).markdown()
 
 
 def described(settings):
@@ -60,11 +60,12 @@ def test_a_checkpoint_that_goes_back_is_seen(kills, tmp_path, monkeypatch):
 
 
 def test_broken_files_of_every_kind_are_refused_in_one_line(files):
-    found = files["measure"](files["Files"](files=2 * len(files["KINDS"])), Options())
+    found = files["measure"](files["Benchmark"](files=2 * len(files["KINDS"])), Options())
     assert found["wrong"] == {}
     assert all(sum(counts.values()) == 2 for counts in found["counts"].values())
     assert (
-        f"{2 * len(files['KINDS'])} broken files" in files["table"]({**found, **described(files["Files"]())}).markdown()
+        f"{2 * len(files['KINDS'])} broken files"
+        in files["table"]({**found, **described(files["Benchmark"]())}).markdown()
     )
 
 
