@@ -29,7 +29,7 @@ def files():
 
 def test_what_is_killed_ends_in_the_same_and_leaves_nothing(kills):
     found = kills["measure"](kills["Benchmark"](kills=5, epochs=8, seeds=1), Options())
-    assert sum(found["kills"].values()) == 5 and found["runs"] >= 4
+    assert sum(found["kills"].values()) == 5 and found["runs"] >= 2
     assert set(found["wrong"].values()) == {0}
     assert "5 kills at random moments" in kills["table"]({**found, **described(kills["Benchmark"]())}).markdown()
 
