@@ -12,6 +12,7 @@ Time:      about 15 seconds for a kill on two cores
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -260,13 +261,14 @@ def measure(settings: Benchmark, options: Options) -> Record:
     choose, kills, wrong, runs = random.Random(settings.choice), Counter[str](), Counter[str](), 0
     starts = 0
     with TemporaryDirectory(prefix="durability-") as temporary:
-        whole = {command.name: unkilled(command) for command in commands(settings, Path(temporary) / "whole")}
+        alone = {command.name: command for command in commands(settings, Path(temporary) / "whole")}
+        whole = functools.cache(lambda name: unkilled(alone[name]))
         rounds = (commands(settings, Path(temporary) / f"round{number}") for number in range(settings.kills))
         for command in chain.from_iterable(rounds):
             if not (left := settings.kills - kills.total()):
                 break
             killed_until_it_ends(command, choose, min(left, len(command.victims)), kills)
-            found, expected = results(command.folder), whole[command.name]
+            found, expected = results(command.folder), whole(command.name)
             wrong += command.wrong
             wrong["lost"] += len(expected.keys() - found.keys())
             wrong["other bits"] += sum(found[name] != expected[name] for name in found.keys() & expected.keys())

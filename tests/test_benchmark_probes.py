@@ -1,7 +1,6 @@
 """The benchmark of MASC at its smallest size: every part runs, agrees and is tabulated."""
 
 import dataclasses
-import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import benchmark_probes as benchmark
 from common.analysis.linalg import principal_subspace
 from common.report.benchmarks import flat
 from common.runs.config import Options
@@ -17,12 +17,6 @@ from common.runs.store import code_version
 pytestmark = pytest.mark.slow
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
-
-
-@pytest.fixture
-def benchmark(monkeypatch):
-    monkeypatch.syspath_prepend(str(EXPERIMENTS))
-    return importlib.import_module("benchmark_probes")
 
 
 def test_every_target_has_its_row(tmp_path):
@@ -36,7 +30,7 @@ def test_every_target_has_its_row(tmp_path):
         assert target in table
 
 
-def test_masc_alone(benchmark, capsys):
+def test_masc_alone(capsys):
     alone = benchmark.Benchmark(**benchmark.Benchmark.small, masc_only=True, threads=1)
     record = {
         "settings": dataclasses.asdict(alone),
@@ -56,7 +50,7 @@ def test_masc_alone(benchmark, capsys):
         ({"rows": 9}, "rows must be at least 2 for each class. Received: rows=9, classes=10"),
     ],
 )
-def test_sizes_out_of_range_are_refused(benchmark, fields, message):
+def test_sizes_out_of_range_are_refused(fields, message):
     with pytest.raises(ValueError) as error:
         benchmark.Benchmark(**fields)
     assert str(error.value) == message
@@ -64,7 +58,7 @@ def test_sizes_out_of_range_are_refused(benchmark, fields, message):
 
 @pytest.mark.parametrize("shape", [(90, 20), (20, 90)], ids=["tall", "wide"])
 @pytest.mark.parametrize("size", [4, 15])
-def test_the_products_alone_have_the_shapes_of_mascs(benchmark, shape, size):
+def test_the_products_alone_have_the_shapes_of_mascs(shape, size):
     rows = np.random.default_rng(0).standard_normal(shape)
     bases = benchmark.basis(rows, size), principal_subspace(rows, components=size).basis
     projectors = [basis.T @ basis for basis in bases]  # signs of directions are free

@@ -1,24 +1,16 @@
 """The benchmark of reading from disk at its smallest size: every part runs on the same images and is tabulated."""
 
-import importlib
-from pathlib import Path
-
 import pytest
 from pictures import make_source
 
+import benchmark_reader as benchmark
 from common.report.benchmarks import flat
 from common.runs.store import code_version
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def benchmark(monkeypatch):
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "experiments"))
-    return importlib.import_module("benchmark_reader")
-
-
-def test_all_parts_are_measured_on_the_images_of_a_folder(benchmark, monkeypatch, tmp_path, capsys):
+def test_all_parts_are_measured_on_the_images_of_a_folder(monkeypatch, tmp_path, capsys):
     source = make_source(tmp_path / "photographs", train=15)
     words = ["--smoke", "--source", str(source), "--device", "cpu", "--model", "mlp1", "--output-dir", str(tmp_path)]
     monkeypatch.setattr("sys.argv", ["benchmark_reader.py", *words])
@@ -27,12 +19,12 @@ def test_all_parts_are_measured_on_the_images_of_a_folder(benchmark, monkeypatch
     (path,) = tmp_path.glob("computations/benchmark_reader-*/table.md")
     assert printed.out.strip() == path.read_text().strip() and "40 images, photographs; array of 16 px" in printed.out
     assert all(f"| {a} / {b} |" in printed.out for a, b in benchmark.CLAIMS)
-    monkeypatch.setattr(benchmark, "measure", None)  # what is done is not measured again
+    monkeypatch.setattr("measure", None)  # what is done is not measured again
     benchmark.main()
     assert capsys.readouterr().out == printed.out
 
 
-def test_claims_are_about_ratios_of_medians_and_without_a_folder_files_are_as_large_as_imagenets(benchmark, tmp_path):
+def test_claims_are_about_ratios_of_medians_and_without_a_folder_files_are_as_large_as_imagenets(tmp_path):
     rates = {
         "usual loader": [9, 10, 30],
         "read": [60, 20, 100],

@@ -1,11 +1,10 @@
 """The benchmark of stacked training at its smallest size: both ways run, agree and are tabulated."""
 
 import dataclasses
-import importlib
-from pathlib import Path
 
 import pytest
 
+import benchmark_stacked as benchmark
 from common.report.benchmarks import flat
 from common.runs.config import Options
 from common.runs.store import code_version
@@ -13,13 +12,7 @@ from common.runs.store import code_version
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def benchmark(monkeypatch):
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "experiments"))
-    return importlib.import_module("benchmark_stacked")
-
-
-def test_both_ways_are_compared_in_one_run(benchmark, monkeypatch, tmp_path, capsys):
+def test_both_ways_are_compared_in_one_run(monkeypatch, tmp_path, capsys):
     arguments = ["benchmark_stacked.py", "--smoke", "--device", "cpu", "--output-dir", str(tmp_path)]
     monkeypatch.setattr("sys.argv", arguments)
     benchmark.main()
@@ -28,15 +21,15 @@ def test_both_ways_are_compared_in_one_run(benchmark, monkeypatch, tmp_path, cap
     assert printed.strip() == path.read_text().strip()
     assert all(f"| {name} |" in printed for name in ("an epoch", "an evaluation", "both"))
     assert "3 MLPs 2x16, 300 images" in printed
-    monkeypatch.setattr(benchmark, "rounds", None)  # what is done is not measured again
+    monkeypatch.setattr("rounds", None)  # what is done is not measured again
     benchmark.main()
     assert capsys.readouterr().out == printed
 
 
-def test_ratios_are_of_medians_and_weights_are_compared(benchmark, monkeypatch):
+def test_ratios_are_of_medians_and_weights_are_compared(monkeypatch):
     smallest = benchmark.Benchmark(**benchmark.Benchmark.small | {"repeats": 3})
     seconds = iter(range(1000))
-    monkeypatch.setattr(benchmark, "now", lambda device: next(seconds) ** 2)
+    monkeypatch.setattr("now", lambda device: next(seconds) ** 2)
     found = benchmark.rounds(smallest, Options(device="cpu"))
     # Each measurement takes three moments; a repeat has three networks alone, then all together.
     alone, stacked = (
@@ -54,7 +47,7 @@ def test_ratios_are_of_medians_and_weights_are_compared(benchmark, monkeypatch):
 
 
 @pytest.mark.parametrize("fields, least", [({"runs": 1}, 2), ({"width": 0}, 1), ({"examples": 0}, 1)])
-def test_sizes_out_of_range_are_refused(benchmark, fields, least):
+def test_sizes_out_of_range_are_refused(fields, least):
     ((name, value),) = fields.items()
     with pytest.raises(ValueError, match=f"^{name} must be at least {least}. Received: {name}={value}$"):
         benchmark.Benchmark(**fields)

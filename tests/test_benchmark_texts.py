@@ -1,11 +1,9 @@
 """The benchmark of texts at its smallest size: both loops of both frameworks run and are compared."""
 
-import importlib
-from pathlib import Path
-
 import numpy as np
 import pytest
 
+import benchmark_texts as benchmark
 from common.data.datasets import load
 from common.report.benchmarks import flat
 from common.runs.store import code_version
@@ -13,13 +11,7 @@ from common.runs.store import code_version
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def benchmark(monkeypatch):
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "experiments"))
-    return importlib.import_module("benchmark_texts")
-
-
-def test_both_loops_are_compared_in_one_run(benchmark, monkeypatch, tmp_path, capsys):
+def test_both_loops_are_compared_in_one_run(monkeypatch, tmp_path, capsys):
     arguments = ["benchmark_texts.py", "--smoke", "--threads", "1", "--output-dir", str(tmp_path)]
     monkeypatch.setattr("sys.argv", arguments)
     benchmark.main()
@@ -29,7 +21,7 @@ def test_both_loops_are_compared_in_one_run(benchmark, monkeypatch, tmp_path, ca
     assert "| torch |" in printed and "| keras |" in printed and "128 texts of 20 words" in printed
 
 
-def test_a_ratio_is_of_medians_and_must_reach_its_bound(benchmark):
+def test_a_ratio_is_of_medians_and_must_reach_its_bound():
     seconds = {"torch usual": [3.0, 9.0, 4.0], "torch own": [2.0], "keras usual": [1.0], "keras own": [1.0]}
     settings = {"repeats": 3, "examples": 9, "hardware": "", "threads": 1}
     record = {"settings": settings, "outcome": {"seconds": seconds}, "code": code_version()}
@@ -41,7 +33,7 @@ def test_a_ratio_is_of_medians_and_must_reach_its_bound(benchmark):
 
 
 @pytest.mark.data
-def test_texts_are_of_trecs_size(benchmark, data_dir):
+def test_texts_are_of_trecs_size(data_dir):
     texts, labels = benchmark.data(5380)
     trec = load("trec", data_dir).x_train[:, -20:]
     assert texts.shape == (5380, 20) and labels.max() == 5 and 1 < texts[texts > 0].min() + 1

@@ -1,12 +1,11 @@
 """The digits that the demo shows: a saved network is wrong and its layer right, or wrong labels learned by heart."""
 
 import dataclasses
-import importlib
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+import demo
 from common.analysis.readout import decode_run
 from common.data.datasets import load
 from common.report.runs import Runs
@@ -17,14 +16,8 @@ from common.runs.training import train
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def demo(monkeypatch):
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "experiments"))
-    return importlib.import_module("demo")
-
-
 @pytest.mark.parametrize("framework", ["torch", "keras"])
-def test_digits_are_those_that_the_saved_network_and_its_layer_tell_apart(demo, tmp_path, framework):
+def test_digits_are_those_that_the_saved_network_and_its_layer_tell_apart(tmp_path, framework):
     config = dataclasses.replace(demo.CONFIG, framework=framework, corruption="uniform", corruption_fraction=0.6)
     config, options = dataclasses.replace(config, epochs=4), Options(output_dir=tmp_path, threads=1)
     store = Store.of(options)

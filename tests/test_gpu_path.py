@@ -1,14 +1,13 @@
 """What the PyTorch trainer does on a GPU alone; what can be is tested without one."""
 
 import dataclasses
-import importlib
-from pathlib import Path
 from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import torch
 
+import benchmark_training as benchmark
 from common.data.epochs import EpochPlan, draw
 from common.data.inputs import ImageInputs
 from common.report.benchmarks import flat
@@ -109,9 +108,7 @@ def test_a_recorded_step_reads_the_learning_rate_from_the_device():
     assert optimizer.param_groups[0]["lr"] is rate and float(rate) == 0.25
 
 
-def test_the_benchmark_counts_a_steps_operations(monkeypatch):
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "experiments"))
-    benchmark = importlib.import_module("benchmark_training")
+def test_the_benchmark_counts_a_steps_operations():
     settings = {name: benchmark.Benchmark(name, 1, n) for name, n in (("mlp1", 256), ("alexnet", 128))}
     epoch = benchmark.gpu_epoch(settings["mlp1"], "bfloat16", torch.device("cpu"))
     # A gradient of weights and one of inputs beside each product of the forward pass; images need none.

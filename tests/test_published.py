@@ -1,7 +1,6 @@
 """What is published comes from committed records, and is what those records say today."""
 
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 from browser import DESK, PHONE, chromium, dead_links, inside, opened, widths
 from made_up import a_run
 
+import published_report as report
 from common import publishing
 from common.report import figures
 from common.report.claims import Finding, Statement
@@ -27,14 +27,6 @@ of_the_page = pytest.mark.xdist_group("page")  # which is made once
 
 
 @pytest.fixture(scope="module")
-def report():
-    sys.path.insert(0, str(ROOT / "experiments"))
-    import published_report
-
-    return published_report
-
-
-@pytest.fixture(scope="module")
 def runs():
     return Runs.under(Store(PUBLISHED))
 
@@ -46,7 +38,7 @@ def test_every_record_is_of_clean_code_and_under_its_own_id(runs):
         assert run.history[-1]["epoch"] == run.outcome["epochs"]
 
 
-def test_everything_is_what_the_records_say(report, runs):
+def test_everything_is_what_the_records_say(runs):
     texts, drawn = publishing.made_of(runs, report.benchmark_tables(Store(PUBLISHED)))
     different = [str(path) for path, text in texts.items() if not path.exists() or path.read_text() != text]
     assert different == []
@@ -193,7 +185,7 @@ def test_statements_that_no_study_measured_are_there_once(monkeypatch):
     assert [len(group.runs) for group in publishing.groups_of(Runs(there.values()))["Arpit"]] == [2, 2]  # either preset
 
 
-def test_a_benchmarks_tables_are_made_from_its_records(report, tmp_path):
+def test_a_benchmarks_tables_are_made_from_its_records(tmp_path):
     record = {
         "benchmark": {"model": "alexnet", "repeats": 2},
         "examples": 256,

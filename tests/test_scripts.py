@@ -125,7 +125,6 @@ def script(tmp_path_factory):
     def run(name, *arguments, distribute=distribute):
         with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()) as printed:
             patch.setattr(sys, "argv", [name, *map(str, arguments)])
-            patch.syspath_prepend(str(ROOT / "experiments"))
             patch.setattr(sweep, "distribute", distribute)
             patch.setattr(estimates, "PUBLISHED", nothing)
             try:
@@ -431,7 +430,6 @@ def test_benchmark_of_convolutions_compares_with_the_usual_loop(script, tmp_path
 
 
 def test_the_cpu_benchmark_stays_on_the_cpu_where_there_is_a_gpu(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "experiments"))
     import benchmark_training
     import torch_models.trainer
 

@@ -27,7 +27,6 @@ RUN = smoke(Config(model="mlp1", framework="torch"))
 def refused(capsys, monkeypatch, script, *arguments):
     """The one line that a script prints when it refuses."""
     monkeypatch.setattr(sys, "argv", [script, *map(str, arguments)])
-    monkeypatch.syspath_prepend(str(ROOT / "experiments"))
     capsys.readouterr()
     with pytest.raises(SystemExit) as ended:
         runpy.run_path(str(ROOT / "experiments" / script), run_name="__main__")
