@@ -36,6 +36,11 @@ NAMED = {
     "history.jsonl": {"epoch"},
 }
 """What readers rely on in each line of a file."""
+KEPT = (
+    *("run.json", "history.jsonl", READOUT, "statistics.jsonl", "similarity_*.jsonl", "critical_samples.jsonl"),
+    *("sharpness.jsonl", "sensitivity_choices.jsonl", "arrays.npz", "loss_sensitivity.npz", "attributions.npz"),
+)
+"""Files beside a run that are published with it."""
 SUFFIX = {"keras": ".h5", "torch": ".pt"}
 
 
@@ -172,22 +177,14 @@ def publish(store: Store, name: str) -> None:
     """Copy what a run recorded, all but its model, to the committed results."""
     target = PUBLISHED / "runs" / name
     target.mkdir(parents=True, exist_ok=True)
-    for part in (
-        "run.json",
-        "history.jsonl",
-        READOUT,
-        "statistics.jsonl",
-        "similarity_*.jsonl",
-        "critical_samples.jsonl",
-        "sharpness.jsonl",
-        "sensitivity_choices.jsonl",
-        "arrays.npz",
-        "loss_sensitivity.npz",
-        "attributions.npz",
-    ):
-        for source in store.folder(name).glob(part):
-            copy = packed if source.suffix == ".npz" else shutil.copyfile
-            copy(source, target / source.name)
+    for source in kept_files(store, name):
+        copy = packed if source.suffix == ".npz" else shutil.copyfile
+        copy(source, target / source.name)
+
+
+def kept_files(store: Store, name: str) -> list[Path]:
+    """What a run recorded and was measured of it: all in its folder that is published."""
+    return [file for part in KEPT for file in sorted(store.folder(name).glob(part))]
 
 
 def packed(source: Path, target: Path) -> None:
