@@ -1,0 +1,102 @@
+"""Networks to decode at once: trained as their records say, and copied to saved_models/published under plain names.
+
+Run:       python experiments/publish_models.py [--names mlp3_random_labels] [--list] [--time-limit 30m]
+           python experiments/decode_layers.py saved_models/published/mlp3_random_labels.h5
+Result:    NAME.h5 and NAME.pt of the named runs that are done, each with its record under results/published/runs; one
+           whose record is published must have that record's hash: what differs is said, and it is not copied
+Time:      --list says it for each, and trains nothing; an MLP takes some minutes, small AlexNet hours without a GPU
+"""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+from common.cli import one_line_errors, parse
+from common.errors import check_choice
+from common.papers.decoding.recipes import fields as decoding_fields
+from common.papers.zhang.recipes import fields
+from common.runs.config import Actions, Config, Options, run_id
+from common.runs.estimates import by_cost
+from common.runs.store import PUBLISHED, ROOT, SUFFIX, Store, publish
+from common.study import run_all
+
+FOLDER = ROOT / "saved_models" / "published"
+MOST_BYTES = 90 * 10**6
+"""Of all files, which every clone fetches."""
+MLPS = {
+    f"{model}_{name}": fields(model, name)
+    for name in ("true_labels", "random_labels", "weight_decay")
+    for model in ("mlp1", "mlp3")
+}
+ALEXNETS = {
+    f"alexnet_{name}": {"epochs": 70, **fields("alexnet", name)}
+    for name in ("true_labels", "random_crop", "random_labels", "weight_decay", "weight_decay_random_crop")
+}
+CORRUPTED = {f"{model}_mnist_80_percent": decoding_fields(model, "mnist", 0.8, "small") for model in ("mlp3", "cnn")}
+"""The decoding papers' effect, in networks of a few megabytes."""
+RUNS = {
+    **{
+        f"{name}{SUFFIX[framework]}": Config(framework=framework, **run)
+        for framework in SUFFIX
+        for name, run in MLPS.items()
+    },
+    **{f"{name}.pt": Config(framework="torch", **run) for name, run in CORRUPTED.items()},
+    **{f"{name}.h5": Config(framework="keras", **run) for name, run in ALEXNETS.items()},
+}
+"""The run of each file."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Names:
+    """Which networks."""
+
+    names: tuple[str, ...] = ()
+    """Files, or their names without suffix for both frameworks; none means all."""
+
+    def files(self) -> list[str]:
+        """Of these names."""
+        for name in self.names:
+            check_choice("names", name, [*RUNS, *dict.fromkeys(Path(file).stem for file in RUNS)])
+        return [file for file in RUNS if not self.names or {file, Path(file).stem} & {*self.names}]
+
+
+def copy(file: str, store: Store) -> str:
+    """Copy a run's model under its plain name and publish its record; says what became of it."""
+    config = RUNS[file]
+    record, there = store.done(config), Store(PUBLISHED).record(run_id(config))
+    if record is None:
+        return f"{file}: not trained"
+    if there and there["model"]["sha256"] != record["model"]["sha256"]:
+        names = [name for name, value in record["environment"].items() if there["environment"].get(name) != value]
+        return f"{file}: not the published record's hash; its environment differs in {', '.join(names) or 'nothing'}"
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(store.model_path(config), FOLDER / file)
+    if not there:
+        publish(store, run_id(config))
+    return f"{file}: {(FOLDER / file).stat().st_size / 1e6:.1f} MB"
+
+
+def check_size() -> None:
+    """ValueError where the files are too many for a clone."""
+    size = sum(file.stat().st_size for file in FOLDER.glob("*"))
+    if size > MOST_BYTES:
+        raise ValueError(
+            f"files in {FOLDER} must hold at most {MOST_BYTES / 1e6:.0f} MB. Received: {size / 1e6:.1f} MB"
+        )
+
+
+def main() -> None:
+    """Train what is missing, the cheapest first, and copy what is done, also where time is over before the rest."""
+    arguments = parse(__doc__, networks=Names(), options=Options(), actions=Actions())
+    files, store = arguments.networks.files(), Store.of(arguments.options)
+    try:
+        run_all(by_cost([RUNS[file] for file in files], store, arguments.options), arguments.options, arguments.actions)
+    finally:
+        if not arguments.actions.list and not arguments.actions.smoke:
+            print("\n".join(copy(file, store) for file in files))
+            check_size()
+
+
+if __name__ == "__main__":
+    with one_line_errors():
+        main()
