@@ -48,13 +48,14 @@ def judged(target: Target, published: Mapping[tuple[str, str, float], Runs], kno
     """One number: measured in each framework, or not."""
     model, dataset, fraction = (target[name] for name in ("model", "dataset", "corruption_fraction"))
     subject, found = f"{model}, {dataset.replace('_', ' ')}, {100 * fraction:g} %", []
-    for framework, group in published.get((model, dataset, fraction), Runs()).by("framework").items():
+    runs = published.get((model, dataset, fraction), Runs())
+    for framework, group in runs.by("framework").items():
         values = measured(target, group, known)
         if any(value is not None for value in values):
             counts = counted(values, [run.data["test_n"] for run in group]) if share_of_test(target) else None
             named = f"{subject}, {FRAMEWORKS[framework]}"
             found.append(judged_number(target, named, group, values, counts))
-    return found or [judged_number(target, subject)]
+    return found or [judged_number(target, subject, runs)]
 
 
 def share_of_test(target: Target) -> bool:

@@ -1,0 +1,330 @@
+"""All that the papers measured: every full-size run of every wing, what decides most in an hour first.
+
+Run:       python experiments/reproduce_papers.py [--papers arpit zhang] [--preset small] [--list] [--time-limit 8m]
+           python experiments/reproduce_papers.py --campaign --device cuda --precision bfloat16 --time-limit 8m
+Result:    what the studies' own scripts make; --export runs.tar packs records, read-outs and, with --models, networks
+           of what is done, in parts of --part-size 16M where asked, for published_report.py --import
+Time:      --list says it, and the order: published numbers and statements that no full-size run has decided, for each
+           hour that a study's missing runs take by the records of like runs, else (~) by those of its networks at other
+           sizes; what no record tells comes last. --campaign has an order of its own: what minutes of a GPU decide
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from common.cli import Preset, given_flags, one_line_errors, parse
+from common.errors import check_choice
+from common.groups import grouped
+from common.papers.arpit import replication
+from common.papers.decoding import subspaces
+from common.papers.zhang import corruption, randomization, tables
+from common.publishing import COMPUTED, QUESTIONS, WINGS
+from common.report.runs import FULL_TRAIN_N, Run, Runs
+from common.report.tables import Table
+from common.runs.archive import pack, read_size, split
+from common.runs.computation import computation_id, seconds_known
+from common.runs.config import Actions, Config, Options, as_dict, from_dict, run_id, smoke
+from common.runs.estimates import estimate, known_records, rate, volume
+from common.runs.parts import Mark
+from common.runs.store import PUBLISHED, Store
+from common.study import ComputedStudy, Study, preset_of
+
+PAPERS = {wing.__name__.split(".")[2]: paper for paper, (wing, _) in WINGS.items()}
+"""Short names."""
+SETTINGS = Config()
+MLP = {"models": ("mlp4",), "fractions": (0.4, 0.8)}
+FRACTIONS = tuple(tenth / 10 for tenth in range(11))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which studies, and what becomes of their runs."""
+
+    papers: tuple[str, ...] = ()
+    """Papers by their short names; none means all."""
+    studies: tuple[str, ...] = ()
+    """Studies by the names of their scripts; none means all."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """Seeds of weights and order."""
+    campaign: bool = False
+    """Only what minutes of a GPU decide, in its own order."""
+    export: Path | None = None
+    """File for what is done."""
+    part_size: str | None = None
+    """Most bytes of a part of it, as 16M; none means one file."""
+    models: bool = False
+    """Pack the networks, too."""
+
+    def __post_init__(self) -> None:
+        for paper in self.papers:
+            check_choice("papers", paper, PAPERS)
+        if self.part_size:
+            read_size(self.part_size)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A study, or some of its runs, to be carried out; `own` are fields of its grid, `fields` those of its config."""
+
+    paper: str
+    study: Study | ComputedStudy
+    own: dict[str, Any] = field(default_factory=dict)
+    fields: dict[str, Any] = field(default_factory=dict)
+    keras_backend: str | None = None
+
+    def arguments(self, arguments: Any) -> Any:
+        """The command line as the study's own script would have it."""
+        common = {name: getattr(arguments, name) for name in ("preset", "options", "actions")}
+        if isinstance(self.study, ComputedStudy):
+            return SimpleNamespace(computation=self.study.default, **common)
+        given = {name: getattr(arguments.config, name) for name in given_flags() if hasattr(arguments.config, name)}
+        config = replace(self.study.default, **{**given, **self.fields})
+        grid = replace(self.study.grid, **{"seeds": arguments.plan.seeds, **self.own})
+        return SimpleNamespace(config=config, grid=grid, **common)
+
+    def configs(self, arguments: Any) -> list[Config]:
+        """Its runs; a study of computations has none."""
+        if isinstance(self.study, ComputedStudy):
+            return []
+        own, smoking, flags = self.arguments(arguments), arguments.actions.smoke, given_flags()
+        grid = self.study.reduced(own.grid, flags) if smoking else own.grid
+        configs = self.study.configs(own.config, grid, preset_of(arguments), flags)
+        return list(dict.fromkeys(map(smoke, configs) if smoking else configs))
+
+    def computations(self, arguments: Any) -> list[str]:
+        """Ids of its computations; a study of runs has none."""
+        if isinstance(self.study, Study):
+            return []
+        return [computation_id(case) for case in self.cases(arguments)]
+
+    def cases(self, arguments: Any) -> list[Any]:
+        """Its computations."""
+        study = self.study
+        cases = study.computations(study.default, preset_of(arguments)) if isinstance(study, ComputedStudy) else []
+        reduced = study.smoke if isinstance(study, ComputedStudy) and arguments.actions.smoke else {}
+        return list(dict.fromkeys(replace(case, **reduced) for case in cases))
+
+
+CAMPAIGN = (
+    Piece("zhang", randomization.STUDY),
+    *(Piece("zhang", study) for study in tables.BY_MODEL[:3]),
+    Piece("zhang", corruption.SLOWDOWN, {"models": ("mlp1", "alexnet")}),
+    *(Piece("decoding", subspaces.STUDY, {**MLP, "datasets": (dataset,)}) for dataset in ("mnist", "cifar10")),
+    Piece("arpit", replication.STUDY, {"widths": (512, 1024)}),
+    Piece("zhang", tables.BY_MODEL[-1], {"seeds": (0,)}, {"framework": "keras"}, "torch"),
+)
+"""Figure 1a; the convolutional rows of Table 1; Figures 1b and 1c; stacks of the decoding papers' MLPs; a replication;
+and Keras on PyTorch."""
+
+
+def pieces(plan: Plan) -> list[Piece]:
+    """All that is wanted, in the order of the wings' registries, or of the campaign."""
+    registered = [
+        Piece(short, study)
+        for short, paper in PAPERS.items()
+        for study in (*WINGS[paper][0].STUDIES, *QUESTIONS.get(paper, ()), *COMPUTED.get(paper, ()))
+    ]
+    known = CAMPAIGN if plan.campaign else registered
+    for name in plan.studies:
+        check_choice("studies", name, [piece.study.name for piece in known])
+    wanted = plan.papers or tuple(PAPERS)
+    return [
+        piece for piece in known if piece.paper in wanted and (piece.study.name in plan.studies or not plan.studies)
+    ]
+
+
+class Nothing:
+    """Where the parts of a run lie that is only planned: nowhere."""
+
+    def lines(self, name: str, file: str) -> list[dict[str, Any]]:
+        return [defaultdict(type(None), epoch=1)] if file == "history.jsonl" else []
+
+    def arrays(self, name: str) -> dict[str, Any]:
+        return {}
+
+    def kept_arrays(self, name: str, file: str) -> dict[str, Any]:
+        return {}
+
+
+def planned(config: Config) -> Run:
+    """A run as a reader would see it before it is trained: what it is, and nothing measured."""
+    nothing: Any = defaultdict(type(None))
+    n = (config.train_size or FULL_TRAIN_N.get(config.dataset, 0)) - config.validation_size
+    data = {"train_n": n, "validation_n": config.validation_size, "test_n": None}
+    record = {"run_id": run_id(config), "config": as_dict(config), "outcome": nothing, "data": data, "model": nothing}
+    return Run(record, Nothing())
+
+
+@cache
+def recorded_findings() -> list[dict[str, str]]:
+    """Rows of the published table of findings."""
+    path = PUBLISHED / "tables" / "findings.csv"
+    return list(csv.DictReader(path.open())) if path.exists() else []
+
+
+def numbers_of(paper: str, configs: Iterable[Config]) -> set[str]:
+    """Ids of the published numbers that runs of a paper's may decide."""
+    judged = WINGS[PAPERS[paper]][0].numbers(Runs(planned(config) for config in configs))
+    return {found.statement.id for found in judged if found.runs}
+
+
+def statements_of(study: str) -> set[str]:
+    """Statements that a study tests, as published runs of any size show, and that no full-size run has decided."""
+    rows = [row for row in recorded_findings() if row["kind"] == "statement" and row["verdict"] != "not measured"]
+    decided = {row["statement"] for row in rows if row["size"] == "full size"}
+    return {row["statement"] for row in rows if row["study"] == study.replace("_", " ")} - decided
+
+
+class Costs:
+    """How long runs and computations take that are not done."""
+
+    def __init__(self, options: Options):
+        self.options, self.store = options, Store.of(options)
+        self.records = known_records(self.store)
+        self.like = grouped(self.records, lambda record: kind_of(record["config"]))
+        self.rates: dict[tuple[str, str], float | None] = {}
+
+    def seconds(self, config: Config) -> float | None:
+        """By records of like runs."""
+        return estimate(config, self.like.get(kind_of(vars(config)), []), self.options)
+
+    def roughly(self, config: Config) -> float | None:
+        """By records of its network at other sizes."""
+        kind = config.model, config.framework
+        if kind not in self.rates:
+            self.rates[kind] = rate(*kind, self.records, self.options)
+        return None if self.rates[kind] is None else (self.rates[kind] or 0.0) * volume(config)
+
+    def of(self, configs: Sequence[Config], cases: Sequence[Any]) -> Cost:
+        """What is missing of these runs and computations."""
+        missing = [config for config in configs if not self.store.done(config)]
+        known = [self.seconds(config) for config in missing]
+        near = [self.roughly(config) if exact is None else exact for config, exact in zip(missing, known, strict=True)]
+        new = [case for case in cases if not done(self.store, computation_id(case))]
+        seconds = [*near, *(seconds_known(case, self.store) for case in new)]
+        total = None if None in seconds else sum(filter(None, seconds))
+        return Cost(len(seconds), len(configs) + len(cases), total, None in known)
+
+
+def kind_of(fields: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What the cost of an example depends on most."""
+    return tuple(fields[name] for name in Config.marked(Mark.COST))
+
+
+def done(store: Store, computation: str) -> bool:
+    """Whether a computation has a record."""
+    return (store.computation(computation) / "record.json").exists()
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What is missing of a piece, and how many seconds it takes: known, roughly, or not at all."""
+
+    missing: int
+    wanted: int
+    seconds: float | None
+    rough: bool
+
+    @property
+    def text(self) -> str:
+        """In hours."""
+        return "no estimate" if self.seconds is None else f"{'~' * self.rough}{self.seconds / 3600:.2f}"
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """A piece with what it is worth and costs."""
+
+    piece: Piece
+    worth: int
+    cost: Cost
+
+    @property
+    def per_hour(self) -> float | None:
+        """Numbers and statements decided in an hour; null where nobody knows the hours."""
+        return None if self.cost.seconds is None else self.worth / max(self.cost.seconds / 3600, 1e-3)
+
+
+def ordered(arguments: Any) -> list[Ordered]:
+    """Pieces, what decides most in an hour first, or in the campaign's own order."""
+    costs, plan = Costs(arguments.options), []
+    recorded = [from_dict(record["config"]) for record in costs.records if not record["config"]["train_size"]]
+    decided = {paper: numbers_of(paper, recorded) for paper in dict.fromkeys(p.paper for p in pieces(arguments.plan))}
+    for piece in pieces(arguments.plan):
+        configs = piece.configs(arguments)
+        numbers = numbers_of(piece.paper, configs if preset_of(arguments) == "paper" else []) - decided[piece.paper]
+        worth = len(numbers) + len(statements_of(piece.study.name))
+        plan.append(Ordered(piece, worth, costs.of(configs, piece.cases(arguments))))
+    if arguments.plan.campaign:
+        return plan
+    return sorted(plan, key=lambda entry: (entry.per_hour is None, -(entry.per_hour or 0)))
+
+
+def order_table(plan: Sequence[Ordered]) -> Table:
+    """What is done in which order, and why."""
+    rows = [
+        [
+            *(number, entry.piece.paper, entry.piece.study.name, f"{entry.cost.missing} of {entry.cost.wanted}"),
+            *(entry.worth, entry.cost.text, "–" if entry.per_hour is None else f"{entry.per_hour:.1f}"),
+        ]
+        for number, entry in enumerate(plan, 1)
+    ]
+    columns = ["", "paper", "study", "missing", "may decide", "hours", "decided per hour"]
+    return Table("What is trained, in this order", columns, rows, "Numbers and statements; ~: from other sizes.")
+
+
+def carry_out(piece: Piece, arguments: Any) -> None:
+    """As the study's own script does."""
+    before = os.environ.get("KERAS_BACKEND")
+    if piece.keras_backend:
+        os.environ["KERAS_BACKEND"] = piece.keras_backend  # of the processes that train
+    try:
+        piece.study.carry_out(piece.arguments(arguments))
+    finally:
+        if piece.keras_backend:
+            os.environ.pop("KERAS_BACKEND")
+            os.environ.update({"KERAS_BACKEND": before} if before else {})
+
+
+def export(plan: Plan, arguments: Any) -> Iterator[Path]:
+    """Pack what is done of the plan; the files written."""
+    store, path = Store.of(arguments.options), plan.export
+    if path is None:
+        return
+    configs = {config for piece in pieces(plan) for config in piece.configs(arguments)}
+    runs = [record for name in sorted(map(run_id, configs)) if (record := store.record(name))]
+    computations = [name for piece in pieces(plan) for name in piece.computations(arguments)]
+    computed = [name for name in computations if done(store, name)]
+    pack(path, store, runs, computed, {record["run_id"] for record in runs} if plan.models else ())
+    print(f"{len(runs)} runs, {len(computed)} computations")
+    yield from split(path, read_size(plan.part_size)) if plan.part_size else [path]
+
+
+def main() -> None:
+    """List, or carry out and export, also where time is over before the last piece."""
+    settings = {"plan": Plan(), "preset": Preset(), "config": SETTINGS}
+    arguments = parse(__doc__, **settings, options=Options(), actions=Actions())
+    plan = ordered(arguments)
+    print(order_table(plan).markdown())
+    if arguments.actions.list:
+        return
+    try:
+        for entry in plan:
+            carry_out(entry.piece, arguments)
+    finally:
+        for path in export(arguments.plan, arguments):
+            print(path)
+
+
+if __name__ == "__main__":
+    with one_line_errors():
+        main()
