@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import tyro
 
 from common.data import datasets
-from common.errors import RunsFailed, check_choice, in_short
+from common.errors import OutOfTime, RunsFailed, check_choice, in_short
 
 PRESETS = ("paper", "small")
 os.environ.setdefault("TYPEGUARD_DISABLE_PLUGIN_AUTOLOAD", "1")  # tyro's typeguard else asks every package for plugins
@@ -148,6 +148,8 @@ def one_line_errors() -> Iterator[None]:
     except RunsFailed as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
+    except OutOfTime as late:
+        print(f"time limit: {late}; the same command goes on", file=sys.stderr)
     except KeyboardInterrupt:
         print("interrupted: run the same command again to go on from the last checkpoint", file=sys.stderr)
         sys.exit(130)

@@ -8,6 +8,10 @@ class RunsFailed(Exception):
     """Some runs of a sweep failed; the message has a line for each."""
 
 
+class OutOfTime(Exception):
+    """A time limit is over; the message says what is done. The same command goes on."""
+
+
 class Undeclared(ValueError):
     """A user must say what a file does not."""
 

@@ -14,8 +14,10 @@ from collections.abc import Iterator
 import psutil
 
 from common.analysis.readout import decode_run
+from common.errors import OutOfTime
 from common.runs.children import Answer
 from common.runs.config import from_dict
+from common.runs.deadline import in_time
 from common.runs.sweep import decode
 from common.runs.trainers import forget
 from common.runs.training import train_stacked
@@ -64,19 +66,21 @@ def carry_out(line: str) -> Answer:
     """Train the runs of a job and read them out; an error leaves no trace but its last line."""
     job = json.loads(line)
     configs, options = [from_dict(fields) for fields in job["configs"]], decode(job["options"])
+    reason, paused = "", False
     try:
         train_stacked(configs, options, job["force"])
         if job["decode"]:
             for config in configs:
-                decode_run(config, options, force=job["force"])
+                with in_time(options.time_limit, "read-outs"):
+                    decode_run(config, options, force=job["force"])
+    except OutOfTime:
+        paused = True
     except Exception as error:
         reason = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
         if not expected(error):
             return Answer(reason, sound=False)
-    else:
-        reason = ""
     forget(configs[0].framework)
-    return Answer(reason, sound=True)
+    return Answer(reason, sound=True, paused=paused)
 
 
 def expected(error: BaseException | None) -> bool:

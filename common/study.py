@@ -22,6 +22,7 @@ from common.report.tables import Table, claims_table
 from common.runs import sweep
 from common.runs.computation import Computation, Computed, Result, carry_out, computation_id, settings_of
 from common.runs.config import SEEDS, Actions, Config, Options, from_dict, overlay, run_id, smoke
+from common.runs.deadline import in_time
 from common.runs.estimates import known_records, listing, time_left
 from common.runs.record import processor_flags
 from common.runs.store import Record, Store
@@ -272,9 +273,11 @@ class Publishing:
     """Copy them to results/published and make its report anew."""
 
 
-def with_progress(runs: Sequence[Item]) -> Iterator[Item]:
-    """Runs, or pairs of these, that are read out one after the other, with a bar on a terminal."""
-    return iter(progress.bar("run", iterable=runs, desc="read out"))
+def with_progress(runs: Sequence[Item], options: Options) -> Iterator[Item]:
+    """Runs, or pairs of these, that are read out one after the other, with a bar on a terminal, until time is over."""
+    for run in progress.bar("run", iterable=runs, desc="read out"):
+        with in_time(options.time_limit, "read-outs"):
+            yield run
 
 
 def show(items: Mapping[str, Table | figures.Figure], folder: Path) -> None:
@@ -302,7 +305,7 @@ def run_all(configs: Sequence[Config], options: Options, actions: Actions) -> li
         raise ValueError("a list among the flags must name at least one value. Received: no runs")
     store = Store.of(options)
     if actions.list:
-        print(listing(configs, store))
+        print(listing(configs, store, options))
         sys.exit()
 
     trained: set[str] = set()
@@ -311,7 +314,7 @@ def run_all(configs: Sequence[Config], options: Options, actions: Actions) -> li
         trained.update(map(run_id, missing))
         if len(missing) > 1:
             check_models(missing)
-            left = time_left(missing, known_records(store))
+            left = time_left(missing, known_records(store), options)
             print(f"{progress.counted(len(missing), 'run')}, {left}", file=sys.stderr)
         warn_of_slow_bfloat16(missing, options)
 
@@ -319,7 +322,8 @@ def run_all(configs: Sequence[Config], options: Options, actions: Actions) -> li
     records = sweep.run(configs, options, begin, actions.force, actions.decode)
     if actions.decode:
         for config in configs:
-            decode_run(config, options)
+            with in_time(options.time_limit, "read-outs"):
+                decode_run(config, options)
     for record in records:
         if record["outcome"]["epochs"] < 2:
             continue  # no curve

@@ -19,7 +19,7 @@ from common.errors import check_choice
 from common.runs import trainers
 from common.runs.config import ADAM, Config, model_options
 from common.runs.store import Record
-from common.runs.trainers import Arrays, Online, device_of
+from common.runs.trainers import Arrays, Online, Pause, device_of, never
 from keras_models import MODELS, files
 from keras_models.inputs import PREPARATIONS, Tensor
 
@@ -62,7 +62,9 @@ class Trainer:
             self.model = self.trained = build()
             if config.precision == "bfloat16":  # files and evaluation stay in float32: train a copy that is not
                 self.trained = in_policy("mixed_bfloat16", build)
-        self.reader = files.Reader(self.model, kind.input_shape)
+        layers = (layer for layer in self.trained.layers if isinstance(layer, keras.layers.Dropout))
+        self.dropouts = [layer.seed_generator.state for layer in layers]
+        self.reader, self.steps_taken = files.Reader(self.model, kind.input_shape), 0
 
     @on_its_device
     def put(self, inputs: Array, labels: Labels) -> None:
@@ -93,25 +95,39 @@ class Trainer:
         self.step.optimizer.build(self.step.trainable_variables)
 
     @on_its_device
-    def train_epoch(self, plan: EpochPlan, learning_rate: float) -> Online:
-        """One pass over the training set in the plan's order."""
+    def train_epoch(self, plan: EpochPlan, learning_rate: float, pause: Pause = never) -> Online | None:
+        """One pass over the training set in the plan's order; none where it is paused."""
         self._set_learning_rate(learning_rate)
-        dropouts = [layer for layer in self.trained.layers if isinstance(layer, keras.layers.Dropout)]
-        for index, layer in enumerate(dropouts):  # a state is a seed and a count of steps; torch adds them up
-            layer.seed_generator.state.assign([(plan.dropout_seed + index * 2**20) % 2**31, 0])
-        for start in range(0, len(plan.order), self.config.batch_size):
-            part = slice(start, start + self.config.batch_size)
-            chosen = plan.order[part]
-            drawn = {name: self._place(array[part]) for name, array in plan.drawn.items()}
-            batch = {"inputs": self.inputs[chosen], **drawn}, self.labels[chosen]
-            if start:  # what `train_on_batch` calls, without its checks and with metrics that go on
-                logs = self.step.train_function([(*batch, None)])
-            else:
-                logs = self.step.train_on_batch(*batch, return_dict=True)
+        if not self.steps_taken:
+            for index, state in enumerate(self.dropouts):  # a seed and a count of steps; torch adds them up
+                state.assign([(plan.dropout_seed + index * 2**20) % 2**31, 0])
+        ended = self._steps(plan, pause)
         if self.trained is not self.model:
             self.model.set_weights(self.trained.get_weights())
-        logs = {name: float(ops.convert_to_numpy(value)) for name, value in logs.items()}
+        if not ended:
+            return None
+        self.steps_taken = 0
+        logs = {name: float(ops.convert_to_numpy(value)) for name, value in self.step.get_metrics_result().items()}
         return Online(logs.get("cross_entropy", logs["loss"]), logs.get("accuracy"))
+
+    def _steps(self, plan: EpochPlan, pause: Pause) -> bool:
+        """Those that are not taken; false where it is paused."""
+        for start in range(self.steps_taken * self.config.batch_size, len(plan.order), self.config.batch_size):
+            batch = self._batch(plan, slice(start, start + self.config.batch_size))
+            if start:  # what `train_on_batch` calls, without its checks and with metrics that go on
+                self.step.train_function([(*batch, None)])
+            else:
+                self.step.train_on_batch(*batch)
+            self.steps_taken += 1
+            if pause():
+                return False
+        return True
+
+    def _batch(self, plan: EpochPlan, part: slice) -> tuple[dict[str, Tensor], Tensor]:
+        """Inputs, with what is drawn for each, and labels of a step."""
+        chosen = plan.order[part]
+        drawn = {name: self._place(array[part]) for name, array in plan.drawn.items()}
+        return {"inputs": self.inputs[chosen], **drawn}, self.labels[chosen]
 
     def _set_learning_rate(self, learning_rate: float) -> None:
         """Keras keeps the learning rate inside the momentum; rescaled, it follows PyTorch's rule."""
@@ -157,6 +173,28 @@ class Trainer:
         """Inverse of `get_optimizer_state`."""
         for index, variable in enumerate(self.step.optimizer.variables):
             variable.assign(arrays[str(index)])
+
+    def get_progress(self) -> Arrays:
+        """Of an epoch that is paused: steps that are taken, the metrics over them, and the states of dropout."""
+        if not self.steps_taken:
+            return {}
+        variables = {f"{index}": files.to_array(variable) for index, variable in enumerate(self._progress())}
+        return {"taken": np.array(self.steps_taken), **variables}
+
+    @on_its_device
+    def set_progress(self, arrays: Arrays) -> None:
+        """Inverse of `get_progress`."""
+        self.steps_taken = int(arrays.get("taken", 0))
+        if self.steps_taken:
+            one = EpochPlan(np.arange(1), self.kind.draw(0, 0, 1))
+            self.step.test_on_batch(*self._batch(one, slice(1)))  # builds the metrics
+            self.step.make_train_function()
+            for index, variable in enumerate(self._progress()):
+                variable.assign(arrays[f"{index}"])
+
+    def _progress(self) -> list[keras.Variable]:
+        """What a step changes beside weights and the optimizer's state."""
+        return [*self.step.metrics_variables, *self.dropouts]
 
     def save(self, path: Path, metadata: Record) -> None:
         """Write the model file."""

@@ -51,6 +51,7 @@ def record(config=BASE, seconds=30.0, epochs=2, train_n=200, **changes):
         "time": {"train_seconds": 0.75 * seconds, "evaluate_seconds": 0.25 * seconds},
         "outcome": {"epochs": epochs},
         "data": {"train_n": train_n},
+        "environment": {"device": "cpu"},
     } | changes
 
 
@@ -166,8 +167,8 @@ def test_a_sweep_begins_with_the_time_it_takes(folder, capsys, monkeypatch):
     monkeypatch.setattr(study.sweep, "run", lambda configs, options, begin, *_: begin(configs) or [])
     configs = [BASE, dataclasses.replace(BASE, seed=1)]
     run_all(configs, options(folder), Actions())
-    assert capsys.readouterr().err == listing(configs, Store(folder)).splitlines()[-1] + "\n"
-    monkeypatch.setattr(estimates, "estimate", lambda config, known: 90.0)
+    assert capsys.readouterr().err == listing(configs, Store(folder), Options()).splitlines()[-1] + "\n"
+    monkeypatch.setattr(estimates, "estimate", lambda *_: 90.0)
     monkeypatch.setattr(Store, "done", lambda *arguments: pytest.fail("asked what is done"))
     run_all(configs, options(folder), Actions(force=True))
     assert capsys.readouterr().err.startswith("2 runs, about 3 minutes of training left")
@@ -252,13 +253,13 @@ def test_list_says_what_is_done_and_missing_and_trains_nothing(folder, capsys):
     train(BASE, options(folder))
     with pytest.raises(SystemExit) as caught:
         run_all([BASE, missing], options(folder), Actions(list=True))
-    assert not caught.value.code and capsys.readouterr().out == listing([BASE, missing], store) + "\n"
-    done, left, total = listing([BASE, missing], store).splitlines()
+    assert not caught.value.code and capsys.readouterr().out == listing([BASE, missing], store, Options()) + "\n"
+    done, left, total = listing([BASE, missing], store, Options()).splitlines()
     assert done.split()[0] == "done" and done.split()[-1] == run_id(BASE)
     assert left.split()[0] == "missing" and left.split()[-1] == run_id(missing)
-    seconds = estimate(missing, [store.record(run_id(BASE))])
+    seconds = estimate(missing, [store.record(run_id(BASE))], Options())
     assert total == f"2 runs, {about(seconds)} of training left, one after the other"
-    assert listing([BASE], store).splitlines()[-1] == "1 run, none left to train"
+    assert listing([BASE], store, Options()).splitlines()[-1] == "1 run, none left to train"
     assert store.done(missing) is None
 
 
@@ -267,12 +268,12 @@ def test_the_time_that_is_left_counts_missing_runs_by_the_records_there_are(fold
     train(BASE, options(folder if known == "own" else tmp_path / "published"))
     monkeypatch.setattr(estimates, "read_record", lambda path: record(seconds=120.0))  # a minute per epoch
     configs = [BASE, dataclasses.replace(BASE, epochs=7), dataclasses.replace(BASE, model="mlp3")]
-    lines = listing(configs, Store(folder)).splitlines()
+    lines = listing(configs, Store(folder), Options()).splitlines()
     shown = [line.split(maxsplit=1)[1].rsplit(maxsplit=1)[0] for line in lines[:3]]
     assert shown == ["120 s", "420 s", "no estimate"]
     part = {"own": "7 minutes of training left for 1 of 2", "published": "9 minutes of training left for 2 of 3"}[known]
     assert lines[3] == f"3 runs, about {part} missing, one after the other"
-    unlike = listing([configs[2]], Store(folder)).splitlines()[-1]
+    unlike = listing([configs[2]], Store(folder), Options()).splitlines()[-1]
     assert unlike == "1 run, no estimate of the time: there are no records of such runs"
 
 
@@ -299,7 +300,7 @@ def test_the_time_that_is_left_counts_missing_runs_by_the_records_there_are(fold
     ],
 )
 def test_an_estimate_is_the_median_cost_of_like_runs_per_epoch_and_example(changes, records, expected):
-    assert estimate(dataclasses.replace(BASE, **changes), records) == expected
+    assert estimate(dataclasses.replace(BASE, **changes), records, Options()) == expected
 
 
 def a_study(grid, default=BASE):
@@ -391,3 +392,48 @@ def test_a_wrong_file_of_flags_is_one_line(arguments, tmp_path, capsys, content,
         parse(__doc__, config=BASE, options=Options(), actions=Actions())
     error = capsys.readouterr().err
     assert caught.value.code == 2 and error.count("\n") == 1 and told in error
+
+
+def test_an_estimate_is_of_the_device_that_would_train(monkeypatch, tmp_path):
+    monkeypatch.setattr(estimates, "GPU", Path("/none"))
+    monkeypatch.setattr(estimates, "processor", lambda: "A")
+    environments = [("cpu", "A"), ("cpu", "B"), ("NVIDIA H200", "A"), ("NVIDIA T4", "A")]
+    records = [
+        record(seconds=seconds, environment={"device": device, "processor": name})
+        for seconds, (device, name) in zip((30.0, 50.0, 2.0, 10.0), environments, strict=True)
+    ]
+    torch = dataclasses.replace(BASE, framework="torch")
+
+    def seconds(config, device):
+        return estimate(config, records, Options(device=device))
+
+    assert seconds(torch, "auto") == seconds(torch, "cpu") == 30
+    monkeypatch.setattr(estimates, "processor", lambda: "C")
+    assert seconds(torch, "cpu") == 40
+    assert seconds(torch, "cuda") == 6  # an unknown GPU
+    monkeypatch.setattr(estimates, "GPU", tmp_path)
+    monkeypatch.setattr(estimates, "GPUS", tmp_path)
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "information").write_text("Model: \t NVIDIA H200\nIRQ: 1\n")
+    assert estimates.gpu_name() == "NVIDIA H200" and seconds(torch, "auto") == 2 and seconds(torch, "cpu") == 40
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    assert not estimates.on_gpu("keras", Options())
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    assert estimates.on_gpu("keras", Options())
+    assert estimate(torch, records[:2], Options()) is None
+
+
+def test_the_cheapest_come_first_and_what_no_record_tells_last(monkeypatch, folder):
+    monkeypatch.setattr(estimates, "known_records", lambda store: [record()])
+    long, unknown = dataclasses.replace(BASE, epochs=9), dataclasses.replace(BASE, width=7)
+    assert estimates.by_cost([unknown, long, BASE], Store(folder), Options()) == [BASE, long, unknown]
+
+
+def test_a_rate_is_of_a_network_at_any_size_by_examples_and_pixels():
+    small = dataclasses.replace(BASE, crop=4)
+    assert estimates.area(small) == 16 and estimates.area(dataclasses.replace(BASE, crop=None)) == 64
+    assert estimates.area(dataclasses.replace(BASE, crop=None, downscale=2)) == 16
+    assert estimates.volume(dataclasses.replace(small, train_size=None)) == 1437 * 16 * BASE.epochs
+    rate = estimates.rate(BASE.model, "torch", [record(small)], Options(device="cpu"))
+    assert rate == pytest.approx(30 / (2 * 200 * 16))
+    assert estimates.rate("mlp3", "torch", [record(small)], Options()) is None

@@ -14,9 +14,11 @@ from common.report.benchmarks import flat
 from common.runs.config import Config, Options
 from common.runs.store import code_version
 from common.runs.task import prepare
+from common.runs.trainers import never
 from common.runs.training import train_stacked
 from common.runs.writer import Writer
 from torch_models.inputs import rotate
+from torch_models.recorded import STEPS_AHEAD
 from torch_models.stacked import StackedTrainer
 from torch_models.trainer import Trainer, set_learning_rate
 
@@ -193,3 +195,31 @@ def test_recorded_steps_of_a_stack_are_the_steps_also_where_runs_drop_out(fields
     for run, other in zip(recorded.runs, stepped.runs, strict=True):
         for name, array in run.get_weights().items():
             np.testing.assert_allclose(array, other.get_weights()[name], rtol=1e-4, atol=1e-5)
+
+
+def test_a_gpu_which_runs_behind_its_launches_is_waited_for_before_it_is_asked_and_not_at_every_step(monkeypatch):
+    waited, trainer = [], make()
+    monkeypatch.setattr(torch.cuda, "synchronize", waited.append)
+    assert trainer.pauses(lambda: True) and not trainer.pauses(never) and not waited
+    trainer.device, trainer.steps_taken = torch.device("cuda"), STEPS_AHEAD - 1
+    assert not trainer.pauses(lambda: True) and not waited
+    trainer.steps_taken = STEPS_AHEAD
+    assert not trainer.pauses(never) and not waited
+    assert trainer.pauses(lambda: True) and waited == [trainer.device]
+
+
+@with_gpu
+@pytest.mark.parametrize("fields", [{}, {"optimizer": "adam"}, {"dropout": 0.5, "model": "mlp3", "flip": False}])
+def test_an_epoch_that_is_paused_on_a_gpu_ends_with_the_same_bits(monkeypatch, fields):
+    monkeypatch.setattr("torch_models.recorded.STEPS_AHEAD", 1)
+    through, paused, resumed = (make("cuda", **fields) for _ in range(3))
+    for trainer in (paused, resumed):
+        trainer.set_weights(through.get_weights())
+    expected = through.train_epoch(plan(), 0.01)
+    assert paused.train_epoch(plan(), 0.01, lambda: True) is None and paused.steps_taken == 1
+    resumed.set_weights(paused.get_weights())
+    resumed.set_optimizer_state(paused.get_optimizer_state())
+    resumed.set_progress(paused.get_progress())
+    assert resumed.train_epoch(plan(), 0.01) == expected
+    for name, array in resumed.get_weights().items():
+        np.testing.assert_array_equal(array, through.get_weights()[name])

@@ -75,7 +75,9 @@ ELSEWHERE = {
     "decode_layers.py": "test_decode_layers.py",  # it trains nothing: its quick trial is a run of another script
     "durability_files.py": "test_durability.py",
     "durability_kills.py": "test_durability.py",
+    "publish_models.py": "test_published_models.py",
     "published_report.py": "test_published.py",
+    "reproduce_papers.py": "test_reproduce_papers.py",  # a trial of it is one of every study
 }
 SMOKED = [name for name in SCRIPTS if name not in ELSEWHERE]
 SECONDS = 45

@@ -1,27 +1,49 @@
 """Steps of training that a GPU replays as recorded CUDA graphs."""
 
 import contextlib
+import itertools
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
+from common.runs.trainers import Pause, never
+
+STEPS_AHEAD = 8  # of a GPU, between two questions whether to pause
+
 
 class Recorded:
-    """A trainer with `device`, `optimizer`, `recordings`, a step `update(*inputs)` and the `tensors()` it changes."""
+    """A trainer with `device`, `optimizer`, `recordings`, a step `update(*inputs)` and the `tensors()` it changes.
+
+    `steps_taken` are the steps of an epoch that is paused.
+    """
 
     device: torch.device
     optimizer: torch.optim.Optimizer
     recordings: dict[int, tuple[torch.cuda.CUDAGraph, tuple[Tensor, ...]]]
+    steps_taken: int = 0
     update: Callable[..., None]
     tensors: Callable[[], list[Tensor]]
 
-    def steps(self, batches: Iterable[Sequence[Tensor]]) -> None:
-        """A step for each batch of inputs, recorded on a GPU."""
+    def steps(self, batches: Iterable[Sequence[Tensor]], pause: Pause = never) -> bool:
+        """A step, recorded on a GPU, for each batch of inputs that has had none; false where they are paused."""
         step = self.update if self.device.type == "cpu" else self.replay
-        for inputs in batches:
+        for inputs in itertools.islice(batches, self.steps_taken, None):
             step(*inputs)
+            self.steps_taken += 1
+            if self.pauses(pause):
+                return False
+        self.steps_taken = 0
+        return True
+
+    def pauses(self, pause: Pause) -> bool:
+        """Whether to pause after this step; a GPU, which runs behind its launches, is waited for now and then."""
+        if pause is not never and self.device.type == "cuda":
+            if self.steps_taken % STEPS_AHEAD:
+                return False
+            torch.cuda.synchronize(self.device)
+        return pause()
 
     def replay(self, *inputs: Tensor) -> None:
         """The same step as a CUDA graph, recorded once for each batch size: its launches cost nothing."""

@@ -20,7 +20,7 @@ from common.data.inputs import make
 from common.runs.config import STACKED, Config, obstacles
 from common.runs.store import Record
 from common.runs.task import Task
-from common.runs.trainers import Arrays, Online
+from common.runs.trainers import Arrays, Online, Pause, never
 from torch_models.files import input_dtype
 from torch_models.recorded import Recorded
 from torch_models.trainer import Trainer, make_model, make_optimizer, set_learning_rate
@@ -62,8 +62,13 @@ class StackedTrainer(Recorded):
         for run, place in zip(self.runs, self.sets.tolist(), strict=True):
             run.ready = self.inputs[place]
 
-    def train_epoch(self, plans: Mapping[int, EpochPlan], learning_rate: float) -> dict[int, Online]:
-        """One pass of some runs, by their places among all, over their training sets in their plans' order."""
+    def train_epoch(
+        self, plans: Mapping[int, EpochPlan], learning_rate: float, pause: Pause = never
+    ) -> dict[int, Online] | None:
+        """One pass of some runs, by their places among all, over their training sets in their plans' order.
+
+        None where it is paused; all of these have taken as many of its steps.
+        """
         self.stack([self.runs[place] for place in plans])
         set_learning_rate(self.optimizer, learning_rate)
         chosen = torch.tensor(list(plans), device=self.device)
@@ -72,9 +77,11 @@ class StackedTrainer(Recorded):
         places = orders + self.sets[chosen, None] * self.labels.shape[1]
         size = self.config.batch_size
         self.model.train()
-        self.losses.zero_(), self.correct.zero_()
-        self.steps(zip(places.split(size, 1), labels.split(size, 1), strict=True))
+        self.begin()
+        ended = self.steps(zip(places.split(size, 1), labels.split(size, 1), strict=True), pause)
         self.give_state()
+        if not ended:
+            return None
         means = [(totals / orders.shape[1]).tolist() for totals in (self.losses, self.correct)]
         counts = self.config.counts_correct
         return {
@@ -94,6 +101,13 @@ class StackedTrainer(Recorded):
             self.correct += (logits.argmax(-1) == labels).sum(1)
         (losses.sum() / labels.shape[1]).backward()  # the sum of the runs' means: each run has its own gradient
         self.optimizer.step()
+
+    def begin(self) -> None:
+        """Take the runs' sums over the steps that are taken; at an epoch's beginning there are none."""
+        self.steps_taken = self.stacked[0].steps_taken
+        for sums, name in ((self.losses, "loss"), (self.correct, "correct")):
+            own = torch.cat([getattr(run, name) for run in self.stacked])
+            sums.copy_(own if self.steps_taken else torch.zeros_like(own))
 
     def stack(self, runs: list[Run]) -> None:
         """Stack weights and optimizer state of these runs, unless they are; from then on they have slices of them."""
@@ -115,8 +129,10 @@ class StackedTrainer(Recorded):
         self.give_state()
 
     def give_state(self) -> None:
-        """Give each run of the stack its slice of the optimizer's state."""
+        """Give each run of the stack its slice of the optimizer's state, and its own sums."""
         for place, run in enumerate(self.stacked):
+            run.steps_taken = self.steps_taken
+            run.loss.copy_(self.losses[place]), run.correct.copy_(self.correct[place])
             for name, weights in self.weights.items():
                 run.optimizer.state[run.model.get_parameter(name)] = {
                     key: value[place] if value.ndim else value.clone()

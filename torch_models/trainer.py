@@ -21,7 +21,7 @@ from common.runs import trainers
 from common.runs.config import ADAM, Config, model_options
 from common.runs.critical_points import Search, critical_points
 from common.runs.store import Record
-from common.runs.trainers import Arrays, Online, device_of
+from common.runs.trainers import Arrays, Online, Pause, device_of, never
 from torch_models import MODELS, files
 from torch_models.derivatives import Derivatives
 from torch_models.inputs import PREPARATIONS
@@ -67,14 +67,16 @@ class Trainer(Recorded):
         if not isinstance(inputs, Stored):
             self.inputs = self._tensor(inputs)
 
-    def train_epoch(self, plan: EpochPlan, learning_rate: float) -> Online:
-        """One pass over the training set in the plan's order."""
+    def train_epoch(self, plan: EpochPlan, learning_rate: float, pause: Pause = never) -> Online | None:
+        """One pass over the training set in the plan's order; none where it is paused."""
         set_learning_rate(self.optimizer, learning_rate)
         self.model.train()
-        self.loss.zero_(), self.correct.zero_()
-        if self.config.noisy:
-            torch.manual_seed(plan.dropout_seed)
-        self.steps(self.batches(plan))
+        if not self.steps_taken:
+            self.loss.zero_(), self.correct.zero_()
+            if self.config.noisy:
+                torch.manual_seed(plan.dropout_seed)
+        if not self.steps(self.batches(plan), pause):
+            return None
         loss, share = (total.item() / len(plan.order) for total in (self.loss, self.correct))
         return Online(loss, share if self.config.counts_correct else None)
 
@@ -181,6 +183,23 @@ class Trainer(Recorded):
             state.setdefault(int(index), {})[name] = value
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
         self.recordings = {}
+
+    def get_progress(self) -> Arrays:
+        """Of an epoch that is paused: steps that are taken, sums over them, and the state of random numbers."""
+        if not self.steps_taken:
+            return {}
+        random = torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else torch.get_rng_state()
+        sums = {name: getattr(self, name).cpu().numpy() for name in ("loss", "correct")}
+        return {"taken": np.array(self.steps_taken), "random": random.numpy(), **sums}
+
+    def set_progress(self, arrays: Arrays) -> None:
+        """Inverse of `get_progress`."""
+        self.steps_taken = int(arrays.get("taken", 0))
+        if self.steps_taken:
+            for name in ("loss", "correct"):
+                getattr(self, name).copy_(torch.from_numpy(arrays[name]))
+            random = torch.from_numpy(arrays["random"])
+            torch.cuda.set_rng_state(random, self.device) if self.device.type == "cuda" else torch.set_rng_state(random)
 
     def save(self, path: Path, metadata: Record) -> None:
         """Write the model file."""

@@ -28,6 +28,8 @@ class Answer(NamedTuple):
     """Why it failed, in one line, or ""."""
     sound: bool
     """Whether the next job finds the child as good as a new one."""
+    paused: bool = False
+    """Whether a time limit ended it; the same job goes on."""
 
 
 class Child:
@@ -77,15 +79,15 @@ class Children:
         self.idle: list[Child] = []
         self.lock = threading.Lock()
 
-    def carry_out(self, framework: str, threads: int, job: str) -> str:
-        """Have a child carry out a job; "" or why it failed."""
+    def carry_out(self, framework: str, threads: int, job: str) -> Answer:
+        """Have a child carry out a job, and what comes of it."""
         child = self.take(framework, threads) or Child(framework, threads)
         answer = child.answer(job)
         if answer.sound:
             self.keep(child)
         else:
             child.end()
-        return answer.reason
+        return answer
 
     def take(self, framework: str, threads: int) -> Child | None:
         """A child that fits and is alive, where there is one."""

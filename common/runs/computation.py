@@ -15,8 +15,9 @@ from typing import Any, ClassVar
 
 from common.files import write
 from common.runs.config import Options
+from common.runs.deadline import in_time
 from common.runs.record import machine
-from common.runs.store import Record, Store, checked_record, code_version, locked, read_arrays, write_arrays
+from common.runs.store import PUBLISHED, Record, Store, checked_record, code_version, locked, read_arrays, write_arrays
 from common.runs.threads import cores, threads_set
 from common.runs.trainers import Arrays
 
@@ -70,7 +71,19 @@ def carry_out(computation: Computation, compute: Callable[[], Result], options: 
     folder = Store.of(options).computation(computation_id(computation))
     with locked(folder):
         done = None if force else record_of(folder, computation)
-        return done or carried_out(computation, compute, folder)
+        if done:
+            return done
+        seconds = seconds_known(computation, Store.of(options)) if options.time_limit else None
+        with in_time(options.time_limit, "computations", seconds or 0.0):
+            return carried_out(computation, compute, folder)
+
+
+def seconds_known(computation: Computation, store: Store) -> float | None:
+    """How long it took on record, else the longest that is called so; null where there is none."""
+    known = {
+        done.id: done.seconds for root in (Store(PUBLISHED), store) for done in Computed.under(root, computation.slug)
+    }
+    return known.get(computation_id(computation), max(known.values(), default=None))
 
 
 def carried_out(computation: Computation, compute: Callable[[], Result], folder: Path) -> Record:
@@ -118,6 +131,12 @@ class Computed:
         self.id: str = folder.name
         self.settings: Mapping[str, Any] = self.record["settings"]
         self.outcome: Mapping[str, Any] = self.record["outcome"]
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        seconds: float = self.record["time"]["seconds"]
+        return seconds
 
     @cached_property
     def arrays(self) -> Arrays:

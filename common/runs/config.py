@@ -17,6 +17,7 @@ from common.data.datasets import FREE, kind_of
 from common.data.inputs import ImageInputs, TokenInputs, number_of_ids
 from common.data.own import word_of
 from common.errors import check_choice
+from common.runs.deadline import Deadline
 from common.runs.parts import (
     Augmentation,
     Choice,
@@ -96,6 +97,16 @@ def overlay(
     return dataclasses.replace(config, **fields)
 
 
+TIME = tyro.constructors.PrimitiveConstructorSpec(
+    nargs=1,
+    metavar="8m|1h30m",
+    instance_from_str=lambda words: Deadline.after(*words),
+    is_instance=lambda value: isinstance(value, Deadline | None),
+    str_from_instance=lambda value: [value.text if value else "none"],
+)
+"""How a time limit is given on the command line."""
+
+
 @dataclass(frozen=True)
 class Options:
     """How a run is carried out: nothing here can change a number beyond the last bits."""
@@ -121,6 +132,9 @@ class Options:
     """Epochs whose network is kept beside the last one, for read-outs over training; 0 is the untrained network."""
     tensorboard: bool = False
     """Also write TensorBoard event files into the run's folder."""
+    time_limit: Annotated[Deadline | None, TIME] = None
+    """Time after which the command stops, with what it trains at checkpoints: 90s, 8m, 1h30m. Nothing begins that by
+    the records of like runs would not be at one in time; the same command goes on."""
 
     def __post_init__(self) -> None:
         if self.checkpoint_every < 1:

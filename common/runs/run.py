@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from common.data import epochs
-from common.errors import in_short
+from common.errors import OutOfTime, in_short
 from common.runs.config import Config, Options, as_dict, from_dict, run_id
 from common.runs.evaluation import finite, mean, score, share
 from common.runs.learning import Learning
@@ -20,7 +20,7 @@ from common.runs.record import describe, environment, outcome
 from common.runs.stopping import is_due, stop_reason
 from common.runs.store import Record, Store, code_version
 from common.runs.task import Task
-from common.runs.trainers import Arrays, Online, Trainer
+from common.runs.trainers import Arrays, Online, Pause, Trainer, never
 from common.runs.writer import Writer
 
 SCHEMA = 1
@@ -31,20 +31,22 @@ TRAINING = (
 
 
 class Wanted(NamedTuple):
-    """An epoch that a run wants trained, counted from 0."""
+    """An epoch that a run wants trained, counted from 0, of which some steps may be taken."""
 
     epoch: int
+    taken: int
     plan: epochs.EpochPlan
     learning_rate: float
 
 
-Life = Generator[Wanted, tuple[Online, float], Record]
+Life = Generator[Wanted, tuple[Online | None, float], Record]
 
 
 class Run:
     """A config, its examples and its trainer, with all that a checkpoint keeps: the history and what was learned when.
 
-    `history` has a line for each epoch, the first of the untrained network.
+    `history` has a line for each epoch, the first of the untrained network; `seconds` are those spent on the epoch that
+    is paused, and on the longest evaluation.
     """
 
     def __init__(self, config: Config, task: Task, trainer: Trainer, options: Options, writer: Writer | None = None):
@@ -55,6 +57,7 @@ class Run:
         self.learning = Learning(len(task.measured))
         self.inputs = self.store.inputs(config)
         self.history: list[Record] = []
+        self.seconds = {"epoch": 0.0, "measure": 0.0}
 
     @property
     def epoch(self) -> int:
@@ -67,25 +70,49 @@ class Run:
         """File that a killed run goes on from."""
         return self.folder / "checkpoint.npz"
 
-    def live(self, force: bool = False) -> Life:
+    @property
+    def closing_seconds(self) -> float:
+        """Time for what may have to be done before a pause: an evaluation and a checkpoint."""
+        return self.seconds["measure"] + self.writer.seconds
+
+    def live(self, force: bool = False, pause: Pause = never) -> Life:
         """From the last checkpoint, or with `force` from the start, to the record, until a stop rule holds.
 
-        It yields each epoch that it wants trained, and is sent what came out on the way and the seconds.
+        It yields each epoch that it wants trained, and is sent what came out on the way, none where the epoch is
+        paused, and the seconds.
         """
         started = datetime.now(UTC).isoformat(timespec="seconds")
         with self.writer:
             if force or not self.restore():
-                self.history = [self.measure({"epoch": 0, "learning_rate": None, "seconds": 0.0}, None)]
-                self.writer.epoch(self)
+                self.add_line({"epoch": 0, "learning_rate": None, "seconds": 0.0}, None)
+            if self.options.time_limit:  # how long does it take?
+                self.writer.checkpoint(self)
             while not (reason := stop_reason(self.config, self.history)):
                 learning_rate = self.config.learning_rate_at(self.epoch)
-                online, seconds = yield Wanted(self.epoch, draw_plan(self.config, self.task, self.epoch), learning_rate)
-                trained = time.perf_counter()
-                line = {"epoch": self.epoch + 1, "learning_rate": learning_rate, "seconds": seconds}
-                self.history.append(self.measure(line, online))
-                self.history[-1]["evaluate_seconds"] = time.perf_counter() - trained
-                self.writer.epoch(self)
+                plan = draw_plan(self.config, self.task, self.epoch)
+                online, seconds = yield Wanted(self.epoch, self.trainer.steps_taken, plan, learning_rate)
+                self.seconds["epoch"] += seconds
+                self.check(online is None)
+                line = {"epoch": self.epoch + 1, "learning_rate": learning_rate, "seconds": self.seconds["epoch"]}
+                self.add_line(line, online)
+            self.check(pause())
         return self.writer.finish(self, reason, started)
+
+    def check(self, late: bool) -> None:
+        """Where it is late, leave a checkpoint and raise OutOfTime."""
+        if late:
+            self.writer.checkpoint(self)
+            raise OutOfTime(f"{run_id(self.config)} is at a checkpoint")
+
+    def add_line(self, line: Record, online: Online | None) -> None:
+        """Measure an epoch and write what is due."""
+        start = time.perf_counter()
+        self.history.append(self.measure(line, online))
+        seconds = time.perf_counter() - start
+        if online:
+            self.history[-1]["evaluate_seconds"] = seconds
+        self.seconds = {"epoch": 0.0, "measure": max(self.seconds["measure"], seconds)}
+        self.writer.epoch(self)
 
     def measure(self, line: Record, online: Online | None) -> Record:
         """The line of an epoch with its measures: loss (cross-entropy without penalty) and accuracies on every split.
@@ -127,7 +154,9 @@ class Run:
         arrays = {f"weights/{name}": array for name, array in self.trainer.get_weights().items()}
         arrays |= {f"optimizer/{name}": array for name, array in self.trainer.get_optimizer_state().items()}
         arrays |= {f"examples/{name}": array for name, array in self.learning.arrays().items()}
-        text = json.dumps({"config": as_dict(self.config), "inputs": self.inputs, "history": self.history})
+        arrays |= {f"progress/{name}": array for name, array in self.trainer.get_progress().items()}
+        content = {"config": as_dict(self.config), "inputs": self.inputs, "history": self.history}
+        text = json.dumps({**content, "seconds": self.seconds})
         return arrays | {"json": np.frombuffer(text.encode(), np.uint8)}
 
     def restore(self) -> bool:
@@ -142,7 +171,7 @@ class Run:
             passed = {epoch for epoch in self.options.keep_epochs if epoch <= history[-1]["epoch"]}
             if not fits or not passed <= set(self.store.snapshots(self.config)):
                 return False
-            parts: dict[str, Arrays] = {"weights": {}, "optimizer": {}, "examples": {}}
+            parts: dict[str, Arrays] = {"weights": {}, "optimizer": {}, "examples": {}, "progress": {}}
             for key, array in arrays.items():
                 part, name = key.split("/", 1)
                 parts[part][name] = array
@@ -150,7 +179,9 @@ class Run:
                 return False
             self.trainer.set_weights(parts["weights"])
             self.trainer.set_optimizer_state(parts["optimizer"])
+            self.trainer.set_progress(parts["progress"])
             self.learning.restore(parts["examples"])
+            self.seconds |= content.get("seconds", {})
         except FileNotFoundError:
             return False
         except Exception as error:

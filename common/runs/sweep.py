@@ -5,6 +5,7 @@ Runs that differ in seeds and corruption alone are trained as one program by one
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -18,11 +19,13 @@ from typing import Any
 from common import frameworks, progress
 from common.data import datasets
 from common.data.datasets import DATASETS
-from common.errors import RunsFailed, in_short
+from common.errors import OutOfTime, RunsFailed, in_short
 from common.groups import grouped
 from common.progress import about, counted
-from common.runs.children import CHILDREN, end_children
+from common.runs.children import CHILDREN, Answer, end_children
 from common.runs.config import Config, Options, alike, as_dict, obstacles, run_id
+from common.runs.deadline import Deadline
+from common.runs.estimates import known_records, to_checkpoint
 from common.runs.store import Record, Store
 from common.runs.threads import cores
 from common.runs.training import train
@@ -42,17 +45,31 @@ def run(
     `begin` is told the missing ones, with `force` all, before they are trained; with `decode` a sweep reads each out
     where it was trained.
     """
-    missing = [
-        config for config in dict.fromkeys(configs) if force or not Store.of(options).done(config, options.keep_epochs)
-    ]
+    if force and options.time_limit:
+        raise ValueError(
+            "force must be off with a time limit, after which the same command goes on. Received: force=True"
+        )
+    missing = list(dict.fromkeys(configs)) if force else left(configs, options)
     begin(missing)
     if len(missing) == 1 and options.scheduler is None:
-        train(missing[0], options, force)
+        if may_begin(options, *seconds_to_checkpoint([missing], options)):
+            with contextlib.suppress(OutOfTime):
+                train(missing[0], options, force)
     elif missing:
         failures = distribute(missing, options, force, decode)
         if failures:
             raise RunsFailed(f"{len(failures)} of {counted(len(missing), 'run')} failed:\n" + "\n".join(failures))
+    if options.time_limit and (more := left(configs, options)):
+        begun = sum((Store.of(options).folder(run_id(config)) / "checkpoint.npz").exists() for config in more)
+        done = f"of {counted(len(set(configs)), 'run')} {len(set(configs)) - len(more)} are done"
+        raise OutOfTime(f"{done}, {begun} at a checkpoint")
     return [train(config, options) for config in configs]
+
+
+def left(configs: Sequence[Config], options: Options) -> list[Config]:
+    """Those that are not done, each once."""
+    store = Store.of(options)
+    return [config for config in dict.fromkeys(configs) if not store.done(config, options.keep_epochs)]
 
 
 def distribute(configs: Sequence[Config], options: Options, force: bool = False, decode: bool = False) -> list[str]:
@@ -74,21 +91,24 @@ def distribute(configs: Sequence[Config], options: Options, force: bool = False,
             wait_for_workers(client, options.scheduler)
             check_workers(client, configs, options)
         # impure: dask must not reuse the result of an earlier, failed attempt at the same run
-        futures = client.map(child, groups, options=options, force=force, decode=decode, pure=False, retries=0)
+        seconds = seconds_to_checkpoint(groups, options)
+        futures = client.map(child, groups, seconds, options=options, force=force, decode=decode, pure=False, retries=0)
         names = {future.key: list(map(run_id, group)) for future, group in zip(futures, groups, strict=True)}
         bar = progress.bar("run", total=len(configs))
         for future in as_completed(futures):
-            reason = str(future.exception()) if future.status == "error" else future.result()
+            failed = future.status == "error"
+            reason, _, paused = Answer(str(future.exception()), sound=False) if failed else future.result()
+            state = "failed" if reason else "left for later" if paused else "done"
             ended = done + len(names[future.key])
-            left = (time.monotonic() - start) / ended * (len(configs) - ended)
+            seconds_left = (time.monotonic() - start) / ended * (len(configs) - ended)
             for name in names[future.key]:
                 bar.update()
                 done += 1
                 if reason:
                     failures.append(f"{name}: {reason}")
                 if bar.disable:
-                    state = "failed" if reason else "done"
-                    told = f", {about(left)} left" if left and ended > 1 else ""  # the first says more of the start
+                    # the first says more of the start
+                    told = f", {about(seconds_left)} left" if seconds_left and ended > 1 else ""
                     print(f"{done}/{len(configs)} {name} {state}{told}", file=sys.stderr, flush=True)
         bar.close()
         if options.scheduler:  # whose workers stay
@@ -169,8 +189,23 @@ def number_of_stacks(group: Sequence[Config], options: Options, workers: int) ->
     return number
 
 
-def child(configs: Sequence[Config], options: Options, force: bool = False, decode: bool = False) -> str:
-    """Runs of a stack, or one, in a warm child of this process; "" or why it failed. Runs on a dask worker."""
+def seconds_to_checkpoint(groups: Sequence[Sequence[Config]], options: Options) -> list[float]:
+    """Of each group, until all of its runs could be at a checkpoint; 0 without a time limit, where nobody asks."""
+    known = known_records(Store.of(options)) if options.time_limit else []
+    return [to_checkpoint(group, known, options) if options.time_limit else 0.0 for group in groups]
+
+
+def may_begin(options: Options, seconds: float) -> bool:
+    """Whether the time limit allows what takes so long."""
+    return options.time_limit is None or options.time_limit.allows(seconds)
+
+
+def child(
+    configs: Sequence[Config], seconds: float, options: Options, force: bool = False, decode: bool = False
+) -> Answer:
+    """Runs of a stack, or one, in a warm child of this process, on a dask worker; `seconds` until a checkpoint."""
+    if not may_begin(options, seconds):
+        return Answer("", sound=True, paused=True)
     job = {"configs": list(map(as_dict, configs)), "options": encode(options), "force": force, "decode": decode}
     return CHILDREN.carry_out(configs[0].framework, options.threads, json.dumps(job))
 
@@ -184,7 +219,8 @@ def encode(options: Options) -> dict[str, Any]:
 
 def decode(fields: dict[str, Any]) -> Options:
     paths = {name: Path(fields[name]) for name in ("data_dir", "output_dir") if fields[name] is not None}
-    return Options(**{**fields, **paths, "keep_epochs": tuple(fields["keep_epochs"])})
+    limit = {"time_limit": Deadline(**fields["time_limit"])} if fields["time_limit"] else {}
+    return Options(**{**fields, **paths, **limit, "keep_epochs": tuple(fields["keep_epochs"])})
 
 
 def grid(base: Config, **values: Sequence[Any]) -> Iterator[Config]:

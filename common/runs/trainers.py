@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -39,15 +39,30 @@ class Online(NamedTuple):
     """Where the config counts it, else none."""
 
 
+Pause = Callable[[], bool]
+"""Asked after a step of training, whether it is the last one for now."""
+
+
+def never() -> bool:
+    """No pause."""
+    return False
+
+
 class Trainer(Protocol):
-    """All that a framework must provide. Inputs are as their kind keeps them; their preparation is the trainer's."""
+    """All that a framework must provide. Inputs are as their kind keeps them; their preparation is the trainer's.
+
+    An epoch that is paused, after `steps_taken` of its steps, is gone on with by the next call with the same plan. Its
+    progress is what else is needed for that in another process; there is none between epochs.
+    """
+
+    steps_taken: int
 
     @property
     def parameters(self) -> int: ...
     @property
     def description(self) -> Record: ...
     def put(self, inputs: Array, labels: Labels) -> None: ...
-    def train_epoch(self, plan: EpochPlan, learning_rate: float) -> Online: ...
+    def train_epoch(self, plan: EpochPlan, learning_rate: float, pause: Pause = never) -> Online | None: ...
     def feature_batches(self, inputs: Array, layer: str) -> Iterator[NDArray[np.float32]]: ...
     def features(self, inputs: Array, layer: str) -> NDArray[np.float32]: ...
     def logits(self, inputs: Array) -> NDArray[np.float32]: ...
@@ -55,6 +70,8 @@ class Trainer(Protocol):
     def set_weights(self, weights: Arrays) -> None: ...
     def get_optimizer_state(self) -> Arrays: ...
     def set_optimizer_state(self, arrays: Arrays) -> None: ...
+    def get_progress(self) -> Arrays: ...
+    def set_progress(self, arrays: Arrays) -> None: ...
     def save(self, path: Path, metadata: Record) -> None: ...
 
 

@@ -4,19 +4,21 @@ import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from common import frameworks
 from common.data.epochs import EpochPlan
+from common.errors import OutOfTime
 from common.runs.config import Config, Options, run_id
 from common.runs.run import Life, Run, Wanted
 from common.runs.store import Record, Store
 from common.runs.task import Task, prepare
 from common.runs.threads import limit_threads
-from common.runs.trainers import Online, Trainer, initialize, make_trainer
+from common.runs.trainers import Online, Pause, Trainer, initialize, make_trainer, never
 
-TrainEpoch = Callable[[dict[int, EpochPlan], float], Mapping[int, Online]]
-"""Trains the runs at these places by their plans."""
+TrainEpoch = Callable[[dict[int, EpochPlan], float, Pause], Mapping[int, Online] | None]
+"""Trains the runs at these places by their plans; none where it was paused."""
 
 
 def train(config: Config, options: Options, force: bool = False) -> Record:
@@ -58,8 +60,9 @@ def train_missing(configs: Sequence[Config], options: Options, store: Store, for
     store.models.mkdir(parents=True, exist_ok=True)
     with memory_named(configs[0]):
         trainers, train_epoch = make_trainers(runs, options.device, store.models)
-        lives = [Run(*run, trainer, options).live(force) for run, trainer in zip(runs, trainers, strict=True)]
-        return drive(lives, train_epoch)
+        living = [Run(*run, trainer, options) for run, trainer in zip(runs, trainers, strict=True)]
+        pause = partial(options.time_limit.closes, living) if options.time_limit else never
+        return drive([run.live(force, pause) for run in living], train_epoch, pause)
 
 
 @contextlib.contextmanager
@@ -84,33 +87,50 @@ def make_trainers(runs: Sequence[tuple[Config, Task]], device: str, models: Path
     """A trainer for each run, and what trains an epoch of some of them: the one there is, or one program for all."""
     if len(runs) == 1:
         trainer = make_trainer(*runs[0], device, models)
-        return [trainer], lambda plans, learning_rate: {0: trainer.train_epoch(plans[0], learning_rate)}
+        return [trainer], partial(train_alone, trainer)
     stack = frameworks.module("torch", "stacked").StackedTrainer(runs, device)
     for (config, _), run in zip(runs, stack.runs, strict=True):
         initialize(run, config, models)
     return stack.runs, stack.train_epoch
 
 
-def drive(lives: Sequence[Life], train_epoch: TrainEpoch) -> list[Record]:
-    """Records of runs' lives. Of the epochs they want each round trains the earliest, so that late ones catch up."""
+def train_alone(
+    trainer: Trainer, plans: Mapping[int, EpochPlan], learning_rate: float, pause: Pause
+) -> Mapping[int, Online] | None:
+    """The `TrainEpoch` of one run."""
+    online = trainer.train_epoch(plans[0], learning_rate, pause)
+    return {0: online} if online else None
+
+
+def drive(lives: Sequence[Life], train_epoch: TrainEpoch, pause: Pause = never) -> list[Record]:
+    """Records of runs' lives. Of the epochs they want each round trains the earliest, so that late ones catch up.
+
+    OutOfTime where a pause leaves some at checkpoints.
+    """
     wanted: dict[int, Wanted] = {}
     records: dict[int, Record] = {}
+    paused: list[OutOfTime] = []
 
-    def go_on(place: int, result: tuple[Online, float] | None = None) -> None:
+    def go_on(place: int, result: tuple[Online | None, float] | None = None) -> None:
         try:
             wanted[place] = next(lives[place]) if result is None else lives[place].send(result)
-        except StopIteration as end:
+        except (StopIteration, OutOfTime) as end:
             wanted.pop(place, None)
-            records[place] = end.value
+            if isinstance(end, StopIteration):
+                records[place] = end.value
+            else:
+                paused.append(end)
 
     for place in range(len(lives)):
         go_on(place)
     while wanted:
-        first = min(wanted.values(), key=lambda want: want.epoch)
-        plans = {place: want.plan for place, want in wanted.items() if want.epoch == first.epoch}
+        first = min(wanted.values(), key=lambda want: want[:2])
+        plans = {place: want.plan for place, want in wanted.items() if want[:2] == first[:2]}
         start = time.perf_counter()
-        online = train_epoch(plans, first.learning_rate)
+        online = train_epoch(plans, first.learning_rate, pause)
         seconds = (time.perf_counter() - start) / len(plans)
-        for place in plans:
-            go_on(place, (online[place], seconds))
+        for place in plans if online else list(wanted):
+            go_on(place, (online[place] if online else None, seconds if place in plans else 0.0))
+    if paused:
+        raise paused[0]
     return [records[place] for place in range(len(lives))]

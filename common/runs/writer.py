@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -43,6 +44,7 @@ class Writer:
     def __init__(self, config: Config, options: Options):
         self.config, self.options, self.store = config, options, Store.of(options)
         self.folder, self.path = self.store.folder(run_id(config)), self.store.model_path(config)
+        self.seconds = 0.0  # of the longest checkpoint
 
     def __enter__(self) -> Self:
         self.progress = Progress(self.config, self.options, self.folder).__enter__()
@@ -60,7 +62,13 @@ class Writer:
             path.parent.mkdir(parents=True, exist_ok=True)
             save(run, path)
         if run.epoch and run.epoch % self.options.checkpoint_every == 0:
-            write_arrays(run.checkpoint, run.state())
+            self.checkpoint(run)
+
+    def checkpoint(self, run: Measured) -> None:
+        """Keep all that the run needs to go on from here."""
+        start = time.perf_counter()
+        write_arrays(run.checkpoint, run.state())
+        self.seconds = max(self.seconds, time.perf_counter() - start)
 
     def finish(self, run: Measured, reason: str, started: str) -> Record:
         """Write model, history, per-example values and, last, the record."""

@@ -52,7 +52,7 @@ def sha256(folder, config):
 def test_a_warm_child_trains_to_the_bits_of_a_new_process(tmp_path, pool, framework):
     large, rough = (dataclasses.replace(config, framework=framework) for config in (LARGE, ROUGH))
     for folder, config in (("new", large), ("warm", rough), ("warm", large)):
-        assert pool.carry_out(framework, 1, job_line([config], tmp_path / folder)) == ""
+        assert pool.carry_out(framework, 1, job_line([config], tmp_path / folder)).reason == ""
     train(large, Options(output_dir=tmp_path / "here", threads=1))
     assert sha256(tmp_path / "new", large) == sha256(tmp_path / "warm", large) == sha256(tmp_path / "here", large)
     assert [child.framework for child in pool.idle].count(framework) == 1
@@ -158,7 +158,7 @@ def alive(children):
 def test_a_child_takes_jobs_of_its_framework_and_threads_one_at_a_time(made):
     pool = Children()
     for framework, threads in [("torch", 1), ("keras", 1), ("torch", 2), ("torch", 1), ("keras", 1)]:
-        assert pool.carry_out(framework, threads, "0") == ""
+        assert pool.carry_out(framework, threads, "0").reason == ""
     assert [(child.framework, child.threads) for child in made] == [("torch", 1), ("keras", 1), ("torch", 2)]
     workers = [threading.Thread(target=pool.carry_out, args=["torch", 1, "0.3"]) for _ in range(2)]
     for worker in workers:
@@ -174,13 +174,13 @@ def test_a_child_that_is_not_sound_or_died_is_replaced(made):
     pool = Children()
     pool.carry_out("torch", 1, "0")
     made[0].said = Answer("ValueError: no", sound=True)
-    assert pool.carry_out("torch", 1, "0") == "ValueError: no" and len(made) == 1
+    assert pool.carry_out("torch", 1, "0").reason == "ValueError: no" and len(made) == 1
     made[0].said = Answer("KeyError: 'no'", sound=False)
-    assert pool.carry_out("torch", 1, "0") == "KeyError: 'no'" and alive(made) == [False]
+    assert pool.carry_out("torch", 1, "0").reason == "KeyError: 'no'" and alive(made) == [False]
     pool.carry_out("torch", 1, "0")
     made[1].process.kill()
     made[1].process.wait()
-    assert pool.carry_out("torch", 1, "0") == "" and alive(made) == [False, False, True]
+    assert pool.carry_out("torch", 1, "0").reason == "" and alive(made) == [False, False, True]
 
 
 def test_a_child_without_a_job_ends_after_a_while(made, monkeypatch):

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from common.runs.computation import Computation, Result, carry_out, computation_id
+from common.errors import OutOfTime
+from common.runs import computation
+from common.runs.computation import Computation, Result, carry_out, computation_id, seconds_known
 from common.runs.config import Options
+from common.runs.deadline import Deadline
 from common.runs.store import Store, locked
 
 
@@ -109,3 +112,24 @@ def test_its_folder_has_one_writer(tmp_path):
         assert order == []
     other.join()
     assert order == [computation_id(Sum())]
+
+
+def test_how_long_it_takes_is_on_record_else_that_of_the_longest_that_is_called_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(computation, "PUBLISHED", tmp_path / "published")
+    store, options = Store(tmp_path), Options(output_dir=tmp_path)
+    assert seconds_known(Sum(), store) is None
+    for n, seconds in ((10, 5.0), (20, 50.0), (30, 20.0)):
+        record = carry_out(Sum(n=n), Compute(n), options)
+        path = folder(options, Sum(n=n)) / "record.json"
+        path.write_text(json.dumps({**record, "time": {"seconds": seconds}}))
+    assert seconds_known(Sum(), store) == 5 and seconds_known(Sum(n=40), store) == 50
+
+
+def test_what_would_not_end_in_time_is_not_begun(tmp_path, monkeypatch):
+    monkeypatch.setattr(computation, "seconds_known", lambda *_: 100.0)
+    limited = Options(output_dir=tmp_path, time_limit=Deadline.after("90s"))
+    with pytest.raises(OutOfTime, match="^not all computations are done$"):
+        carry_out(Sum(), Compute(10), limited)
+    assert not (folder(limited, Sum()) / "record.json").exists()
+    done = carry_out(Sum(), Compute(10), Options(output_dir=tmp_path))
+    assert carry_out(Sum(), Compute(10), limited) == done

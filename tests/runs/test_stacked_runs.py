@@ -154,7 +154,7 @@ def test_a_killed_stack_goes_on_from_checkpoints_of_different_epochs(tmp_path, m
 
     def noted(*arguments):
         trainers, train_epoch = make_trainers(*arguments)
-        return trainers, lambda plans, rate: rounds.append(len(plans)) or train_epoch(plans, rate)
+        return trainers, lambda plans, *rest: rounds.append(len(plans)) or train_epoch(plans, *rest)
 
     monkeypatch.setattr(training, "make_trainers", noted)
     train_stacked(configs, options(killed, checkpoint_every=2))

@@ -16,6 +16,7 @@ from common import job
 from common.runs import sweep, threads
 from common.runs.children import Answer, end_children
 from common.runs.config import Config, Options, as_dict, from_dict, run_id
+from common.runs.deadline import Deadline
 from common.runs.store import READOUT, Store
 from common.runs.sweep import RunsFailed, child, decode, distribute, encode, grid, lack
 from common.runs.training import train
@@ -102,8 +103,8 @@ def cluster(monkeypatch):
                 raise ModuleNotFoundError("No module named 'common'")
             return function()
 
-        def map(self, function, stacks, options, force, decode, pure, retries):
-            assert function is child and not pure and not force and not decode
+        def map(self, function, stacks, seconds, options, force, decode, pure, retries):
+            assert function is child and not pure and not force and not decode and seconds == [0.0] * len(stacks)
             noted.tasks += [([run_id(config) for config in stack], options) for stack in stacks]
             return [future(run_id(stack[0])) for stack in stacks]
 
@@ -111,7 +112,7 @@ def cluster(monkeypatch):
         error = noted.failures.get(name)
         return SimpleNamespace(
             key=f"key of {name}", status="error" if error else "finished",
-            exception=lambda: error, result=lambda: "", done=lambda: True,
+            exception=lambda: error, result=lambda: Answer("", sound=True), done=lambda: True,
         )  # fmt: skip
 
     def local(**settings):
@@ -255,9 +256,10 @@ def test_a_run_that_the_cluster_gave_up_is_a_failure_with_its_id(tmp_path, clust
 
 def test_a_child_gets_a_stack_and_its_options(tmp_path, monkeypatch):
     found = []
-    monkeypatch.setattr(sweep.CHILDREN, "carry_out", lambda *what: found.append(what) or "no")
+    answer = Answer("no", sound=True)
+    monkeypatch.setattr(sweep.CHILDREN, "carry_out", lambda *what: found.append(what) or answer)
     given = options(tmp_path, threads=3)
-    assert child([BASE, LONG], given, force=True) == "no"
+    assert child([BASE, LONG], 7.0, given, force=True) == answer
     ((framework, threads, line),) = found
     job = json.loads(line)
     assert (framework, threads) == ("torch", 3) and decode(job["options"]) == given and "\n" not in line
@@ -300,7 +302,10 @@ def test_a_single_missing_run_trains_here_unless_a_scheduler_is_named(tmp_path, 
 
 @pytest.mark.parametrize(
     "given",
-    [Options(), Options(data_dir=Path("/data"), output_dir=Path("/out"), threads=3, scheduler="tcp://a:1")],
+    [
+        Options(time_limit=Deadline.after("1h30m")),
+        Options(data_dir=Path("/data"), output_dir=Path("/out"), threads=3, scheduler="tcp://a:1"),
+    ],
 )
 def test_options_survive_the_way_to_a_child(given):
     assert decode(json.loads(json.dumps(encode(given)))) == given

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from common.runs.run import Run
 from common.runs.store import Store
 from common.runs.task import prepare
 from common.runs.trainers import make_trainer
-from common.runs.training import drive, train
+from common.runs.training import drive, train, train_alone
 from common.runs.writer import Writer
 
 pytestmark = pytest.mark.slow
@@ -59,7 +60,7 @@ def trained(writer, options):
     run.folder.mkdir(parents=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OMP_WAIT_POLICY", "PASSIVE")
-        (record,) = drive([run.live()], lambda plans, rate: {0: trainer.train_epoch(plans[0], rate)})
+        (record,) = drive([run.live()], partial(train_alone, trainer))
     return run, record
 
 

@@ -95,7 +95,7 @@ class Noises(Seeds):
 def read(configs: Sequence[Config], call: Call) -> None:
     """The ratio on held-out and on training examples at every epoch that is kept, and the sharpness at the end."""
     how = MEASUREMENTS[call.preset]
-    for config in with_progress(configs):
+    for config in with_progress(configs, call.options):
         critical_run(config, call.options, how.search, KEPT, tuple(SPLITS), how.size, force=call.force)
         sharpness_run(config, call.options, size=how.sharpness_size, force=call.force)
 

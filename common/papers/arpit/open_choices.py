@@ -86,7 +86,7 @@ def read(configs: Sequence[Config], call: Call) -> None:
     """Every run in every way; only its own study's search says in a run's arrays which examples are critical."""
     how, grid = MEASUREMENTS[call.preset], call.grid
     rows = grid.unrolled(call.preset)
-    for config in with_progress(configs):
+    for config in with_progress(configs, call.options):
         if is_one_of(config, rows):
             unrolled_run(config, call.options, grid.sensitivities(every(config)), call.force)
             continue

@@ -64,7 +64,7 @@ def every(config: Config) -> int:
 
 def read(configs: Sequence[Config], call: Call) -> None:
     """The sensitivity of every run, at a hundred checkpoints."""
-    for config in with_progress(configs):
+    for config in with_progress(configs, call.options):
         loss_sensitivity.sensitivity_run(config, call.options, Sensitivity(every=every(config)), call.force)
 
 

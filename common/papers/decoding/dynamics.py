@@ -24,7 +24,7 @@ EPOCHS = (0, 1, *range(2, 20, 2), *range(20, 501, 5))
 
 def read(configs: Sequence[Config], call: Call) -> None:
     """Every network at every epoch that is kept."""
-    for config in with_progress(configs):
+    for config in with_progress(configs, call.options):
         decode_run(config, call.options, epochs=EPOCHS, force=call.force)
 
 

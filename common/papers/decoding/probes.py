@@ -81,7 +81,7 @@ def probe_study(
     """A study of probes, {name: label}, on every network at its end: over corruption, and layer by layer."""
 
     def read(configs: Sequence[Config], call: Call) -> None:
-        for config in with_progress(configs):
+        for config in with_progress(configs, call.options):
             decode_run(config, call.options, tuple(probes), force=call.force)
 
     def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:

@@ -84,7 +84,7 @@ def by_network(runs: Runs) -> dict[Setting, dict[str, Runs]]:
 
 def read_statistics(configs: Sequence[Config], call: Call) -> None:
     """Every network at every epoch that is kept."""
-    for config in with_progress(configs):
+    for config in with_progress(configs, call.options):
         statistics_run(config, call.options, EPOCHS, call.force)
 
 
@@ -160,7 +160,7 @@ def _digits(values: Sequence[float | None]) -> str | None:
 def read_similarities(configs: Sequence[Config], call: Call) -> None:
     """Every two networks of one architecture and data set."""
     both = [(a, b) for a, b in combinations(configs, 2) if (a.model, a.dataset) == (b.model, b.dataset)]
-    for config, other in with_progress(both):
+    for config, other in with_progress(both, call.options):
         similarity_run(config, other, call.options, call.force)
 
 

@@ -53,7 +53,7 @@ COMPARISONS = (
 
 def read(configs: Sequence[Config], call: Call) -> None:
     """Every network at its end and untrained, and those trained on true labels with subspaces of corrupted ones."""
-    for config in with_progress(configs):
+    for config in with_progress(configs, call.options):
         decode_controls(config, configs, call.options, "ketha", force=call.force)
 
 

@@ -60,7 +60,7 @@ def edited_name(config: Config, edit: str, epoch: int | None = None) -> str:
 def read_edited(configs: Sequence[Config], call: Call) -> None:
     """Probes at the end, the edited networks, and those that are trained on."""
     options, store, going_on = call.options, call.store, []
-    for config in with_progress(configs):
+    for config in with_progress(configs, call.options):
         if not decode_run(config, options, ("masc", "velpic"), force=call.force):  # it diverged
             continue
         epoch = edit_epoch(config, call.preset)
@@ -193,7 +193,7 @@ def retrained(config: Config, store: Store, readout: Sequence[Line]) -> Config:
 def read_relabelled(configs: Sequence[Config], call: Call) -> None:
     """Subspaces of every network on corrupted labels, the labels they give, and the networks trained on with them."""
     options, store, following = call.options, call.store, []
-    for config in with_progress([config for config in configs if config.corruption_fraction]):
+    for config in with_progress([config for config in configs if config.corruption_fraction], call.options):
         readout = last_epoch(decode_run(config, options, PROBES, force=call.force))
         if not readout:  # it diverged
             continue

@@ -49,7 +49,7 @@ class Decoded(Fractions):
 
 def read(configs: Sequence[Config], call: Call) -> None:
     """Every network at the epochs that are kept, and those trained on true labels with subspaces of corrupted ones."""
-    for config in with_progress(configs):
+    for config in with_progress(configs, call.options):
         decode_controls(config, configs, call.options, "uniform", EPOCHS, call.force)
 
 

@@ -71,7 +71,7 @@ def check(config: Config) -> None:
 
 def read(configs: Sequence[Config], call: Call) -> None:
     """Keep with each run the words that its texts have alone, and with the first seed's the texts that are shown."""
-    for config in with_progress(configs):
+    for config in with_progress(configs, call.options):
         if call.force or "train_own_words" not in call.store.arrays(run_id(config)):
             task = prepare(config, call.options.data_dir, call.store.models)
             call.store.add_arrays(run_id(config), {"train_own_words": own_words(task.train.inputs)})

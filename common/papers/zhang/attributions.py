@@ -63,7 +63,7 @@ class Attributed(Seeds):
 
 def read(configs: Sequence[Config], call: Call) -> None:
     """The attributions of every run at the epochs that were kept."""
-    for config in with_progress(configs):
+    for config in with_progress(configs, call.options):
         attribute_run(config, call.options, EPOCHS, call.force)
 
 
