@@ -186,7 +186,7 @@ class Trainer:
         """Inverse of `get_progress`."""
         self.steps_taken = int(arrays.get("taken", 0))
         if self.steps_taken:
-            one = EpochPlan(np.arange(1), self.kind.draw(0, 0, 1))
+            one = EpochPlan(first := np.arange(1), self.kind.draw(0, 0, first))
             self.step.test_on_batch(*self._batch(one, slice(1)))  # builds the metrics
             self.step.make_train_function()
             for index, variable in enumerate(self._progress()):
