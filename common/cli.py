@@ -12,14 +12,16 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, NoReturn
 
 import tyro
 
 from common.data import datasets
 from common.errors import OutOfTime, RunsFailed, check_choice, in_short
+from common.runs import processes
 
 PRESETS = ("paper", "small")
+LARGE_PRESETS = ("paper", "medium", "small")
 os.environ.setdefault("TYPEGUARD_DISABLE_PLUGIN_AUTOLOAD", "1")  # tyro's typeguard else asks every package for plugins
 
 
@@ -140,27 +142,42 @@ def reason(ended: BaseException, printed: str) -> str:
 def one_line_errors() -> Iterator[None]:
     """Wrong input ends in one line on stderr and exit status 2, failed runs in 1; a defect keeps its traceback."""
     print_anything()
+    processes.watch()
     try:
         yield
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        end(f"error: {error}", 2)
     except RunsFailed as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+        end(f"error: {error}", 1)
     except OutOfTime as late:
-        print(f"time limit: {late}; the same command goes on", file=sys.stderr)
+        processes.say(f"time limit: {late}; the same command goes on")
     except KeyboardInterrupt:
-        print("interrupted: run the same command again to go on from the last checkpoint", file=sys.stderr)
-        sys.exit(130)
+        end("interrupted: run the same command again to go on from the last checkpoint", 130)
+
+
+def end(text: str, status: int) -> NoReturn:
+    """Say why and exit; of the processes of one run one says it."""
+    processes.say(text)
+    sys.exit(status)
 
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
     """Size of an experiment."""
 
+    choices: ClassVar[tuple[str, ...]] = PRESETS
     preset: Annotated[str, tyro.conf.arg(metavar="|".join(PRESETS))] = "paper"
     """paper: the published size; small: a subset for two cores, which shows orders and not the published numbers."""
 
     def __post_init__(self) -> None:
-        check_choice("preset", self.preset, PRESETS)
+        check_choice("preset", self.preset, self.choices)
+
+
+@dataclasses.dataclass(frozen=True)
+class LargePreset(Preset):
+    """Size of an experiment that is large."""
+
+    choices: ClassVar[tuple[str, ...]] = LARGE_PRESETS
+    preset: Annotated[str, tyro.conf.arg(metavar="|".join(LARGE_PRESETS))] = "paper"
+    """paper: the published size; medium: a subset for ten minutes of a GPU; small: one for two cores. They show orders
+    and not the published numbers."""

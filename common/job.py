@@ -1,12 +1,15 @@
 """A warm child of a sweep: it trains one run, or stack, after another, as `common.runs.children` sends them.
 
 Jobs come as lines of JSON on stdin, answers go as lines of JSON to stdout, where nothing else comes.
+As one of several processes of torchrun it carries out the job that is its argument, and the first that fails says why,
+or that a time limit has paused it.
 """
 
 import gc
 import json
 import os
 import queue
+import sys
 import threading
 import traceback
 from collections.abc import Iterator
@@ -15,6 +18,7 @@ import psutil
 
 from common.analysis.readout import decode_run
 from common.errors import OutOfTime
+from common.runs import processes
 from common.runs.children import Answer
 from common.runs.config import from_dict
 from common.runs.deadline import in_time
@@ -29,14 +33,15 @@ MOST_BYTES = 2 * 2**30
 
 
 def main() -> None:
+    if processes.count() > 1:
+        sys.exit(carry_out_together(sys.argv[1]))
     answers = answers_alone()
     for number, line in enumerate(lines(), 1):
         answer = carry_out(line)
         if number == 1:
             gc.freeze()  # what is imported stays: the garbage of later runs is found ten times as fast
         worn = number >= MOST_RUNS or psutil.Process().memory_info().rss > MOST_BYTES
-        answer = answer._replace(sound=answer.sound and not worn)
-        os.write(answers, json.dumps(answer._asdict()).encode() + b"\n")
+        give(answers, answer._replace(sound=answer.sound and not worn))
 
 
 def answers_alone() -> int:
@@ -45,6 +50,21 @@ def answers_alone() -> int:
     os.dup2(nowhere, 1)
     os.close(nowhere)
     return answers
+
+
+def give(answers: int, answer: Answer) -> None:
+    """Write an answer as a line."""
+    os.write(answers, json.dumps(answer._asdict()).encode() + b"\n")
+
+
+def carry_out_together(line: str) -> int:
+    """The exit status of a job that these processes do together."""
+    answers = answers_alone()
+    threading.Thread(target=next, args=[lines()], daemon=True).start()
+    answer = carry_out(line)
+    if (answer.reason or answer.paused) and processes.speaks():
+        give(answers, answer)
+    return int(bool(answer.reason))
 
 
 def lines() -> Iterator[str]:
@@ -69,7 +89,7 @@ def carry_out(line: str) -> Answer:
     reason, paused = "", False
     try:
         train_stacked(configs, options, job["force"])
-        if job["decode"]:
+        if job["decode"] and processes.is_first():
             for config in configs:
                 with in_time(options.time_limit, "read-outs"):
                     decode_run(config, options, force=job["force"])

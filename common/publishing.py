@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.analysis.examples import well_known
-from common.cli import PRESETS
 from common.files import write
 from common.groups import grouped
 from common.papers.arpit import studies as arpit
@@ -104,8 +103,12 @@ def groups_of(runs: Runs) -> dict[str, list[Group]]:
     known = {run.id: run for run in runs}
     by_paper = {}
     for paper, (wing, frameworks) in WINGS.items():
-        kinds = product([*wing.STUDIES, *QUESTIONS.get(paper, ())], PRESETS, frameworks, CHOICES["precision"])
-        groups = (of_study(study, preset, framework, precision, known) for study, preset, framework, precision in kinds)
+        groups = [
+            of_study(study, *kind, known)
+            for study in (*wing.STUDIES, *QUESTIONS.get(paper, ()))
+            for kind in product(study.preset.choices, frameworks, CHOICES["precision"])
+            if kind[1] in study.frameworks
+        ]
         by_paper[paper] = [group for group in groups if group.runs]
     return by_paper
 

@@ -12,16 +12,16 @@ from typing import Any
 
 from common import frameworks, progress
 from common.analysis.readout import decode_run
-from common.cli import Preset, given_flags, one_line_errors, parse
+from common.cli import LargePreset, Preset, given_flags, one_line_errors, parse
 from common.errors import check_choice
 from common.groups import Item
 from common.report import figures
 from common.report.claims import FULL, REDUCED, Finding
 from common.report.runs import Runs
 from common.report.tables import Table, claims_table
-from common.runs import sweep
+from common.runs import processes, sweep
 from common.runs.computation import Computation, Computed, Result, carry_out, computation_id, settings_of
-from common.runs.config import SEEDS, Actions, Config, Options, from_dict, overlay, run_id, smoke
+from common.runs.config import CHOICES, SEEDS, Actions, Config, Options, from_dict, overlay, run_id, smoke
 from common.runs.deadline import in_time
 from common.runs.estimates import known_records, listing, time_left
 from common.runs.record import processor_flags
@@ -32,13 +32,14 @@ BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
 Fields = Mapping[str, Any]
 
 
-def run(doc: str | None, config: Config, small: Fields | None = None) -> None:
+def run(doc: str | None, config: Config, small: Fields | None = None, medium: Fields | None = None) -> None:
     """The main of a script that stands for one run: train it unless done, draw its curves, say what came out."""
     with one_line_errors():
-        presets = {"preset": Preset()} if small else {}
+        presets = {"preset": LargePreset() if medium else Preset()} if small else {}
         arguments = parse(doc, config=config, options=Options(), actions=Actions(), **presets)
-        reduced = small if small and arguments.preset.preset == "small" else {}
-        chosen = overlay(arguments.config, config, reduced, "--preset small", given_flags())
+        preset = arguments.preset.preset if presets else "paper"
+        reduced = {"small": small, "medium": medium}.get(preset) or {}
+        chosen = overlay(arguments.config, config, reduced, f"--preset {preset}", given_flags())
         for record in run_all([chosen], arguments.options, arguments.actions):
             print(summary(record, arguments.options))
 
@@ -120,7 +121,8 @@ class Study:
     makes what is missing of the read-outs; `check` raises ValueError before anything is trained that could not be
     read. Without `stack` each run is trained alone, so that it can be trained again to the same bits. `smoke` are the
     fewest values of the grid's fields that still draw everything, for a smoke test whose flags do not give them.
-    `findings` are what becomes of the published statements that the runs test.
+    `findings` are what becomes of the published statements that the runs test. `preset` is the size where none is
+    named, of those that there are; `frameworks` can train the runs.
     """
 
     name: str
@@ -133,6 +135,8 @@ class Study:
     stack: bool = True
     smoke: Mapping[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
     findings: Callable[[Runs, Call], list[Finding]] = lambda runs, call: []
+    preset: Preset = Preset()
+    frameworks: tuple[str, ...] = CHOICES["framework"]
 
     def configs(self, given: Config, grid: Seeds, preset: str, flags: Collection[str] = ()) -> list[Config]:
         """The runs, over the fields that flags have given."""
@@ -156,7 +160,7 @@ class Study:
 
     def parse(self, doc: str | None, **more: Any) -> Any:
         """The command line: grid, preset, config and options, and what else a script has."""
-        own = {"grid": self.grid, "preset": Preset(), "config": self.default, "options": Options()}
+        own = {"grid": self.grid, "preset": self.preset, "config": self.default, "options": Options()}
         return parse(doc, **own, actions=Actions(), **more)
 
     def carry_out(self, arguments: Any) -> None:
@@ -320,6 +324,8 @@ def run_all(configs: Sequence[Config], options: Options, actions: Actions) -> li
 
     limit_threads(options.threads)  # of what is read out here, too
     records = sweep.run(configs, options, begin, actions.force, actions.decode)
+    if not processes.is_first():
+        sys.exit()
     if actions.decode:
         for config in configs:
             with in_time(options.time_limit, "read-outs"):

@@ -29,7 +29,7 @@ from common.runs.record import peak_memory
 from common.runs.store import Record
 from common.runs.task import Task, untouched
 from common.runs.threads import limit_threads
-from common.runs.trainers import Arrays, never
+from common.runs.trainers import NO_PAUSE, Arrays
 from common.runs.training import make_trainers
 
 SHAPE, CLASSES, LEARNING_RATE = (28, 28, 1), 10, 0.01
@@ -71,7 +71,7 @@ def measure(runs: Sequence[tuple[Config, Task]], device: str) -> tuple[tuple[flo
     trainers, train_epoch = make_trainers(runs, device, Path())
     orders = [draw(task.kind, config.seed, 0, len(task.train)) for config, _ in runs]
     start = now(device)
-    train_epoch(dict(enumerate(orders)), LEARNING_RATE, never)
+    train_epoch(dict(enumerate(orders)), LEARNING_RATE, NO_PAUSE)
     trained = now(device)
     for trainer in trainers:
         trainer.logits(task.train.inputs)

@@ -19,7 +19,7 @@ from common.errors import check_choice
 from common.runs import trainers
 from common.runs.config import ADAM, Config, model_options
 from common.runs.store import Record
-from common.runs.trainers import Arrays, Online, Pause, device_of, never
+from common.runs.trainers import NO_PAUSE, Arrays, Online, Pause, device_of
 from keras_models import MODELS, files
 from keras_models.inputs import PREPARATIONS, Tensor
 
@@ -95,7 +95,7 @@ class Trainer:
         self.step.optimizer.build(self.step.trainable_variables)
 
     @on_its_device
-    def train_epoch(self, plan: EpochPlan, learning_rate: float, pause: Pause = never) -> Online | None:
+    def train_epoch(self, plan: EpochPlan, learning_rate: float, pause: Pause = NO_PAUSE) -> Online | None:
         """One pass over the training set in the plan's order; none where it is paused."""
         self._set_learning_rate(learning_rate)
         if not self.steps_taken:
@@ -119,7 +119,7 @@ class Trainer:
             else:
                 self.step.train_on_batch(*batch)
             self.steps_taken += 1
-            if pause():
+            if pause.is_due(self.steps_taken):
                 return False
         return True
 

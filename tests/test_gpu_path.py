@@ -14,7 +14,7 @@ from common.report.benchmarks import flat
 from common.runs.config import Config, Options
 from common.runs.store import code_version
 from common.runs.task import prepare
-from common.runs.trainers import never
+from common.runs.trainers import NO_PAUSE, Pause
 from common.runs.training import train_stacked
 from common.runs.writer import Writer
 from torch_models.inputs import rotate
@@ -45,10 +45,10 @@ def a_step(trainer):
     trainer.update(images, labels)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "rmsprop"])
 @pytest.mark.parametrize("steps_before", [0, 1])
 def test_steps_that_warm_up_leave_no_trace(optimizer, steps_before):
-    trainer = make(optimizer=optimizer)
+    trainer = make(optimizer=optimizer, weight_average=0.9)
     for _ in range(steps_before):
         a_step(trainer)
     weights, state, correct = trainer.get_weights(), trainer.get_optimizer_state(), int(trainer.correct)
@@ -198,25 +198,24 @@ def test_recorded_steps_of_a_stack_are_the_steps_also_where_runs_drop_out(fields
 
 
 def test_a_gpu_which_runs_behind_its_launches_is_waited_for_before_it_is_asked_and_not_at_every_step(monkeypatch):
-    waited, trainer = [], make()
+    waited, trainer, late = [], make(), lambda: True
     monkeypatch.setattr(torch.cuda, "synchronize", waited.append)
-    assert trainer.pauses(lambda: True) and not trainer.pauses(never) and not waited
+    assert trainer.pauses(Pause(late=late)) and not trainer.pauses(NO_PAUSE) and not waited
     trainer.device, trainer.steps_taken = torch.device("cuda"), STEPS_AHEAD - 1
-    assert not trainer.pauses(lambda: True) and not waited
+    assert not trainer.pauses(Pause(late=late)) and trainer.pauses(Pause(STEPS_AHEAD - 1, late)) and not waited
     trainer.steps_taken = STEPS_AHEAD
-    assert not trainer.pauses(never) and not waited
-    assert trainer.pauses(lambda: True) and waited == [trainer.device]
+    assert not trainer.pauses(NO_PAUSE) and not waited
+    assert trainer.pauses(Pause(late=late)) and waited == [trainer.device]
 
 
 @with_gpu
 @pytest.mark.parametrize("fields", [{}, {"optimizer": "adam"}, {"dropout": 0.5, "model": "mlp3", "flip": False}])
-def test_an_epoch_that_is_paused_on_a_gpu_ends_with_the_same_bits(monkeypatch, fields):
-    monkeypatch.setattr("torch_models.recorded.STEPS_AHEAD", 1)
+def test_an_epoch_that_is_paused_on_a_gpu_ends_with_the_same_bits(fields):
     through, paused, resumed = (make("cuda", **fields) for _ in range(3))
     for trainer in (paused, resumed):
         trainer.set_weights(through.get_weights())
     expected = through.train_epoch(plan(), 0.01)
-    assert paused.train_epoch(plan(), 0.01, lambda: True) is None and paused.steps_taken == 1
+    assert paused.train_epoch(plan(), 0.01, Pause(1)) is None and paused.steps_taken == 1
     resumed.set_weights(paused.get_weights())
     resumed.set_optimizer_state(paused.get_optimizer_state())
     resumed.set_progress(paused.get_progress())

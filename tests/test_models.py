@@ -38,6 +38,12 @@ INCEPTION = {
     "downsample1": 9 * 160, "inception3": 9 * 160, "inception4": 9 * 160, "inception5": 9 * 160, "inception6": 9 * 144,
     "downsample2": 4 * 240, "inception7": 4 * 336, "inception8": 4 * 336, "pool": 336,
 }  # fmt: skip
+INCEPTION_V3 = {
+    "conv_1a": 38 * 39 * 32, "conv_2a": 36 * 37 * 32, "conv_2b": 36 * 37 * 64, "pool_3a": 17 * 18 * 64,
+    "conv_3b": 17 * 18 * 80, "conv_4a": 15 * 16 * 192, "pool_5a": 49 * 192, "mixed_5b": 49 * 256,
+    **dict.fromkeys(("mixed_5c", "mixed_5d"), 49 * 288), **{f"mixed_6{letter}": 9 * 768 for letter in "abcde"},
+    "mixed_7a": 1280, **dict.fromkeys(("mixed_7b", "mixed_7c", "pool"), 2048),
+}  # fmt: skip
 LAYER1 = ("maxpool", "layer1_relu1", "layer1_relu2", "layer1_relu3", "layer1")
 
 
@@ -57,6 +63,7 @@ SHAPES = {
     "cnn": (17, 24, 3),
     "cnn2": (25, 28, 3),
     "alexnet_large": (32, 32, 3),
+    "inception_v3": (40, 41, 3),
 }  # of models that 6x5x3 is too small for
 LAYERS = {  # width of every layer between the input and the logits, on those
     "mlp1": {"fc1": 512},
@@ -68,12 +75,13 @@ LAYERS = {  # width of every layer between the input and the logits, on those
     "cnn": {"flatten": 2 * 3 * 64, "fc1": 250, "fc2": 250, "fc3": 250},
     "cnn2": {"conv1": 504 * 200, "pool1": 56 * 200, "conv2": 12 * 200, "pool2": 200, "fc1": 384, "fc2": 192},
     "alexnet_large": {"flatten": 256, "fc1": 4096, "fc2": 4096},
+    "inception_v3": INCEPTION_V3,
     "resnet18": dict.fromkeys(LAYER1, 9 * 64) | {"layer2": 4 * 128, "layer3": 256, "layer4": 512, "avgpool": 512},
     "wide_resnet_28_1": wide_resnet(1),
     "wide_resnet_28_10": wide_resnet(10),
     **TEXTS,
 }
-PARAMETERS = {  # on 28x28x3, the large AlexNet on 32x32x3, with 10 classes; texts are TREC's, of 6 classes
+PARAMETERS = {  # on 28x28x3, the large networks on what they take, with 10 classes; texts are TREC's, of 6 classes
     "mlp1": 1_209_866,
     "mlp2": (28 * 28 * 3 + 1) * 4096 + (4096 + 1) * 4096 + (4096 + 1) * 10,
     "mlp3": 1_735_178,
@@ -83,6 +91,7 @@ PARAMETERS = {  # on 28x28x3, the large AlexNet on 32x32x3, with 10 classes; tex
     "cnn": 344_330,
     "cnn2": 1_170_386,
     "alexnet_large": 20_126_538,
+    "inception_v3": 23_817_352 - 990 * (2048 + 1),
     "resnet18": 11_173_962,
     "wide_resnet_28_1": 369_498,
     "wide_resnet_28_10": 36_479_194,
@@ -94,6 +103,7 @@ PARAMETERS = {  # on 28x28x3, the large AlexNet on 32x32x3, with 10 classes; tex
 NORMALIZED = {  # channels with moving statistics
     "cnn2": 2 * 200 + 384 + 192,
     "inception": 1_712,
+    "inception_v3": 17_216,
     "resnet18": 64 + 4 * 64 + 5 * (128 + 256 + 512),
     "wide_resnet_28_1": 16 + 8 * (16 + 32 + 64),
     "wide_resnet_28_10": 16 + 8 * (160 + 320 + 640),
@@ -105,9 +115,11 @@ TRAINING = {  # fields of a Config with which 30 steps, or fewer of the large on
     "cnn": {"learning_rate": 0.001, **ADAM},
     "cnn2": {"padding": "same_stride_2", "width": 16},  # digits have 8 x 8 pixels
     "alexnet_large": {"learning_rate": 1e-5, "train_size": 64, **ADAM},
+    "inception_v3": {"width": 4, "learning_rate": 0.001, "batch_size": 16, "auxiliary_weight": 0.4, **ADAM},
     **dict.fromkeys(TEXTS, {"dataset": "phrases", "learning_rate": 0.01, "optimizer": "adam", "crop": 28}),
 }
-TORCH_ONLY = {"cnn", "cnn2", "alexnet_large", "resnet18", "wide_resnet_28_1", "wide_resnet_28_10"}
+ENLARGED = {"alexnet_large": 4, "inception_v3": 5}  # times as wide and high as digits
+TORCH_ONLY = {"cnn", "cnn2", "alexnet_large", "inception_v3", "resnet18", "wide_resnet_28_1", "wide_resnet_28_10"}
 MODELS = [(framework, name) for framework, models in REGISTRIES.items() for name in models]
 every_model = pytest.mark.parametrize("framework, name", MODELS)
 both = pytest.mark.parametrize("framework", REGISTRIES)
@@ -179,10 +191,11 @@ def test_layers_have_the_names_and_shapes_of_the_battery_after_their_activation(
 
 @every_model
 def test_parameters_are_counted_exactly_and_moving_statistics_are_none(framework, name):
-    config, kind, classes = Config(model=name, crop=32 if name == "alexnet_large" else 28), ImageInputs, 10
+    side = {"alexnet_large": 32, "inception_v3": 40}.get(name, 28)
+    config, kind, classes = Config(model=name, crop=side), ImageInputs, 10
     if name in TEXTS:
         config, kind, classes = Config(model=name, dataset="trec"), TokenInputs, 6
-    shape = (20,) if name in TEXTS else (32, 32, 3)
+    shape = (20,) if name in TEXTS else (40, 40, 3)
     trainer = frameworks.module(framework, "trainer").Trainer(config, kind(shape, config), classes)
     sizes = {key: array.size for key, array in trainer.get_weights().items()}
     moving = sum(sizes.pop(key) for key in tuple(sizes) if "/moving_" in key)
@@ -200,7 +213,7 @@ def test_inception_without_batch_norm_has_as_many_parameters_and_no_moving_stati
 
 DROPPING = [
     *((side, name) for side in REGISTRIES for name in ("mlp3", "alexnet", "inception", *TEXTS)),
-    *(("torch", name) for name in ("cnn", "cnn2", "alexnet_large", "resnet18", "wide_resnet_28_1")),
+    *(("torch", name) for name in ("cnn", "cnn2", "alexnet_large", "inception_v3", "resnet18", "wide_resnet_28_1")),
 ]
 
 
@@ -227,9 +240,10 @@ def test_a_model_learns_digits_is_saved_loads_with_the_same_outputs_and_trains_o
     config = Config(model=name, framework=framework, dataset="digits", train_size=320, batch_size=32, crop=None)
     config = dataclasses.replace(config, **TRAINING.get(name, {}))
     task = prepare(config)
-    if name == "alexnet_large":
-        images = task.train.inputs.repeat(4, axis=1).repeat(4, axis=2)
-        train_set, kind = dataclasses.replace(task.train, inputs=images), ImageInputs((32, 32, 1), config)
+    if times := ENLARGED.get(name):
+        images = task.train.inputs.repeat(times, axis=1).repeat(times, axis=2)
+        kind = ImageInputs((8 * times, 8 * times, 1), config)
+        train_set = dataclasses.replace(task.train, inputs=images)
         task = dataclasses.replace(task, train=train_set, kind=kind)
     trainer = make_trainer(config, task, "cpu")
     losses = [cross_entropy(trainer.logits(task.train.inputs), task.train.labels).mean()]
@@ -365,9 +379,10 @@ def test_hidden_noise_is_gaussian_acts_in_training_alone_and_on_no_named_layer(n
 
 @pytest.mark.parametrize("name, shape, rule", [
     ("cnn", (28, 7, 1), "at least 8 x 8 pixels"),
-    ("alexnet_large", (28, 28, 3), "32 x 32 or 64 x 64 pixels, uncropped"),
+    ("alexnet_large", (28, 28, 3), "32 x 32, 64 x 64 or 224 x 224 pixels, uncropped"),
     ("cnn2", (28, 24, 3), "larger for padding='valid'"),
-    ("alexnet_large", (32, 64, 3), "32 x 32 or 64 x 64 pixels, uncropped"),
+    ("alexnet_large", (32, 64, 3), "32 x 32, 64 x 64 or 224 x 224 pixels, uncropped"),
+    ("inception_v3", (38, 64, 3), "at least 39 x 39 pixels"),
 ])  # fmt: skip
 def test_images_of_a_size_that_a_model_does_not_take_are_refused_in_one_line(name, shape, rule):
     with pytest.raises(ValueError) as caught:

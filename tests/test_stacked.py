@@ -11,7 +11,7 @@ from common.data.datasets import DATASETS
 from common.data.epochs import EpochPlan
 from common.runs.config import Config
 from common.runs.task import prepare
-from common.runs.trainers import never
+from common.runs.trainers import NO_PAUSE
 from common.runs.training import make_trainers
 from torch_models import stacked
 from torch_models.stacked import StackedTrainer, contents, most_runs, number_of_stacks, saved_values
@@ -153,7 +153,7 @@ def test_products_in_bfloat16_are_those_of_a_trainer():
             (alone,), train_epoch = make_trainers(
                 [(dataclasses.replace(config, precision=precision), task)], "cpu", None
             )
-            train_epoch({0: plans(place)[place]}, 0.01, never)
+            train_epoch({0: plans(place)[place]}, 0.01, NO_PAUSE)
             found, expected = trainer.runs[place].get_weights()["fc1/kernel"], alone.get_weights()["fc1/kernel"]
             assert found.dtype == np.float32 and np.allclose(found, expected, rtol=0, atol=tolerance) == (tolerance > 0)
 

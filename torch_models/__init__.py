@@ -14,6 +14,7 @@ from torch_models.cnn import cnn
 from torch_models.cnn2 import CNN2
 from torch_models.hinges import Hinges
 from torch_models.inception import Inception
+from torch_models.inception_v3 import InceptionV3
 from torch_models.mlp import mlp1, mlp2, mlp3, mlp4
 from torch_models.resnet import ResNet18
 from torch_models.texts import bilstm, bow, lstm, text_cnn
@@ -36,6 +37,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "resnet18": ResNet18,
     "wide_resnet_28_1": wide_resnet_28_1,
     "wide_resnet_28_10": wide_resnet_28_10,
+    "inception_v3": InceptionV3,
 }
 CONSTRUCTED: dict[str, Callable[..., nn.Module]] = {"hinges": Hinges}
 """Networks whose weights are computed: files of them are opened as others are, and nothing trains them."""

@@ -1,16 +1,15 @@
 """Steps of training that a GPU replays as recorded CUDA graphs."""
 
 import contextlib
-import itertools
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
-from common.runs.trainers import Pause, never
+from common.runs.trainers import NO_PAUSE, Pause, never
 
-STEPS_AHEAD = 8  # of a GPU, between two questions whether to pause
+STEPS_AHEAD = 8  # of a GPU, between two questions whether it is late
 
 
 class Recorded:
@@ -26,10 +25,10 @@ class Recorded:
     update: Callable[..., None]
     tensors: Callable[[], list[Tensor]]
 
-    def steps(self, batches: Iterable[Sequence[Tensor]], pause: Pause = never) -> bool:
-        """A step, recorded on a GPU, for each batch of inputs that has had none; false where they are paused."""
+    def steps(self, batches: Iterable[Sequence[Tensor]], pause: Pause = NO_PAUSE) -> bool:
+        """A step, recorded on a GPU, for each batch of inputs that is left; false where they are paused."""
         step = self.update if self.device.type == "cpu" else self.replay
-        for inputs in itertools.islice(batches, self.steps_taken, None):
+        for inputs in batches:
             step(*inputs)
             self.steps_taken += 1
             if self.pauses(pause):
@@ -39,11 +38,11 @@ class Recorded:
 
     def pauses(self, pause: Pause) -> bool:
         """Whether to pause after this step; a GPU, which runs behind its launches, is waited for now and then."""
-        if pause is not never and self.device.type == "cuda":
+        if self.device.type == "cuda" and pause.late is not never and not pause.follows(self.steps_taken):
             if self.steps_taken % STEPS_AHEAD:
                 return False
             torch.cuda.synchronize(self.device)
-        return pause()
+        return pause.is_due(self.steps_taken)
 
     def replay(self, *inputs: Tensor) -> None:
         """The same step as a CUDA graph, recorded once for each batch size: its launches cost nothing."""

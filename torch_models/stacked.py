@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -20,7 +21,7 @@ from common.data.inputs import make
 from common.runs.config import STACKED, Config, obstacles
 from common.runs.store import Record
 from common.runs.task import Task
-from common.runs.trainers import Arrays, Online, Pause, never
+from common.runs.trainers import NO_PAUSE, Arrays, Online, Pause
 from torch_models.files import input_dtype
 from torch_models.recorded import Recorded
 from torch_models.trainer import Trainer, make_model, make_optimizer, set_learning_rate
@@ -63,7 +64,7 @@ class StackedTrainer(Recorded):
             run.ready = self.inputs[place]
 
     def train_epoch(
-        self, plans: Mapping[int, EpochPlan], learning_rate: float, pause: Pause = never
+        self, plans: Mapping[int, EpochPlan], learning_rate: float, pause: Pause = NO_PAUSE
     ) -> dict[int, Online] | None:
         """One pass of some runs, by their places among all, over their training sets in their plans' order.
 
@@ -78,7 +79,8 @@ class StackedTrainer(Recorded):
         size = self.config.batch_size
         self.model.train()
         self.begin()
-        ended = self.steps(zip(places.split(size, 1), labels.split(size, 1), strict=True), pause)
+        batches = zip(places.split(size, 1), labels.split(size, 1), strict=True)
+        ended = self.steps(itertools.islice(batches, self.steps_taken, None), pause)
         self.give_state()
         if not ended:
             return None
@@ -126,6 +128,7 @@ class StackedTrainer(Recorded):
         for name, weights in self.weights.items():
             for run, part in zip(runs, weights.detach(), strict=True):
                 run.model.get_parameter(name).data = part
+        self.begin()
         self.give_state()
 
     def give_state(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, TypedDict, overload
+from typing import TYPE_CHECKING, Any, NotRequired, Protocol, TypedDict, overload
 
 from numpy.typing import NDArray
 
@@ -46,6 +46,8 @@ class Measures(TypedDict):
     test_loss: float | None
     test_accuracy: float | None
     test_accuracy_corrupted_labels: float | None
+    train_top5_accuracy: NotRequired[float | None]
+    test_top5_accuracy: NotRequired[float | None]
 
 
 class HistoryLine(Measures, total=False):
@@ -68,6 +70,7 @@ class Outcome(Measures):
     fit_criterion: str
     best_test_accuracy: float | None
     best_test_epoch: int | None
+    best_test_top5_accuracy: NotRequired[float | None]
 
 
 class Source(Protocol):

@@ -125,6 +125,22 @@ def end_children() -> None:
     CHILDREN.end()
 
 
+def carry_out_together(processes: int, threads: int, job: str) -> Answer:
+    """Have so many processes of torchrun carry out a job, a line of JSON; they end with this one, whose pipe they hold.
+
+    Whichever does not come to its end says so.
+    """
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    with subprocess.Popen(
+        [*command, "-m", "common.job", job], env=child_environment(threads), text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    ) as launched:  # fmt: skip
+        said = cast(IO[str], launched.stdout).read().splitlines()
+    if said:
+        return Answer(**json.loads(said[0]))
+    return Answer(f"ended with status {launched.returncode}" if launched.returncode else "", sound=True)
+
+
 def child_environment(threads: int) -> dict[str, str]:
     """This process's environment with pinned threads and our settings of malloc in place of those of dask's nannies."""
     return os.environ | MEMORY | thread_environment(threads)

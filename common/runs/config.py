@@ -41,7 +41,14 @@ FOUNDING = (
 )
 """Fields that every record has. Others are younger; their defaults say what was done before they existed."""
 
+SMOKE: dict[str, dict[str, Any]] = {
+    "cnn2": {"padding": "same_stride_2"},
+    "alexnet_large": {"crop": 32, "center_box": 1.0},
+    "inception_v3": {"crop": 40, "center_box": 1.0, "width": 2},
+}
+"""What networks for larger images need to see digits."""
 ADAM = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
+RMSPROP = {"decay": 0.9, "epsilon": 1.0}
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,7 @@ class Config(Repetition, Stopping, Training, Network, Augmentation, Data, Subjec
             ("random_window", not self.random_window or self.length is not None, "off where length is none"),
             ("patience", self.patience is None or self.validation_size > 0, "none where validation_size is 0"),
             *((name, torch or not getattr(self, name), "off in Keras") for name in self.marked(Mark.TORCH)),
+            ("optimizer", torch or self.optimizer != "rmsprop", "sgd or adam in Keras"),
         ]
 
     @property
@@ -128,6 +136,11 @@ class Options:
     with convolutions train alone."""
     checkpoint_every: int = 5
     """Epochs between checkpoints."""
+    checkpoint_steps: int | None = None
+    """Steps between checkpoints within an epoch, too; none: at ends of epochs alone."""
+    processes: int = 1
+    """Processes that train each run together, on as many GPUs where there are any: torchrun is started with them;
+    PyTorch only."""
     keep_epochs: tuple[int, ...] = ()
     """Epochs whose network is kept beside the last one, for read-outs over training; 0 is the untrained network."""
     tensorboard: bool = False
@@ -139,6 +152,9 @@ class Options:
     def __post_init__(self) -> None:
         if self.checkpoint_every < 1:
             raise ValueError(f"checkpoint_every must be positive. Received: checkpoint_every={self.checkpoint_every}")
+        for name, least in (("checkpoint_steps", self.checkpoint_steps), ("processes", self.processes)):
+            if least is not None and least < 1:
+                raise ValueError(f"{name} must be positive. Received: {name}={least}")
         if min(self.keep_epochs, default=0) < 0:
             raise ValueError(f"keep_epochs must be 0 or more. Received: keep_epochs={self.keep_epochs}")
         for name in ("threads", "workers"):
@@ -188,7 +204,10 @@ def obstacles(configs: Sequence[Config]) -> list[str]:
     names = [field.name for field in dataclasses.fields(Config) if field.name not in STACKED]
     differ = [name for name in names if any(getattr(config, name) != getattr(first, name) for config in configs)]
     found = [f"fields that differ={differ}"] if differ else []
-    forbidden = {"framework": first.framework != "torch", "augmented": first.augmented, "noisy": first.noisy}
+    forbidden = {
+        **{"framework": first.framework != "torch", "augmented": first.augmented, "noisy": first.noisy},
+        **{name: getattr(first, name) for name in ("label_smoothing", "weight_average")},
+    }
     return found + [f"{name}={getattr(first, name)!r}" for name, holds in forbidden.items() if holds]
 
 
@@ -227,16 +246,16 @@ def run_id(config: Config) -> str:
 
 
 def smoke(config: Config) -> Config:
-    """The same experiment in seconds: 200 embedded digits (small for crops and without padding) or texts, 2 epochs."""
-    return dataclasses.replace(
-        config,
-        dataset=FREE[kind_of(config.dataset)],
-        train_size=200,
-        test_size=None,
-        validation_size=min(config.validation_size, 40),
-        epochs=min(config.epochs, 2),
-        batch_size=32,
-        padding="same_stride_2" if config.model == "cnn2" else config.padding,
-        crop=6 // config.downscale if config.random_crop else config.crop,
-        length=8 if config.random_window else config.length,
-    )
+    """The same experiment in seconds: 200 embedded digits, enlarged for networks that need it, or texts, 2 epochs."""
+    fields: dict[str, Any] = {
+        "dataset": FREE[kind_of(config.dataset)],
+        "train_size": 200,
+        "test_size": None,
+        "train_evaluation_size": None,
+        "validation_size": min(config.validation_size, 40),
+        "epochs": min(config.epochs, 2),
+        "batch_size": 32,
+        "crop": 6 // config.downscale if config.random_crop else config.crop,
+        "length": 8 if config.random_window else config.length,
+    }
+    return dataclasses.replace(config, **fields | SMOKE.get(config.model, {}))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from common.errors import OutOfTime
+from common.runs import processes
 
 FORM = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 FACTOR = 1.5
@@ -49,8 +50,11 @@ class Deadline:
         return Deadline(text, now() + total)
 
     def closes(self, runs: Sequence[Closing]) -> bool:
-        """Whether runs that train as one program must stop now for all to be evaluated and checkpointed in time."""
-        return not self.allows(sum(run.closing_seconds for run in runs))
+        """Whether runs that train as one program must stop now for all to be evaluated and checkpointed in time.
+
+        Of the processes of a run the first one decides, when all ask.
+        """
+        return processes.told(not self.allows(sum(run.closing_seconds for run in runs)))
 
     def allows(self, seconds: float) -> bool:
         """Whether what takes so long may still be begun."""

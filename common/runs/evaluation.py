@@ -9,26 +9,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.data.arrays import Labels
+from common.runs import processes
 from common.runs.task import Examples
 from common.runs.trainers import Trainer
 
+TOP = 5
+
 
 class Scores(NamedTuple):
-    """Of each example: cross-entropy in nats with a label, without penalty, and the predicted class."""
+    """Of each example: cross-entropy in nats with a label, without penalty, the predicted class, the label's rank."""
 
     losses: NDArray[np.float64]
     predictions: Labels
+    ranks: Labels
+    """How many classes come before the label: 0 where it is the predicted one."""
 
 
 def score(trainer: Trainer, examples: Examples, labels: Labels) -> Scores:
-    """Scores of all examples; their logits are not kept."""
-    scores = Scores(np.empty(len(labels)), np.empty(len(labels), np.int64))
-    start = 0
-    for logits in trainer.feature_batches(examples.inputs, "logits") if len(labels) else ():
+    """Scores of all examples, of which each process of the run sees a part; their logits are not kept."""
+    scores = Scores(np.zeros(len(labels)), *np.zeros((2, len(labels)), np.int64))
+    own = processes.own_part(len(labels))
+    start, inputs = own.start, examples.inputs if processes.count() == 1 else examples.inputs[own]
+    for logits in trainer.feature_batches(inputs, "logits") if own.stop > start else ():
         part = slice(start, start := start + len(logits))
         scores.losses[part] = cross_entropy(logits, labels[part])
         scores.predictions[part] = logits.argmax(1)
-    return scores
+        of_label = logits[np.arange(len(logits)), labels[part], None]
+        scores.ranks[part] = logits.shape[1] - (logits <= of_label).sum(1)  # what is no number comes last
+    return Scores(*map(processes.summed, scores))
+
+
+def top5(ranks: Labels, num_classes: int) -> float | None:
+    """Share of labels among the five classes with the highest logits; none where there are no more classes."""
+    return share(ranks < TOP) if num_classes > TOP else None
 
 
 def cross_entropy(logits: NDArray[np.float32], labels: Labels) -> NDArray[np.float64]:

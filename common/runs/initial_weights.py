@@ -12,6 +12,7 @@ from common.seeds import stream
 Layer = dict[str, Shape]
 """Shapes of a layer's arrays, by their canonical names without the layer's."""
 Values = NDArray[np.float64]
+AUXILIARY = {"auxiliary-conv2-conv": 0.01, "auxiliary-logits": 0.001}
 
 
 def draw(shapes: dict[str, Shape], initializer: str, seed: int) -> dict[str, NDArray[np.float32]]:
@@ -19,6 +20,7 @@ def draw(shapes: dict[str, Shape], initializer: str, seed: int) -> dict[str, NDA
 
     `glorot_uniform` (Keras' default): U(±sqrt(6 / (fan_in + fan_out))); `he_normal`: N(0, 2 / fan_in); biases 0.
     `torch` (PyTorch's default for linear and convolution layers): kernel and bias U(±1 / sqrt(fan_in)).
+    `inception_v3` (TensorFlow's for it): N(0, deviation^2) cut off at two deviations, of 0.1 in convolutions.
     Embeddings are U(±0.05), a recurrent kernel has orthogonal rows and the forget gate's bias is 1, as in Keras;
     `torch` draws N(0, 1), and all of a recurrent layer from U(±1 / sqrt(units)).
     Batch norm starts as the identity in all three.
@@ -30,9 +32,26 @@ def draw(shapes: dict[str, Shape], initializer: str, seed: int) -> dict[str, NDA
     weights = {}
     for name in shapes:
         layer, kind = name.rsplit("/", 1)
-        values = KINDS[kind](layers[layer], initializer, stream(seed, "weights", name))
+        generator = stream(seed, "weights", name)
+        if (initializer, kind) == ("inception_v3", "kernel"):
+            values = truncated_normal(shapes[name], deviation(layer, shapes[name]), generator)
+        else:
+            values = KINDS[kind](layers[layer], initializer, generator)
         weights[name] = values.astype(np.float32)
     return weights
+
+
+def truncated_normal(shape: Shape, deviation: float, generator: np.random.Generator) -> Values:
+    """Normal values that lie within two deviations of 0."""
+    from scipy.special import ndtr, ndtri
+
+    values: Values = deviation * ndtri(generator.uniform(ndtr(-2), ndtr(2), shape))
+    return values
+
+
+def deviation(layer: str, shape: Shape) -> float:
+    """That of a layer of Inception v3 in TensorFlow's models, by its name and the shape of its kernel."""
+    return AUXILIARY.get(layer, 0.1 if len(shape) == 4 else 0.01)
 
 
 def kernel(layer: Layer, initializer: str, generator: np.random.Generator) -> Values:

@@ -236,6 +236,13 @@ class Network(Part):
     """Batch norm, in models that have it."""
     batch_norm_momentum: float = 0.9
     """Share that the moving statistics of batch norm keep at each step; not in Zhang et al."""
+    batch_norm_scale: Annotated[bool, Mark.MODEL] = False
+    """Batch norm also scales, in models that have the choice; else it only shifts there."""
+    batch_norm_group: Annotated[int | None, Mark.MODEL] = None
+    """Examples that batch norm looks at together in training, in models that have the choice, whatever the size of a
+    batch and in however many processes; none: the whole batch, in one process."""
+    auxiliary_weight: Annotated[float, Mark.MODEL, Mark.TORCH] = 0.0
+    """Weight of the loss of a second head in the middle of the network, in models that have it; PyTorch only."""
     dropout: Annotated[float, Mark.MODEL, Mark.REGULARIZER, Mark.NOISE] = 0.0
     """Share of units dropped in training: after hidden fully connected layers, or before the logits."""
     embedding_dropout: Annotated[float, Mark.MODEL, Mark.REGULARIZER, Mark.NOISE, TOKENS] = 0.0
@@ -252,8 +259,9 @@ class Network(Part):
     formula open; PyTorch only."""
     adversarial_iterations: int = 10
     """Steps of that search in each batch; the search's authors, and `Search` where it is not told, take 100."""
-    initializer: Annotated[str, *one_of("glorot_uniform", "he_normal", "torch")] = "glorot_uniform"
-    """Initial kernels; biases are 0, except that `torch` draws both as PyTorch does by default."""
+    initializer: Annotated[str, *one_of("glorot_uniform", "he_normal", "torch", "inception_v3")] = "glorot_uniform"
+    """Initial kernels; biases are 0, except that `torch` draws both as PyTorch does by default. `inception_v3` draws as
+    TensorFlow does for that network."""
     initial_model: Annotated[str | None, Mark.FILE, Slug(1, "continued")] = None
     """Model file under `saved_models` whose weights training starts from; none draws them."""
 
@@ -264,6 +272,8 @@ class Network(Part):
             ("embedding_width", self.embedding_width is None or self.embedding_width > 0, "positive"),
             ("embedding_dropout", 0 <= self.embedding_dropout < 1, "at least 0 and below 1"),
             ("batch_norm_momentum", 0 <= self.batch_norm_momentum < 1, "at least 0 and below 1"),
+            ("batch_norm_group", self.batch_norm_group is None or self.batch_norm_group > 1, "above 1"),
+            ("auxiliary_weight", 0 <= self.auxiliary_weight < math.inf, "finite and 0 or more"),
             ("dropout", 0 <= self.dropout < 1, "at least 0 and below 1"),
             ("input_dropout", 0 <= self.input_dropout < 1, "at least 0 and below 1"),
             ("input_noise", 0 <= self.input_noise < math.inf, "finite and 0 or more"),
@@ -282,12 +292,18 @@ class Network(Part):
 class Training(Part):
     """Steps and their order."""
 
-    optimizer: Annotated[str, *one_of("sgd", "adam")] = "sgd"
-    """Optimizer."""
+    optimizer: Annotated[str, *one_of("sgd", "adam", "rmsprop")] = "sgd"
+    """Optimizer; `rmsprop` is TensorFlow's, with a decay of 0.9 and an epsilon of 1, in PyTorch only."""
     learning_rate: float = 0.01
     """Learning rate of the first epoch."""
     momentum: float = 0.9
-    """Momentum of SGD."""
+    """Momentum of SGD and RMSProp."""
+    label_smoothing: Annotated[float, Mark.TORCH] = 0.0
+    """Share of a label that is spread evenly over all classes in training; recorded losses are without it; PyTorch
+    only."""
+    weight_average: Annotated[float, Mark.TORCH] = 0.0
+    """Decay of a moving average of weights and moving statistics, which is what is evaluated and saved; after n steps
+    it is (1 + n) / (10 + n) where that is less, as in TensorFlow. 0: the weights themselves; PyTorch only."""
     weight_decay: Annotated[float, Mark.REGULARIZER, Slug(5, "wd")] = 0.0
     """L2 penalty: weight_decay / 2 times the sum of squared kernel entries is added to the loss; biases are free."""
     schedule: Annotated[str, *one_of("constant", "exponential", "steps")] = "exponential"
@@ -306,6 +322,8 @@ class Training(Part):
             *super().rules(),
             ("learning_rate", 0 < self.learning_rate < math.inf, "positive and finite"),
             ("momentum", 0 <= self.momentum < 1, "at least 0 and below 1"),
+            ("label_smoothing", 0 <= self.label_smoothing < 1, "at least 0 and below 1"),
+            ("weight_average", 0 <= self.weight_average < 1, "at least 0 and below 1"),
             ("weight_decay", 0 <= self.weight_decay < math.inf, "finite and 0 or more"),
             ("decay", 0 < self.decay <= 1, "above 0 and at most 1"),
             ("decay_epochs", (self.schedule == "steps") == bool(self.decay_epochs),

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import psutil
 
+from common.runs import processes
 from common.runs.config import Config
 from common.runs.store import Record
 from common.runs.task import Examples, Task
@@ -25,6 +26,7 @@ def outcome(config: Config, history: list[Record], reason: str) -> Record:
         **last,
         "best_test_accuracy": best["test_accuracy"],
         "best_test_epoch": None if best["test_accuracy"] is None else best["epoch"],
+        "best_test_top5_accuracy": max((line.get("test_top5_accuracy") for line in history), key=lambda v: v or 0),
     }
 
 
@@ -66,6 +68,7 @@ def environment(config: Config, trainer: Trainer) -> Record:
         "omp_wait_policy": os.environ["OMP_WAIT_POLICY"],
         "gomp_spincount": os.environ.get("GOMP_SPINCOUNT"),
         "stacked": 1,
+        "processes": processes.count(),
         **trainer.description,
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -13,20 +13,22 @@ import numpy as np
 
 from common.data import epochs
 from common.errors import OutOfTime, in_short
+from common.runs import processes
 from common.runs.config import Config, Options, as_dict, from_dict, run_id
-from common.runs.evaluation import finite, mean, score, share
+from common.runs.evaluation import finite, mean, score, share, top5
 from common.runs.learning import Learning
 from common.runs.record import describe, environment, outcome
 from common.runs.stopping import is_due, stop_reason
 from common.runs.store import Record, Store, code_version
 from common.runs.task import Task
-from common.runs.trainers import Arrays, Online, Pause, Trainer, never
+from common.runs.trainers import Arrays, Online, Trainer, never
 from common.runs.writer import Writer
 
 SCHEMA = 1
 TRAINING = (
     "train_loss",
     *("train_accuracy", "train_accuracy_corrupted", "train_accuracy_untouched", "train_accuracy_true_labels"),
+    "train_top5_accuracy",
 )
 
 
@@ -75,15 +77,15 @@ class Run:
         """Time for what may have to be done before a pause: an evaluation and a checkpoint."""
         return self.seconds["measure"] + self.writer.seconds
 
-    def live(self, force: bool = False, pause: Pause = never) -> Life:
+    def live(self, force: bool = False, late: Callable[[], bool] = never) -> Life:
         """From the last checkpoint, or with `force` from the start, to the record, until a stop rule holds.
 
         It yields each epoch that it wants trained, and is sent what came out on the way, none where the epoch is
-        paused, and the seconds.
+        paused, and the seconds. Where one is paused it keeps a checkpoint; where it is late, too, it raises OutOfTime.
         """
         started = datetime.now(UTC).isoformat(timespec="seconds")
         with self.writer:
-            if force or not self.restore():
+            if not self.resumed(force):
                 self.add_line({"epoch": 0, "learning_rate": None, "seconds": 0.0}, None)
             if self.options.time_limit:  # how long does it take?
                 self.writer.checkpoint(self)
@@ -92,11 +94,22 @@ class Run:
                 plan = draw_plan(self.config, self.task, self.epoch)
                 online, seconds = yield Wanted(self.epoch, self.trainer.steps_taken, plan, learning_rate)
                 self.seconds["epoch"] += seconds
-                self.check(online is None)
+                if online is None:
+                    self.check(late())
+                    self.writer.checkpoint(self)
+                    continue
                 line = {"epoch": self.epoch + 1, "learning_rate": learning_rate, "seconds": self.seconds["epoch"]}
                 self.add_line(line, online)
-            self.check(pause())
-        return self.writer.finish(self, reason, started)
+            self.check(late())
+        return processes.told(self.writer.finish(self, reason, started))
+
+    def resumed(self, force: bool) -> bool:
+        """Whether it goes on from a checkpoint; all its processes must find the same one."""
+        restored = not force and self.restore()
+        place = restored, len(self.history), self.trainer.steps_taken
+        if processes.told(place) != place:
+            raise ValueError(f"output_dir must be one folder for all processes. Received: {self.folder}")
+        return restored
 
     def check(self, late: bool) -> None:
         """Where it is late, leave a checkpoint and raise OutOfTime."""
@@ -128,22 +141,24 @@ class Run:
         """The measures of validation and test set."""
         task = self.task
         validation = score(self.trainer, task.validation, task.validation.labels).predictions
-        test, guesses = score(self.trainer, task.test, task.test.true_labels)
+        test, guesses, ranks = score(self.trainer, task.test, task.test.true_labels)
         return {
             "validation_accuracy": share(validation == task.validation.labels),
             "test_loss": mean(test),
             "test_accuracy": share(guesses == task.test.true_labels),
+            "test_top5_accuracy": top5(ranks, task.num_classes),
             "test_accuracy_corrupted_labels": share(guesses == task.test.labels),
         }
 
     def measure_training(self, epoch: int) -> Record:
         """The measures of the training set, whose examples are counted as learned or not."""
         examples = self.task.measured
-        losses, guesses = score(self.trainer, examples, examples.labels)
+        losses, guesses, ranks = score(self.trainer, examples, examples.labels)
         corrupted, correct = examples.corrupted, guesses == examples.labels
         self.learning.update(epoch, correct)
         shares = (correct, correct[corrupted], correct[~corrupted], guesses == examples.true_labels)
-        return dict(zip(TRAINING, [mean(losses), *map(share, shares)], strict=True))
+        measures = [mean(losses), *map(share, shares), top5(ranks, self.task.num_classes)]
+        return dict(zip(TRAINING, measures, strict=True))
 
     def metadata(self) -> Record:
         """What a file of the network as it is says of itself."""

@@ -22,7 +22,8 @@ from common.data.datasets import DATASETS
 from common.errors import OutOfTime, RunsFailed, in_short
 from common.groups import grouped
 from common.progress import about, counted
-from common.runs.children import CHILDREN, Answer, end_children
+from common.runs import processes
+from common.runs.children import CHILDREN, Answer, carry_out_together, end_children
 from common.runs.config import Config, Options, alike, as_dict, obstacles, run_id
 from common.runs.deadline import Deadline
 from common.runs.estimates import known_records, to_checkpoint
@@ -42,19 +43,19 @@ def run(
 ) -> list[Record]:
     """Records of all configs, in their order; a single missing run trains in this process, more in a sweep.
 
-    `begin` is told the missing ones, with `force` all, before they are trained; with `decode` a sweep reads each out
-    where it was trained.
+    Under torchrun the processes train one run after the other, together. `begin` is told the missing ones, with `force`
+    all, before they are trained; with `decode` a sweep reads each out where it was trained.
     """
     if force and options.time_limit:
         raise ValueError(
             "force must be off with a time limit, after which the same command goes on. Received: force=True"
         )
     missing = list(dict.fromkeys(configs)) if force else left(configs, options)
-    begin(missing)
-    if len(missing) == 1 and options.scheduler is None:
-        if may_begin(options, *seconds_to_checkpoint([missing], options)):
-            with contextlib.suppress(OutOfTime):
-                train(missing[0], options, force)
+    if processes.is_first():
+        begin(missing)
+    if processes.count() > 1 or (len(missing) == 1 and options.scheduler is None and options.processes == 1):
+        with contextlib.suppress(OutOfTime):
+            train_in_turn(missing, options, force)
     elif missing:
         failures = distribute(missing, options, force, decode)
         if failures:
@@ -62,28 +63,37 @@ def run(
     if options.time_limit and (more := left(configs, options)):
         begun = sum((Store.of(options).folder(run_id(config)) / "checkpoint.npz").exists() for config in more)
         done = f"of {counted(len(set(configs)), 'run')} {len(set(configs)) - len(more)} are done"
-        raise OutOfTime(f"{done}, {begun} at a checkpoint")
+        raise OutOfTime(processes.told(f"{done}, {begun} at a checkpoint"))
     return [train(config, options) for config in configs]
 
 
 def left(configs: Sequence[Config], options: Options) -> list[Config]:
-    """Those that are not done, each once."""
+    """Those that are not done, each once, as the first of several processes finds them."""
     store = Store.of(options)
-    return [config for config in dict.fromkeys(configs) if not store.done(config, options.keep_epochs)]
+    return processes.told([config for config in dict.fromkeys(configs) if not store.done(config, options.keep_epochs)])
+
+
+def train_in_turn(configs: Sequence[Config], options: Options, force: bool) -> None:
+    """Train one after the other in this process, those that the time limit allows."""
+    for config, seconds in zip(configs, seconds_to_checkpoint([[config] for config in configs], options), strict=True):
+        if may_begin(options, seconds):
+            train(config, options, force)
 
 
 def distribute(configs: Sequence[Config], options: Options, force: bool = False, decode: bool = False) -> list[str]:
     """Train every config on a dask cluster; returns a line for each that failed."""
     from distributed import Client, LocalCluster, as_completed
 
-    workers = options.workers or cores()
+    gpus = frameworks.module("torch", "processes").gpus(options.device) if options.processes > 1 else 0
+    workers = options.workers or (1 if gpus else max(1, cores() // options.processes))
     groups = stacks(configs, options, workers)
     workers = min(workers, len(groups))
-    threads = options.threads or max(1, cores() // workers)
+    threads = options.threads or max(1, cores() // (workers * options.processes))
     options = dataclasses.replace(options, threads=threads)
     cluster: Any = options.scheduler or LocalCluster(
-        n_workers=workers, threads_per_worker=1, dashboard_address=":0", silence_logs=50
-    )
+        n_workers=workers, threads_per_worker=1, dashboard_address=":0", silence_logs=50,
+        resources={"GPU": gpus} if gpus else None,
+    )  # fmt: skip
     failures, done, start = [], 0, time.monotonic()
     with Client(cluster) as client:
         if options.scheduler:
@@ -92,7 +102,10 @@ def distribute(configs: Sequence[Config], options: Options, force: bool = False,
             check_workers(client, configs, options)
         # impure: dask must not reuse the result of an earlier, failed attempt at the same run
         seconds = seconds_to_checkpoint(groups, options)
-        futures = client.map(child, groups, seconds, options=options, force=force, decode=decode, pure=False, retries=0)
+        futures = client.map(
+            child, groups, seconds, options=options, force=force, decode=decode, pure=False, retries=0,
+            resources=resources(client, options),
+        )  # fmt: skip
         names = {future.key: list(map(run_id, group)) for future, group in zip(futures, groups, strict=True)}
         bar = progress.bar("run", total=len(configs))
         for future in as_completed(futures):
@@ -167,9 +180,25 @@ def lack(needed: Sequence[tuple[str, str]], options: dict[str, Any], mark: str) 
     return "" if (folder / mark).exists() else f"{folder} is another folder than where the sweep was started"
 
 
+def resources(client: Any, options: Options) -> dict[str, int] | None:
+    """What a run in several processes asks of a worker: a GPU for each of them, where workers offer any."""
+    if options.processes == 1:
+        return None
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    most = max((worker["resources"].get("GPU", 0) for worker in workers), default=0)
+    if not most:
+        return None
+    if most < options.processes:
+        raise ValueError(
+            f"processes must be at most {most:g}, the GPUs that a worker offers (dask worker --resources GPU=N). "
+            f"Received: processes={options.processes}"
+        )
+    return {"GPU": options.processes}
+
+
 def stacks(configs: Sequence[Config], options: Options, workers: int) -> list[list[Config]]:
     """The configs in groups that a child trains as one program, where that is faster, and else each by itself."""
-    if not options.stack:
+    if not options.stack or options.processes > 1:
         return [[config] for config in configs]
     found = []
     for group in grouped(configs, alike).values():
@@ -196,17 +225,22 @@ def seconds_to_checkpoint(groups: Sequence[Sequence[Config]], options: Options) 
 
 
 def may_begin(options: Options, seconds: float) -> bool:
-    """Whether the time limit allows what takes so long."""
-    return options.time_limit is None or options.time_limit.allows(seconds)
+    """Whether the time limit allows what takes so long; of several processes the first one decides."""
+    return options.time_limit is None or processes.told(options.time_limit.allows(seconds))
 
 
 def child(
     configs: Sequence[Config], seconds: float, options: Options, force: bool = False, decode: bool = False
 ) -> Answer:
-    """Runs of a stack, or one, in a warm child of this process, on a dask worker; `seconds` until a checkpoint."""
+    """Runs of a stack, or one, in a warm child of this process, or one in several of its own.
+
+    Runs on a dask worker; `seconds` until a checkpoint.
+    """
     if not may_begin(options, seconds):
         return Answer("", sound=True, paused=True)
     job = {"configs": list(map(as_dict, configs)), "options": encode(options), "force": force, "decode": decode}
+    if options.processes > 1:
+        return carry_out_together(options.processes, options.threads, json.dumps(job))
     return CHILDREN.carry_out(configs[0].framework, options.threads, json.dumps(job))
 
 

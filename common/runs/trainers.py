@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -39,13 +40,28 @@ class Online(NamedTuple):
     """Where the config counts it, else none."""
 
 
-Pause = Callable[[], bool]
-"""Asked after a step of training, whether it is the last one for now."""
-
-
 def never() -> bool:
-    """No pause."""
+    """It is not late."""
     return False
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Where an epoch is paused: after every so many of its steps, where there is such a number, and when it is late."""
+
+    steps: int | None = None
+    late: Callable[[], bool] = never
+
+    def follows(self, taken: int) -> bool:
+        """Whether it comes after so many steps of an epoch, late or not."""
+        return self.steps is not None and taken % self.steps == 0
+
+    def is_due(self, taken: int) -> bool:
+        """Whether to pause now that so many steps of an epoch are taken."""
+        return self.follows(taken) or self.late()
+
+
+NO_PAUSE = Pause()
 
 
 class Trainer(Protocol):
@@ -62,7 +78,7 @@ class Trainer(Protocol):
     @property
     def description(self) -> Record: ...
     def put(self, inputs: Array, labels: Labels) -> None: ...
-    def train_epoch(self, plan: EpochPlan, learning_rate: float, pause: Pause = never) -> Online | None: ...
+    def train_epoch(self, plan: EpochPlan, learning_rate: float, pause: Pause = NO_PAUSE) -> Online | None: ...
     def feature_batches(self, inputs: Array, layer: str) -> Iterator[NDArray[np.float32]]: ...
     def features(self, inputs: Array, layer: str) -> NDArray[np.float32]: ...
     def logits(self, inputs: Array) -> NDArray[np.float32]: ...

@@ -10,12 +10,13 @@ from pathlib import Path
 from common import frameworks
 from common.data.epochs import EpochPlan
 from common.errors import OutOfTime
+from common.runs import processes
 from common.runs.config import Config, Options, run_id
 from common.runs.run import Life, Run, Wanted
 from common.runs.store import Record, Store
 from common.runs.task import Task, prepare
 from common.runs.threads import limit_threads
-from common.runs.trainers import Online, Pause, Trainer, initialize, make_trainer, never
+from common.runs.trainers import NO_PAUSE, Online, Pause, Trainer, initialize, make_trainer, never
 
 TrainEpoch = Callable[[dict[int, EpochPlan], float, Pause], Mapping[int, Online] | None]
 """Trains the runs at these places by their plans; none where it was paused."""
@@ -37,13 +38,14 @@ def train_stacked(configs: Sequence[Config], options: Options, force: bool = Fal
     store = Store.of(options)
 
     def done(config: Config) -> Record | None:
-        return None if force else store.done(config, options.keep_epochs)
+        mine = processes.is_first() and not force
+        return processes.told(store.done(config, options.keep_epochs) if mine else None)
 
     records = {config: done(config) for config in configs}
     with contextlib.ExitStack() as locks:
         # All processes lock in the same order, so that no two wait for each other.
         missing = sorted((config for config, record in records.items() if not record), key=run_id)
-        for config in missing:
+        for config in missing if processes.is_first() else []:
             locks.enter_context(store.lock(run_id(config)))
         records |= {config: done(config) for config in missing}  # perhaps trained by another process meanwhile
         if missing := [config for config in missing if not records[config]]:
@@ -53,6 +55,7 @@ def train_stacked(configs: Sequence[Config], options: Options, force: bool = Fal
 
 def train_missing(configs: Sequence[Config], options: Options, store: Store, force: bool) -> list[Record]:
     """Train runs whose folders are locked; those that differ in seed alone share one task."""
+    check_processes(configs)
     limit_threads(options.threads)
     keys = [dataclasses.replace(config, seed=0) for config in configs]
     tasks = {key: prepare(key, options.data_dir, store.models) for key in dict.fromkeys(keys)}
@@ -61,8 +64,15 @@ def train_missing(configs: Sequence[Config], options: Options, store: Store, for
     with memory_named(configs[0]):
         trainers, train_epoch = make_trainers(runs, options.device, store.models)
         living = [Run(*run, trainer, options) for run, trainer in zip(runs, trainers, strict=True)]
-        pause = partial(options.time_limit.closes, living) if options.time_limit else never
-        return drive([run.live(force, pause) for run in living], train_epoch, pause)
+        late = partial(options.time_limit.closes, living) if options.time_limit else never
+        pause = Pause(options.checkpoint_steps, late)
+        return drive([run.live(force, late) for run in living], train_epoch, pause)
+
+
+def check_processes(configs: Sequence[Config]) -> None:
+    """ValueError for what many processes cannot train: a stack, or a run in Keras."""
+    if processes.count() > 1 and (len(configs) > 1 or configs[0].framework != "torch"):
+        raise ValueError(f"framework must be torch with processes. Received: framework={configs[0].framework!r}")
 
 
 @contextlib.contextmanager
@@ -102,10 +112,10 @@ def train_alone(
     return {0: online} if online else None
 
 
-def drive(lives: Sequence[Life], train_epoch: TrainEpoch, pause: Pause = never) -> list[Record]:
+def drive(lives: Sequence[Life], train_epoch: TrainEpoch, pause: Pause = NO_PAUSE) -> list[Record]:
     """Records of runs' lives. Of the epochs they want each round trains the earliest, so that late ones catch up.
 
-    OutOfTime where a pause leaves some at checkpoints.
+    A pause leaves all of them at checkpoints; OutOfTime where it is late.
     """
     wanted: dict[int, Wanted] = {}
     records: dict[int, Record] = {}

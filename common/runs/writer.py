@@ -11,6 +11,7 @@ from typing import Protocol, Self
 import numpy as np
 
 from common.files import write
+from common.runs import processes
 from common.runs.config import Config, Options, run_id
 from common.runs.evaluation import score
 from common.runs.learning import Learning
@@ -39,25 +40,30 @@ class Measured(Protocol):
 
 
 class Writer:
-    """Shows each epoch of a run, and writes checkpoints, kept networks and, last, model, history, arrays and record."""
+    """Shows each epoch of a run, and writes checkpoints, kept networks and, last, model, history, arrays and record.
+
+    Of the processes of a run all measure what is written, and the first writes.
+    """
 
     def __init__(self, config: Config, options: Options):
+        self.writes = processes.is_first()
         self.config, self.options, self.store = config, options, Store.of(options)
         self.folder, self.path = self.store.folder(run_id(config)), self.store.model_path(config)
         self.seconds = 0.0  # of the longest checkpoint
 
     def __enter__(self) -> Self:
-        self.progress = Progress(self.config, self.options, self.folder).__enter__()
+        self.progress = Progress(self.config, self.options, self.folder).__enter__() if self.writes else None
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.progress.__exit__(*error)
+        if self.progress:
+            self.progress.__exit__(*error)
 
     def epoch(self, run: Measured) -> None:
         """The last line of its history was added."""
-        if run.epoch:
+        if run.epoch and self.progress:
             self.progress.update(run.history[-1])
-        if run.epoch in self.options.keep_epochs:
+        if run.epoch in self.options.keep_epochs and self.writes:
             path = self.store.snapshot_path(run.config, run.epoch)
             path.parent.mkdir(parents=True, exist_ok=True)
             save(run, path)
@@ -67,16 +73,21 @@ class Writer:
     def checkpoint(self, run: Measured) -> None:
         """Keep all that the run needs to go on from here."""
         start = time.perf_counter()
-        write_arrays(run.checkpoint, run.state())
+        state = run.state()
+        if self.writes:
+            write_arrays(run.checkpoint, state)
         self.seconds = max(self.seconds, time.perf_counter() - start)
 
     def finish(self, run: Measured, reason: str, started: str) -> Record:
-        """Write model, history, per-example values and, last, the record."""
+        """Write model, history, per-example values and, last, the record; empty where another process does."""
+        examples = example_arrays(run)
+        if not self.writes:
+            return {}
         save(run, self.path)
         write_lines(self.folder / "history.jsonl", run.history)
         sha256 = file_sha256(self.path)
         model = {"path": self.path.name, "sha256": sha256, "parameters": run.trainer.parameters}
-        arrays = self.measured_of(sha256) | example_arrays(run) | first_layer_filters(run.trainer)
+        arrays = self.measured_of(sha256) | examples | first_layer_filters(run.trainer)
         write_arrays(self.folder / "arrays.npz", arrays, compress=True)
         record = run.record(reason, started, model)
         write(self.folder / "run.json", json.dumps(record, indent=1, allow_nan=False) + "\n")

@@ -20,6 +20,7 @@ from common.runs.store import Store
 from common.runs.task import prepare
 from common.runs.trainers import make_trainer
 from common.runs.training import train
+from common.runs.writer import Writer
 
 pytestmark = pytest.mark.slow
 
@@ -154,6 +155,35 @@ def test_a_run_that_is_cut_within_epochs_is_the_same_run(tmp_path, clock, name):
         all(line["seconds"] > 0 for line in lines[1:])
         and not (cut / "runs" / run_id(config) / "checkpoint.npz").exists()
     )
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_a_run_that_is_killed_at_a_checkpoint_within_an_epoch_is_the_same_run(tmp_path, monkeypatch, name):
+    config, written, write = changed(**CUT[name]), [], Writer.checkpoint
+    sweep.run([config], options(tmp_path / "whole"))
+
+    def kill(writer, run):
+        write(writer, run)
+        written.append(run.trainer.steps_taken)
+        if written == [3]:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Writer, "checkpoint", kill)
+    with pytest.raises(KeyboardInterrupt):
+        sweep.run([config], options(tmp_path / "killed", checkpoint_steps=3))
+    sweep.run([config], options(tmp_path / "killed", checkpoint_steps=3))
+    assert written == [3, 6] * config.epochs
+    assert results([config], tmp_path / "killed") == results([config], tmp_path / "whole")
+
+
+def test_a_stack_keeps_checkpoints_within_epochs(tmp_path, monkeypatch):
+    configs, taken, write = list(sweep.grid(changed(model="mlp2", width=16), seed=range(2))), [], Writer.checkpoint
+    monkeypatch.setattr(sweep, "distribute", lambda configs, options, *_: in_one_child(configs, options))
+    sweep.run(configs, options(tmp_path / "whole"))
+    monkeypatch.setattr(Writer, "checkpoint", lambda *of: taken.append(of[1].trainer.steps_taken) or write(*of))
+    sweep.run(configs, options(tmp_path / "kept", checkpoint_steps=4))
+    assert taken == [4] * 4
+    assert results(configs, tmp_path / "kept") == results(configs, tmp_path / "whole")
 
 
 def test_a_stack_that_is_cut_is_the_same_stack(tmp_path, clock, monkeypatch):

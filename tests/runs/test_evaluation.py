@@ -6,9 +6,9 @@ import tracemalloc
 import numpy as np
 import pytest
 from scipy.special import softmax
-from sklearn.metrics import log_loss
+from sklearn.metrics import log_loss, top_k_accuracy_score
 
-from common.runs.evaluation import cross_entropy, finite, mean, score, share
+from common.runs.evaluation import cross_entropy, finite, mean, score, share, top5
 from common.runs.task import untouched
 
 pytestmark = pytest.mark.slow
@@ -36,9 +36,13 @@ def examples(n, classes=10):
 def test_batches_give_the_bits_of_all_logits_at_once(size):
     whole = np.concatenate(list(Batches(1000).feature_batches(np.arange(1000), "logits")))
     given = examples(1000)
-    losses, predictions = score(Batches(size), given, given.labels)
+    losses, predictions, ranks = score(Batches(size), given, given.labels)
     np.testing.assert_array_equal(losses, cross_entropy(whole, given.labels))
     np.testing.assert_array_equal(predictions, whole.argmax(1))
+    order = (-whole).argsort(1)
+    np.testing.assert_array_equal(order[np.arange(1000), ranks], given.labels)
+    five = top_k_accuracy_score(given.labels, whole, k=5, labels=np.arange(10))
+    assert top5(ranks, 10) == five and top5(ranks, 5) is None
     assert mean(losses) == float(np.mean(cross_entropy(whole, given.labels)))
 
 
@@ -55,9 +59,17 @@ def test_memory_is_that_of_a_batch():
     assert peak < 8e6  # all logits are 40 MB
 
 
+def test_a_label_whose_logits_are_no_numbers_comes_last():
+    class Nothing(Batches):
+        def feature_batches(self, inputs, layer):
+            yield np.full((len(inputs), self.classes), np.nan, np.float32)
+
+    assert (score(Nothing(4), examples(4), examples(4).labels).ranks == 10).all()
+
+
 def test_of_no_examples_nothing_is_measured():
-    losses, predictions = score(None, examples(0), np.array([], np.int64))
-    assert mean(losses) is None and share(predictions == 0) is None
+    losses, predictions, ranks = score(None, examples(0), np.array([], np.int64))
+    assert mean(losses) is None and share(predictions == 0) is None and top5(ranks, 10) is None
     assert share(np.array([True, False, False, False])) == 0.25
 
 

@@ -103,8 +103,15 @@ def cluster(monkeypatch):
                 raise ModuleNotFoundError("No module named 'common'")
             return function()
 
-        def map(self, function, stacks, seconds, options, force, decode, pure, retries):
-            assert function is child and not pure and not force and not decode and seconds == [0.0] * len(stacks)
+        def map(self, function, stacks, seconds, options, force, decode, pure, retries, resources):
+            assert (
+                function is child
+                and resources is None
+                and not pure
+                and not force
+                and not decode
+                and seconds == [0.0] * len(stacks)
+            )
             noted.tasks += [([run_id(config) for config in stack], options) for stack in stacks]
             return [future(run_id(stack[0])) for stack in stacks]
 

@@ -83,13 +83,13 @@ def untimed(lines):
 MEASURES = {
     "train_loss", "train_accuracy", "train_accuracy_corrupted", "train_accuracy_untouched",
     "train_accuracy_true_labels", "validation_accuracy", "test_loss", "test_accuracy",
-    "test_accuracy_corrupted_labels",
+    "test_accuracy_corrupted_labels", "train_top5_accuracy", "test_top5_accuracy",
 }  # fmt: skip
 SCHEMA = {
     "code": {"commit", "dirty"},
     "environment": {
         "python", "framework", "framework_version", "keras_backend", "numpy", "platform", "processor", "device",
-        "threads", "omp_wait_policy", "gomp_spincount", "stacked",
+        "threads", "omp_wait_policy", "gomp_spincount", "stacked", "processes",
     },
     "data": {
         "name", "sha256", "train_n", "validation_n", "test_n", "repeated_n", "corruption_rule", "corruption_requested",
@@ -97,7 +97,7 @@ SCHEMA = {
     },
     "outcome": MEASURES | {
         "epochs", "stop_reason", "epochs_to_fit", "fit_criterion", "best_test_accuracy", "best_test_epoch",
-        "online_train_loss", "online_train_accuracy",
+        "online_train_loss", "online_train_accuracy", "best_test_top5_accuracy",
     },
     "model": {"path", "sha256", "parameters"},
     "time": {"start_utc", "train_seconds", "evaluate_seconds"},
@@ -217,8 +217,9 @@ def test_a_run_of_unique_labels_trains_on_as_many_classes_as_examples_and_tests_
     assert load(store.model_path(config)).logits(np.zeros((1, 6, 6, 1))).shape == (1, 40)
     measured = {name for name, value in record["outcome"].items() if value is not None}
     assert measured.isdisjoint(
-        {"test_loss", "test_accuracy", "test_accuracy_corrupted_labels", "best_test_accuracy", "best_test_epoch"}
-    )
+        {"test_loss", "test_accuracy", "test_accuracy_corrupted_labels", "best_test_accuracy", "best_test_epoch",
+         "test_top5_accuracy", "best_test_top5_accuracy"}
+    )  # fmt: skip
     assert record["data"]["test_n"] == 0 and record["outcome"]["train_accuracy"] is not None
 
 
