@@ -22,6 +22,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from common.cli import Preset, given_flags, one_line_errors, parse
+from common.data.datasets import DATASETS
 from common.errors import check_choice
 from common.groups import grouped
 from common.papers.arpit import replication
@@ -198,7 +199,9 @@ class Costs:
         return estimate(config, self.like.get(kind_of(vars(config)), []), self.options)
 
     def roughly(self, config: Config) -> float | None:
-        """By records of its network at other sizes."""
+        """By records of its network at other sizes; null where only their files tell how many examples there are."""
+        if config.dataset not in DATASETS:
+            return None
         kind = config.model, config.framework
         if kind not in self.rates:
             self.rates[kind] = rate(*kind, self.records, self.options)

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import published_report
 from common.cli import Preset, given_flags, one_line_errors, parse
+from common.papers.zhang import imagenet
 from common.papers.zhang import studies as zhang
 from common.papers.zhang.recipes import BASE
 from common.papers.zhang.tables import BY_MODEL, REST, TABLE_1
@@ -18,7 +19,7 @@ from common.runs.config import Actions, Options, run_id, smoke
 from common.runs.store import Store, publish
 from common.study import Call, Publishing, Seeds, preset_of, run_all
 
-STUDIES = (*(study for study in zhang.STUDIES if study not in BY_MODEL), TABLE_1, REST)
+STUDIES = (*(study for study in zhang.STUDIES if study not in (*BY_MODEL, *imagenet.STUDIES)), TABLE_1, REST)
 
 
 def main() -> None:

@@ -437,3 +437,5 @@ def test_a_rate_is_of_a_network_at_any_size_by_examples_and_pixels():
     rate = estimates.rate(BASE.model, "torch", [record(small)], Options(device="cpu"))
     assert rate == pytest.approx(30 / (2 * 200 * 16))
     assert estimates.rate("mlp3", "torch", [record(small)], Options()) is None
+    elsewhere = record(dataclasses.replace(small, dataset="imagenet_320"))  # its size is known where it lies
+    assert estimates.rate(BASE.model, "torch", [elsewhere], Options(device="cpu")) is None

@@ -124,7 +124,8 @@ def test_costs_are_those_of_like_runs_else_rough(script, tmp_path, monkeypatch):
     )
     assert costs.of([base, seed], []) == script.Cost(1, 2, 80.0, False)
     assert costs.of([seed, wide], []) == script.Cost(2, 2, 80.0 + 20.0, True)
-    assert costs.of([dataclasses.replace(base, model="mlp1")], []).text == "no estimate"
+    for change in ({"model": "mlp1"}, {"dataset": "imagenet_320", "train_size": None}):
+        assert costs.of([dataclasses.replace(base, **change)], []).text == "no estimate"
 
 
 def test_the_campaign_is_the_gpus_and_every_piece_of_it_runs_at_a_tiny_size(

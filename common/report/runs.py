@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 Line = Mapping[str, Any]
 FRAMEWORKS = {"keras": "Keras", "torch": "PyTorch"}
 FULL_EPOCHS = 60
-FULL_TRAIN_N = {"cifar10": 50_000, "mnist": 60_000, "fashion_mnist": 60_000}  # the whole training set
+FULL_TRAIN_N = {  # the whole training set
+    **{"cifar10": 50_000, "mnist": 60_000, "fashion_mnist": 60_000},
+    "imagenet_320": 1_281_167,
+}
 OWN = ("test_size", *Config.marked(Mark.FILE), *Config.marked(Mark.STOP))  # none in a published run
 CORRUPTION = Config.marked(Mark.CORRUPTION)
 REGULARIZERS = sorted(Config.marked(Mark.REGULARIZER), key=lambda name: name != "weight_decay")  # named first

@@ -65,7 +65,10 @@ def estimate(config: Config, records: Sequence[Record], options: Options) -> flo
 
 def rate(model: str, framework: str, records: Sequence[Record], options: Options) -> float | None:
     """Seconds of an epoch for each example, and pixel of an image, of a network at any size; null where none ran."""
-    known = [record for record in records if record["config"]["model"] == model and record["outcome"]["epochs"]]
+    known = [
+        record for record in records if record["outcome"]["epochs"]
+        and record["config"]["model"] == model and record["config"]["dataset"] in DATASETS
+    ]  # fmt: skip
     like = on_device(known, framework, options) or known
     costs = [
         (record["time"]["train_seconds"] + record["time"]["evaluate_seconds"])

@@ -71,7 +71,7 @@ def batch_norm_curves(runs: Runs, title: str) -> Figure:
             draw_published(axes, points, colour, (1000 * width / STEPS, 100))
             measured = over_training(group, methodcaller("over_epochs", f"{split}_accuracy"), width)
             figures.draw_curve(axes, measured, 100, label=model, color=colour)
-        _draw_best(panels[1], measured, colour)
+        draw_best(panels[1], measured, colour)
     for axes, split in zip(panels, ("training", "test"), strict=True):
         axes.set_ylabel(f"{split} accuracy (%)")
         training_axis(axes, runs)
@@ -83,7 +83,7 @@ def batch_norm_curves(runs: Runs, title: str) -> Figure:
     return figure
 
 
-def _draw_best(axes: Axes, curve: Mapping[float, Sequence[float]], colour: str) -> None:
+def draw_best(axes: Axes, curve: Mapping[float, Sequence[float]], colour: str) -> None:
     """The best test accuracy so far, where it is first reached on average, and the final one."""
     so_far = accumulate(curve.values(), lambda best, now: [max(pair) for pair in zip(best, now, strict=True)])
     x, y = list(curve), [100 * fmean(values) for values in so_far]

@@ -7,21 +7,20 @@ from common.papers.zhang import (
     expressivity,
     filters,
     gradient_descent,
+    imagenet,
     interpolation,
     kernels,
     randomization,
     tables,
 )
-from common.papers.zhang.targets import TARGETS
-from common.report.claims import Finding, judged_number
-from common.report.published import subject_of
+from common.report.claims import Finding
 from common.report.runs import Runs
 
 STUDIES = (
     *(randomization.STUDY, corruption.SLOWDOWN, corruption.ERROR_GROWTH, batch_norm.STUDY),
     *(*tables.BY_MODEL, tables.TABLE_4, filters.STUDY),
+    *imagenet.STUDIES,
 )
-UNMEASURED = ("imagenet",)
 QUESTIONS = (attributions.STUDY,)
 """Studies of ours beside the paper's, on other data."""
 COMPUTED = (expressivity.STUDY, kernels.STUDY, gradient_descent.STUDY, interpolation.STUDY)
@@ -29,6 +28,4 @@ COMPUTED = (expressivity.STUDY, kernels.STUDY, gradient_descent.STUDY, interpola
 
 def numbers(runs: Runs) -> list[Finding]:
     """Every number of the paper beside the full-size runs that may decide on it; those that no run measures, too."""
-    measured = [found for part in (tables, randomization, corruption, batch_norm) for found in part.numbers(runs)]
-    others = [target for name in UNMEASURED for target in TARGETS.of(name)]
-    return measured + [judged_number(target, subject_of(target)) for target in others]
+    return [found for part in (tables, randomization, corruption, batch_norm, imagenet) for found in part.numbers(runs)]

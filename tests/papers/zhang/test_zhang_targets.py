@@ -171,7 +171,7 @@ def test_the_recipe_of_a_curve_is_that_of_its_models_row():
 
 def test_every_statement_says_what_it_measures_and_against_what():
     targets = TARGETS.of("statements")
-    assert len(targets) == 28
+    assert len(targets) == 32
     for target in targets:
         assert all(target[key] for key in ("id", "paper", "source", "statement", "effect", "null", "band_source"))
         assert target["band"] and set(target["band"]) != {None}, target["id"]
