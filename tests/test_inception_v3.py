@@ -177,6 +177,15 @@ def test_labels_are_smoothed_and_the_second_head_has_its_weight_in_what_is_minim
     assert trainer.model.auxiliary.logits.weight.grad.abs().max() > 0
 
 
+def test_an_example_left_alone_is_of_the_group_before_it():
+    model = InceptionV3((39, 39, 3), 5, **NARROW).train()
+    logits, taps = model(torch.rand(5, 39, 39, 3), ("auxiliary",))  # whose last layer has one value of each example
+    assert logits.shape == taps["auxiliary"].shape == (5, 5)
+    layer, x = GroupedBatchNorm(3, 0.9, 1e-3, False, 4).train(), torch.randn(9, 3, 1, 1)
+    whole = BatchNorm(3, 0.9, 1e-3, False)
+    torch.testing.assert_close(layer(x), torch.cat([whole(part) for part in (x[:4], x[4:])]))
+
+
 def test_initial_kernels_are_cut_off_at_two_deviations_of_their_layers():
     shapes = {"conv_1a-conv/kernel": (3, 3, 3, 999), "logits/kernel": (2048, 9), "auxiliary-logits/kernel": (768, 9)}
     weights = initial_weights.draw({**shapes, "logits/bias": (9,)}, "inception_v3", 0)

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from common.runs.processes import cuts
+
 
 class BatchNorm(nn.Module):
     """Over all but the channels of NCHW, then shift and, where `scale`, scale; momentum is Keras', 1 - PyTorch's."""
@@ -35,7 +37,7 @@ class BatchNorm(nn.Module):
 
 
 class GroupedBatchNorm(BatchNorm):
-    """In training over groups of so many examples, in their order, as workers normalize that see a group each.
+    """In training over groups of so many examples (`cuts`), in their order, as workers normalize that see a group each.
 
     The moving statistics take the groups' means, weighted by their sizes, at `move`: a step's groups may lie in many
     processes, which sum `totals`.
@@ -52,7 +54,7 @@ class GroupedBatchNorm(BatchNorm):
         if not self.training:
             return super().forward(x)
         outputs = []
-        for part in x.split(self.group):
+        for part in x.tensor_split(tuple(cuts(len(x), self.group))):
             mean, variance = torch.zeros_like(self.totals)
             outputs.append(functional.batch_norm(part, mean, variance, self.weight, self.bias, True, 1, self.epsilon))
             biased = variance * (1 - part.shape[1] / part.numel())

@@ -30,10 +30,17 @@ def is_first() -> bool:
     return rank() == 0
 
 
+def cuts(n: int, group: int) -> range:
+    """Where n examples part into groups of so many: the last may be smaller, but one left alone is of that before."""
+    return range(group, n - (group > 1), group)
+
+
 def own_part(n: int, group: int = 1) -> slice:
-    """This one's places of n examples, in whole groups of so many but for the last, which may be smaller."""
-    groups = -(-n // group)
-    start, end = (min(n, group * (groups * place // count())) for place in (rank(), rank() + 1))
+    """This one's places of n examples, in whole groups."""
+    if count() == 1:
+        return slice(0, n)
+    bounds = 0, *cuts(n, group), n
+    start, end = (bounds[(len(bounds) - 1) * place // count()] for place in (rank(), rank() + 1))
     return slice(start, end)
 
 

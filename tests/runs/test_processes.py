@@ -239,7 +239,7 @@ def one_of(monkeypatch, rank, count):
         monkeypatch.setenv(name, str(value))
 
 
-@pytest.mark.parametrize("n, group", [(501, 1), (501, 32), (7, 32), (0, 1), (96, 32)])
+@pytest.mark.parametrize("n, group", [(501, 1), (501, 32), (7, 32), (0, 1), (0, 32), (96, 32), (65, 32), (1, 32)])
 def test_every_example_is_one_processs_and_groups_are_whole(monkeypatch, n, group):
     parts = []
     for rank in range(3):
@@ -247,6 +247,7 @@ def test_every_example_is_one_processs_and_groups_are_whole(monkeypatch, n, grou
         parts.append(processes.own_part(n, group))
     assert [place for part in parts for place in range(n)[part]] == list(range(n))
     assert all(part.start % group == 0 or part.start == n for part in parts)
+    assert n == 1 or all(part.stop - part.start != 1 for part in parts) or group == 1
 
 
 @pytest.mark.parametrize("name", ["checkpoint_steps", "processes"])
