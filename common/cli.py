@@ -143,16 +143,17 @@ def one_line_errors() -> Iterator[None]:
     """Wrong input ends in one line on stderr and exit status 2, failed runs in 1; a defect keeps its traceback."""
     print_anything()
     processes.watch()
-    try:
-        yield
-    except (ValueError, OSError) as error:
-        end(f"error: {error}", 2)
-    except RunsFailed as error:
-        end(f"error: {error}", 1)
-    except OutOfTime as late:
-        processes.say(f"time limit: {late}; the same command goes on")
-    except KeyboardInterrupt:
-        end("interrupted: run the same command again to go on from the last checkpoint", 130)
+    with processes.leaving():
+        try:
+            yield
+        except (ValueError, OSError) as error:
+            end(f"error: {error}", 2)
+        except RunsFailed as error:
+            end(f"error: {error}", 1)
+        except OutOfTime as late:
+            processes.say(f"time limit: {late}; the same command goes on")
+        except KeyboardInterrupt:
+            end("interrupted: run the same command again to go on from the last checkpoint", 130)
 
 
 def end(text: str, status: int) -> NoReturn:

@@ -34,7 +34,8 @@ MOST_BYTES = 2 * 2**30
 
 def main() -> None:
     if processes.count() > 1:
-        sys.exit(carry_out_together(sys.argv[1]))
+        with processes.leaving():
+            sys.exit(carry_out_together(sys.argv[1]))
     answers = answers_alone()
     for number, line in enumerate(lines(), 1):
         answer = carry_out(line)

@@ -309,7 +309,8 @@ def run_all(configs: Sequence[Config], options: Options, actions: Actions) -> li
         raise ValueError("a list among the flags must name at least one value. Received: no runs")
     store = Store.of(options)
     if actions.list:
-        print(listing(configs, store, options))
+        if processes.is_first():
+            print(listing(configs, store, options))
         sys.exit()
 
     trained: set[str] = set()

@@ -21,8 +21,8 @@ def alexnet_large(input_shape: Shape, num_classes: int, dropout: float = 0.0) ->
     """
     if tuple(input_shape[:2]) not in FIRST:
         raise ValueError(
-            "input_shape must be 32 x 32, 64 x 64 or 224 x 224 pixels, uncropped. "
-            f"Received: input_shape={tuple(input_shape)}"
+            "crop must be 32, 64 or 224, or none for square images of such a side. "
+            f"Received: images of {input_shape[0]} x {input_shape[1]} pixels"
         )
     convolutions = FIRST[tuple(input_shape[:2])] + OTHERS
     return ConvNet(input_shape, num_classes, convolutions, (4096, 4096), dropout=dropout)

@@ -95,8 +95,8 @@ class InceptionV3(nn.Module):
         super().__init__()
         if (side := min(input_shape[:2])) < SMALLEST_SIDE:
             raise ValueError(
-                f"input_shape must be at least {SMALLEST_SIDE} x {SMALLEST_SIDE} pixels. "
-                f"Received: input_shape={tuple(input_shape)}"
+                f"crop must be at least {SMALLEST_SIDE}, or none for images that large. "
+                f"Received: images of {input_shape[0]} x {input_shape[1]} pixels"
             )
         self.dropout, share = dropout, (width or WIDTH) / WIDTH
         norm = partial(

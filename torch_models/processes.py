@@ -1,6 +1,5 @@
 """What passes between the processes of one run, which torchrun starts: sums over all, and what the first one says."""
 
-import atexit
 import contextlib
 import functools
 import os
@@ -13,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, distributed
 
-from common.errors import RunsFailed
+from common.errors import RunsFailed, in_short
 from common.runs.processes import ENDED, count, is_first
 
 PATIENCE = timedelta(days=1)  # one waits as long as another measures; one that has died is noticed at once
@@ -24,17 +23,16 @@ ANSWER = timedelta(seconds=5)
 def connect() -> None:
     """Meet the others, once: numbers of the host by gloo, a GPU's by NCCL."""
     distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
-    atexit.register(distributed.destroy_process_group)
 
 
 @contextlib.contextmanager
 def connected() -> Iterator[None]:
-    """With the others; where one has ended, `RunsFailed` says so in one line."""
+    """With the others; where one has ended, `RunsFailed` says so in one line, with what was found."""
     try:
         connect()
         yield
     except RuntimeError as error:
-        raise RunsFailed(ENDED) from error
+        raise RunsFailed(f"{ENDED} ({in_short(error)})") from error
 
 
 def total(tensors: Sequence[Tensor]) -> None:

@@ -22,7 +22,7 @@ from common.errors import check_choice
 from common.runs import trainers
 from common.runs.config import ADAM, RMSPROP, Config, model_options
 from common.runs.critical_points import Search, critical_points
-from common.runs.processes import count, own_part, rank, summed
+from common.runs.processes import count, cuts, own_part, rank, summed
 from common.runs.store import Record
 from common.runs.trainers import NO_PAUSE, Arrays, Online, Pause, device_of
 from torch_models import MODELS, files, processes
@@ -163,17 +163,16 @@ class Trainer(Recorded):
 
         These are the same ones where it was paused.
         """
-        order, drawn = self._tensor(plan.order), {name: self._tensor(array) for name, array in plan.drawn.items()}
-        size, together = self.config.batch_size, 1 if isinstance(self.given, Stored) else PREPARED_STEPS
-        own, begun = self.steps_of(plan), self.steps_taken // together * together
-        labels = iter(self.labels[order].split(size)[begun:])
-        groups = [own[first : first + together] for first in range(begun, len(own), together)]
-        parts, over = [np.concatenate(group) for group in groups], self.steps_taken - begun
-        for group, part, (images, chosen) in zip(groups, parts, self.taken(plan, order, parts), strict=True):
-            here = self._tensor(part)
-            inputs = self.prepare(images, chosen=chosen, **{name: array[here] for name, array in drawn.items()})
-            steps = zip(inputs.split([len(places) for places in group]), labels, strict=False)
-            yield from itertools.islice(steps, over, None)
+        together = 1 if isinstance(self.given, Stored) else PREPARED_STEPS
+        own, begun = self.steps_of(plan), self.steps_taken // together
+        labels = iter(self.labels[self._tensor(plan.order)].split(self.config.batch_size)[begun * together :])
+        groups = [[*map(len, own[first : first + together])] for first in range(0, len(own), together)]
+        places, parts = np.concatenate(own), [*map(sum, groups)]
+        drawn = {name: self._tensor(array[places]).split(parts)[begun:] for name, array in plan.drawn.items()}
+        taken, over = self.taken(plan.order[places], parts, begun), self.steps_taken - begun * together
+        for number, (sizes, (images, chosen)) in enumerate(zip(groups[begun:], taken, strict=True)):
+            inputs = self.prepare(images, chosen=chosen, **{name: split[number] for name, split in drawn.items()})
+            yield from itertools.islice(zip(inputs.split(sizes), labels, strict=False), over, None)
             over = 0
 
     def steps_of(self, plan: EpochPlan) -> list[Labels]:
@@ -182,16 +181,16 @@ class Trainer(Recorded):
         steps = (places[start : start + size] for start in range(0, len(places), size))
         return [step[self.part(len(step))] for step in steps]
 
-    def taken(self, plan: EpochPlan, order: Tensor, parts: Sequence[Labels]) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """For each part of an epoch's places, whose order is also `order` on the device, examples and which it takes.
+    def taken(self, order: Labels, parts: Sequence[int], begun: int) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Examples, and which of them it takes, for each part of so many of an order, but for those that are done.
 
         Of images on disk these are read while the parts before are trained on, and none means all of them.
         """
         if isinstance(self.given, Stored):
-            for images in read_ahead(self.given, (plan.order[part] for part in parts), self.device):
-                yield images, None
+            batches = np.split(order, np.cumsum(parts)[:-1])[begun:]
+            yield from ((images, None) for images in read_ahead(self.given, batches, self.device))
         else:
-            yield from ((self.inputs, order[self._tensor(part)]) for part in parts)
+            yield from ((self.inputs, chosen) for chosen in self._tensor(order).split(list(parts))[begun:])
 
     def _tensor(self, array: Array) -> Tensor:
         return torch.from_numpy(array).to(self.device)
@@ -306,7 +305,13 @@ _: type[trainers.Trainer] = Trainer  # it has all that the protocol asks for
 
 
 def check_parts(config: Config, model: nn.Module) -> None:
-    """ValueError where a network cannot be given a batch in parts, in several processes."""
+    """ValueError where several processes cannot be given parts of a batch, or some would have none."""
+    parts = 1 + len(cuts(config.batch_size, config.batch_norm_group or 1))
+    if parts < count():
+        raise ValueError(
+            f"batch_size must hold an example, or a whole group of batch norm, for each of {count()} processes. "
+            f"Received: batch_size={config.batch_size}, batch_norm_group={config.batch_norm_group}"
+        )
     whole = [layer for layer in model.modules() if isinstance(layer, BatchNorm) and not config.batch_norm_group]
     if count() > 1 and whole:
         raise ValueError(

@@ -126,7 +126,8 @@ class Options:
     device: str = "auto"
     """auto, cpu, cuda, or cuda:1 for the second GPU; probes run on the CPU."""
     threads: int = 0
-    """CPU threads of a training process and of read-outs; 0 means all cores for one run, one thread each in a sweep."""
+    """CPU threads of a training process and of read-outs; 0 means all cores for one run, or their share for each of
+    torchrun's processes, and one thread each in a sweep."""
     workers: int = 0
     """Training processes side by side in a sweep; 0 means one for each core."""
     scheduler: str | None = None

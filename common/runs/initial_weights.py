@@ -23,7 +23,7 @@ def draw(shapes: dict[str, Shape], initializer: str, seed: int) -> dict[str, NDA
     `inception_v3` (TensorFlow's for it): N(0, deviation^2) cut off at two deviations, of 0.1 in convolutions.
     Embeddings are U(±0.05), a recurrent kernel has orthogonal rows and the forget gate's bias is 1, as in Keras;
     `torch` draws N(0, 1), and all of a recurrent layer from U(±1 / sqrt(units)).
-    Batch norm starts as the identity in all three.
+    Batch norm starts as the identity in all of them.
     """
     layers: dict[str, Layer] = {}
     for name, shape in shapes.items():

@@ -60,6 +60,22 @@ def one_of(*names: str) -> tuple[Any, Choice]:
     return tyro.conf.arg(metavar="|".join(names)), Choice(names)
 
 
+def in_brief(numbers: tuple[int, ...]) -> list[str]:
+    """Numbers as help shows them: of many the first two and the last."""
+    words = [*map(str, numbers)]
+    return words if len(words) < 5 else [*words[:2], "...", words[-1]]
+
+
+NUMBERS = tyro.constructors.PrimitiveConstructorSpec(
+    nargs="*",
+    metavar="[INT [INT ...]]",
+    instance_from_str=lambda words: tuple(map(int, words)),
+    is_instance=lambda value: isinstance(value, tuple),
+    str_from_instance=in_brief,
+)
+"""Numbers on the command line, of which there may be many."""
+
+
 @functools.cache
 def field_types(part: Any) -> dict[str, tuple[Any, tuple[Any, ...]]]:
     """See `Part.types`."""
@@ -310,7 +326,7 @@ class Training(Part):
     """Learning rate over epochs: constant, times `decay` after each, or times `decay` at each of `decay_epochs`."""
     decay: float = 0.95
     """Factor of the schedule (Zhang et al., appendix A: 0.95 per epoch)."""
-    decay_epochs: tuple[int, ...] = ()
+    decay_epochs: Annotated[tuple[int, ...], NUMBERS] = ()
     """Epochs after which the schedule `steps` multiplies by `decay`."""
     batch_size: int = 128
     """Examples per step; the last, smaller batch of an epoch is kept."""

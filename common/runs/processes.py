@@ -1,9 +1,12 @@
 """The processes that train one run together, as torchrun starts them: who this one is, what they tell each other."""
 
+import contextlib
 import os
 import signal
 import sys
 import threading
+import traceback
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from numpy.typing import NDArray
@@ -18,6 +21,11 @@ ENDED = "a process of the run has ended: the same command goes on from the last 
 def count() -> int:
     """How many there are: 1 but under torchrun."""
     return int(os.environ["WORLD_SIZE"]) if "TORCHELASTIC_RUN_ID" in os.environ else 1
+
+
+def local_count() -> int:
+    """How many of them share this machine."""
+    return int(os.environ["LOCAL_WORLD_SIZE"]) if count() > 1 else 1
 
 
 def rank() -> int:
@@ -66,16 +74,46 @@ def speaks() -> bool:
     return count() == 1 or exchange().speaks()
 
 
+@contextlib.contextmanager
+def leaving() -> Iterator[None]:
+    """Around all that this one does: one of many ends at once, whatever became of it.
+
+    What libraries do at exit would wait for the others, which may be waiting for this one.
+    """
+    if count() == 1:
+        yield
+        return
+    status = 0
+    try:
+        yield
+    except SystemExit as ended:
+        status = int(ended.code or 0)
+    except BaseException:
+        traceback.print_exc()
+        status = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
 def watch() -> None:
-    """Where torchrun ends this one, since another has ended, that is said, whatever it is at."""
+    """Where torchrun ends this one, since another has ended, that is said, whatever it is at.
+
+    Any thread may get the signal, of libraries too, and the main one may be in one of their calls: Python writes the
+    signal's number where a thread of its own reads.
+    """
     if count() > 1:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # in threads to come, too
-        threading.Thread(target=end_when_told, daemon=True).start()
+        signals, written = os.pipe()
+        os.set_blocking(written, False)
+        signal.set_wakeup_fd(written, warn_on_full_buffer=False)
+        signal.signal(signal.SIGTERM, lambda number, frame: None)
+        threading.Thread(target=end_when_told, args=[signals], daemon=True).start()
 
 
-def end_when_told() -> None:
+def end_when_told(signals: int) -> None:
     """Wait for torchrun's signal."""
-    signal.sigwait({signal.SIGTERM})
+    while signal.SIGTERM not in os.read(signals, 1):
+        pass
     say(f"error: {ENDED}")
     os._exit(1)
 

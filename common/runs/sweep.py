@@ -46,6 +46,7 @@ def run(
     Under torchrun the processes train one run after the other, together. `begin` is told the missing ones, with `force`
     all, before they are trained; with `decode` a sweep reads each out where it was trained.
     """
+    check_options(options)
     if force and options.time_limit:
         raise ValueError(
             "force must be off with a time limit, after which the same command goes on. Received: force=True"
@@ -67,6 +68,13 @@ def run(
     return [train(config, options) for config in configs]
 
 
+def check_options(options: Options) -> None:
+    """ValueError for options of a sweep under torchrun, which has started the processes that train."""
+    for name in ("scheduler", "workers", "processes") if processes.count() > 1 else ():
+        if (value := getattr(options, name)) != (default := getattr(Options, name)):
+            raise ValueError(f"{name} must be {default} under torchrun. Received: {name}={value}")
+
+
 def left(configs: Sequence[Config], options: Options) -> list[Config]:
     """Those that are not done, each once, as the first of several processes finds them."""
     store = Store.of(options)
@@ -84,7 +92,7 @@ def distribute(configs: Sequence[Config], options: Options, force: bool = False,
     """Train every config on a dask cluster; returns a line for each that failed."""
     from distributed import Client, LocalCluster, as_completed
 
-    gpus = frameworks.module("torch", "processes").gpus(options.device) if options.processes > 1 else 0
+    gpus = gpus_here(options)
     workers = options.workers or (1 if gpus else max(1, cores() // options.processes))
     groups = stacks(configs, options, workers)
     workers = min(workers, len(groups))
@@ -129,6 +137,16 @@ def distribute(configs: Sequence[Config], options: Options, force: bool = False,
     if not options.scheduler:
         cluster.close()
     return failures
+
+
+def gpus_here(options: Options) -> int:
+    """GPUs of this machine that runs in several processes share; ValueError for two such runs side by side."""
+    if options.processes == 1 or options.scheduler:
+        return 0
+    gpus: int = frameworks.module("torch", "processes").gpus(options.device)
+    if gpus and options.workers > 1:
+        raise ValueError(f"workers must be 1 where a run takes all GPUs. Received: workers={options.workers}")
+    return gpus
 
 
 def check_scheduler(client: Any, scheduler: str) -> None:
@@ -181,7 +199,10 @@ def lack(needed: Sequence[tuple[str, str]], options: dict[str, Any], mark: str) 
 
 
 def resources(client: Any, options: Options) -> dict[str, int] | None:
-    """What a run in several processes asks of a worker: a GPU for each of them, where workers offer any."""
+    """What a run in several processes asks of a worker: all the GPUs that one offers, where any does.
+
+    Its processes take the first ones, so that a second run would take the same.
+    """
     if options.processes == 1:
         return None
     workers = client.scheduler_info(n_workers=-1)["workers"].values()
@@ -189,11 +210,11 @@ def resources(client: Any, options: Options) -> dict[str, int] | None:
     if not most:
         return None
     if most < options.processes:
+        offer = "that a worker offers (dask worker --resources GPU=N)" if options.scheduler else "of this machine"
         raise ValueError(
-            f"processes must be at most {most:g}, the GPUs that a worker offers (dask worker --resources GPU=N). "
-            f"Received: processes={options.processes}"
+            f"processes must be at most {most:g}, the GPUs {offer}. Received: processes={options.processes}"
         )
-    return {"GPU": options.processes}
+    return {"GPU": most}
 
 
 def stacks(configs: Sequence[Config], options: Options, workers: int) -> list[list[Config]]:

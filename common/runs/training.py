@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from common import frameworks
+from common.data import datasets
 from common.data.epochs import EpochPlan
 from common.errors import OutOfTime
 from common.runs import processes
@@ -57,6 +58,7 @@ def train_missing(configs: Sequence[Config], options: Options, store: Store, for
     """Train runs whose folders are locked; those that differ in seed alone share one task."""
     check_processes(configs)
     limit_threads(options.threads)
+    obtain(configs, options)
     keys = [dataclasses.replace(config, seed=0) for config in configs]
     tasks = {key: prepare(key, options.data_dir, store.models) for key in dict.fromkeys(keys)}
     runs = [(config, tasks[key]) for config, key in zip(configs, keys, strict=True)]
@@ -73,6 +75,14 @@ def check_processes(configs: Sequence[Config]) -> None:
     """ValueError for what many processes cannot train: a stack, or a run in Keras."""
     if processes.count() > 1 and (len(configs) > 1 or configs[0].framework != "torch"):
         raise ValueError(f"framework must be torch with processes. Received: framework={configs[0].framework!r}")
+
+
+def obtain(configs: Sequence[Config], options: Options) -> None:
+    """Of many processes the first has the data sets' files come, before any reads them."""
+    if processes.count() > 1:
+        for name in dict.fromkeys(config.dataset for config in configs) if processes.is_first() else ():
+            datasets.obtain(name, options.data_dir)
+        processes.told(None)
 
 
 @contextlib.contextmanager
