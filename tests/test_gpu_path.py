@@ -62,6 +62,15 @@ def test_steps_that_warm_up_leave_no_trace(optimizer, steps_before):
     assert int(trainer.correct) == correct and len(trainer.get_optimizer_state()) > 0
 
 
+def test_an_epochs_places_are_brought_to_the_device_at_its_beginning_alone(monkeypatch):
+    trainer, brought = make(batch_size=2), []
+    monkeypatch.setattr(trainer, "_tensor", lambda array: brought.append(array) or torch.from_numpy(array))
+    batches = trainer.batches(plan())
+    next(batches)
+    first = len(brought)
+    assert len(list(batches)) == N // 2 - 1 and len(brought) == first == 2 + len(plan().drawn)
+
+
 def small_runs(count):
     base = Config(model="mlp2", width=16, dataset="digits", framework="torch", train_size=60, batch_size=64, crop=None)
     return [dataclasses.replace(base, epochs=3, precision="bfloat16", seed=seed) for seed in range(count)]

@@ -115,7 +115,14 @@ TRAINING = {  # fields of a Config with which 30 steps, or fewer of the large on
     "cnn": {"learning_rate": 0.001, **ADAM},
     "cnn2": {"padding": "same_stride_2", "width": 16},  # digits have 8 x 8 pixels
     "alexnet_large": {"learning_rate": 1e-5, "train_size": 64, **ADAM},
-    "inception_v3": {"width": 4, "learning_rate": 0.001, "batch_size": 16, "auxiliary_weight": 0.4, **ADAM},
+    "inception_v3": {
+        "width": 8,
+        "learning_rate": 0.002,
+        "batch_size": 16,
+        "auxiliary_weight": 0.4,
+        **ADAM,
+        "batch_norm_momentum": 0.6,
+    },
     **dict.fromkeys(TEXTS, {"dataset": "phrases", "learning_rate": 0.01, "optimizer": "adam", "crop": 28}),
 }
 ENLARGED = {"alexnet_large": 4, "inception_v3": 5}  # times as wide and high as digits
@@ -377,17 +384,20 @@ def test_hidden_noise_is_gaussian_acts_in_training_alone_and_on_no_named_layer(n
     assert 0.4 < (noisy - clean).std() and not torch.equal(noisy, model(x))
 
 
-@pytest.mark.parametrize("name, shape, rule", [
-    ("cnn", (28, 7, 1), "at least 8 x 8 pixels"),
-    ("alexnet_large", (28, 28, 3), "32 x 32, 64 x 64 or 224 x 224 pixels, uncropped"),
-    ("cnn2", (28, 24, 3), "larger for padding='valid'"),
-    ("alexnet_large", (32, 64, 3), "32 x 32, 64 x 64 or 224 x 224 pixels, uncropped"),
-    ("inception_v3", (38, 64, 3), "at least 39 x 39 pixels"),
+CROP = "crop must be {}, or none for {}. Received: images of {} x {} pixels"
+
+
+@pytest.mark.parametrize("name, shape, said", [
+    ("cnn", (28, 7, 1), "input_shape must be at least 8 x 8 pixels. Received: input_shape=(28, 7, 1)"),
+    ("cnn2", (28, 24, 3), "input_shape must be larger for padding='valid'. Received: input_shape=(28, 24, 3)"),
+    ("alexnet_large", (28, 28, 3), CROP.format("32, 64 or 224", "square images of such a side", 28, 28)),
+    ("alexnet_large", (32, 64, 3), CROP.format("32, 64 or 224", "square images of such a side", 32, 64)),
+    ("inception_v3", (38, 64, 3), CROP.format("at least 39", "images that large", 38, 64)),
 ])  # fmt: skip
-def test_images_of_a_size_that_a_model_does_not_take_are_refused_in_one_line(name, shape, rule):
+def test_images_of_a_size_that_a_model_does_not_take_are_refused_in_one_line(name, shape, said):
     with pytest.raises(ValueError) as caught:
         torch_models.MODELS[name](list(shape), 10)
-    assert str(caught.value) == f"input_shape must be {rule}. Received: input_shape={shape}"
+    assert str(caught.value) == said
 
 
 def test_a_saved_resnet_is_read_out_in_evaluation_mode(tmp_path):

@@ -180,6 +180,15 @@ def test_the_help_names_every_flag_with_its_choices_and_default(kind, capsys):
     assert shown.count("(default:") == len(dataclasses.fields(kind))
 
 
+def test_of_many_numbers_the_help_shows_a_few_and_the_command_line_takes_any(capsys):
+    whole = Config(schedule="steps", decay_epochs=tuple(range(2, 250, 2)))
+    with pytest.raises(SystemExit):
+        tyro.cli(Config, args=["--help"], default=whole)
+    assert "(default:24...248)" in "".join(capsys.readouterr().out.replace("│", "").split())
+    assert tyro.cli(Config, args=[], default=whole) == whole
+    assert tyro.cli(Config, args=["--decay-epochs", "3", "5"], default=whole).decay_epochs == (3, 5)
+
+
 def test_run_ids_are_pinned():
     assert run_id(Config()) == "mlp3-cifar10-true-keras-seed0-44136fa3"
     random_labels = Config(model="mlp1", corruption="uniform", corruption_fraction=1.0, framework="torch", seed=1)

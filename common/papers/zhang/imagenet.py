@@ -65,9 +65,10 @@ MEDIUM: Fields = {
 SMALL: Fields = {
     **{"dataset": "tiny_imagenet_10", "train_size": 500, "test_size": 250, "width": 4, "crop": 64},
     **{"batch_size": 32, "epochs": 40, "decay_epochs": tuple(range(2, 40, 2)), "train_evaluation_size": None},
-    **{"batch_norm_momentum": 0.9, "weight_average": 0.95},
+    **{"batch_norm_momentum": 0.9, "batch_norm_group": 16, "weight_average": 0.95},
 }
-"""Two cores: 500 images of ten classes at 64 pixels, an eighth of the channels. Averages are of hundreds of steps."""
+"""Two cores: 500 images of ten classes at 64 pixels, an eighth of the channels. Averages are of hundreds of steps, and
+groups of batch norm so small that two processes have one each."""
 REDUCED: dict[str, Fields] = {"paper": {}, "medium": MEDIUM, "small": SMALL}
 
 ALEXNET: Fields = {
@@ -95,7 +96,7 @@ SGD_ROWS: dict[str, Fields] = {
     "constant_rate": {"schedule": "constant"},
 }
 """Rows of an older reproduction's public logs: torchvision's network by SGD in batches of 32."""
-OF_RMSPROP = ("decay_epochs", "weight_average", "batch_norm_momentum")
+OF_RMSPROP = ("decay_epochs", "weight_average", "batch_norm_momentum", "batch_norm_group")
 """What the reduced sizes change of that recipe alone."""
 QUANTITIES = {
     "train_top1_accuracy": "train_accuracy",

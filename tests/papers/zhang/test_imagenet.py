@@ -12,6 +12,7 @@ from common.papers.zhang.imagenet import RANDOM, TRUE
 from common.report.figures import png
 from common.report.runs import Runs
 from common.runs.config import Config
+from common.runs.processes import cuts
 
 ROOT = Path(__file__).parents[3]
 FULL = 1_281_167
@@ -50,6 +51,14 @@ def test_every_row_is_known_by_its_labels_and_regularizers_at_every_size(preset)
         assert imagenet.row_of(run_of(row, of=imagenet.alexnet_fields, preset=preset)) == row
     (bare,) = {imagenet.fields("true_labels", preset)["optimizer"]}
     assert bare == "rmsprop" and Config(**imagenet.fields("random_labels", preset)).learning_rate_at(2) == 0.045 * 0.94
+
+
+def test_two_processes_share_a_step_at_every_size_and_the_older_logs_are_of_whole_batches():
+    for preset in ("paper", "medium", "small"):
+        config = Config(**imagenet.fields("true_labels", preset))
+        assert len(cuts(config.batch_size, config.batch_norm_group)) >= 1
+    small = Config(**imagenet.sgd_fields("true_labels", "small"))
+    assert small.batch_norm_group == small.batch_size == 32
 
 
 def test_table_2_has_the_best_test_accuracy_in_brackets():
