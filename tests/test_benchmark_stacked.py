@@ -21,7 +21,7 @@ def test_both_ways_are_compared_in_one_run(monkeypatch, tmp_path, capsys):
     assert printed.strip() == path.read_text().strip()
     assert all(f"| {name} |" in printed for name in ("an epoch", "an evaluation", "both"))
     assert "3 MLPs 2x16, 300 images" in printed
-    monkeypatch.setattr("rounds", None)  # what is done is not measured again
+    monkeypatch.setattr(benchmark, "rounds", None)  # what is done is not measured again
     benchmark.main()
     assert capsys.readouterr().out == printed
 
@@ -29,7 +29,7 @@ def test_both_ways_are_compared_in_one_run(monkeypatch, tmp_path, capsys):
 def test_ratios_are_of_medians_and_weights_are_compared(monkeypatch):
     smallest = benchmark.Benchmark(**benchmark.Benchmark.small | {"repeats": 3})
     seconds = iter(range(1000))
-    monkeypatch.setattr("now", lambda device: next(seconds) ** 2)
+    monkeypatch.setattr(benchmark, "now", lambda device: next(seconds) ** 2)
     found = benchmark.rounds(smallest, Options(device="cpu"))
     # Each measurement takes three moments; a repeat has three networks alone, then all together.
     alone, stacked = (

@@ -95,7 +95,7 @@ def test_a_dataclass_given_as_a_type_has_arguments_that_must_be_named(arguments)
         (["--learning-rate", "-1"], "error: learning_rate must be positive and finite. Received: learning_rate=-1.0\n"),
         (
             ["--optimizer", "sdg"],
-            "error: optimizer must be one of sgd, adam. Did you mean sgd? Received: optimizer='sdg'",
+            "error: optimizer must be one of sgd, adam, rmsprop. Did you mean sgd? Received: optimizer='sdg'",
         ),
         (
             ["--corruption-fraction", "0.5"],
