@@ -97,8 +97,8 @@ class Trainer:
     @on_its_device
     def train_epoch(self, plan: EpochPlan, learning_rate: float, pause: Pause = NO_PAUSE) -> Online | None:
         """One pass over the training set in the plan's order; none where it is paused."""
-        self._set_learning_rate(learning_rate)
         if not self.steps_taken:
+            self._set_learning_rate(learning_rate)
             for index, state in enumerate(self.dropouts):  # a seed and a count of steps; torch adds them up
                 state.assign([(plan.dropout_seed + index * 2**20) % 2**31, 0])
         ended = self._steps(plan, pause)
@@ -130,7 +130,10 @@ class Trainer:
         return {"inputs": self.inputs[chosen], **drawn}, self.labels[chosen]
 
     def _set_learning_rate(self, learning_rate: float) -> None:
-        """Keras keeps the learning rate inside the momentum; rescaled, it follows PyTorch's rule."""
+        """Keras keeps the learning rate inside the momentum; rescaled, it follows PyTorch's rule.
+
+        Once for each epoch: the ratio to the float32 that is kept of one is seldom 1.
+        """
         optimizer = self.step.optimizer
         if self.config.optimizer == "sgd":
             ratio = learning_rate / float(ops.convert_to_numpy(optimizer.learning_rate))

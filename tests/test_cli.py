@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -394,8 +395,8 @@ def test_a_wrong_file_of_flags_is_one_line(arguments, tmp_path, capsys, content,
     assert caught.value.code == 2 and error.count("\n") == 1 and told in error
 
 
-def test_an_estimate_is_of_the_device_that_would_train(monkeypatch, tmp_path):
-    monkeypatch.setattr(estimates, "GPU", Path("/none"))
+def test_an_estimate_is_of_the_device_that_would_train(monkeypatch):
+    monkeypatch.setattr(estimates, "gpus", lambda: ())
     monkeypatch.setattr(estimates, "processor", lambda: "A")
     environments = [("cpu", "A"), ("cpu", "B"), ("NVIDIA H200", "A"), ("NVIDIA T4", "A")]
     records = [
@@ -411,16 +412,28 @@ def test_an_estimate_is_of_the_device_that_would_train(monkeypatch, tmp_path):
     monkeypatch.setattr(estimates, "processor", lambda: "C")
     assert seconds(torch, "cpu") == 40
     assert seconds(torch, "cuda") == 6  # an unknown GPU
-    monkeypatch.setattr(estimates, "GPU", tmp_path)
-    monkeypatch.setattr(estimates, "GPUS", tmp_path)
-    (tmp_path / "0").mkdir()
-    (tmp_path / "0" / "information").write_text("Model: \t NVIDIA H200\nIRQ: 1\n")
-    assert estimates.gpu_name() == "NVIDIA H200" and seconds(torch, "auto") == 2 and seconds(torch, "cpu") == 40
+    monkeypatch.setattr(estimates, "gpus", lambda: ("NVIDIA H200", "NVIDIA T4"))
+    assert seconds(torch, "auto") == 2 and seconds(torch, "cpu") == 40
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     assert not estimates.on_gpu("keras", Options())
     monkeypatch.setenv("KERAS_BACKEND", "torch")
     assert estimates.on_gpu("keras", Options())
     assert estimate(torch, records[:2], Options()) is None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the driver's program is a script here")
+@pytest.mark.parametrize(
+    "answer, names",
+    [("echo NVIDIA H200; echo NVIDIA T4", ("NVIDIA H200", "NVIDIA T4")), ("echo no driver; exit 9", ())],
+)
+def test_the_driver_is_asked_for_gpus(monkeypatch, tmp_path, answer, names):
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text(f"#!/bin/sh\n[ \"$1 $2\" = '--query-gpu=name --format=csv,noheader' ] && {{ {answer}; }}\n")
+    tool.chmod(0o755)
+    assert estimates.gpus.__wrapped__() == names
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    assert estimates.gpus.__wrapped__() == ()
 
 
 def test_the_cheapest_come_first_and_what_no_record_tells_last(monkeypatch, folder):

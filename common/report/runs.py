@@ -73,7 +73,7 @@ class Outcome(Measures):
     fit_criterion: str
     best_test_accuracy: float | None
     best_test_epoch: int | None
-    best_test_top5_accuracy: NotRequired[float | None]
+    best_test_top5_accuracy: NotRequired[float]
 
 
 class Source(Protocol):

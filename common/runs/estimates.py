@@ -1,9 +1,11 @@
 """How long runs take, from the records of like runs on the same kind of device."""
 
+import functools
 import os
+import shutil
 import statistics
+import subprocess
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from common.data.datasets import DATASETS
 from common.progress import about, counted
@@ -12,8 +14,6 @@ from common.runs.parts import Mark
 from common.runs.record import processor
 from common.runs.store import PUBLISHED, Record, Store, read_record
 
-GPU = Path("/dev/nvidiactl")
-GPUS = Path("/proc/driver/nvidia/gpus")
 START_SECONDS = 10.0
 """Until a process has imported its framework and placed its data."""
 
@@ -122,20 +122,22 @@ def on_device(records: Sequence[Record], framework: str, options: Options) -> li
     """Those of the very device that would train, where there are some, else those of its kind."""
     gpu = on_gpu(framework, options)
     like = [record for record in records if (record["environment"]["device"] != "cpu") == gpu]
-    name, key = (gpu_name(), "device") if gpu else (processor(), "processor")
+    name, key = (next(iter(gpus()), None), "device") if gpu else (processor(), "processor")
     return [record for record in like if record["environment"].get(key) == name] or like
 
 
 def on_gpu(framework: str, options: Options) -> bool:
     """Whether runs train on a GPU; Keras uses one on the torch backend alone."""
     able = framework == "torch" or os.environ.get("KERAS_BACKEND") == "torch"
-    return options.device.startswith("cuda") or (options.device == "auto" and able and GPU.exists())
+    return options.device.startswith("cuda") or (options.device == "auto" and able and bool(gpus()))
 
 
-def gpu_name() -> str | None:
-    """What the driver calls the first GPU; null where it does not tell."""
-    for path in sorted(GPUS.glob("*/information")):
-        for line in path.read_text().splitlines():
-            if line.startswith("Model:"):
-                return line.removeprefix("Model:").strip()
-    return None
+@functools.cache
+def gpus() -> tuple[str, ...]:
+    """Names of the GPUs that NVIDIA's driver knows, asked without a framework; none where it does not tell."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return ()
+    query = [tool, "--query-gpu=name", "--format=csv,noheader"]
+    answer = subprocess.run(query, capture_output=True, text=True, encoding="utf-8")
+    return () if answer.returncode else tuple(answer.stdout.splitlines())

@@ -18,6 +18,7 @@ def outcome(config: Config, history: list[Record], reason: str) -> Record:
     """The last epoch's measures, the best test epoch, and the first epoch that was seen to fit the training set."""
     last = {name: value for name, value in history[-1].items() if "accuracy" in name or "loss" in name}
     best = history[best_epoch(history, "test_accuracy")]
+    of_five = [value for line in history if (value := line.get("test_top5_accuracy")) is not None]
     return {
         "epochs": history[-1]["epoch"],
         "stop_reason": reason,
@@ -26,7 +27,7 @@ def outcome(config: Config, history: list[Record], reason: str) -> Record:
         **last,
         "best_test_accuracy": best["test_accuracy"],
         "best_test_epoch": None if best["test_accuracy"] is None else best["epoch"],
-        "best_test_top5_accuracy": max((line.get("test_top5_accuracy") for line in history), key=lambda v: v or 0),
+        **({"best_test_top5_accuracy": max(of_five)} if of_five else {}),
     }
 
 

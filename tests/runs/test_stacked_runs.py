@@ -82,24 +82,24 @@ def test_the_seconds_of_an_epoch_are_divided_among_the_runs(tmp_path, monkeypatc
     seconds = iter([10.0, 13.0])
 
     def life(sent):
-        sent.append((yield Wanted(0, None, 0.1)))
+        sent.append((yield Wanted(0, 0, None, 0.1)))
         return "record"
 
     monkeypatch.setattr(training.time, "perf_counter", lambda: next(seconds))
     sent = []
-    assert drive([life(sent) for _ in range(3)], lambda plans, rate: [0.5, 0.6, 0.7]) == ["record"] * 3
+    assert drive([life(sent) for _ in range(3)], lambda plans, rate, pause: [0.5, 0.6, 0.7]) == ["record"] * 3
     assert sent == [(0.5, 1.0), (0.6, 1.0), (0.7, 1.0)]
 
 
 def test_each_round_trains_the_runs_that_want_the_earliest_epoch():
     def life(first, last):
         for epoch in range(first, last):
-            yield Wanted(epoch, f"plan {epoch}", epoch / 10)
+            yield Wanted(epoch, 0, f"plan {epoch}", epoch / 10)
         return last
 
     rounds = []
     lives = [life(2, 4), life(0, 3), life(1, 1), life(0, 1)]
-    assert drive(lives, lambda plans, rate: rounds.append((plans, rate)) or plans) == [4, 3, 1, 1]
+    assert drive(lives, lambda plans, rate, pause: rounds.append((plans, rate)) or plans) == [4, 3, 1, 1]
     assert rounds == [
         ({1: "plan 0", 3: "plan 0"}, 0.0),
         ({1: "plan 1"}, 0.1),

@@ -151,9 +151,9 @@ def test_every_epoch_is_trained_at_the_schedules_learning_rate(store, monkeypatc
     trainer = frameworks.module(framework, "trainer").Trainer
     rates, train_epoch = [], trainer.train_epoch
 
-    def recorded(self, plan, learning_rate):
+    def recorded(self, plan, learning_rate, pause):
         rates.append(learning_rate)
-        return train_epoch(self, plan, learning_rate)
+        return train_epoch(self, plan, learning_rate, pause)
 
     monkeypatch.setattr(trainer, "train_epoch", recorded)
     train(changed(framework=framework, schedule="exponential", decay=0.5), options(store))
@@ -595,6 +595,10 @@ def test_the_best_epoch_is_the_first_of_the_best_and_the_fit_the_first_that_fits
         "best_test_accuracy": 0.7,
         "best_test_epoch": 2,
     }
+    measured = [
+        {**line, "test_top5_accuracy": value} for line, value in zip(history, (None, 0.8, 0.9, 0.85, 0.85), strict=True)
+    ]
+    assert outcome(BASE, measured, "epochs")["best_test_top5_accuracy"] == 0.9
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
