@@ -31,7 +31,7 @@ from common.data.datasets import kind_of
 from common.data.inputs import ImageInputs
 from common.report import figures
 from common.report.layers import run_table
-from common.runs.config import Actions, Config, Options, from_dict, run_id
+from common.runs.config import Actions, Config, Options, Untimed, from_dict, run_id
 from common.runs.foreign import Declared
 from common.runs.store import Store, file_sha256, write_lines
 from common.runs.task import prepare
@@ -212,7 +212,7 @@ def show_layers(name: str, decoding: Decoding, declared: Declared, options: Opti
 
 
 def main() -> None:
-    arguments = parse(__doc__, decoding=Decoding, declared=Declared(), options=Options(), actions=Actions())
+    arguments = parse(__doc__, decoding=Decoding, declared=Declared(), options=Untimed(), actions=Actions())
     decoding, declared, options = arguments.decoding, arguments.declared, arguments.options
     if arguments.actions.smoke:
         raise ValueError("smoke must be off where nothing is trained. Received: smoke=True")

@@ -3,7 +3,8 @@
 Run:       python experiments/published_report.py [--import runs.tar]
 Result:    results/published/tables/, figures/, index.html and runs.csv, docs/findings.md, and what
            other documents hold between marks; --import first takes in an archive that reproduce_papers.py --export
-           wrote, or the first of its parts: records to results/published, models to saved_models
+           wrote, or the first of its parts: records to results/published, and where networks came with them, or runs
+           are begun, to results and saved_models, so that the same command goes on here
 Time:      two minutes
 """
 
@@ -17,12 +18,12 @@ import benchmark_probes
 import benchmark_stacked
 import benchmark_training
 from common.cli import one_line_errors, parse
-from common.publishing import publish
+from common.publishing import COMPUTED, publish
 from common.report import benchmarks
 from common.report.runs import Runs
 from common.report.tables import Table
 from common.runs.archive import take_in
-from common.runs.config import Actions, Options
+from common.runs.config import Actions, Untimed
 from common.runs.store import PUBLISHED, Store
 
 BENCHMARKS = {
@@ -57,13 +58,21 @@ class Archive:
     """File of runs to take in first."""
 
 
+def show_taken(path: Path, own: Store) -> None:
+    """Take an archive in, and print what came of it."""
+    kinds = {study.default.slug: study.default for studies in COMPUTED.values() for study in studies}
+    taken = take_in(path, Store(PUBLISHED), own, kinds)
+    numbers = f"{len(taken.runs)} runs, {len(taken.begun)} begun runs, {len(taken.computations)} computations"
+    print("\n".join([f"{numbers} of {path}", *(f"stays as it is: {name}, of another network" for name in taken.stays)]))
+
+
 def main() -> None:
     """Say how many records there are, or publish them with those of an archive."""
-    arguments = parse(__doc__, archive=Archive(), options=Options(), actions=Actions())
+    arguments = parse(__doc__, archive=Archive(), options=Untimed(), actions=Actions())
     if arguments.actions.list:
         return print(f"no runs of its own; {len(Runs.under(Store(PUBLISHED)))} published records")
     if path := arguments.archive.archive:
-        print(f"{len(take_in(path, Store(PUBLISHED), Store.of(arguments.options)))} runs of {path}")
+        show_taken(path, Store.of(arguments.options))
     report()
 
 

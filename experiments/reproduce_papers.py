@@ -2,8 +2,9 @@
 
 Run:       python experiments/reproduce_papers.py [--papers arpit zhang] [--preset small] [--list] [--time-limit 8m]
            python experiments/reproduce_papers.py --campaign --device cuda --precision bfloat16 --time-limit 8m
-Result:    what the studies' own scripts make; --export runs.tar packs records, read-outs and, with --models, networks
-           of what is done, in parts of --part-size 16M where asked, for published_report.py --import
+Result:    what the studies' own scripts make; --export runs.tar packs records, read-outs and, with --with-models,
+           networks of what is done, and all of what is begun, in parts of --part-size 16M where asked, for
+           published_report.py --import. A study that fails is said at the end, after the others
 Time:      --list says it, and the order: published numbers and statements that no full-size run has decided, for each
            hour that a study's missing runs take by the records of like runs, else (~) by those of its networks at other
            sizes; what no record tells comes last. --campaign has an order of its own: what minutes of a GPU decide
@@ -23,19 +24,22 @@ from typing import Any
 
 from common.cli import Preset, given_flags, one_line_errors, parse
 from common.data.datasets import DATASETS
-from common.errors import check_choice
+from common.errors import OutOfTime, RunsFailed, check_choice
 from common.groups import grouped
 from common.papers.arpit import replication
 from common.papers.decoding import subspaces
 from common.papers.zhang import corruption, randomization, tables
+from common.progress import counted
 from common.publishing import COMPUTED, QUESTIONS, WINGS
 from common.report.runs import FULL_TRAIN_N, Run, Runs
 from common.report.tables import Table
-from common.runs.archive import pack, read_size, split
+from common.runs.archive import Files, files_of, pack, read_size, split
 from common.runs.computation import computation_id, seconds_known
 from common.runs.config import Actions, Config, Options, as_dict, from_dict, run_id, smoke
+from common.runs.deadline import check_force
 from common.runs.estimates import estimate, known_records, rate, volume
 from common.runs.parts import Mark
+from common.runs.run import CHECKPOINT
 from common.runs.store import PUBLISHED, Store
 from common.study import ComputedStudy, Study, preset_of
 
@@ -43,7 +47,8 @@ PAPERS = {wing.__name__.split(".")[2]: paper for paper, (wing, _) in WINGS.items
 """Short names."""
 SETTINGS = Config()
 MLP = {"models": ("mlp4",), "fractions": (0.4, 0.8)}
-FRACTIONS = tuple(tenth / 10 for tenth in range(11))
+PACKING_SECONDS, PACKING_BYTES = 3.0, 20e6
+"""For the start of packing, and what a second of it does."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +67,13 @@ class Plan:
     """File for what is done."""
     part_size: str | None = None
     """Most bytes of a part of it, as 16M; none means one file."""
-    models: bool = False
-    """Pack the networks, too."""
+    with_models: bool = False
+    """Pack the networks of what is done, too."""
 
     def __post_init__(self) -> None:
+        for name in ("part_size", "with_models"):
+            if getattr(self, name) and not self.export:
+                raise ValueError(f"{name} must go with export. Received: {name}={getattr(self, name)!r}")
         for paper in self.papers:
             check_choice("papers", paper, PAPERS)
         if self.part_size:
@@ -298,34 +306,109 @@ def carry_out(piece: Piece, arguments: Any) -> None:
             os.environ.update({"KERAS_BACKEND": before} if before else {})
 
 
-def export(plan: Plan, arguments: Any) -> Iterator[Path]:
-    """Pack what is done of the plan; the files written."""
-    store, path = Store.of(arguments.options), plan.export
-    if path is None:
-        return
-    configs = {config for piece in pieces(plan) for config in piece.configs(arguments)}
-    runs = [record for name in sorted(map(run_id, configs)) if (record := store.record(name))]
-    computations = [name for piece in pieces(plan) for name in piece.computations(arguments)]
-    computed = [name for name in computations if done(store, name)]
-    pack(path, store, runs, computed, {record["run_id"] for record in runs} if plan.models else ())
-    print(f"{len(runs)} runs, {len(computed)} computations")
-    yield from split(path, read_size(plan.part_size)) if plan.part_size else [path]
+def carry_out_all(plan: Sequence[Ordered], arguments: Any) -> tuple[list[str], OutOfTime | None]:
+    """Every piece, in the time that packing leaves: a line for each that failed, and what was left when time was over.
+
+    What one lacks, as a data set, is no reason to leave the others.
+    """
+    failures = []
+    for entry in plan:
+        try:
+            carry_out(entry.piece, with_time_to_pack(arguments))
+        except OutOfTime as late:
+            return failures, late
+        except (RunsFailed, ValueError, OSError) as error:
+            failures.append(f"{entry.piece.study.name}: {error}")
+    return failures, None
+
+
+def with_time_to_pack(arguments: Any) -> Any:
+    """The command line with so much less time as it takes to pack what there is."""
+    options, limit = arguments.options, arguments.options.time_limit
+    if not limit or not arguments.plan.export:
+        return arguments
+    size = sum(file.stat().st_size for file in wanted(arguments).values())
+    limit = replace(limit, ends=limit.ends - PACKING_SECONDS - size / PACKING_BYTES)
+    return SimpleNamespace(**{**vars_of(arguments), "options": replace(options, time_limit=limit)})
+
+
+def vars_of(arguments: Any) -> dict[str, Any]:
+    """The parts of a command line."""
+    return {name: getattr(arguments, name) for name in ("plan", "preset", "config", "options", "actions")}
+
+
+def wanted(arguments: Any) -> Files:
+    """Files of what is done, and begun, of the plan."""
+    plan, store = arguments.plan, Store.of(arguments.options)
+    computations = [name for piece in pieces(plan) for name in piece.computations(arguments) if done(store, name)]
+    return files_of(store, all_configs(arguments), computations, plan.with_models)
+
+
+def all_configs(arguments: Any) -> list[Config]:
+    """Runs of the plan, each once."""
+    return list(dict.fromkeys(config for piece in pieces(arguments.plan) for config in piece.configs(arguments)))
+
+
+def export(arguments: Any) -> Iterator[Path]:
+    """Pack what is done and begun of the plan; the files written."""
+    plan, files = arguments.plan, wanted(arguments)
+    pack(plan.export, files)
+    print(", ".join(f"{count} {what}" for what, count in counts_of(files).items()))
+    yield from split(plan.export, read_size(plan.part_size)) if plan.part_size else [plan.export]
+
+
+def counts_of(files: Files) -> dict[str, int]:
+    """Of what there is how much among the files."""
+    ends = {"runs": "/run.json", "begun runs": f"/{CHECKPOINT}", "computations": "/record.json"}
+    counts = {what: sum(name.endswith(end) for name in files) for what, end in ends.items()}
+    return {**counts, "networks": sum(name.startswith("saved_models/") for name in files)}
+
+
+def check_export(path: Path) -> None:
+    """ValueError, before hours are spent, for a place where no file can be written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise ValueError(f"export must be a file that can be written. Received: export={path}")
+
+
+def progress_of(arguments: Any) -> str:
+    """How much of the plan is done."""
+    store, configs = Store.of(arguments.options), all_configs(arguments)
+    names = [name for piece in pieces(arguments.plan) for name in piece.computations(arguments)]
+    left = [config for config in configs if not store.done(config)]
+    ready = len(configs) - len(left) + sum(done(store, name) for name in names)
+    begun = sum((store.folder(run_id(config)) / CHECKPOINT).exists() for config in left)
+    return f"of {len(configs) + len(names)} runs and computations {ready} are done, {begun} at a checkpoint"
 
 
 def main() -> None:
-    """List, or carry out and export, also where time is over before the last piece."""
+    """List, or carry out and export, also where time is over before the last piece, or one has failed."""
     settings = {"plan": Plan(), "preset": Preset(), "config": SETTINGS}
     arguments = parse(__doc__, **settings, options=Options(), actions=Actions())
+    check_force(arguments.actions.force, arguments.options.time_limit)
     plan = ordered(arguments)
     print(order_table(plan).markdown())
     if arguments.actions.list:
         return
+    if arguments.plan.export:
+        check_export(arguments.plan.export)
+    failures, late = carry_out_all(plan, arguments)
     try:
-        for entry in plan:
-            carry_out(entry.piece, arguments)
-    finally:
-        for path in export(arguments.plan, arguments):
+        for path in export(arguments) if arguments.plan.export else ():
             print(path)
+    except (ValueError, OSError) as error:
+        failures.append(f"export: {error}")
+    finish(failures, late, progress_of(arguments) if late else "")
+
+
+def finish(failures: Sequence[str], late: OutOfTime | None, progress: str) -> None:
+    """Say what failed, and where time is over what is done: of both the failures are the end."""
+    ended = OutOfTime(f"{progress} ({late})")
+    if failures:
+        told = [f"time limit: {ended}"] if late else []
+        raise RunsFailed("\n".join([f"{counted(len(failures), 'part')} of the plan failed:", *failures, *told]))
+    if late:
+        raise ended
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ def attribute_run(config: Config, options: Options, epochs: tuple[int, ...], for
         "images": task.test.inputs[shown],
         "made_of": made_of,
     }
-    with store.lock(run_id(config)):
+    with store.lock(run_id(config), deadline=options.time_limit):
         write_arrays(store.folder(run_id(config)) / ATTRIBUTIONS, arrays, compress=True)
     return arrays
 

@@ -185,7 +185,7 @@ def finished(config: Config, options: Options) -> Record:
 def kept_lines(config: Config, options: Options, name: str, epochs: Sequence[int], force: bool) -> Iterator[KeptLines]:
     """The lines of the file `name` beside a finished run, which no other process changes meanwhile."""
     finished(config, options)  # else the lock would make a folder for it
-    with Store.of(options).lock(run_id(config), READ):
+    with Store.of(options).lock(run_id(config), READ, options.time_limit):
         yield KeptLines(config, options, name, epochs, force)
 
 

@@ -1,4 +1,4 @@
-"""Runs as one file: records, what was measured of them and wanted models, packed where they were made, and taken in."""
+"""Runs as one file: what is done and begun, its read-outs and networks, packed, and taken in elsewhere."""
 
 from __future__ import annotations
 
@@ -9,26 +9,53 @@ import json
 import re
 import tarfile
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import NamedTuple
 
 from common.errors import in_short
 from common.files import replacing, write
 from common.runs.computation import SCHEMA as COMPUTATION_SCHEMA
-from common.runs.computation import Computed
-from common.runs.config import from_dict, run_id
-from common.runs.run import SCHEMA
-from common.runs.store import Record, Store, file_sha256, kept_files, read_lines, read_record, write_lines
+from common.runs.computation import Computation, Computed, computation_id, of_settings
+from common.runs.config import Config, from_dict, run_id
+from common.runs.run import CHECKPOINT, SCHEMA, place_of
+from common.runs.store import (
+    KEPT,
+    Record,
+    Store,
+    file_sha256,
+    kept_files,
+    new_lines,
+    packed,
+    read_arrays,
+    read_lines,
+    write_lines,
+)
 
 MANIFEST = "manifest.json"
 FORMAT = 1
+WORD = r"(?!\.)[\w.-]+"
 NAME = re.compile(
-    r"runs/[\w.-]+/(?!\.)[\w.-]+\.(json|jsonl|npz)"
-    r"|computations/[\w.-]+/(record\.json|arrays\.npz)"
-    r"|saved_models/[\w.-]+\.(h5|pt)"
+    rf"runs/{WORD}/{WORD}|computations/{WORD}/(record\.json|arrays\.npz)|saved_models/{WORD}(/epoch(\d{{4}}|[1-9]\d{{4,}}))?\.(h5|pt)",
+    re.ASCII,
 )
 """What a file in an archive may be called."""
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
+Files = Mapping[str, Path]
+"""What is packed, by its name in the archive."""
+Pair = tuple[Path, Path]
+"""A file of an archive, and where it belongs."""
+
+
+class Taken(NamedTuple):
+    """What came of an archive: ids of its runs, of those that are begun, of its computations, and what stays."""
+
+    runs: list[str]
+    begun: list[str]
+    computations: list[str]
+    stays: list[str]
+    """A line for each run of the archive that is there with another network."""
 
 
 def read_size(text: str) -> int:
@@ -39,71 +66,112 @@ def read_size(text: str) -> int:
     return int(match[1]) * UNITS[match[2]]
 
 
-def pack(
-    path: Path, store: Store, runs: Sequence[Record], computations: Sequence[str], models: Collection[str]
-) -> None:
-    """Write runs by their records, computations by their ids, and the models of the named runs into one tar."""
-    files = {f"runs/{run['run_id']}/{file.name}": file for run in runs for file in kept_files(store, run["run_id"])}
+def files_of(store: Store, configs: Iterable[Config], computations: Iterable[str], networks: bool = False) -> Files:
+    """What there is of these runs and computations.
+
+    Of one that is done record, what was measured and, where asked for, its networks; of one that is begun all it takes
+    to go on, networks of epochs that were kept among it.
+    """
+    files: dict[str, Path] = {}
+    for config in configs:
+        name, models = run_id(config), list(store.snapshots(config).values())
+        if record := store.record(name):
+            own = kept_files(store, name)
+            models = [*models_of(store, record), *models] if networks else []
+        else:
+            own = [path] if (path := store.folder(name) / CHECKPOINT).exists() else []
+            models = models if own else []
+        files |= {f"runs/{name}/{file.name}": file for file in own}
+        files |= {f"saved_models/{file.relative_to(store.models).as_posix()}": file for file in models}
     for name in computations:
         files |= {f"computations/{name}/{file.name}": file for file in computed_files(store.computation(name))}
-    for run in runs:
-        if run["run_id"] in models:
-            files[f"saved_models/{run['model']['path']}"] = store.models / run["model"]["path"]
-    manifest = {"format": FORMAT, "files": {name: file_sha256(file) for name, file in sorted(files.items())}}
-    with replacing(path) as temporary, tarfile.open(temporary, "w") as tar:
-        text = json.dumps(manifest, indent=1).encode()
-        entry = tarfile.TarInfo(MANIFEST)
-        entry.size = len(text)
-        tar.addfile(entry, io.BytesIO(text))
-        for name, file in sorted(files.items()):
-            tar.add(file, name, filter=anonymous)
+    return files
+
+
+def models_of(store: Store, record: Record) -> list[Path]:
+    """The network of a record, where it is there."""
+    path = store.models / record["model"]["path"]
+    return [path] if path.exists() and file_sha256(path) == record["model"]["sha256"] else []
 
 
 def computed_files(folder: Path) -> list[Path]:
-    """Record and arrays of a computation."""
-    return [file for name in ("record.json", "arrays.npz") if (file := folder / name).exists()]
+    """Arrays and record of a computation that is done."""
+    return [file for name in ("arrays.npz", "record.json") if (file := folder / name).exists()]
 
 
-def anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Without what a file says of who made it: the same runs give the same bytes."""
-    return entry.replace(mtime=0, uid=0, gid=0, uname="", gname="", mode=0o644, deep=False)
+def pack(path: Path, files: Files) -> None:
+    """Write files into one tar, and last a manifest of their hashes; the same files give the same bytes."""
+    hashes = {}
+    with replacing(path) as temporary, tarfile.open(temporary, "w") as tar:
+        for name, file in sorted(files.items()):
+            content = file.read_bytes()
+            hashes[name] = hashlib.sha256(content).hexdigest()
+            add(tar, name, content)
+        add(tar, MANIFEST, json.dumps({"format": FORMAT, "files": hashes}, indent=1).encode())
+
+
+def add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    """A file that says nothing of who made it, and when."""
+    entry = tarfile.TarInfo(name)
+    entry.size = len(content)
+    tar.addfile(entry, io.BytesIO(content))
 
 
 def split(path: Path, size: int) -> list[Path]:
     """An archive in parts of at most so many bytes, named path.000 and so on, in its place."""
     content = path.read_bytes()
     parts = [content[start : start + size] for start in range(0, len(content), size)]
-    names = [path.with_name(f"{path.name}.{number:03}") for number in range(len(parts))]
-    for name, part in zip(names, parts, strict=True):
+    for earlier in parts_of(path):
+        earlier.unlink()
+    for name, part in zip(numbered(path), parts, strict=False):
         write(name, part)
     path.unlink()
-    return names
+    return list(parts_of(path))
+
+
+def numbered(path: Path) -> Iterator[Path]:
+    """Names of parts."""
+    return (path.with_name(f"{path.name}.{number:03}") for number in itertools.count())
+
+
+def parts_of(path: Path) -> Iterator[Path]:
+    """Those that are there."""
+    return itertools.takewhile(Path.exists, numbered(path))
 
 
 def content_of(path: Path) -> bytes:
     """Of an archive, or of all its parts where the first is named."""
     if path.suffix != ".000":
         return path.read_bytes()
-    parts = (path.with_suffix(f".{number:03}") for number in itertools.count())
-    return b"".join(part.read_bytes() for part in itertools.takewhile(Path.exists, parts))
+    return b"".join(part.read_bytes() for part in parts_of(path.with_suffix("")))
 
 
-def take_in(path: Path, published: Store, own: Store) -> list[str]:
-    """Merge an archive's runs and computations into those that are published, its models into the user's own.
+def take_in(path: Path, published: Store, own: Store, kinds: Mapping[str, Computation]) -> Taken:
+    """Merge an archive's runs and computations into those that are published, and into the user's own.
 
-    Returns ids of the runs. ValueError, with nothing written, for a file that is no archive of whole runs of ours.
+    There belong runs whose networks came with them, or are there, so that they are done, and those that are begun.
+    `kinds` are the known computations by slug. A run that is there with another network stays. ValueError, with nothing
+    written, for a file that is no archive of runs of ours.
     """
     with tempfile.TemporaryDirectory() as folder:
+        archive = Store(Path(folder))
         try:
             unpack(content_of(path), Path(folder))
-            runs = checked(Path(folder), published)
-        except (tarfile.TarError, EOFError, KeyError, TypeError, ValueError) as error:
+            taken = checked(archive, kinds)
+        except OSError:
+            raise
+        except Exception as error:  # whatever the libraries that read the files make of what is none
             raise ValueError(f"an archive must be one of whole runs. Received: {path} ({in_short(error)})") from error
-        for file in sorted(Path(folder).rglob("*.*")):
-            place = file.relative_to(folder)
-            root = own.models.parent if place.parts[0] == "saved_models" else published.results
-            merge(file, root / place)
-    return runs
+        stays = [f"{name} in {store.results}" for store in (published, own) for name in other(archive, store)]
+        mine = [each for each in fitting(archive, own) if models_of(archive, each) or models_of(own, each)]
+        pairs = [*records_of(archive, published, fitting(archive, published)), *records_of(archive, own, mine)]
+        pairs += [*networks_of(archive, own, mine), *checkpoints_of(archive, own)]
+        for _, place in pairs:
+            if place.exists():
+                check_whole(place)
+        for source, place in pairs:
+            put(source, place, small=place.is_relative_to(published.results))
+    return taken._replace(stays=stays)
 
 
 def unpack(content: bytes, folder: Path) -> None:
@@ -122,36 +190,74 @@ def unpack(content: bytes, folder: Path) -> None:
 
 
 def contents(tar: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
-    """Names and bytes of plain files; anything else is an error."""
+    """Names and bytes of plain files; anything else, also one that says it has holes, is an error."""
     for entry in tar:
-        file = tar.extractfile(entry) if entry.isreg() else None
+        file = tar.extractfile(entry) if entry.isreg() and not entry.issparse() else None
         if file is None:
             raise ValueError(f"{entry.name} is no plain file")
         yield entry.name, file.read()
 
 
-def checked(folder: Path, published: Store) -> list[str]:
-    """Ids of the runs under a folder, whose records, models and read-outs agree, also with what is published."""
-    store, known = Store(folder), {}
-    for home in folder.glob("runs/*"):
-        record = read_record(home / "run.json")
-        check_identity(record["schema"], SCHEMA, home.name, run_id(from_dict(record["config"])))
-        known[record["model"]["path"]] = sha256 = record["model"]["sha256"]
-        there = published.record(home.name)
-        if there and there["model"]["sha256"] != sha256:
-            raise ValueError(f"{home.name} is published with another model")
-        for file in kept_files(store, home.name):
-            if file.suffix == ".jsonl":
-                read_lines(file)
-    for model in store.models.glob("*"):
-        if known.get(model.name) != file_sha256(model):
-            raise ValueError(f"{model.name} is not the model of a run's record")
-    for home in folder.glob("computations/*"):
-        record = Computed(home).record
-        check_identity(record["schema"], COMPUTATION_SCHEMA, home.name, record["id"])
-    if not known and not [*folder.glob("computations/*")]:
+def checked(archive: Store, kinds: Mapping[str, Computation]) -> Taken:
+    """What an archive that is unpacked holds; ValueError unless all of it is what its names say."""
+    homes = sorted(archive.results.glob("runs/*"))
+    done = {home.name: check_run(archive, home.name) for home in homes if (home / "run.json").exists()}
+    begun = {home.name: check_begun(home) for home in homes if home.name not in done}
+    computed = [check_computation(home, kinds) for home in sorted(archive.results.glob("computations/*"))]
+    if not (done or begun or computed):
         raise ValueError("it holds no run")
-    return [home.name for home in sorted(folder.glob("runs/*"))]
+    configs = [*(from_dict(record["config"]) for record in done.values()), *begun.values()]
+    known = {path for config in configs for path in archive.snapshots(config).values()}
+    known |= {path for record in done.values() for path in models_of(archive, record)}
+    for model in archive.models.rglob("*.*"):
+        if model not in known and model.is_file():
+            raise ValueError(f"{model.name} is not the model of a run's record")
+    return Taken([*done], [*begun], computed, [])
+
+
+def check_run(archive: Store, name: str) -> Record:
+    """The record of a run that is done; ValueError unless it says what it should and all beside it is whole."""
+    record = archive.named(name)
+    config = from_dict(record["config"])
+    for identity in (run_id(config), record["run_id"]):
+        check_identity(record["schema"], SCHEMA, name, identity)
+    check_identity(record["schema"], SCHEMA, archive.model_path(config).name, record["model"]["path"])
+    for file in archive.folder(name).iterdir():
+        if not any(fnmatchcase(file.name, kept) for kept in KEPT):
+            raise ValueError(f"a file beside a run must be one that is published with it. Received: {file.name}")
+        check_whole(file)
+    return record
+
+
+def check_whole(file: Path) -> None:
+    """ValueError for lines or arrays that cannot be read."""
+    if file.suffix == ".jsonl":
+        read_lines(file)
+    elif file.suffix == ".npz":
+        read_arrays(file)
+
+
+def check_begun(home: Path) -> Config:
+    """The config of a run that is begun; ValueError unless its folder holds its checkpoint alone."""
+    if [file.name for file in home.iterdir()] != [CHECKPOINT]:
+        raise ValueError(f"{home.name} must have a run.json, or {CHECKPOINT} alone")
+    config = place_of(home / CHECKPOINT).config
+    check_identity(SCHEMA, SCHEMA, home.name, run_id(config))
+    return config
+
+
+def check_computation(home: Path, kinds: Mapping[str, Computation]) -> str:
+    """The id of a computation; ValueError unless its record is one of the known kinds, and in its place."""
+    record = Computed(home).record
+    slug = home.name.rpartition("-")[0]
+    if slug not in kinds:
+        raise ValueError(f"a computation must be one of {', '.join(kinds)}. Received: {home.name}")
+    computation = of_settings(kinds[slug], record["settings"])
+    for identity in (computation_id(computation), record["id"]):
+        check_identity(record["schema"], COMPUTATION_SCHEMA, home.name, identity)
+    for file in home.iterdir():
+        check_whole(file)
+    return home.name
 
 
 def check_identity(schema: object, own: int, name: str, identity: str) -> None:
@@ -160,10 +266,66 @@ def check_identity(schema: object, own: int, name: str, identity: str) -> None:
         raise ValueError(f"{name} holds a record of schema {schema}, {identity}")
 
 
-def merge(file: Path, place: Path) -> None:
-    """A file where there is none; of lines beside a run those that are not there yet; else what is there stays."""
-    if not place.exists():
-        write(place, file.read_bytes())
-    elif file.suffix == ".jsonl":
+def recorded(archive: Store) -> list[Record]:
+    """Records of the runs of an archive."""
+    return [archive.named(path.parent.name) for path in sorted(archive.results.glob("runs/*/run.json"))]
+
+
+def other(archive: Store, there: Store) -> list[str]:
+    """Ids of an archive's runs that are there with another network."""
+    pairs = ((record, there.record(record["run_id"])) for record in recorded(archive))
+    return [new["run_id"] for new, old in pairs if old and old["model"]["sha256"] != new["model"]["sha256"]]
+
+
+def fitting(archive: Store, there: Store) -> list[Record]:
+    """Records of the others."""
+    stays = other(archive, there)
+    return [record for record in recorded(archive) if record["run_id"] not in stays]
+
+
+def records_of(archive: Store, there: Store, records: Iterable[Record]) -> Iterator[Pair]:
+    """What is recorded of these runs, and all computations that are not there, each with its record last."""
+    for name in (record["run_id"] for record in records):
+        files = kept_files(archive, name)
+        yield from ((file, there.folder(name) / file.name) for file in [*files[1:], files[0]])
+    for home in sorted(archive.results.glob("computations/*")):
+        if not (there.computation(home.name) / "record.json").exists():
+            yield from ((file, there.computation(home.name) / file.name) for file in computed_files(home))
+
+
+def networks_of(archive: Store, own: Store, records: Iterable[Record]) -> Iterator[Pair]:
+    """Networks of these runs that are not there; those of their epochs are, where they led to the same last one."""
+    for record in records:
+        config, same = from_dict(record["config"]), own.record(record["run_id"])
+        yield from snapshots_of(archive, own, config, own.snapshots(config) if same else ())
+        if not models_of(own, record):
+            yield from ((model, own.model_path(config)) for model in models_of(archive, record))
+
+
+def checkpoints_of(archive: Store, own: Store) -> Iterator[Pair]:
+    """Checkpoints that are further than those there, with the networks that were left on the way."""
+    for path in sorted(archive.results.glob(f"runs/*/{CHECKPOINT}")):
+        new, there = place_of(path), own.folder(path.parent.name) / CHECKPOINT
+        if not own.done(new.config) and not (there.exists() and place_of(there)[1:] >= new[1:]):
+            yield from snapshots_of(archive, own, new.config)
+            yield path, there
+
+
+def snapshots_of(archive: Store, own: Store, config: Config, but: Collection[int] = ()) -> Iterator[Pair]:
+    """Networks of a run's epochs but for some."""
+    for epoch, path in archive.snapshots(config).items():
+        if epoch not in but:
+            yield path, own.snapshot_path(config, epoch)
+
+
+def put(source: Path, place: Path, small: bool) -> None:
+    """A file where there is none; a checkpoint or network in any case; of lines those that are new; else nothing."""
+    if not place.exists() or place.name == CHECKPOINT or source.suffix in (".h5", ".pt"):
+        if small and source.suffix == ".npz":
+            packed(source, place)
+        else:
+            write(place, source.read_bytes())
+    elif source.suffix == ".jsonl":
         there = read_lines(place)
-        write_lines(place, there + [line for line in read_lines(file) if line not in there])
+        if new := new_lines(place.name, there, read_lines(source)):
+            write_lines(place, there + new)

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from common.files import write
 from common.runs.config import Options
-from common.runs.deadline import in_time
+from common.runs.deadline import check_force, in_time
 from common.runs.record import machine
 from common.runs.store import PUBLISHED, Record, Store, checked_record, code_version, locked, read_arrays, write_arrays
 from common.runs.threads import cores, threads_set
@@ -55,6 +55,12 @@ def settings_of(computation: Computation) -> Record:
     return settings
 
 
+def of_settings(kind: Computation, settings: Record) -> Computation:
+    """A computation of another's kind, of the settings in a record."""
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
+    return type(kind)(**values)
+
+
 def computation_id(computation: Computation) -> str:
     """Slug and 8 hex digits of sha256 over the canonical JSON of the settings that differ from their default."""
     defaults = settings_of(type(computation)())
@@ -68,8 +74,9 @@ def carry_out(computation: Computation, compute: Callable[[], Result], options: 
 
     Its folder, results/computations/<id>, has one writer at a time.
     """
+    check_force(force, options.time_limit)
     folder = Store.of(options).computation(computation_id(computation))
-    with locked(folder):
+    with locked(folder, deadline=options.time_limit):
         done = None if force else record_of(folder, computation)
         if done:
             return done

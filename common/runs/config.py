@@ -164,6 +164,13 @@ class Options:
 
 
 @dataclass(frozen=True)
+class Untimed(Options):
+    """Of a command that has nothing to cut."""
+
+    time_limit: tyro.conf.Suppress[tyro.conf.Fixed[None]] = None
+
+
+@dataclass(frozen=True)
 class Actions:
     """What a command does with its runs: not a property of a run, nor of how it is carried out."""
 

@@ -49,16 +49,44 @@ class Deadline:
             raise ValueError(f"time_limit must be a time as 90s, 8m, 2h or 1h30m. Received: time_limit={text!r}")
         return Deadline(text, now() + total)
 
-    def closes(self, runs: Sequence[Closing]) -> bool:
-        """Whether runs that train as one program must stop now for all to be evaluated and checkpointed in time.
+    def allows(self, seconds: float, moment: float | None = None) -> bool:
+        """Whether what takes so long may still be begun, now or at a moment."""
+        return self.ends - (now() if moment is None else moment) >= END + FACTOR * seconds
 
-        Of the processes of a run the first one decides, when all ask.
-        """
-        return processes.told(not self.allows(sum(run.closing_seconds for run in runs)))
+    @property
+    def left(self) -> float:
+        """Seconds for which something may be waited for."""
+        return max(0.0, self.ends - END - now())
 
-    def allows(self, seconds: float) -> bool:
-        """Whether what takes so long may still be begun."""
-        return self.ends - now() >= END + FACTOR * seconds
+
+class Watch:
+    """Asks, while runs train as one program, whether they must stop for all to be evaluated and checkpointed in time.
+
+    Between two questions lie steps that cannot be cut: the longest time so far is taken for that until the next one.
+    """
+
+    def __init__(self, deadline: Deadline, runs: Sequence[Closing]):
+        self.deadline, self.runs = deadline, runs
+        self.asked, self.longest = now(), 0.0
+
+    def begin(self) -> None:
+        """Steps begin."""
+        self.asked = now()
+
+    def late(self) -> bool:
+        """Whether to stop now. Of the processes of a run the first one decides, when all ask."""
+        moment = now()
+        self.longest, self.asked = max(self.longest, moment - self.asked), moment
+        closing = sum(run.closing_seconds for run in self.runs)
+        return processes.told(not self.deadline.allows(self.longest + closing, moment))
+
+
+def check_force(force: bool, deadline: Deadline | None) -> None:
+    """ValueError for what would begin anew whenever the same command goes on."""
+    if force and deadline:
+        raise ValueError(
+            "force must be off with a time limit, after which the same command goes on. Received: force=True"
+        )
 
 
 @contextlib.contextmanager

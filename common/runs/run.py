@@ -19,12 +19,14 @@ from common.runs.evaluation import finite, mean, score, share, top5
 from common.runs.learning import Learning
 from common.runs.record import describe, environment, outcome
 from common.runs.stopping import is_due, stop_reason
-from common.runs.store import Record, Store, code_version
+from common.runs.store import Record, Store, code_version, read_arrays
 from common.runs.task import Task
 from common.runs.trainers import Arrays, Online, Trainer, never
 from common.runs.writer import Writer
 
 SCHEMA = 1
+CHECKPOINT = "checkpoint.npz"
+"""File in a run's folder that it goes on from."""
 TRAINING = (
     "train_loss",
     *("train_accuracy", "train_accuracy_corrupted", "train_accuracy_untouched", "train_accuracy_true_labels"),
@@ -70,7 +72,7 @@ class Run:
     @property
     def checkpoint(self) -> Path:
         """File that a killed run goes on from."""
-        return self.folder / "checkpoint.npz"
+        return self.folder / CHECKPOINT
 
     @property
     def closing_seconds(self) -> float:
@@ -224,6 +226,22 @@ class Run:
                 "evaluate_seconds": sum(line.get("evaluate_seconds", 0.0) for line in self.history),
             },
         }
+
+
+class Place(NamedTuple):
+    """Where a checkpoint was left: of which run, after how many epochs and steps of the next."""
+
+    config: Config
+    epoch: int
+    taken: int
+
+
+def place_of(path: Path) -> Place:
+    """Of a checkpoint; ValueError for a damaged one."""
+    arrays = read_arrays(path)
+    content = json.loads(arrays["json"].tobytes())
+    taken = int(arrays.get("progress/taken", 0))
+    return Place(from_dict(content["config"]), content["history"][-1]["epoch"], taken)
 
 
 def draw_plan(config: Config, task: Task, epoch: int) -> epochs.EpochPlan:

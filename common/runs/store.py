@@ -19,25 +19,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.errors import nearest
+from common.errors import OutOfTime, nearest
 from common.files import replacing, write
 from common.runs.config import Config, Options, as_dict, from_dict, run_id
+from common.runs.deadline import Deadline
 from common.runs.parts import Mark
 
 Record = dict[str, Any]
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "results" / "published"
 READ = "read.lock"
-READOUT = "readout.jsonl"
+HISTORY, READOUT = "history.jsonl", "readout.jsonl"
 WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
 """What file systems without locks answer."""
 NAMED = {
     READOUT: {"epoch", "layer", "probe", "fitted_on", "scored_on", "correct", "n"},
-    "history.jsonl": {"epoch"},
+    HISTORY: {"epoch"},
 }
 """What readers rely on in each line of a file."""
+MEASURED = {
+    *("correct", "components", "reason", "critical", "largest_eigenvalue", "gini", "mean", "variance", "skewness"),
+    *("kurtosis", "sparsity", "directions", "other_directions", "cka", "svcca", "model_sha256", "other_model_sha256"),
+}
+"""What came out in the lines of read-outs; all else says what was measured, and how."""
 KEPT = (
-    *("run.json", "history.jsonl", READOUT, "statistics.jsonl", "similarity_*.jsonl", "critical_samples.jsonl"),
+    *("run.json", HISTORY, READOUT, "statistics.jsonl", "similarity_*.jsonl", "critical_samples.jsonl"),
     *("sharpness.jsonl", "sensitivity_choices.jsonl", "arrays.npz", "loss_sensitivity.npz", "attributions.npz"),
 )
 """Files beside a run that are published with it."""
@@ -104,7 +110,7 @@ class Store:
         return record if kept and same and path.exists() and file_sha256(path) == record["model"]["sha256"] else None
 
     def history(self, name: str) -> list[Record]:
-        return read_lines(self.folder(name) / "history.jsonl")
+        return read_lines(self.folder(name) / HISTORY)
 
     def histories(self, records: Iterable[Record]) -> dict[str, list[Record]]:
         """Lines of each run's history, by run id."""
@@ -129,12 +135,12 @@ class Store:
             write_arrays(self.folder(name) / "arrays.npz", self.arrays(name) | arrays, compress=True)
 
     @contextlib.contextmanager
-    def lock(self, name: str, file: str = "lock") -> Iterator[None]:
+    def lock(self, name: str, file: str = "lock", deadline: Deadline | None = None) -> Iterator[None]:
         """As `locked`, the run's folder.
 
         Read-outs, which write to the folder on their way, have a `file` of their own, READ.
         """
-        with locked(self.folder(name), file):
+        with locked(self.folder(name), file, deadline):
             yield
 
     def computation(self, name: str) -> Path:
@@ -143,17 +149,19 @@ class Store:
 
 
 @contextlib.contextmanager
-def locked(folder: Path, file: str = "lock") -> Iterator[None]:
+def locked(folder: Path, file: str = "lock", deadline: Deadline | None = None) -> Iterator[None]:
     """Waits until this process is the only writer of a folder; the lock dies with the process.
 
-    On a file system without locks there is none, which is said once.
+    OutOfTime where it would wait too long. On a file system without locks there is none, which is said once.
     """
-    from filelock import FileLock
+    from filelock import FileLock, Timeout
 
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / file, fallback_to_soft=False)  # soft ones outlive a killed process
     try:
-        lock.acquire()
+        lock.acquire(timeout=deadline.left if deadline else -1)
+    except Timeout as error:
+        raise OutOfTime(f"another process is at {folder.name}") from error
     except OSError as error:
         if error.errno not in WITHOUT_LOCKS:
             raise OSError(f"{folder / file} could not be locked: {error.strerror}") from error
@@ -247,6 +255,17 @@ def check_named(found: Collection[str], file: str) -> None:
     """ValueError where a line of a file lacks a name that readers rely on."""
     if missing := NAMED.get(file, set()) - {*found}:
         raise ValueError(f"no {', '.join(sorted(missing))}")
+
+
+def new_lines(file: str, there: Iterable[Record], lines: Iterable[Record]) -> list[Record]:
+    """Of the lines of a file's read-outs those that measure what none there does; of a history none, which is whole."""
+    known = {measured(line) for line in there}
+    return [line for line in lines if measured(line) not in known] if file != HISTORY else []
+
+
+def measured(line: Record) -> str:
+    """What a line of read-outs measures."""
+    return json.dumps({name: value for name, value in line.items() if name not in MEASURED}, sort_keys=True)
 
 
 def write_lines(path: Path, lines: list[Record]) -> None:

@@ -25,8 +25,9 @@ from common.progress import about, counted
 from common.runs import processes
 from common.runs.children import CHILDREN, Answer, carry_out_together, end_children
 from common.runs.config import Config, Options, alike, as_dict, obstacles, run_id
-from common.runs.deadline import Deadline
+from common.runs.deadline import Deadline, check_force
 from common.runs.estimates import known_records, to_checkpoint
+from common.runs.run import CHECKPOINT
 from common.runs.store import Record, Store
 from common.runs.threads import cores
 from common.runs.training import train
@@ -47,10 +48,7 @@ def run(
     all, before they are trained; with `decode` a sweep reads each out where it was trained.
     """
     check_options(options)
-    if force and options.time_limit:
-        raise ValueError(
-            "force must be off with a time limit, after which the same command goes on. Received: force=True"
-        )
+    check_force(force, options.time_limit)
     missing = list(dict.fromkeys(configs)) if force else left(configs, options)
     if processes.is_first():
         begin(missing)
@@ -62,7 +60,7 @@ def run(
         if failures:
             raise RunsFailed(f"{len(failures)} of {counted(len(missing), 'run')} failed:\n" + "\n".join(failures))
     if options.time_limit and (more := left(configs, options)):
-        begun = sum((Store.of(options).folder(run_id(config)) / "checkpoint.npz").exists() for config in more)
+        begun = sum((Store.of(options).folder(run_id(config)) / CHECKPOINT).exists() for config in more)
         done = f"of {counted(len(set(configs)), 'run')} {len(set(configs)) - len(more)} are done"
         raise OutOfTime(processes.told(f"{done}, {begun} at a checkpoint"))
     return [train(config, options) for config in configs]

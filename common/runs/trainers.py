@@ -47,10 +47,14 @@ def never() -> bool:
 
 @dataclass(frozen=True)
 class Pause:
-    """Where an epoch is paused: after every so many of its steps, where there is such a number, and when it is late."""
+    """Where an epoch is paused: after every so many of its steps, where there is such a number, and when it is late.
+
+    `begin` is told when its steps begin, or go on.
+    """
 
     steps: int | None = None
     late: Callable[[], bool] = never
+    begin: Callable[[], object] = never
 
     def follows(self, taken: int) -> bool:
         """Whether it comes after so many steps of an epoch, late or not."""

@@ -13,11 +13,12 @@ from common.data.epochs import EpochPlan
 from common.errors import OutOfTime
 from common.runs import processes
 from common.runs.config import Config, Options, run_id
+from common.runs.deadline import Watch
 from common.runs.run import Life, Run, Wanted
 from common.runs.store import Record, Store
 from common.runs.task import Task, prepare
 from common.runs.threads import limit_threads
-from common.runs.trainers import NO_PAUSE, Online, Pause, Trainer, initialize, make_trainer, never
+from common.runs.trainers import NO_PAUSE, Online, Pause, Trainer, initialize, make_trainer
 
 TrainEpoch = Callable[[dict[int, EpochPlan], float, Pause], Mapping[int, Online] | None]
 """Trains the runs at these places by their plans; none where it was paused."""
@@ -47,7 +48,7 @@ def train_stacked(configs: Sequence[Config], options: Options, force: bool = Fal
         # All processes lock in the same order, so that no two wait for each other.
         missing = sorted((config for config, record in records.items() if not record), key=run_id)
         for config in missing if processes.is_first() else []:
-            locks.enter_context(store.lock(run_id(config)))
+            locks.enter_context(store.lock(run_id(config), deadline=options.time_limit))
         records |= {config: done(config) for config in missing}  # perhaps trained by another process meanwhile
         if missing := [config for config in missing if not records[config]]:
             records |= zip(missing, train_missing(missing, options, store, force), strict=True)
@@ -66,9 +67,9 @@ def train_missing(configs: Sequence[Config], options: Options, store: Store, for
     with memory_named(configs[0]):
         trainers, train_epoch = make_trainers(runs, options.device, store.models)
         living = [Run(*run, trainer, options) for run, trainer in zip(runs, trainers, strict=True)]
-        late = partial(options.time_limit.closes, living) if options.time_limit else never
-        pause = Pause(options.checkpoint_steps, late)
-        return drive([run.live(force, late) for run in living], train_epoch, pause)
+        watch = Watch(options.time_limit, living) if options.time_limit else None
+        pause = Pause(options.checkpoint_steps, *((watch.late, watch.begin) if watch else ()))
+        return drive([run.live(force, pause.late) for run in living], train_epoch, pause)
 
 
 def check_processes(configs: Sequence[Config]) -> None:
@@ -146,6 +147,7 @@ def drive(lives: Sequence[Life], train_epoch: TrainEpoch, pause: Pause = NO_PAUS
     while wanted:
         first = min(wanted.values(), key=lambda want: want[:2])
         plans = {place: want.plan for place, want in wanted.items() if want[:2] == first[:2]}
+        pause.begin()
         start = time.perf_counter()
         online = train_epoch(plans, first.learning_rate, pause)
         seconds = (time.perf_counter() - start) / len(plans)

@@ -8,72 +8,147 @@ import tarfile
 import numpy as np
 import pytest
 
+from common.papers.decoding.raw_inputs import RawInputs
+from common.publishing import COMPUTED
 from common.runs import archive
-from common.runs.archive import pack, read_size, split, take_in
+from common.runs.archive import files_of, pack, read_size, split, take_in
+from common.runs.computation import computation_id, of_settings, settings_of
 from common.runs.config import Config, Options, run_id
-from common.runs.store import Store
+from common.runs.run import CHECKPOINT, Run, place_of
+from common.runs.store import HISTORY, MEASURED, PUBLISHED, Store, measured, new_lines, read_lines
 from common.runs.training import train
+from common.runs.writer import Writer
 
 pytestmark = pytest.mark.slow
 
-CONFIG = Config(model="mlp2", width=8, dataset="digits", framework="torch", train_size=60, crop=6, epochs=1)
+CONFIG = Config(
+    **{"model": "mlp2", "width": 8, "dataset": "digits", "framework": "torch", "train_size": 60, "crop": 6},
+    **{"epochs": 1, "corruption": "uniform", "corruption_fraction": 0.5},  # whose id has a dot
+)
 NAME = run_id(CONFIG)
+BEGUN = dataclasses.replace(CONFIG, epochs=3)
+KINDS = {RawInputs.slug: RawInputs()}
+COMPUTATION = computation_id(RawInputs())
+
+
+class Stopped(Exception):
+    """What ends a run."""
+
+
+def begin(config, options, steps):
+    """Train a run until it has been at a checkpoint within an epoch so many times."""
+    write, left = Writer.checkpoint, [None] * steps
+
+    def stop(writer, run):
+        write(writer, run)
+        left.pop()
+        if not left:
+            raise Stopped
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr(Writer, "checkpoint", stop)
+        train(config, dataclasses.replace(options, checkpoint_steps=1))
+
+
+def computed(store, name=COMPUTATION, **changes):
+    """A computation's record in its place."""
+    settings = settings_of(RawInputs())
+    content = {"schema": 1, "id": name, "settings": settings, "code": {}, "outcome": {}, "time": {"seconds": 1.0}}
+    store.computation(name).mkdir(parents=True)
+    (store.computation(name) / "record.json").write_text(json.dumps({**content, **changes}))
 
 
 @pytest.fixture(scope="module")
 def away(tmp_path_factory):
-    """Where a run was trained and something measured of it, and an archive of it."""
+    """Where a run was trained and something measured of it, another begun, and an archive of both."""
     folder = tmp_path_factory.mktemp("away")
-    store = Store(folder)
-    record = train(CONFIG, Options(output_dir=folder, threads=1))
-    (store.folder(NAME) / "statistics.jsonl").write_text('{"a": 1}\n')
-    computation = store.computation("sum-9e44c41d")
-    computation.mkdir(parents=True)
-    content = {"schema": 1, "id": computation.name, "settings": {}, "code": {}, "outcome": {}, "time": {"seconds": 1.0}}
-    (computation / "record.json").write_text(json.dumps(content))
-    pack(folder / "runs.tar", store, [record], [computation.name], [NAME])
+    store, options = Store(folder), Options(output_dir=folder, threads=1, keep_epochs=(0,))
+    train(CONFIG, options)
+    (store.folder(NAME) / "statistics.jsonl").write_text('{"epoch": 1, "of": "weights", "layer": "fc1", "mean": 1.0}\n')
+    (store.folder(NAME) / "learning_curves.png").write_bytes(b"not packed")
+    begin(BEGUN, options, 1)
+    computed(store)
+    pack(folder / "runs.tar", files_of(store, [CONFIG, BEGUN], [COMPUTATION], networks=True))
     return store
 
 
 @pytest.fixture
 def home(tmp_path):
-    """Published results and a user's own."""
-    return Store(tmp_path / "published"), Store(tmp_path / "own")
+    """Published results and a user's own, and the computations that are known."""
+    return Store(tmp_path / "published"), Store(tmp_path / "own"), KINDS
 
 
-def files(*stores):
-    return {path for store in stores for path in store.results.rglob("*") if path.is_file()}
+def contents(*stores):
+    return {
+        path: path.read_bytes() for store in stores if isinstance(store, Store)
+        for path in store.results.rglob("*") if path.is_file()
+    }  # fmt: skip
 
 
 def test_what_comes_home_is_what_went(away, home):
-    published, own = home
-    assert take_in(away.results / "runs.tar", *home) == [NAME]
+    published, own, _ = home
+    assert take_in(away.results / "runs.tar", *home) == ([NAME], [run_id(BEGUN)], [COMPUTATION], [])
     for file in ("run.json", "history.jsonl", "arrays.npz", "statistics.jsonl"):
-        assert (published.folder(NAME) / file).read_bytes() == (away.folder(NAME) / file).read_bytes()
-    assert (own.models / f"{NAME}.pt").read_bytes() == away.model_path(CONFIG).read_bytes()
-    assert (published.computation("sum-9e44c41d") / "record.json").exists()
-    assert len(files(*home)) == 6
-    before = {path: path.read_bytes() for path in files(*home)}
-    assert take_in(away.results / "runs.tar", *home) == [NAME]
-    assert {path: path.read_bytes() for path in files(*home)} == before
+        assert (own.folder(NAME) / file).read_bytes() == (away.folder(NAME) / file).read_bytes()
+        if file != "arrays.npz":  # which is published smaller
+            assert (published.folder(NAME) / file).read_bytes() == (away.folder(NAME) / file).read_bytes()
+    arrays, packed = away.arrays(NAME), published.arrays(NAME)
+    assert arrays.keys() == packed.keys() and all(np.array_equal(arrays[name], packed[name]) for name in arrays)
+    assert own.done(CONFIG, (0,)) == away.record(NAME)
+    for store in (published, own):
+        assert (store.computation(COMPUTATION) / "record.json").exists()
+    assert len(contents(published)) == 5 and len(contents(own)) == 5 + 2 + 2  # networks; a checkpoint with one of its
+    before = contents(*home)
+    assert take_in(away.results / "runs.tar", *home).stays == []
+    assert contents(*home) == before
 
 
-def test_the_same_runs_give_the_same_file_without_models_where_none_is_wanted(away, tmp_path):
+def test_a_run_that_is_begun_goes_on_elsewhere_from_where_it_was(away, home, tmp_path, monkeypatch):
+    published, own, _ = home
+    take_in(away.results / "runs.tar", *home)
+    checkpoint = own.folder(run_id(BEGUN)) / CHECKPOINT
+    assert place_of(checkpoint) == (BEGUN, 0, 1) and not published.folder(run_id(BEGUN)).exists()
+    options = Options(output_dir=own.results, threads=1, keep_epochs=(0,))
+    begin(BEGUN, options, 1)
+    further = checkpoint.read_bytes()
+    assert place_of(checkpoint).epoch == 1
+    take_in(away.results / "runs.tar", *home)
+    assert checkpoint.read_bytes() == further
+    pack(tmp_path / "back.tar", files_of(own, [BEGUN], []))
+    take_in(tmp_path / "back.tar", Store(tmp_path / "other"), away, KINDS)
+    assert (away.folder(run_id(BEGUN)) / CHECKPOINT).read_bytes() == further
+    monkeypatch.setattr(Run, "measure_held_out", lambda run: pytest.fail("began anew") if not run.history else HELD_OUT)
+    train(BEGUN, options)
+    take_in(tmp_path / "back.tar", *home)
+    assert own.done(BEGUN, (0,)) and not checkpoint.exists()
+
+
+HELD_OUT = dict.fromkeys(["validation_accuracy", "test_loss", "test_accuracy", "test_accuracy_corrupted_labels"])
+
+
+def test_the_same_runs_give_the_same_file_without_networks_where_none_is_wanted(away, tmp_path):
     again, light = tmp_path / "again.tar", tmp_path / "light.tar"
-    record = away.record(NAME)
-    pack(again, away, [record], ["sum-9e44c41d"], [NAME])
-    assert again.read_bytes() == (away.results / "runs.tar").read_bytes()
-    pack(light, away, [record], [], [])
-    assert take_in(light, Store(tmp_path / "published"), Store(tmp_path / "own")) == [NAME]
-    assert not (tmp_path / "own").exists()
+    for _ in range(2):
+        pack(again, files_of(away, [CONFIG], [COMPUTATION], networks=True))
+        light.write_bytes(again.read_bytes())
+    assert again.read_bytes() == light.read_bytes()
+    pack(light, files_of(away, [CONFIG], []))
+    published, own = Store(tmp_path / "published"), Store(tmp_path / "own")
+    assert take_in(light, published, own, {}).runs == [NAME]
+    assert published.record(NAME) and not own.results.exists()  # where it would not be done
+    away.model_path(CONFIG).rename(hidden := tmp_path / "hidden")
+    assert not [name for name in files_of(away, [CONFIG], [], networks=True) if name.endswith(f"{NAME}.pt")]
+    hidden.rename(away.model_path(CONFIG))
 
 
 def test_an_archive_comes_in_parts(away, home, tmp_path):
     whole = tmp_path / "parts.tar"
-    whole.write_bytes((away.results / "runs.tar").read_bytes())
-    parts = split(whole, read_size("8K"))
+    for size in ("4K", "8K"):  # parts of an earlier one go
+        whole.write_bytes((away.results / "runs.tar").read_bytes())
+        parts = split(whole, read_size(size))
     assert not whole.exists() and len(parts) > 1 and all(part.stat().st_size <= 8 * 2**10 for part in parts)
-    assert take_in(parts[0], *home) == [NAME]
+    assert sorted(tmp_path.glob("parts.tar*")) == parts
+    assert take_in(parts[0], *home).runs == [NAME]
     parts[1].unlink()
     with pytest.raises(ValueError, match="^an archive must be one of whole runs. Received: "):
         take_in(parts[0], *home)
@@ -85,13 +160,48 @@ def test_a_size_is_a_number_and_a_unit(text):
         read_size(text)
 
 
-def test_lines_that_are_new_are_added_to_those_that_are_published(away, home):
-    published, _ = home
-    lines = published.folder(NAME) / "statistics.jsonl"
+def test_lines_that_are_new_are_added_to_those_that_are_published_and_a_history_stays(away, home):
+    published, *_ = home
+    same = {"epoch": 1, "of": "weights", "layer": "fc1", "mean": 1.25, "model_sha256": None}
+    lines, history = (published.folder(NAME) / name for name in ("statistics.jsonl", "history.jsonl"))
     lines.parent.mkdir(parents=True)
-    lines.write_text('{"b": 2}\n')
-    take_in(away.results / "runs.tar", *home)
-    assert lines.read_text() == '{"b": 2}\n{"a": 1}\n'
+    earlier = '{"epoch": 1, "seconds": 0.5}\n'
+    history.write_text(earlier)
+    for here, added in ((same, []), ({**same, "layer": "fc2"}, read_lines(away.folder(NAME) / "statistics.jsonl"))):
+        lines.write_text(json.dumps(here) + "\n")
+        take_in(away.results / "runs.tar", *home)
+        assert read_lines(lines) == [here, *added] and history.read_text() == earlier
+
+
+def test_no_two_published_lines_of_a_file_measure_the_same_thing():
+    names = set()
+    for path in PUBLISHED.glob("runs/*/*.jsonl"):
+        if path.name != HISTORY:
+            lines = read_lines(path)
+            assert new_lines(path.name, [], lines) == lines and not new_lines(path.name, lines, lines)
+            assert len({*map(measured, lines)}) == len(lines), path
+            names |= {name for line in lines for name in line}
+    assert names & MEASURED == MEASURED - {"reason"}
+
+
+def test_published_computations_are_of_the_settings_in_their_records():
+    kinds = {study.default.slug: study.default for studies in COMPUTED.values() for study in studies}
+    records = {
+        path.parent.name: json.loads(path.read_text("utf-8")) for path in PUBLISHED.glob("computations/*/record.json")
+    }
+    for name, record in records.items():
+        assert computation_id(of_settings(kinds[name.rpartition("-")[0]], record["settings"])) == name
+    assert records
+
+
+def test_what_is_damaged_at_home_is_said_before_anything_is_written(away, home):
+    _, own, _ = home
+    own.folder(NAME).mkdir(parents=True)
+    (own.folder(NAME) / "statistics.jsonl").write_text("{")
+    before = contents(*home)
+    with pytest.raises(ValueError, match="every line must be JSON"):
+        take_in(away.results / "runs.tar", *home)
+    assert contents(*home) == before
 
 
 def repacked(path, change, tmp_path, manifest=None):
@@ -110,9 +220,8 @@ def repacked(path, change, tmp_path, manifest=None):
     return tmp_path / "changed.tar"
 
 
-def record_with(**changes):
+def record_with(name=f"runs/{NAME}/run.json", **changes):
     def change(content):
-        name = f"runs/{NAME}/run.json"
         content[name] = json.dumps({**json.loads(content[name]), **changes}).encode()
 
     return change
@@ -123,21 +232,44 @@ def named(name, data=b"{}"):
 
 
 OTHER = dataclasses.asdict(dataclasses.replace(CONFIG, epochs=2))
+RECORD = f"computations/{COMPUTATION}/record.json"
+
+
+def moved(name, other):
+    return lambda content: content.update({other: content.pop(name)})
+
+
 REFUSED = {
     "outside": (named("../../escaped.json"), "must be a run's"),
     "absolute": (named("/tmp/escaped.json"), "must be a run's"),
     "within": (named(f"runs/{NAME}/../../../escaped.json"), "must be a run's"),
-    "script": (named(f"runs/{NAME}/run.py"), "must be a run's"),
+    "above": (named("runs/../run.json"), "must be a run's"),
+    "here": (named("computations/./record.json"), "must be a run's"),
+    "hidden": (named(f"runs/{NAME}/.lock"), "must be a run's"),
+    "another epoch's name": (named(f"saved_models/{NAME}/epoch00001.pt"), "must be a run's"),
+    "script": (named(f"runs/{NAME}/run.py"), "must be one that is published with it. Received: run.py"),
+    "checkpoint beside a record": (named(f"runs/{NAME}/checkpoint.npz"), "Received: checkpoint.npz"),
+    "arrays that are none": (named(f"runs/{NAME}/arrays.npz", b"PK"), "arrays must be a whole .npz"),
     "foreign schema": (record_with(schema=99), "schema 99"),
     "foreign record": (record_with(config=OTHER), "holds a record of"),
-    "no record": (lambda content: content.pop(f"runs/{NAME}/run.json"), "run.json"),
+    "another's id": (record_with(run_id="other"), "holds a record of schema 1, other"),
+    "another's network": (record_with(model={"path": "../a.pt", "sha256": "0", "parameters": 1}), "holds a record of"),
+    "no record": (lambda content: content.pop(f"runs/{NAME}/run.json"), "must have a run.json"),
+    "no checkpoint": (named("runs/other/history.jsonl"), "must have a run.json"),
+    "a checkpoint that is none": (named(f"runs/{run_id(BEGUN)}/checkpoint.npz"), "arrays must be a whole .npz"),
+    "a checkpoint in another's place": (
+        moved(f"runs/{run_id(BEGUN)}/checkpoint.npz", "runs/other/checkpoint.npz"), "other holds a record of"
+    ),
     "no runs": (lambda content: content.clear(), "it holds no run"),
     "broken lines": (named(f"runs/{NAME}/readout.jsonl", b'{"epoch": 1'), "every line must be JSON"),
     "another model": (named(f"saved_models/{NAME}.pt", b"other"), "not the model of a run's record"),
-    "a computation in another's place": (
-        named("computations/a-1/record.json", b'{"schema": 1, "id": "b", "settings": {}, "code": {}, "outcome": {}, '
-              b'"time": {"seconds": 1}}'), "a-1 holds a record of schema 1, b",
+    "nobody's epoch": (named("saved_models/other/epoch0001.pt", b"other"), "not the model of a run's record"),
+    "a computation in another's place": (moved(RECORD, "computations/raw_input_subspaces-1/record.json"), "-1 holds"),
+    "a computation of other settings": (
+        record_with(RECORD, settings={**settings_of(RawInputs()), "dataset": "mnist", "n": 1}), "n"
     ),
+    "a computation of another id": (record_with(RECORD, id="other"), "holds a record of schema 1, other"),
+    "a computation that nobody knows": (moved(RECORD, "computations/sum-1/record.json"), "must be one of raw"),
 }  # fmt: skip
 
 
@@ -148,7 +280,7 @@ def test_what_is_no_run_is_refused_in_one_line_and_nothing_is_written(away, home
     with pytest.raises(ValueError, match="^an archive must be one of whole runs. Received: ") as caught:
         take_in(path, *home)
     assert reason in str(caught.value) and "\n" not in str(caught.value)
-    assert not files(*home) and not [*tmp_path.rglob("escaped*")]
+    assert not contents(*home) and not [*tmp_path.rglob("escaped*")]
 
 
 def test_a_hash_that_differs_a_damaged_file_a_link_and_another_version_are_refused(away, home, tmp_path):
@@ -156,7 +288,7 @@ def test_a_hash_that_differs_a_damaged_file_a_link_and_another_version_are_refus
     wrong = repacked(
         path, lambda content: None, tmp_path, lambda hashes: {"format": 1, "files": dict.fromkeys(hashes, "0")}
     )
-    for content in (wrong.read_bytes(), path.read_bytes()[:3000], b"no tar", b"", linked(path)):
+    for content in (wrong.read_bytes(), path.read_bytes()[:3000], b"no tar", b"", linked(path), hollow(path)):
         damaged.write_bytes(content)
         with pytest.raises(ValueError, match="^an archive must be one of whole runs. Received: [^\n]+$"):
             take_in(damaged, *home)
@@ -167,28 +299,45 @@ def test_a_hash_that_differs_a_damaged_file_a_link_and_another_version_are_refus
     ):
         with pytest.raises(ValueError, match="^an archive must be one of whole runs. Received: [^\n]+$"):
             take_in(repacked(path, lambda content: None, tmp_path, manifest), *home)
-    assert not files(*home)
+    assert not contents(*home)
 
 
 def linked(path):
     """An archive with a link in it."""
+    entry = tarfile.TarInfo(f"runs/{NAME}/link.json")
+    entry.type, entry.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    return followed_by(path, entry)
+
+
+def hollow(path):
+    """An archive with a file in it that is said to be a terabyte of nothing."""
+    entry = tarfile.TarInfo(f"runs/{NAME}/readout.jsonl")
+    entry.pax_headers = {"GNU.sparse.size": str(2**40), "GNU.sparse.map": "0,0"}
+    return followed_by(path, entry)
+
+
+def followed_by(path, entry):
+    """An archive with one more entry."""
     content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w") as tar, tarfile.open(path) as whole:
-        for entry in whole:
-            tar.addfile(entry, whole.extractfile(entry))
-        entry = tarfile.TarInfo(f"runs/{NAME}/link.json")
-        entry.type, entry.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    with tarfile.open(fileobj=content, mode="w", format=tarfile.PAX_FORMAT) as tar, tarfile.open(path) as whole:
+        for each in whole:
+            tar.addfile(each, whole.extractfile(each))
         tar.addfile(entry)
     return content.getvalue()
 
 
-def test_a_run_that_is_published_with_another_model_stays(away, home):
-    published, _ = home
+def test_a_run_that_is_there_with_another_network_stays_and_all_else_comes_in(away, home, tmp_path):
+    published, own, _ = home
     record = away.record(NAME)
     record["model"] = {**record["model"], "sha256": "0" * 64}
     place = published.folder(NAME) / "run.json"
     place.parent.mkdir(parents=True)
     place.write_text(json.dumps(record))
-    with pytest.raises(ValueError, match="is published with another model"):
-        take_in(away.results / "runs.tar", *home)
-    assert files(*home) == {place} and np.array_equal(json.loads(place.read_text())["model"]["sha256"], "0" * 64)
+    assert take_in(away.results / "runs.tar", *home).stays == [f"{NAME} in {published.results}"]
+    assert published.record(NAME) == record and [*published.folder(NAME).iterdir()] == [place]
+    assert own.done(CONFIG) and (published.computation(COMPUTATION) / "record.json").exists()
+    third = Store(tmp_path / "third")
+    third.folder(NAME).mkdir(parents=True)
+    (third.folder(NAME) / "run.json").write_text(json.dumps(record))
+    assert take_in(away.results / "runs.tar", published, third, KINDS).stays[1:] == [f"{NAME} in {third.results}"]
+    assert third.record(NAME) == record and not third.model_path(CONFIG).exists()
