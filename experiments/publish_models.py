@@ -9,10 +9,12 @@ Time:      --list says it for each, and trains nothing; an MLP takes some minute
 
 import dataclasses
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from common.cli import one_line_errors, parse
-from common.errors import check_choice
+from common.errors import OutOfTime, RunsFailed, check_choice
+from common.files import replacing
 from common.papers.decoding.recipes import fields as decoding_fields
 from common.papers.zhang.recipes import fields
 from common.runs.config import Actions, Config, Options, run_id
@@ -34,14 +36,13 @@ ALEXNETS = {
 }
 CORRUPTED = {f"{model}_mnist_80_percent": decoding_fields(model, "mnist", 0.8, "small") for model in ("mlp3", "cnn")}
 """The decoding papers' effect, in networks of a few megabytes."""
+TWINS = {name: MLPS[name] for name in ("mlp3_true_labels", "mlp3_random_labels")}
+"""In PyTorch too: as many as a clone has room for."""
+KERAS, TORCH = {**MLPS, **ALEXNETS}, {**TWINS, **CORRUPTED}
 RUNS = {
-    **{
-        f"{name}{SUFFIX[framework]}": Config(framework=framework, **run)
-        for framework in SUFFIX
-        for name, run in MLPS.items()
-    },
-    **{f"{name}.pt": Config(framework="torch", **run) for name, run in CORRUPTED.items()},
-    **{f"{name}.h5": Config(framework="keras", **run) for name, run in ALEXNETS.items()},
+    f"{name}{SUFFIX[framework]}": Config(framework=framework, **run)
+    for framework, runs in (("keras", KERAS), ("torch", TORCH))
+    for name, run in runs.items()
 }
 """The run of each file."""
 
@@ -70,15 +71,18 @@ def copy(file: str, store: Store) -> str:
         names = [name for name, value in record["environment"].items() if there["environment"].get(name) != value]
         return f"{file}: not the published record's hash; its environment differs in {', '.join(names) or 'nothing'}"
     FOLDER.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(store.model_path(config), FOLDER / file)
+    with replacing(FOLDER / file) as temporary:
+        shutil.copyfile(store.model_path(config), temporary)
     if not there:
         publish(store, run_id(config))
     return f"{file}: {(FOLDER / file).stat().st_size / 1e6:.1f} MB"
 
 
-def check_size() -> None:
-    """ValueError where the files are too many for a clone."""
-    size = sum(file.stat().st_size for file in FOLDER.glob("*"))
+def check_size(files: Iterable[str], store: Store) -> None:
+    """ValueError where these, beside those that are there, would be too much for a clone."""
+    paths = {path.name: path for path in FOLDER.glob("*")}
+    paths |= {file: path for file in files if (path := store.model_path(RUNS[file])).exists()}
+    size = sum(path.stat().st_size for path in paths.values())
     if size > MOST_BYTES:
         raise ValueError(
             f"files in {FOLDER} must hold at most {MOST_BYTES / 1e6:.0f} MB. Received: {size / 1e6:.1f} MB"
@@ -86,15 +90,19 @@ def check_size() -> None:
 
 
 def main() -> None:
-    """Train what is missing, the cheapest first, and copy what is done, also where time is over before the rest."""
+    """Train what is missing, the cheapest first, and copy what is done, also where the rest is late or has failed."""
     arguments = parse(__doc__, networks=Names(), options=Options(), actions=Actions())
     files, store = arguments.networks.files(), Store.of(arguments.options)
+    ended = None
     try:
         run_all(by_cost([RUNS[file] for file in files], store, arguments.options), arguments.options, arguments.actions)
-    finally:
-        if not arguments.actions.list and not arguments.actions.smoke:
-            print("\n".join(copy(file, store) for file in files))
-            check_size()
+    except (OutOfTime, RunsFailed) as error:
+        ended = error
+    if not arguments.actions.smoke:
+        check_size(files, store)
+        print("\n".join(copy(file, store) for file in files))
+    if ended:
+        raise ended
 
 
 if __name__ == "__main__":

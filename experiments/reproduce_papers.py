@@ -311,7 +311,7 @@ def carry_out_all(plan: Sequence[Ordered], arguments: Any) -> tuple[list[str], O
 
     What one lacks, as a data set, is no reason to leave the others.
     """
-    failures = []
+    failures: list[str] = []
     for entry in plan:
         try:
             carry_out(entry.piece, with_time_to_pack(arguments))

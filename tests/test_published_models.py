@@ -1,5 +1,6 @@
 """Networks to decode at once: each opens in its own framework alone, and is the one of its published record."""
 
+import dataclasses
 import importlib
 import sys
 from pathlib import Path
@@ -9,10 +10,14 @@ import pytest
 import torch
 
 from common.analysis.evaluator import metadata
-from common.errors import OutOfTime
+from common.data.datasets import DATASETS
+from common.data.inputs import make
+from common.errors import OutOfTime, RunsFailed
+from common.runs import estimates, store
 from common.runs.config import Config, Options, from_dict, run_id
-from common.runs.store import PUBLISHED, Store, file_sha256
+from common.runs.store import Store, file_sha256
 from common.runs.training import train
+from torch_models.trainer import make_model
 
 pytestmark = pytest.mark.slow
 
@@ -22,17 +27,18 @@ CONFIG = Config(model="mlp2", width=8, dataset="digits", framework="torch", trai
 
 
 @pytest.fixture
-def script(monkeypatch, tmp_path):
-    """The script, with one small network that goes to a folder of its own."""
+def module(monkeypatch):
+    """The script as it is."""
     monkeypatch.syspath_prepend(str(ROOT / "experiments"))
-    module = importlib.import_module("publish_models")
+    return importlib.import_module("publish_models")
+
+
+@pytest.fixture
+def script(module, monkeypatch, tmp_path):
+    """The script, with one small network that goes to a folder of its own."""
     monkeypatch.setattr(module, "RUNS", {"small.pt": CONFIG})
     monkeypatch.setattr(module, "FOLDER", tmp_path / "published_models")
-    for owner in (
-        module,
-        importlib.import_module("common.runs.store"),
-        importlib.import_module("common.runs.estimates"),
-    ):
+    for owner in (module, store, estimates):
         monkeypatch.setattr(owner, "PUBLISHED", tmp_path / "published")
     return module
 
@@ -44,62 +50,92 @@ def command(monkeypatch, tmp_path):
     return lambda *words: monkeypatch.setattr(sys, "argv", [*given, *words])
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_a_published_network_opens_plainly_and_is_its_records(path):
-    record = Store(PUBLISHED).record(run_id(from_dict(metadata(path)["config"])))
-    assert record["model"]["sha256"] == file_sha256(path)
+def assert_published(path, names):
+    """Whether it has one of the names, its run's record beside the published ones, and opens plainly."""
+    record = Store(store.PUBLISHED).record(run_id(from_dict(metadata(path)["config"])))
+    assert path.name in names and record["model"]["sha256"] == file_sha256(path)
     if path.suffix == ".pt":
         state = torch.load(path, weights_only=True)["state_dict"]
-        assert sum(tensor.numel() for tensor in state.values()) >= record["model"]["parameters"]
+        parameters = sum(tensor.numel() for tensor in state.values())
     else:
-        assert keras.models.load_model(path).count_params() >= record["model"]["parameters"]
+        parameters = keras.models.load_model(path).count_params()
+    assert parameters == record["model"]["parameters"]
 
 
-def test_published_networks_are_light_and_named(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "experiments"))
-    module = importlib.import_module("publish_models")
-    assert {path.name for path in FILES} <= set(module.RUNS)
+def test_published_networks_have_their_names_and_records_and_open_plainly(module):
+    for path in FILES:
+        assert_published(path, module.RUNS)
     assert sum(path.stat().st_size for path in FILES) <= module.MOST_BYTES == 90 * 10**6
+
+
+def test_all_that_are_promised_are_light_enough_for_a_clone(module):
+    parameters = 0
+    for config in module.RUNS.values():
+        source = DATASETS[config.dataset]
+        kind = make(source.kind, config, source.shape[1:])
+        network = make_model(config, kind.input_shape, source.num_classes, "meta")  # as many as in Keras
+        parameters += sum(values.numel() for values in network.state_dict().values())
+    assert 80e6 < 4 * parameters < 0.98 * module.MOST_BYTES  # two percent for what files say beside
+    assert sum(file.endswith(".h5") for file in module.RUNS) == 11
 
 
 def test_what_is_trained_is_copied_with_its_record(script, command, capsys, tmp_path):
     command("--names", "small")
     script.main()
-    store, file = Store(tmp_path / "own"), tmp_path / "published_models" / "small.pt"
-    assert file.read_bytes() == store.model_path(CONFIG).read_bytes()
+    file = tmp_path / "published_models" / "small.pt"
+    assert file.read_bytes() == Store(tmp_path / "own").model_path(CONFIG).read_bytes()
     assert (tmp_path / "published" / "runs" / run_id(CONFIG) / "run.json").exists()
     assert capsys.readouterr().out == f"small.pt: {file.stat().st_size / 1e6:.1f} MB\n"
     script.main()
     assert [path.name for path in file.parent.iterdir()] == ["small.pt"]
+    assert_published(file, {"small.pt"})
+    with pytest.raises(AssertionError):
+        assert_published(file, {})
+
+
+def test_a_network_in_keras_is_published_as_well(script, command, monkeypatch, tmp_path):
+    monkeypatch.setattr(script, "RUNS", {"small.h5": dataclasses.replace(CONFIG, framework="keras")})
+    command()
+    script.main()
+    assert_published(tmp_path / "published_models" / "small.h5", {"small.h5"})
 
 
 def test_what_differs_from_its_published_record_is_said_and_not_copied(script, tmp_path):
-    store = Store(tmp_path / "own")
-    train(CONFIG, Options(output_dir=store.results, threads=1))
-    script.copy("small.pt", store)
+    own = Store(tmp_path / "own")
+    train(CONFIG, Options(output_dir=own.results, threads=1))
+    script.copy("small.pt", own)
     record = tmp_path / "published" / "runs" / run_id(CONFIG) / "run.json"
-    sha256 = store.record(run_id(CONFIG))["model"]["sha256"]
+    sha256 = own.record(run_id(CONFIG))["model"]["sha256"]
     record.write_text(record.read_text().replace(sha256, "0" * 64).replace('"numpy": "', '"numpy": "1.'))
     (tmp_path / "published_models" / "small.pt").unlink()
-    assert script.copy("small.pt", store) == (
+    assert script.copy("small.pt", own) == (
         "small.pt: not the published record's hash; its environment differs in numpy"
     )
     assert script.copy("small.pt", Store(tmp_path / "nowhere")) == "small.pt: not trained"
     assert not [*(tmp_path / "published_models").iterdir()]
 
 
-def test_networks_that_are_too_many_for_a_clone_are_an_error(script, command, monkeypatch):
+def test_networks_that_are_too_many_for_a_clone_are_an_error_and_are_not_copied(script, command, monkeypatch, tmp_path):
     monkeypatch.setattr(script, "MOST_BYTES", 10)
     command()
     with pytest.raises(ValueError, match="^files in .* must hold at most 0 MB. Received: 0.0 MB$"):
         script.main()
+    assert not (tmp_path / "published_models").exists()
+    monkeypatch.setattr(script, "RUNS", {"other.pt": dataclasses.replace(CONFIG, seed=1)})
+    (tmp_path / "published_models").mkdir()
+    (tmp_path / "published_models" / "small.pt").write_bytes(b"x" * 11)
+    with pytest.raises(ValueError, match="^files in .* must hold at most 0 MB"):
+        script.check_size([], Store(tmp_path / "own"))
 
 
-def test_what_is_done_is_copied_where_time_is_over_before_the_rest(script, command, monkeypatch, capsys, tmp_path):
+@pytest.mark.parametrize("error", [OutOfTime, RunsFailed])
+def test_what_is_done_is_copied_where_the_rest_is_late_or_has_failed(
+    script, command, monkeypatch, capsys, tmp_path, error
+):
     train(CONFIG, Options(output_dir=tmp_path / "own", threads=1))
-    monkeypatch.setattr(script, "run_all", lambda *_: (_ for _ in ()).throw(OutOfTime("over")))
+    monkeypatch.setattr(script, "run_all", lambda *_: (_ for _ in ()).throw(error("over")))
     command()
-    with pytest.raises(OutOfTime):
+    with pytest.raises(error):
         script.main()
     assert capsys.readouterr().out.startswith("small.pt: 0.")
 

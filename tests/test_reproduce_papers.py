@@ -10,7 +10,7 @@ import pytest
 
 from common import publishing
 from common.cli import Preset
-from common.errors import OutOfTime
+from common.errors import OutOfTime, RunsFailed
 from common.runs import deadline, estimates, sweep, training
 from common.runs.archive import take_in
 from common.runs.config import Actions, Config, Options
@@ -94,7 +94,8 @@ def test_a_run_that_is_planned_says_which_numbers_it_may_decide(script, tmp_path
     configs = piece.configs(arguments(script, tmp_path, seeds=(0,)))
     wanted = script.numbers_of("zhang", configs)
     assert len(configs) == 3 and {name.split("-")[0] for name in wanted} == {"zhang"} and len(wanted) >= 6
-    assert not script.numbers_of("zhang", [dataclasses.replace(config, train_size=100) for config in configs])
+    few = script.numbers_of("zhang", [dataclasses.replace(config, train_size=100) for config in configs])
+    assert few == {"zhang-table1-mlp3-parameters"}  # a count is the same at any size
     assert len(script.numbers_of("decoding", script.CAMPAIGN[5].configs(arguments(script, tmp_path)))) > 30
     (piece,) = script.pieces(script.Plan(studies=("independent_replication",)))
     assert len(script.numbers_of("arpit", piece.configs(arguments(script, tmp_path)))) > 30
@@ -154,24 +155,95 @@ def test_the_campaign_is_the_gpus_and_every_piece_of_it_runs_at_a_tiny_size(
         "0",
         "--export",
         str(tmp_path / "runs.tar"),
-        "--models",
+        "--with-models",
     )
     script.main()
     assert backends == [None, None, None, "torch"] and "KERAS_BACKEND" not in script.os.environ
     said = capsys.readouterr().out
     assert said.index("masc_decoding") < said.index("independent_replication") and str(tmp_path / "runs.tar") in said
-    runs = take_in(tmp_path / "runs.tar", Store(tmp_path / "home"), Store(tmp_path / "own"))
-    assert len(runs) >= 4 and {path.stem for path in (tmp_path / "own" / "saved_models").glob("*")} == set(runs)
+    taken = take_in(tmp_path / "runs.tar", Store(tmp_path / "home"), Store(tmp_path / "own"), {})
+    runs, networks = taken.runs, (tmp_path / "own" / "saved_models").glob("*.*")
+    assert len(runs) >= 4 and {path.stem for path in networks if path.is_file()} == set(runs)
+    assert f"{len(runs)} runs, 0 begun runs, 0 computations, " in said
 
 
 def test_what_is_done_is_packed_in_parts_where_time_is_over(script, command, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(deadline, "now", lambda: 0.0)
     command("--studies", "explicit_regularization_mlp1", "--smoke", "--seeds", "0", "--time-limit", "1s",
             "--export", str(tmp_path / "runs.tar"), "--part-size", "1K")  # fmt: skip
-    with pytest.raises(OutOfTime, match="^of 3 runs 0 are done, 0 at a checkpoint$"):
+    with pytest.raises(OutOfTime, match=r"^of 3 runs and computations 0 are done, 1 at a checkpoint \(.*\)$"):
         script.main()
-    assert "0 runs, 0 computations\n" in capsys.readouterr().out
+    assert "\n0 runs, 1 begun runs, 0 computations, 0 networks\n" in capsys.readouterr().out
     assert {path.name for path in tmp_path.glob("runs.tar*")} >= {"runs.tar.000"}
+
+
+def test_a_study_that_fails_leaves_the_others(script, command, monkeypatch, tmp_path, capsys):
+    carried = []
+
+    def carry_out(piece, arguments):
+        carried.append(piece.study.name)
+        if len(carried) == 1:
+            raise ValueError("no such data")
+        raise RunsFailed("1 of 2 failed") if len(carried) == 2 else OutOfTime("not all runs are done")
+
+    monkeypatch.setattr(script, "carry_out", carry_out)
+    names = ("masc_decoding", "explicit_regularization_mlp1", "explicit_regularization_mlp3")
+    command("--studies", *names, "raw_input_subspaces", "--smoke", "--seeds", "0", "--export", str(tmp_path / "a.tar"))
+    with pytest.raises(RunsFailed) as caught:
+        script.main()
+    told = str(caught.value).splitlines()
+    assert told[:3] == ["2 parts of the plan failed:", f"{carried[0]}: no such data", f"{carried[1]}: 1 of 2 failed"]
+    assert told[3].startswith("time limit: of ") and len(carried) == 3
+    assert (tmp_path / "a.tar").exists()
+
+
+def test_time_that_is_over_stays_the_reason_where_packing_fails(script, command, monkeypatch, tmp_path):
+    def late(*_):
+        raise OutOfTime("not all runs are done")
+
+    def full(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(script, "carry_out", late)
+    monkeypatch.setattr(script, "pack", full)
+    command("--studies", "raw_input_subspaces", "--export", str(tmp_path / "a.tar"))
+    with pytest.raises(RunsFailed, match="(?s)export: disk full\ntime limit: of .* runs and computations .* are done"):
+        script.main()
+
+
+def test_packing_has_its_time(script, monkeypatch, tmp_path):
+    big = tmp_path / "big"
+    big.write_bytes(b"x" * 1000)
+    monkeypatch.setattr(script, "PACKING_BYTES", 100.0)
+    monkeypatch.setattr(script, "wanted", lambda arguments: {"runs/a/run.json": big})
+    given = arguments(script, tmp_path, export=tmp_path / "a.tar")
+    limited = dataclasses.replace(given.options, time_limit=deadline.Deadline("1h", 3600.0))
+    given.options = limited
+    assert script.with_time_to_pack(given).options.time_limit.ends == 3600 - script.PACKING_SECONDS - 10
+    given.plan = script.Plan()
+    assert script.with_time_to_pack(given).options is limited
+
+
+@pytest.mark.parametrize("plan", [{"part_size": "1M"}, {"with_models": True}])
+def test_what_is_for_an_export_alone_is_refused_without(script, plan):
+    with pytest.raises(ValueError, match=f"^{next(iter(plan))} must go with export. Received: "):
+        script.Plan(**plan)
+
+
+def test_where_nothing_can_be_written_and_what_never_ends_is_said_at_the_start(script, command, monkeypatch, tmp_path):
+    monkeypatch.setattr(script, "carry_out", lambda *_: pytest.fail("began"))
+    command("--studies", "raw_input_subspaces", "--export", str(tmp_path))
+    with pytest.raises(ValueError, match="^export must be a file that can be written. Received: export="):
+        script.main()
+    command("--studies", "raw_input_subspaces", "--force", "--time-limit", "1m")
+    with pytest.raises(ValueError, match="^force must be off with a time limit"):
+        script.main()
+
+
+def test_flags_of_the_plan_are_no_fields_of_studies(script):
+    grids = {field.name for piece in script.pieces(script.Plan()) if isinstance(piece.study, script.Study)
+             for field in dataclasses.fields(piece.study.grid)}  # fmt: skip
+    assert grids & {field.name for field in dataclasses.fields(script.Plan)} == {"seeds"}
 
 
 def test_a_list_trains_nothing(script, command, capsys, tmp_path):
