@@ -1,5 +1,6 @@
 """What is published comes from committed records, and is what those records say today."""
 
+import importlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from common.report.claims import Finding, Statement
 from common.report.page import ASSETS, SHARED
 from common.report.runs import Run, Runs
 from common.report.tables import Table
+from common.runs.archive import files_of, pack
 from common.runs.computation import Computation, Result, carry_out
 from common.runs.config import Config, Options, as_dict, run_id
 from common.runs.store import PUBLISHED, Store
@@ -46,6 +48,31 @@ def test_everything_is_what_the_records_say(runs):
     assert set(drawn) == set((PUBLISHED / "figures").iterdir())
     assert all((PUBLISHED / "assets" / name).read_bytes() == (ASSETS / name).read_bytes() for name in SHARED)
     assert texts[PUBLISHED / "runs.csv"].count("\n") == len(runs) + 1
+
+
+def test_an_archive_is_taken_in_before_the_report_is_made(report, runs, monkeypatch, tmp_path, capsys):
+    path, made = tmp_path / "runs.tar", []
+    computation = next(PUBLISHED.glob("computations/raw_input_subspaces-*")).name
+    pack(path, files_of(Store(PUBLISHED), [runs[0].config], [computation]))
+    monkeypatch.setattr(
+        sys, "argv", ["published_report.py", "--import", str(path), "--output-dir", str(tmp_path / "own")]
+    )
+    monkeypatch.setattr(report, "PUBLISHED", tmp_path / "published")
+    monkeypatch.setattr(report, "report", lambda: made.append(Store(report.PUBLISHED).record(runs[0].id)))
+    report.main()
+    assert capsys.readouterr().out == f"1 runs, 0 begun runs, 1 computations of {path}\n" and made == [runs[0].record]
+    record = json.dumps({**runs[0].record, "model": {**runs[0].record["model"], "sha256": "0"}})
+    (tmp_path / "published" / "runs" / runs[0].id / "run.json").write_text(record)
+    report.main()
+    told = capsys.readouterr().out.splitlines()[1:]
+    assert told == [f"stays as it is: {runs[0].id} in {tmp_path / 'published'}, of another network"]
+
+
+@pytest.mark.parametrize("name, words", [("published_report", ()), ("decode_layers", ("a.pt",))])
+def test_what_cannot_be_cut_has_no_time_limit(report, monkeypatch, name, words):
+    monkeypatch.setattr(sys, "argv", [name, *words, "--time-limit", "1m"])
+    with pytest.raises(ValueError, match="time-limit"):
+        importlib.import_module(name).main()
 
 
 def test_the_page_is_light_and_as_a_reader_needs_it():
