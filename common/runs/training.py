@@ -47,12 +47,22 @@ def train_stacked(configs: Sequence[Config], options: Options, force: bool = Fal
     with contextlib.ExitStack() as locks:
         # All processes lock in the same order, so that no two wait for each other.
         missing = sorted((config for config, record in records.items() if not record), key=run_id)
-        for config in missing if processes.is_first() else []:
-            locks.enter_context(store.lock(run_id(config), deadline=options.time_limit))
+        if late := processes.told(lock(missing, store, options, locks)):
+            raise OutOfTime(late)
         records |= {config: done(config) for config in missing}  # perhaps trained by another process meanwhile
         if missing := [config for config in missing if not records[config]]:
             records |= zip(missing, train_missing(missing, options, store, force), strict=True)
     return [record for config in configs if (record := records[config])]
+
+
+def lock(configs: Sequence[Config], store: Store, options: Options, locks: contextlib.ExitStack) -> str:
+    """Lock the folders of runs, as the first process does for all; why not, where it would wait too long."""
+    try:
+        for config in configs if processes.is_first() else ():
+            locks.enter_context(store.lock(run_id(config), deadline=options.time_limit))
+    except OutOfTime as late:
+        return str(late)
+    return ""
 
 
 def train_missing(configs: Sequence[Config], options: Options, store: Store, force: bool) -> list[Record]:
