@@ -137,7 +137,7 @@ def test_a_time_limit_or_a_killed_process_ends_the_run_with_one_line_and_a_sweep
     two, tmp_path, capfd
 ):
     words = "--device", "cpu", "--checkpoint-steps", "15"
-    assert torchrun(tmp_path, [LONG], *words, "--time-limit", "40s") == 0
+    assert torchrun(tmp_path, [LONG], *words, "--time-limit", "60s") == 0
     said = "time limit: of 1 run 0 are done, 1 at a checkpoint; the same command goes on"
     assert capfd.readouterr().err.count(said) == 1
     checkpoint = tmp_path / "runs" / run_id(LONG) / "checkpoint.npz"
