@@ -1,7 +1,6 @@
 """Networks to decode at once: each opens in its own framework alone, and is the one of its published record."""
 
 import dataclasses
-import importlib
 import sys
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import keras
 import pytest
 import torch
 
+import publish_models as module
 from common.analysis.evaluator import metadata
 from common.data.datasets import DATASETS
 from common.data.inputs import make
@@ -27,14 +27,7 @@ CONFIG = Config(model="mlp2", width=8, dataset="digits", framework="torch", trai
 
 
 @pytest.fixture
-def module(monkeypatch):
-    """The script as it is."""
-    monkeypatch.syspath_prepend(str(ROOT / "experiments"))
-    return importlib.import_module("publish_models")
-
-
-@pytest.fixture
-def script(module, monkeypatch, tmp_path):
+def script(monkeypatch, tmp_path):
     """The script, with one small network that goes to a folder of its own."""
     monkeypatch.setattr(module, "RUNS", {"small.pt": CONFIG})
     monkeypatch.setattr(module, "FOLDER", tmp_path / "published_models")
@@ -62,13 +55,13 @@ def assert_published(path, names):
     assert parameters == record["model"]["parameters"]
 
 
-def test_published_networks_have_their_names_and_records_and_open_plainly(module):
+def test_published_networks_have_their_names_and_records_and_open_plainly():
     for path in FILES:
         assert_published(path, module.RUNS)
     assert sum(path.stat().st_size for path in FILES) <= module.MOST_BYTES == 90 * 10**6
 
 
-def test_all_that_are_promised_are_light_enough_for_a_clone(module):
+def test_all_that_are_promised_are_light_enough_for_a_clone():
     parameters = 0
     for config in module.RUNS.values():
         source = DATASETS[config.dataset]

@@ -1,13 +1,12 @@
 """All runs of all wings in the order of what they decide, stated and kept, and packed for the way home."""
 
 import dataclasses
-import importlib
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+import reproduce_papers
 from common import publishing
 from common.cli import Preset
 from common.errors import OutOfTime, RunsFailed
@@ -18,17 +17,13 @@ from common.runs.store import Store
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[1]
-
 
 @pytest.fixture
 def script(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "experiments"))
-    module = importlib.import_module("reproduce_papers")
     monkeypatch.setattr(
         sweep, "distribute", lambda configs, options, *_: [training.train(c, options) for c in configs] and []
     )
-    return module
+    return reproduce_papers
 
 
 @pytest.fixture
