@@ -29,7 +29,7 @@ from common.runs.store import PUBLISHED
 
 FIELDS = [field.name for field in dataclasses.fields(Config)]
 NOISE = ("input_dropout", "input_noise", "hidden_noise", "adversarial_weight")
-TORCH_ONLY = (*NOISE, "center_box")
+TORCH_ONLY = (*NOISE, "center_box", "auxiliary_weight", "label_smoothing", "weight_average")
 NUMBERS = [name for name, (kind, _) in Config.types().items() if kind in (float, float | None)]
 PUBLISHED_RUNS = 802
 CORRUPTED = Config(corruption="uniform", corruption_fraction=0.5)
@@ -49,6 +49,8 @@ OTHER = {  # another valid value of every field
     "vocabulary": 50, "length": 9, "embedding_width": 8, "random_window": True, "word_dropout": 0.1,
     "embedding_dropout": 0.2,
     "train_evaluation_size": 20,
+    "batch_norm_scale": True, "batch_norm_group": 4, "auxiliary_weight": 0.4,
+    "label_smoothing": 0.1, "weight_average": 0.9,
     "center_box": 0.875, "random_box": True, "box_area": (0.1, 1.0), "box_aspect": (0.5, 2.0),
 }  # fmt: skip
 WRONG = [
@@ -84,6 +86,11 @@ WRONG = [
     ({"rotation": 180.5}, "between 0 and 180 degrees"),
     ({"batch_norm_momentum": 1.0}, "at least 0 and below 1"),
     ({"batch_norm_momentum": -0.1}, "at least 0 and below 1"),
+    ({"batch_norm_group": 1}, "above 1"),
+    ({"auxiliary_weight": -0.1, "framework": "torch"}, "finite and 0 or more"),
+    ({"label_smoothing": 1.0, "framework": "torch"}, "at least 0 and below 1"),
+    ({"weight_average": 1.0, "framework": "torch"}, "at least 0 and below 1"),
+    ({"optimizer": "rmsprop"}, "sgd or adam in Keras"),
     ({"dropout": 1.0}, "at least 0 and below 1"),
     ({"dropout": -0.1}, "at least 0 and below 1"),
     ({"epochs": -1}, "0 or more"),
@@ -165,7 +172,7 @@ def test_a_misspelt_choice_is_refused_with_the_nearest_name(name):
 
 @pytest.mark.parametrize("name, value", [(n, value) for n, values in CHOICES.items() for value in values])
 def test_every_choice_is_valid(name, value):
-    changes = {"decay_epochs": (1,)} if value == "steps" else {}
+    changes = {"steps": {"decay_epochs": (1,)}, "rmsprop": {"framework": "torch"}}.get(value, {})
     assert getattr(Config(**{name: value}, **changes), name) == value
 
 
@@ -270,7 +277,10 @@ def test_the_slug_says_in_a_fixed_order_what_is_unusual(changes, marks):
 
 @pytest.mark.parametrize("name", NUMBERS)
 def test_1_and_1_point_0_are_one_config_with_one_identity(name):
-    below_1 = ("momentum", "batch_norm_momentum", "dropout", "input_dropout", "embedding_dropout", "word_dropout")
+    below_1 = (
+        *("momentum", "batch_norm_momentum", "label_smoothing", "weight_average"),
+        *("dropout", "input_dropout", "embedding_dropout", "word_dropout"),
+    )
     value = 0 if name in below_1 else 1
     config = dataclasses.replace(CORRUPTED, framework="torch")
     one, other = (dataclasses.replace(config, **{name: value}) for value in (value, float(value)))
@@ -359,7 +369,10 @@ def test_some_fields_move_examples_some_draw_in_a_step_and_some_the_network_must
         refused = bool(model_options(config, lambda input_shape, num_classes: None))
     except ValueError:
         refused = True
-    inside = ("width", "embedding_width", "padding", "batch_norm", "dropout", "embedding_dropout", "hidden_noise")
+    inside = (
+        *("width", "embedding_width", "padding", "dropout", "embedding_dropout", "hidden_noise", "auxiliary_weight"),
+        *("batch_norm", "batch_norm_scale", "batch_norm_group"),
+    )
     assert refused is (name in inside)
 
 
@@ -463,6 +476,7 @@ def test_smoke_is_the_same_experiment_on_200_digits(validation_size, kept):
     small = smoke(config)
     expected = {
         "dataset": "digits", "train_size": 200, "test_size": None, "validation_size": kept, "epochs": 2,
+        "train_evaluation_size": None,
         "batch_size": 32, "crop": 6 // config.downscale, "length": 8,
     }  # fmt: skip
     assert config.test_size == 50 and config.rotation == 25

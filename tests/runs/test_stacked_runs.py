@@ -167,7 +167,7 @@ def test_runs_that_are_done_are_not_trained_again_and_every_folder_is_locked(tmp
     configs, locked = runs(epochs=1), []
     first = train(configs[2], options(tmp_path))
     lock = Store.lock
-    monkeypatch.setattr(Store, "lock", lambda store, name: locked.append(name) or lock(store, name))
+    monkeypatch.setattr(Store, "lock", lambda store, name, **how: locked.append(name) or lock(store, name, **how))
     records = train_stacked([*configs, configs[0]], options(tmp_path))
     assert records[2] == first and records[4] == records[0]
     assert [record["environment"]["stacked"] for record in records] == [3, 3, 1, 3, 3]
@@ -179,11 +179,11 @@ def test_runs_that_are_done_are_not_trained_again_and_every_folder_is_locked(tmp
 def test_runs_that_another_process_has_trained_meanwhile_are_read(tmp_path, monkeypatch):
     configs, lock = runs(epochs=1)[:2], Store.lock
 
-    def late(store, name):
+    def late(store, name, **how):
         monkeypatch.setattr(Store, "lock", lock)
         for config in configs:
             train(config, options(tmp_path))
-        return lock(store, name)
+        return lock(store, name, **how)
 
     monkeypatch.setattr(Store, "lock", late)
     assert [record["environment"]["stacked"] for record in train_stacked(configs, options(tmp_path))] == [1, 1]

@@ -23,6 +23,7 @@ from common.papers.language.texts import (
 )
 from common.report.numbers import cell
 from common.report.runs import Runs
+from common.runs.config import Options
 
 N = 40
 OWN = np.where(np.arange(N) % 2 == 0, np.arange(N) + 2, NO_WORD)  # every second text has a word of its own
@@ -142,7 +143,7 @@ def test_what_texts_are_shown_and_which_words_are_their_own_is_kept_with_runs(mo
     task = SimpleNamespace(train=SimpleNamespace(inputs=np.arange(2, 2 + N, dtype=np.int32)[:, None]))
     monkeypatch.setattr(texts.datasets, "load", lambda name, folder: data)
     monkeypatch.setattr(texts, "prepare", lambda *arguments: task)
-    call = SimpleNamespace(store=Kept(), options=SimpleNamespace(data_dir=None), force=True)
+    call = SimpleNamespace(store=Kept(), options=Options(), force=True)
     first, second = (text_run(seed=seed).config for seed in range(2))
     read([first, second], call)
     of_first, of_second = call.store.kept.values()
