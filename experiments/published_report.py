@@ -17,6 +17,7 @@ import tyro
 import benchmark_probes
 import benchmark_stacked
 import benchmark_training
+import durability_files
 from common.cli import one_line_errors, parse
 from common.publishing import COMPUTED, publish
 from common.report import benchmarks
@@ -30,6 +31,7 @@ BENCHMARKS = {
     "What an epoch costs": benchmark_training,
     "What many networks as one program cost": benchmark_stacked,
     "What subspaces cost": benchmark_probes,
+    "What becomes of broken files": durability_files,
 }
 
 
