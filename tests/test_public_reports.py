@@ -71,7 +71,7 @@ def test_a_backend_that_is_not_installed_is_one_line():
 
 @pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
 def test_a_file_system_without_locks_is_said_once_and_used(code, tmp_path, monkeypatch, capsys):
-    def refuse(*_):
+    def refuse(*_, **__):
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(FileLock, "acquire", refuse)
@@ -82,7 +82,7 @@ def test_a_file_system_without_locks_is_said_once_and_used(code, tmp_path, monke
 
 
 def test_a_lock_that_fails_for_another_reason_names_the_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(FileLock, "acquire", lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, "I/O error")))
+    monkeypatch.setattr(FileLock, "acquire", lambda *_, **__: (_ for _ in ()).throw(OSError(errno.EIO, "I/O error")))
     with pytest.raises(OSError, match=f"^{tmp_path / 'run' / 'lock'} could not be locked: I/O error$"):
         with store.locked(tmp_path / "run"):
             pass

@@ -13,8 +13,11 @@ from common.papers.zhang import (
     randomization,
     tables,
 )
+from common.papers.zhang.targets import TARGETS
 from common.report.claims import Finding
 from common.report.runs import Runs
+
+__all__ = ["COMPUTED", "QUESTIONS", "STUDIES", "TARGETS", "numbers"]
 
 STUDIES = (
     *(randomization.STUDY, corruption.SLOWDOWN, corruption.ERROR_GROWTH, batch_norm.STUDY),
