@@ -67,6 +67,10 @@ MADE = {
     "finite_sample_expressivity.py": ("networks.md", "depths.md", "construction.png", "sizes.png"),
     "interpolation_peak.py": ("errors.md", "peak.png"),
     "minimum_norm_kernels.py": ("table_3.md", "error_and_norm.png"),
+    "imagenet_regularization.py": ("table.md", "claims.md"),
+    "imagenet_early_stopping.py": ("accuracy.png", "claims.md"),
+    "imagenet_sgd.py": ("table.md",),
+    "imagenet_alexnet.py": ("table.md",),
 }
 """What studies and computations leave in the folder of their name."""
 ELSEWHERE = {
@@ -103,6 +107,7 @@ SHARED = {  # scripts that have runs in common are tried in one process
         "language_learning_curves.py", "language_label_corruption.py", "language_regularization.py",
         "language_decoding.py", "language_texts.py",
     ],
+    "imagenet": ["imagenet_regularization.py", "imagenet_early_stopping.py", "imagenet_sgd.py", "imagenet_alexnet.py"],
     "frameworks": ["label_corruption_sweep.py", "compare_frameworks.py"],
     "demo": ["demo.py"],
     "benchmark": ["benchmark_training.py"],

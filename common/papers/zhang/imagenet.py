@@ -362,7 +362,7 @@ class AlexNetRows(Seeds):
         return [alexnet_fields(setting, preset) for setting in ALEXNET_ROWS]
 
 
-STUDY_OF = partial(Study, default=Config(framework="torch"), preset=LargePreset(), frameworks=("torch",), stack=False)
+STUDY_OF = partial(Study, default=Config(framework="torch"), preset=LargePreset(), frameworks=("torch",))
 REGULARIZATION = STUDY_OF("imagenet_regularization", Rows(), report=report, findings=findings)
 EARLY_STOPPING = STUDY_OF(
     "imagenet_early_stopping", Rows(settings=EARLY), report=early_stopping_report, findings=early_stopping_findings
