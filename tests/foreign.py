@@ -417,7 +417,7 @@ def two_outputs(layers: Any) -> Any:
 def rescaling(layers: Any) -> Any:
     """A network that is given pixels from 0 to 255."""
     inputs = layers.Input((8, 8, 1))
-    x = layers.Dense(64, activation="relu")(layers.Flatten()(layers.Rescaling(1 / 255)(inputs)))
+    x = layers.Dense(64, activation="relu", name="dense")(layers.Flatten()(layers.Rescaling(1 / 255)(inputs)))
     return model_of(layers)(inputs, layers.Dense(10, name="head")(x))
 
 

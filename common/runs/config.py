@@ -44,9 +44,9 @@ FOUNDING = (
 SMOKE: dict[str, dict[str, Any]] = {
     "cnn2": {"padding": "same_stride_2"},
     "alexnet_large": {"crop": 32, "center_box": 1.0},
-    "inception_v3": {"crop": 40, "center_box": 1.0, "width": 2},
+    "inception_v3": {"crop": 40, "center_box": 1.0, "width": 2, "train_size": 64},
 }
-"""What networks for larger images need to see digits."""
+"""What networks for larger images need to see digits, and of how many the deepest learns in seconds."""
 ADAM = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
 RMSPROP = {"decay": 0.9, "epsilon": 1.0}
 
