@@ -18,6 +18,7 @@ import benchmark_probes
 import benchmark_stacked
 import benchmark_training
 import durability_files
+import durability_kills
 from common.cli import one_line_errors, parse
 from common.publishing import COMPUTED, publish
 from common.report import benchmarks
@@ -31,6 +32,7 @@ BENCHMARKS = {
     "What an epoch costs": benchmark_training,
     "What many networks as one program cost": benchmark_stacked,
     "What subspaces cost": benchmark_probes,
+    "What becomes of processes that are killed": durability_kills,
     "What becomes of broken files": durability_files,
 }
 
