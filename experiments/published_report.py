@@ -25,6 +25,7 @@ from common.report import benchmarks
 from common.report.runs import Runs
 from common.report.tables import Table
 from common.runs.archive import take_in
+from common.runs.computation import Computation
 from common.runs.config import Actions, Untimed
 from common.runs.store import PUBLISHED, Store
 
@@ -62,10 +63,15 @@ class Archive:
     """File of runs to take in first."""
 
 
+def kinds() -> dict[str, Computation]:
+    """All computations that may be published, by slug."""
+    studied = [study.default for studies in COMPUTED.values() for study in studies]
+    return {each.slug: each for each in [*studied, *(script.Benchmark() for script in BENCHMARKS.values())]}
+
+
 def show_taken(path: Path, own: Store) -> None:
     """Take an archive in, and print what came of it."""
-    kinds = {study.default.slug: study.default for studies in COMPUTED.values() for study in studies}
-    taken = take_in(path, Store(PUBLISHED), own, kinds)
+    taken = take_in(path, Store(PUBLISHED), own, kinds())
     numbers = f"{len(taken.runs)} runs, {len(taken.begun)} begun runs, {len(taken.computations)} computations"
     print("\n".join([f"{numbers} of {path}", *(f"stays as it is: {name}, of another network" for name in taken.stays)]))
 

@@ -8,8 +8,8 @@ import tarfile
 import numpy as np
 import pytest
 
+import published_report
 from common.papers.decoding.raw_inputs import RawInputs
-from common.publishing import COMPUTED
 from common.runs import archive
 from common.runs.archive import files_of, pack, read_size, split, take_in
 from common.runs.computation import computation_id, of_settings, settings_of
@@ -185,7 +185,7 @@ def test_no_two_published_lines_of_a_file_measure_the_same_thing():
 
 
 def test_published_computations_are_of_the_settings_in_their_records():
-    kinds = {study.default.slug: study.default for studies in COMPUTED.values() for study in studies}
+    kinds = published_report.kinds()
     records = {
         path.parent.name: json.loads(path.read_text("utf-8")) for path in PUBLISHED.glob("computations/*/record.json")
     }
