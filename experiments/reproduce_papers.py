@@ -40,7 +40,7 @@ from common.runs.deadline import check_force
 from common.runs.estimates import estimate, known_records, rate, volume
 from common.runs.parts import Mark
 from common.runs.run import CHECKPOINT
-from common.runs.store import PUBLISHED, Store
+from common.runs.store import HISTORY, PUBLISHED, Store
 from common.study import ComputedStudy, Study, preset_of
 
 PAPERS = {wing.__name__.split(".")[2]: paper for paper, (wing, _) in WINGS.items()}
@@ -155,7 +155,7 @@ class Nothing:
     """Where the parts of a run lie that is only planned: nowhere."""
 
     def lines(self, name: str, file: str) -> list[dict[str, Any]]:
-        return [defaultdict(type(None), epoch=1)] if file == "history.jsonl" else []
+        return [defaultdict(type(None), epoch=1)] if file == HISTORY else []
 
     def arrays(self, name: str) -> dict[str, Any]:
         return {}

@@ -13,7 +13,7 @@ from common.report.numbers import Number, counted, number
 from common.runs.config import SEEDS, Config, from_dict, recipe
 from common.runs.learning import NEVER
 from common.runs.parts import Mark
-from common.runs.store import READOUT, Record, Store, all_records
+from common.runs.store import HISTORY, READOUT, Record, Store, all_records
 
 if TYPE_CHECKING:
     import pandas
@@ -110,7 +110,7 @@ class Run:
     @cached_property
     def history(self) -> Sequence[HistoryLine]:
         """A line for each epoch, the first of the untrained network; none where it was not kept."""
-        return self.source.lines(self.id, "history.jsonl")  # type: ignore[return-value]
+        return self.source.lines(self.id, HISTORY)  # type: ignore[return-value]
 
     @cached_property
     def arrays(self) -> dict[str, NDArray[Any]]:

@@ -9,7 +9,7 @@ import json
 import re
 import tarfile
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
@@ -162,9 +162,10 @@ def take_in(path: Path, published: Store, own: Store, kinds: Mapping[str, Comput
             raise
         except Exception as error:  # whatever the libraries that read the files make of what is none
             raise ValueError(f"an archive must be one of whole runs. Received: {path} ({in_short(error)})") from error
-        stays = [f"{name} in {store.results}" for store in (published, own) for name in other(archive, store)]
-        mine = [each for each in fitting(archive, own) if models_of(archive, each) or models_of(own, each)]
-        pairs = [*records_of(archive, published, fitting(archive, published)), *records_of(archive, own, mine)]
+        records = recorded(archive)
+        stays = [f"{name} in {store.results}" for store in (published, own) for name in other(records, store)]
+        mine = [each for each in fitting(records, own) if models_of(archive, each) or models_of(own, each)]
+        pairs = [*records_of(archive, published, fitting(records, published)), *records_of(archive, own, mine)]
         pairs += [*networks_of(archive, own, mine), *checkpoints_of(archive, own)]
         for _, place in pairs:
             if place.exists():
@@ -271,16 +272,16 @@ def recorded(archive: Store) -> list[Record]:
     return [archive.named(path.parent.name) for path in sorted(archive.results.glob("runs/*/run.json"))]
 
 
-def other(archive: Store, there: Store) -> list[str]:
-    """Ids of an archive's runs that are there with another network."""
-    pairs = ((record, there.record(record["run_id"])) for record in recorded(archive))
+def other(records: Iterable[Record], there: Store) -> list[str]:
+    """Ids of the runs that are there with another network."""
+    pairs = ((record, there.record(record["run_id"])) for record in records)
     return [new["run_id"] for new, old in pairs if old and old["model"]["sha256"] != new["model"]["sha256"]]
 
 
-def fitting(archive: Store, there: Store) -> list[Record]:
+def fitting(records: Sequence[Record], there: Store) -> list[Record]:
     """Records of the others."""
-    stays = other(archive, there)
-    return [record for record in recorded(archive) if record["run_id"] not in stays]
+    stays = other(records, there)
+    return [record for record in records if record["run_id"] not in stays]
 
 
 def records_of(archive: Store, there: Store, records: Iterable[Record]) -> Iterator[Pair]:

@@ -16,7 +16,7 @@ from common.runs.config import Config, Options, run_id
 from common.runs.evaluation import score
 from common.runs.learning import Learning
 from common.runs.progress import Progress
-from common.runs.store import Record, Store, file_sha256, write_arrays, write_lines
+from common.runs.store import HISTORY, Record, Store, file_sha256, write_arrays, write_lines
 from common.runs.task import Task
 from common.runs.trainers import Arrays, Trainer
 
@@ -84,7 +84,7 @@ class Writer:
         if not self.writes:
             return {}
         save(run, self.path)
-        write_lines(self.folder / "history.jsonl", run.history)
+        write_lines(self.folder / HISTORY, run.history)
         sha256 = file_sha256(self.path)
         model = {"path": self.path.name, "sha256": sha256, "parameters": run.trainer.parameters}
         arrays = self.measured_of(sha256) | examples | first_layer_filters(run.trainer)

@@ -20,7 +20,7 @@ from common.report.runs import Line, Measure, Run, Runs
 from common.report.tables import Table
 from common.runs import sweep
 from common.runs.config import Config, run_id
-from common.runs.store import SUFFIX, Store
+from common.runs.store import HISTORY, SUFFIX, Store
 from common.runs.task import prepare
 from common.study import Call, Study, with_progress
 
@@ -114,7 +114,7 @@ def edited_training(pairs: Sequence[Continued], title: str) -> Figure:
     settings = readouts.pairs_by_setting(pairs)
     figure, panels = figures.panel_figure(title, [setting.text(3, " ") for setting in settings], 3, (3, 2.7))
     for axes, ((run, edits), *_) in zip(panels, settings.values(), strict=True):
-        for edit, history in {"unedited": run.lines("history.jsonl"), **edits}.items():
+        for edit, history in {"unedited": run.lines(HISTORY), **edits}.items():
             for key, (_, style) in SPLITS.items():
                 curve = {line["epoch"]: [line[key]] for line in history}
                 figures.draw_curve(axes, curve, 100, color=COLOURS[edit], linestyle=style)
