@@ -22,10 +22,13 @@ def module(framework: str, name: str) -> Any:
     return importlib.import_module(f"{framework}_models.{name}")
 
 
-def models(framework: str) -> Mapping[str, Callable[..., Any]]:
-    """The framework's architectures by name."""
-    architectures: Mapping[str, Callable[..., Any]] = importlib.import_module(f"{framework}_models").MODELS
-    return architectures
+def model_names(framework: str) -> list[str]:
+    """Names of the framework's architectures, read from its package's source: nothing is imported."""
+    source = Path(str(importlib.util.find_spec(f"{framework}_models").origin)).read_text("utf-8")  # type: ignore[union-attr]
+    tables: dict[str, Any] = {
+        ast.unparse(line.target): line.value for line in ast.parse(source).body if isinstance(line, ast.AnnAssign)
+    }
+    return [ast.literal_eval(key) for key in tables["MODELS"].keys]
 
 
 def constructed(framework: str, name: str) -> Callable[..., Any]:

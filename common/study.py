@@ -324,14 +324,14 @@ def run_all(configs: Sequence[Config], options: Options, actions: Actions) -> li
         warn_of_slow_bfloat16(missing, options)
 
     limit_threads(options.threads)  # of what is read out here, too
-    records = sweep.run(configs, options, begin, actions.force, actions.decode)
+    records = sweep.run(configs, options, begin, actions.force, actions.decode, actions.smoke)
     if not processes.is_first():
         sys.exit()
     if actions.decode:
         for config in configs:
             with in_time(options.time_limit, "read-outs"):
                 decode_run(config, options)
-    for record in records:
+    for record in records[: 1 if actions.smoke else None]:  # drawings take longer there than runs
         if record["outcome"]["epochs"] < 2:
             continue  # no curve
         path = store.folder(record["run_id"]) / "learning_curves.png"
@@ -344,8 +344,7 @@ def run_all(configs: Sequence[Config], options: Options, actions: Actions) -> li
 def check_models(configs: Sequence[Config]) -> None:
     """ValueError for a model that its framework does not have, before any is trained."""
     for framework, model in dict.fromkeys((config.framework, config.model) for config in configs):
-        frameworks.torch_first(framework)
-        check_choice(f"model in {framework}", model, frameworks.models(framework))
+        check_choice(f"model in {framework}", model, frameworks.model_names(framework))
 
 
 def warn_of_slow_bfloat16(configs: Sequence[Config], options: Options) -> None:

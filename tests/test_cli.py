@@ -233,6 +233,13 @@ def test_smoke_replaces_the_runs_by_small_ones_each_once(folder):
     assert found["run_id"] == run_id(smoke(configs[0])) and found["outcome"]["epochs"] == 2
 
 
+def test_smoke_trains_in_one_process_and_draws_the_learning_curves_of_one_run(folder, monkeypatch):
+    monkeypatch.setattr(study.sweep, "distribute", None)
+    configs = [dataclasses.replace(BASE, seed=seed) for seed in (0, 1)]
+    run_all(configs, dataclasses.replace(options(folder), workers=0), Actions(smoke=True))
+    assert len(list(folder.glob("**/run.json"))) == 2 and len(list(folder.glob("**/learning_curves.png"))) == 1
+
+
 def test_threads_are_those_of_read_outs_too_where_nothing_is_left_to_train(folder, monkeypatch):
     train(BASE, options(folder))
     found = []

@@ -1,6 +1,7 @@
 """Both trainers do the same: preprocessing as the numpy reference has it, exact steps, exact resumption."""
 
 import dataclasses
+import importlib
 import itertools
 import logging
 import os
@@ -391,7 +392,7 @@ def test_every_layer_and_step_has_a_dropout_mask_of_its_own(framework):
 @both
 @pytest.mark.parametrize("model", ["mlp1", "alexnet", "resnet18", "wide_resnet_28_1"])
 def test_batch_norm_that_a_model_does_not_have_in_that_way_is_refused_in_one_line(framework, model):
-    if model not in frameworks.models(framework):
+    if model not in frameworks.model_names(framework):
         pytest.skip("PyTorch alone has it")
     with pytest.raises(ValueError) as caught:
         module(framework).Trainer(
@@ -402,7 +403,7 @@ def test_batch_norm_that_a_model_does_not_have_in_that_way_is_refused_in_one_lin
 
 @both
 def test_dropout_that_a_model_does_not_have_is_refused_in_one_line(framework, monkeypatch):
-    models = frameworks.models(framework)
+    models = importlib.import_module(f"{framework}_models").MODELS
     monkeypatch.setitem(models, "bare", lambda input_shape, num_classes: models["mlp1"](input_shape, num_classes))
     assert untrained(framework, model="bare").logits(IMAGES).shape == (40, 10)
     with pytest.raises(ValueError) as caught:

@@ -42,9 +42,9 @@ FOUNDING = (
 """Fields that every record has. Others are younger; their defaults say what was done before they existed."""
 
 SMOKE: dict[str, dict[str, Any]] = {
-    "cnn2": {"padding": "same_stride_2"},
+    "cnn2": {"padding": "same_stride_2", "width": 8},
     "alexnet_large": {"crop": 32, "center_box": 1.0},
-    "inception_v3": {"crop": 40, "center_box": 1.0, "width": 2, "train_size": 64},
+    "inception_v3": {"crop": 40, "center_box": 1.0, "width": 2, "train_size": 32, "test_size": 40},
 }
 """What networks for larger images need to see digits, and of how many the deepest learns in seconds."""
 ADAM = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}

@@ -41,18 +41,23 @@ def run(
     begin: Callable[[Sequence[Config]], None] = lambda missing: None,
     force: bool = False,
     decode: bool = False,
+    here: bool = False,
 ) -> list[Record]:
     """Records of all configs, in their order; a single missing run trains in this process, more in a sweep.
 
-    Under torchrun the processes train one run after the other, together. `begin` is told the missing ones, with `force`
-    all, before they are trained; with `decode` a sweep reads each out where it was trained.
+    Under torchrun the processes train one run after the other, together; so does this process where the runs are small
+    and must be `here`, unless flags say how many side by side. `begin` is told the missing ones, with `force` all,
+    before they are trained; with `decode` a sweep reads each out where it was trained.
     """
     check_options(options)
     check_force(force, options.time_limit)
     missing = list(dict.fromkeys(configs)) if force else left(configs, options)
     if processes.is_first():
         begin(missing)
-    if processes.count() > 1 or (len(missing) == 1 and options.scheduler is None and options.processes == 1):
+    alone = len(missing) == 1 or (here and not options.workers)
+    if processes.count() > 1 or (alone and options.scheduler is None and options.processes == 1):
+        if "torch" in {config.framework for config in configs}:
+            frameworks.torch_first("keras")
         with contextlib.suppress(OutOfTime):
             train_in_turn(missing, options, force)
     elif missing:

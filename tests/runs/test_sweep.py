@@ -12,7 +12,7 @@ import distributed
 import psutil
 import pytest
 
-from common import job
+from common import frameworks, job
 from common.runs import sweep, threads
 from common.runs.children import Answer, end_children
 from common.runs.config import Config, Options, as_dict, from_dict, run_id
@@ -305,6 +305,23 @@ def test_a_single_missing_run_trains_here_unless_a_scheduler_is_named(tmp_path, 
     assert record["outcome"]["epochs"] == 2 and distributed_runs == []
     sweep.run([BASE], options(tmp_path / "there", scheduler="tcp://host:8786"))
     assert distributed_runs == [run_id(BASE)]
+
+
+def test_small_runs_train_here_one_after_the_other_unless_flags_say_how_many_side_by_side(tmp_path, distributed_runs):
+    configs = list(grid(BASE, seed=[0, 1]))
+    assert len(sweep.run(configs, options(tmp_path / "here"), here=True)) == 2 and distributed_runs == []
+    sweep.run(configs, options(tmp_path / "there", workers=1), here=True)
+    assert distributed_runs == list(map(run_id, configs))
+
+
+def test_torch_is_imported_before_keras_trains_here_beside_its_runs(tmp_path, monkeypatch):
+    first = []
+    monkeypatch.setattr(sweep, "train", lambda config, *_: first.append(config.framework))
+    monkeypatch.setattr(frameworks, "torch_first", lambda framework: first.append("torch first"))
+    keras = dataclasses.replace(BASE, framework="keras")
+    sweep.run([keras], options(tmp_path))
+    sweep.run([keras, BASE], options(tmp_path), here=True)
+    assert first == ["keras"] * 2 + ["torch first", "keras", "torch", "keras", "torch"]
 
 
 @pytest.mark.parametrize(

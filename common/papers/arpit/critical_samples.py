@@ -360,7 +360,7 @@ def _until(counts: Mapping[int, Count], epoch: int) -> Count | None:
     return next((count for kept, count in sorted(counts.items(), reverse=True) if kept <= epoch), None)
 
 
-SMOKE = {"models": ("cnn2",), "noises": ("gaussian",), "fractions": (0.4, 1.0)}
+SMOKE = {"models": ("cnn2",), "noises": ("gaussian",), "fractions": (1.0,)}
 STUDY = Study(
     "critical_sample_ratio", Noises(), BASE, report, KEPT, read, check, smoke=SMOKE, findings=critical_findings
 )

@@ -195,5 +195,5 @@ def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
     return {"attributions": table(measured), "pictures": pictures(measured), "over_epochs": over_epochs(measured)}
 
 
-SMOKE = {"seeds": (0, 1), "settings": ("true_labels", "gaussian")}
+SMOKE = {"seeds": (0, 1), "settings": ("true_labels",)}
 STUDY = Study("attributions", Attributed(), BASE, report, EPOCHS, read, check, smoke=SMOKE)
