@@ -233,8 +233,9 @@ class ComputedStudy:
         cases = self.computations(arguments.computation, arguments.preset.preset, given_flags())
         if actions.smoke:
             cases = list(dict.fromkeys(dataclasses.replace(case, **self.smoke) for case in cases))
-        folders = {case: Store.of(options).computation(computation_id(case)) for case in cases}
-        done = {case: (folder / "record.json").exists() and not actions.force for case, folder in folders.items()}
+        store = Store.of(options)
+        folders = {case: store.computation(computation_id(case)) for case in cases}
+        done = {case: store.computed(folder.name) and not actions.force for case, folder in folders.items()}
         if actions.list:
             return print(
                 "\n".join(f"{'done' if done[case] else 'missing'} {folders[case].name} {case}" for case in cases)
@@ -246,7 +247,7 @@ class ComputedStudy:
         for case in cases:
             carry_out(case, partial(self.compute, case, options), options, actions.force)
         computed = [Computed(folder) for folder in folders.values()]
-        show({**self.report(computed), **self.claims(computed)}, Store.of(options).results / self.name)
+        show({**self.report(computed), **self.claims(computed)}, store.results / self.name)
 
     def judged(self, computed: Sequence[Computed]) -> list[Finding]:
         """What becomes of the published statements and numbers."""

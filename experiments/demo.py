@@ -10,6 +10,7 @@ Deviations: digits of 8x8 pixels instead of CIFAR-10 and MNIST, so no number her
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +47,7 @@ CONFIG = Config(
 """The fewest seconds to 100 % of the training set, on another seed; no test accuracy was looked at."""
 GRID = Combinations(models=("mlp3",), seeds=(0, 1), fractions=(0.0, 0.6, 1.0))
 SHOWN = 0.6
-FEWEST = {"seeds": (0,), "fractions": (SHOWN,)}
+FEWEST: Mapping[str, Any] = {"seeds": (0,), "fractions": (SHOWN,)}
 """In a smoke test."""
 ACCURACIES: tuple[Measure | str, ...] = "train_accuracy", "test_accuracy", chosen_layer_accuracy, best_layer_accuracy
 LEAD = (

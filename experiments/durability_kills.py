@@ -35,7 +35,7 @@ from common.cli import one_line_errors, parse
 from common.report import benchmarks
 from common.report.tables import Table
 from common.runs.config import Actions, Options
-from common.runs.store import ROOT, Record
+from common.runs.store import HISTORY, ROOT, Record, read_lines
 
 MARK = "DURABILITY_KILLS"  # in the environment of all that is started
 RUN = (
@@ -187,7 +187,7 @@ def results(folder: Path) -> dict[str, Any]:
     for path in sorted(folder.glob("runs/*/run.json")):
         record = json.loads(path.read_text("utf-8"))
         model = hashlib.sha256((folder / "saved_models" / record["model"]["path"]).read_bytes()).hexdigest()
-        lines = [json.loads(line) for line in (path.parent / "history.jsonl").read_text("utf-8").splitlines()]
+        lines = read_lines(path.parent / HISTORY)
         history = [{name: value for name, value in line.items() if "seconds" not in name} for line in lines]
         found[record["run_id"]] = model, record["model"]["sha256"], record["outcome"], history
     return found

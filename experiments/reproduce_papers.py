@@ -39,8 +39,7 @@ from common.runs.config import Actions, Config, Options, as_dict, from_dict, run
 from common.runs.deadline import check_force
 from common.runs.estimates import estimate, known_records, rate, volume
 from common.runs.parts import Mark
-from common.runs.run import CHECKPOINT
-from common.runs.store import HISTORY, PUBLISHED, Store
+from common.runs.store import CHECKPOINT, HISTORY, PUBLISHED, Store
 from common.study import ComputedStudy, Study, preset_of
 
 PAPERS = {wing.__name__.split(".")[2]: paper for paper, (wing, _) in WINGS.items()}
@@ -220,7 +219,7 @@ class Costs:
         missing = [config for config in configs if not self.store.done(config)]
         known = [self.seconds(config) for config in missing]
         near = [self.roughly(config) if exact is None else exact for config, exact in zip(missing, known, strict=True)]
-        new = [case for case in cases if not done(self.store, computation_id(case))]
+        new = [case for case in cases if not self.store.computed(computation_id(case))]
         seconds = [*near, *(seconds_known(case, self.store) for case in new)]
         total = None if None in seconds else sum(filter(None, seconds))
         return Cost(len(seconds), len(configs) + len(cases), total, None in known)
@@ -229,11 +228,6 @@ class Costs:
 def kind_of(fields: Mapping[str, Any]) -> tuple[Any, ...]:
     """What the cost of an example depends on most."""
     return tuple(fields[name] for name in Config.marked(Mark.COST))
-
-
-def done(store: Store, computation: str) -> bool:
-    """Whether a computation has a record."""
-    return (store.computation(computation) / "record.json").exists()
 
 
 @dataclass(frozen=True)
@@ -340,7 +334,7 @@ def vars_of(arguments: Any) -> dict[str, Any]:
 def wanted(arguments: Any) -> Files:
     """Files of what is done, and begun, of the plan."""
     plan, store = arguments.plan, Store.of(arguments.options)
-    computations = [name for piece in pieces(plan) for name in piece.computations(arguments) if done(store, name)]
+    computations = [name for piece in pieces(plan) for name in piece.computations(arguments) if store.computed(name)]
     return files_of(store, all_configs(arguments), computations, plan.with_models)
 
 
@@ -376,8 +370,8 @@ def progress_of(arguments: Any) -> str:
     store, configs = Store.of(arguments.options), all_configs(arguments)
     names = [name for piece in pieces(arguments.plan) for name in piece.computations(arguments)]
     left = [config for config in configs if not store.done(config)]
-    ready = len(configs) - len(left) + sum(done(store, name) for name in names)
-    begun = sum((store.folder(run_id(config)) / CHECKPOINT).exists() for config in left)
+    ready = len(configs) - len(left) + sum(store.computed(name) for name in names)
+    begun = sum(store.checkpoint(config).exists() for config in left)
     return f"of {len(configs) + len(names)} runs and computations {ready} are done, {begun} at a checkpoint"
 
 

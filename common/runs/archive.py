@@ -19,8 +19,9 @@ from common.files import replacing, write
 from common.runs.computation import SCHEMA as COMPUTATION_SCHEMA
 from common.runs.computation import Computation, Computed, computation_id, of_settings
 from common.runs.config import Config, from_dict, run_id
-from common.runs.run import CHECKPOINT, SCHEMA, place_of
+from common.runs.run import SCHEMA, place_of
 from common.runs.store import (
+    CHECKPOINT,
     KEPT,
     Record,
     Store,
@@ -79,7 +80,7 @@ def files_of(store: Store, configs: Iterable[Config], computations: Iterable[str
             own = kept_files(store, name)
             models = [*models_of(store, record), *models] if networks else []
         else:
-            own = [path] if (path := store.folder(name) / CHECKPOINT).exists() else []
+            own = [path] if (path := store.checkpoint(config)).exists() else []
             models = models if own else []
         files |= {f"runs/{name}/{file.name}": file for file in own}
         files |= {f"saved_models/{file.relative_to(store.models).as_posix()}": file for file in models}
@@ -290,7 +291,7 @@ def records_of(archive: Store, there: Store, records: Iterable[Record]) -> Itera
         files = kept_files(archive, name)
         yield from ((file, there.folder(name) / file.name) for file in [*files[1:], files[0]])
     for home in sorted(archive.results.glob("computations/*")):
-        if not (there.computation(home.name) / "record.json").exists():
+        if not there.computed(home.name):
             yield from ((file, there.computation(home.name) / file.name) for file in computed_files(home))
 
 
@@ -306,7 +307,8 @@ def networks_of(archive: Store, own: Store, records: Iterable[Record]) -> Iterat
 def checkpoints_of(archive: Store, own: Store) -> Iterator[Pair]:
     """Checkpoints that are further than those there, with the networks that were left on the way."""
     for path in sorted(archive.results.glob(f"runs/*/{CHECKPOINT}")):
-        new, there = place_of(path), own.folder(path.parent.name) / CHECKPOINT
+        new = place_of(path)
+        there = own.checkpoint(new.config)
         if not own.done(new.config) and not (there.exists() and place_of(there)[1:] >= new[1:]):
             yield from snapshots_of(archive, own, new.config)
             yield path, there

@@ -25,8 +25,6 @@ from common.runs.trainers import Arrays, Online, Trainer, never
 from common.runs.writer import Writer
 
 SCHEMA = 1
-CHECKPOINT = "checkpoint.npz"
-"""File in a run's folder that it goes on from."""
 TRAINING = (
     "train_loss",
     *("train_accuracy", "train_accuracy_corrupted", "train_accuracy_untouched", "train_accuracy_true_labels"),
@@ -72,7 +70,7 @@ class Run:
     @property
     def checkpoint(self) -> Path:
         """File that a killed run goes on from."""
-        return self.folder / CHECKPOINT
+        return self.store.checkpoint(self.config)
 
     @property
     def closing_seconds(self) -> float:

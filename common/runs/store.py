@@ -30,6 +30,8 @@ ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "results" / "published"
 READ = "read.lock"
 HISTORY, READOUT = "history.jsonl", "readout.jsonl"
+CHECKPOINT = "checkpoint.npz"
+"""File in a run's folder that it goes on from."""
 WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
 """What file systems without locks answer."""
 NAMED = {
@@ -143,9 +145,17 @@ class Store:
         with locked(self.folder(name), file, deadline):
             yield
 
+    def checkpoint(self, config: Config) -> Path:
+        """File that a run goes on from, where it was begun and is not done."""
+        return self.folder(run_id(config)) / CHECKPOINT
+
     def computation(self, name: str) -> Path:
         """Folder of what needs no network, by its id."""
         return self.results / "computations" / name
+
+    def computed(self, name: str) -> bool:
+        """Whether a computation, by its id, has a record."""
+        return (self.computation(name) / "record.json").exists()
 
 
 @contextlib.contextmanager

@@ -27,7 +27,6 @@ from common.runs.children import CHILDREN, Answer, carry_out_together, end_child
 from common.runs.config import Config, Options, alike, as_dict, obstacles, run_id
 from common.runs.deadline import Deadline, check_force
 from common.runs.estimates import known_records, to_checkpoint
-from common.runs.run import CHECKPOINT
 from common.runs.store import Record, Store
 from common.runs.threads import cores
 from common.runs.training import train
@@ -65,7 +64,7 @@ def run(
         if failures:
             raise RunsFailed(f"{len(failures)} of {counted(len(missing), 'run')} failed:\n" + "\n".join(failures))
     if options.time_limit and (more := left(configs, options)):
-        begun = sum((Store.of(options).folder(run_id(config)) / CHECKPOINT).exists() for config in more)
+        begun = sum(Store.of(options).checkpoint(config).exists() for config in more)
         done = f"of {counted(len(set(configs)), 'run')} {len(set(configs)) - len(more)} are done"
         raise OutOfTime(processes.told(f"{done}, {begun} at a checkpoint"))
     return [train(config, options) for config in configs]

@@ -14,7 +14,7 @@ from common.runs import archive
 from common.runs.archive import files_of, pack, read_size, split, take_in
 from common.runs.computation import computation_id, of_settings, settings_of
 from common.runs.config import Config, Options, run_id
-from common.runs.run import CHECKPOINT, Run, place_of
+from common.runs.run import Run, place_of
 from common.runs.store import HISTORY, MEASURED, PUBLISHED, Store, measured, new_lines, read_lines
 from common.runs.training import train
 from common.runs.writer import Writer
@@ -106,7 +106,7 @@ def test_what_comes_home_is_what_went(away, home):
 def test_a_run_that_is_begun_goes_on_elsewhere_from_where_it_was(away, home, tmp_path, monkeypatch):
     published, own, _ = home
     take_in(away.results / "runs.tar", *home)
-    checkpoint = own.folder(run_id(BEGUN)) / CHECKPOINT
+    checkpoint = own.checkpoint(BEGUN)
     assert place_of(checkpoint) == (BEGUN, 0, 1) and not published.folder(run_id(BEGUN)).exists()
     options = Options(output_dir=own.results, threads=1, keep_epochs=(0,))
     begin(BEGUN, options, 1)
@@ -116,7 +116,7 @@ def test_a_run_that_is_begun_goes_on_elsewhere_from_where_it_was(away, home, tmp
     assert checkpoint.read_bytes() == further
     pack(tmp_path / "back.tar", files_of(own, [BEGUN], []))
     take_in(tmp_path / "back.tar", Store(tmp_path / "other"), away, KINDS)
-    assert (away.folder(run_id(BEGUN)) / CHECKPOINT).read_bytes() == further
+    assert away.checkpoint(BEGUN).read_bytes() == further
     monkeypatch.setattr(Run, "measure_held_out", lambda run: pytest.fail("began anew") if not run.history else HELD_OUT)
     train(BEGUN, options)
     take_in(tmp_path / "back.tar", *home)
