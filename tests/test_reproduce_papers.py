@@ -164,8 +164,8 @@ def test_the_campaign_is_the_gpus_and_every_piece_of_it_runs_at_a_tiny_size(
 
 def test_what_is_done_is_packed_in_parts_where_time_is_over(script, command, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(deadline, "now", lambda: 0.0)
-    command("--studies", "explicit_regularization_mlp1", "--smoke", "--seeds", "0", "--time-limit", "1s",
-            "--export", str(tmp_path / "runs.tar"), "--part-size", "1K")  # fmt: skip
+    command("--studies", "explicit_regularization_mlp1", "--smoke", "--workers", "1", "--seeds", "0",
+            "--time-limit", "1s", "--export", str(tmp_path / "runs.tar"), "--part-size", "1K")  # fmt: skip
     with pytest.raises(OutOfTime, match=r"^of 3 runs and computations 0 are done, 1 at a checkpoint \(.*\)$"):
         script.main()
     assert "\n0 runs, 1 begun runs, 0 computations, 0 networks\n" in capsys.readouterr().out
