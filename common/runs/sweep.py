@@ -92,7 +92,7 @@ def train_in_turn(configs: Sequence[Config], options: Options, force: bool) -> N
 
 def distribute(configs: Sequence[Config], options: Options, force: bool = False, decode: bool = False) -> list[str]:
     """Train every config on a dask cluster; returns a line for each that failed."""
-    from distributed import Client, LocalCluster, as_completed
+    from distributed import Client, LocalCluster
 
     gpus = gpus_here(options)
     workers = options.workers or (1 if gpus else max(1, cores() // options.processes))
@@ -104,7 +104,6 @@ def distribute(configs: Sequence[Config], options: Options, force: bool = False,
         n_workers=workers, threads_per_worker=1, dashboard_address=":0", silence_logs=50,
         resources={"GPU": gpus} if gpus else None,
     )  # fmt: skip
-    failures, done, start = [], 0, time.monotonic()
     with Client(cluster) as client:
         if options.scheduler:
             check_scheduler(client, options.scheduler)
@@ -116,14 +115,27 @@ def distribute(configs: Sequence[Config], options: Options, force: bool = False,
             child, groups, seconds, options=options, force=force, decode=decode, pure=False, retries=0,
             resources=resources(client, options),
         )  # fmt: skip
-        names = {future.key: list(map(run_id, group)) for future, group in zip(futures, groups, strict=True)}
-        bar = progress.bar("run", total=len(configs))
+        failures = failures_of(futures, groups)
+        if options.scheduler:  # whose workers stay
+            client.run(end_children, on_error="ignore")
+    if not options.scheduler:
+        cluster.close()
+    return failures
+
+
+def failures_of(futures: Sequence[Any], groups: Sequence[Sequence[Config]]) -> list[str]:
+    """A line for each run that failed, of futures and what each trains; says how far they are while it waits."""
+    from distributed import as_completed
+
+    names = {future.key: list(map(run_id, group)) for future, group in zip(futures, groups, strict=True)}
+    failures, done, start, total = [], 0, time.monotonic(), sum(map(len, groups))
+    with progress.bar("run", total=total) as bar:
         for future in as_completed(futures):
             failed = future.status == "error"
             reason, _, paused = Answer(str(future.exception()), sound=False) if failed else future.result()
             state = "failed" if reason else "left for later" if paused else "done"
             ended = done + len(names[future.key])
-            seconds_left = (time.monotonic() - start) / ended * (len(configs) - ended)
+            seconds_left = (time.monotonic() - start) / ended * (total - ended)
             for name in names[future.key]:
                 bar.update()
                 done += 1
@@ -132,12 +144,7 @@ def distribute(configs: Sequence[Config], options: Options, force: bool = False,
                 if bar.disable:
                     # the first says more of the start
                     told = f", {about(seconds_left)} left" if seconds_left and ended > 1 else ""
-                    print(f"{done}/{len(configs)} {name} {state}{told}", file=sys.stderr, flush=True)
-        bar.close()
-        if options.scheduler:  # whose workers stay
-            client.run(end_children, on_error="ignore")
-    if not options.scheduler:
-        cluster.close()
+                    print(f"{done}/{total} {name} {state}{told}", file=sys.stderr, flush=True)
     return failures
 
 
