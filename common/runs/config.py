@@ -43,7 +43,7 @@ FOUNDING = (
 
 SMOKE: dict[str, dict[str, Any]] = {
     "cnn2": {"padding": "same_stride_2", "width": 8},
-    "alexnet_large": {"crop": 32, "center_box": 1.0},
+    "alexnet_large": {"crop": 32, "center_box": 1.0, "train_size": 64},
     "inception_v3": {"crop": 40, "center_box": 1.0, "width": 2, "train_size": 32, "test_size": 40},
 }
 """What networks for larger images need to see digits, and of how many the deepest learns in seconds."""
