@@ -23,6 +23,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import product
@@ -282,7 +283,9 @@ def cpu_record(benchmark: Benchmark) -> Record:
     environment, size = MEMORY | thread_environment(benchmark.threads), (benchmark.model, benchmark.examples)
     with contextlib.ExitStack() as stack:
         calls = {n: stack.enter_context(process_of(environment, n, *size)) for n in served(benchmark.model)}
-        parts = [(name, part) for name, call in calls.items() for part in call(part_names)]
+        with ThreadPoolExecutor() as together:  # each makes its own while the others do
+            made = together.map(lambda call: call(part_names), calls.values())
+        parts = [(name, part) for name, own in zip(calls, made, strict=True) for part in own]
         for repeat, (name, part) in product(range(benchmark.repeats + 1), parts):
             taken, memory[name] = calls[name](measure, part)
             if repeat:

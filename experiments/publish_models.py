@@ -2,8 +2,8 @@
 
 Run:       python experiments/publish_models.py [--names mlp3_random_labels] [--list] [--time-limit 30m]
            python experiments/decode_layers.py saved_models/published/mlp3_random_labels.h5
-Result:    NAME.h5 and NAME.pt of the named runs that are done, each with its record under results/published/runs; one
-           whose record is published must have that record's hash: what differs is said, and it is not copied
+Result:    NAME.h5 and NAME.pt of the named runs that are done, each with its own run's record beside it (NAME.h5.json);
+           where results/published has a record of the same run from another processor, whose bits differ, that is said
 Time:      --list says it for each, and trains nothing; an MLP takes some minutes, small AlexNet hours without a GPU
 """
 
@@ -19,7 +19,7 @@ from common.papers.decoding.recipes import fields as decoding_fields
 from common.papers.zhang.recipes import fields
 from common.runs.config import Actions, Config, Options, run_id
 from common.runs.estimates import by_cost
-from common.runs.store import PUBLISHED, ROOT, SUFFIX, Store, publish
+from common.runs.store import PUBLISHED, ROOT, SUFFIX, Record, Store
 from common.study import run_all
 
 FOLDER = ROOT / "saved_models" / "published"
@@ -62,20 +62,25 @@ class Names:
 
 
 def copy(file: str, store: Store) -> str:
-    """Copy a run's model under its plain name and publish its record; says what became of it."""
+    """Copy a run's model under its plain name, and its record beside it; says what became of it."""
     config = RUNS[file]
-    record, there = store.done(config), Store(PUBLISHED).record(run_id(config))
+    record, published = store.done(config), Store(PUBLISHED).record(run_id(config))
     if record is None:
         return f"{file}: not trained"
-    if there and there["model"]["sha256"] != record["model"]["sha256"]:
-        names = [name for name, value in record["environment"].items() if there["environment"].get(name) != value]
-        return f"{file}: not the published record's hash; its environment differs in {', '.join(names) or 'nothing'}"
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with replacing(FOLDER / file) as temporary:
-        shutil.copyfile(store.model_path(config), temporary)
-    if not there:
-        publish(store, run_id(config))
-    return f"{file}: {(FOLDER / file).stat().st_size / 1e6:.1f} MB"
+    for source, name in ((store.model_path(config), file), (store.folder(run_id(config)) / "run.json", f"{file}.json")):
+        with replacing(FOLDER / name) as temporary:
+            shutil.copyfile(source, temporary)
+    said = f"{file}: {(FOLDER / file).stat().st_size / 1e6:.1f} MB"
+    if published and published["model"]["sha256"] != record["model"]["sha256"]:
+        said += f", other bits than the published record's ({differing(published, record)})"
+    return said
+
+
+def differing(first: Record, second: Record) -> str:
+    """In what the environments of two runs differ."""
+    names = [name for name, value in second["environment"].items() if first["environment"].get(name) != value]
+    return f"environment: {', '.join(names)}" if names else "the same environment: a processor's instructions"
 
 
 def check_size(files: Iterable[str], store: Store) -> None:

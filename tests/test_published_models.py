@@ -1,6 +1,8 @@
-"""Networks to decode at once: each opens in its own framework alone, and is the one of its published record."""
+"""Networks to decode at once: each opens in its own framework alone, and is the one of the record beside it."""
 
 import dataclasses
+import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -13,8 +15,8 @@ from common.analysis.evaluator import metadata
 from common.data.datasets import DATASETS
 from common.data.inputs import make
 from common.errors import OutOfTime, RunsFailed
-from common.runs import estimates, store
-from common.runs.config import Config, Options, from_dict, run_id
+from common.runs import estimates
+from common.runs.config import Config, Options, run_id
 from common.runs.store import Store, file_sha256
 from common.runs.training import train
 from torch_models.trainer import make_model
@@ -22,7 +24,7 @@ from torch_models.trainer import make_model
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
-FILES = sorted((ROOT / "saved_models" / "published").glob("*"))
+FILES = sorted((ROOT / "saved_models" / "published").glob("*.*[!n]"))
 CONFIG = Config(model="mlp2", width=8, dataset="digits", framework="torch", train_size=60, crop=6, epochs=1)
 
 
@@ -31,7 +33,7 @@ def script(monkeypatch, tmp_path):
     """The script, with one small network that goes to a folder of its own."""
     monkeypatch.setattr(module, "RUNS", {"small.pt": CONFIG})
     monkeypatch.setattr(module, "FOLDER", tmp_path / "published_models")
-    for owner in (module, store, estimates):
+    for owner in (module, estimates):
         monkeypatch.setattr(owner, "PUBLISHED", tmp_path / "published")
     return module
 
@@ -44,9 +46,10 @@ def command(monkeypatch, tmp_path):
 
 
 def assert_published(path, names):
-    """Whether it has one of the names, its run's record beside the published ones, and opens plainly."""
-    record = Store(store.PUBLISHED).record(run_id(from_dict(metadata(path)["config"])))
+    """Whether it has one of the names, its run's record beside it, and opens plainly."""
+    record = json.loads(Path(f"{path}.json").read_text())
     assert path.name in names and record["model"]["sha256"] == file_sha256(path)
+    assert record["config"] == metadata(path)["config"]
     if path.suffix == ".pt":
         state = torch.load(path, weights_only=True)["state_dict"]
         parameters = sum(tensor.numel() for tensor in state.values())
@@ -77,10 +80,9 @@ def test_what_is_trained_is_copied_with_its_record(script, command, capsys, tmp_
     script.main()
     file = tmp_path / "published_models" / "small.pt"
     assert file.read_bytes() == Store(tmp_path / "own").model_path(CONFIG).read_bytes()
-    assert (tmp_path / "published" / "runs" / run_id(CONFIG) / "run.json").exists()
     assert capsys.readouterr().out == f"small.pt: {file.stat().st_size / 1e6:.1f} MB\n"
     script.main()
-    assert [path.name for path in file.parent.iterdir()] == ["small.pt"]
+    assert {path.name for path in file.parent.iterdir()} == {"small.pt", "small.pt.json"}
     assert_published(file, {"small.pt"})
     with pytest.raises(AssertionError):
         assert_published(file, {})
@@ -93,19 +95,21 @@ def test_a_network_in_keras_is_published_as_well(script, command, monkeypatch, t
     assert_published(tmp_path / "published_models" / "small.h5", {"small.h5"})
 
 
-def test_what_differs_from_its_published_record_is_said_and_not_copied(script, tmp_path):
-    own = Store(tmp_path / "own")
+def test_what_differs_from_its_published_record_is_said(script, tmp_path):
+    own, published = Store(tmp_path / "own"), Store(tmp_path / "published")
     train(CONFIG, Options(output_dir=own.results, threads=1))
-    script.copy("small.pt", own)
-    record = tmp_path / "published" / "runs" / run_id(CONFIG) / "run.json"
-    sha256 = own.record(run_id(CONFIG))["model"]["sha256"]
-    record.write_text(record.read_text().replace(sha256, "0" * 64).replace('"numpy": "', '"numpy": "1.'))
-    (tmp_path / "published_models" / "small.pt").unlink()
-    assert script.copy("small.pt", own) == (
-        "small.pt: not the published record's hash; its environment differs in numpy"
+    shutil.copytree(own.folder(run_id(CONFIG)), published.folder(run_id(CONFIG)))
+    assert script.copy("small.pt", own).endswith(" MB")
+    path, record = published.folder(run_id(CONFIG)) / "run.json", own.record(run_id(CONFIG))
+    record["model"]["sha256"] = "0" * 64
+    path.write_text(json.dumps(record))
+    assert script.copy("small.pt", own).endswith(
+        " MB, other bits than the published record's (the same environment: a processor's instructions)"
     )
+    record["environment"]["numpy"] = "1.2.3"
+    path.write_text(json.dumps(record))
+    assert script.copy("small.pt", own).endswith(" MB, other bits than the published record's (environment: numpy)")
     assert script.copy("small.pt", Store(tmp_path / "nowhere")) == "small.pt: not trained"
-    assert not [*(tmp_path / "published_models").iterdir()]
 
 
 def test_networks_that_are_too_many_for_a_clone_are_an_error_and_are_not_copied(script, command, monkeypatch, tmp_path):

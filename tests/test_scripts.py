@@ -75,7 +75,9 @@ MADE = {
 """What studies and computations leave in the folder of their name."""
 ELSEWHERE = {
     "benchmark_probes.py": "test_benchmark_probes.py",
+    "benchmark_reader.py": "test_benchmark_reader.py",
     "benchmark_stacked.py": "test_benchmark_stacked.py",
+    "benchmark_texts.py": "test_benchmark_texts.py",
     "decode_layers.py": "test_decode_layers.py",  # it trains nothing: its quick trial is a run of another script
     "durability_files.py": "test_durability.py",
     "durability_kills.py": "test_durability.py",
