@@ -89,7 +89,6 @@ SMOKED = [name for name in SCRIPTS if name not in ELSEWHERE]
 SECONDS = 45
 """Of a processor, which two cores do in about half a minute."""
 FLAGS = {name: ("--framework", ("keras", "torch")[place % 2]) for place, name in enumerate(SINGLE)}
-FLAGS |= {"benchmark_training.py": ("--repeats", "1")}
 SHARED = {  # scripts that have runs in common are tried in one process
     "decoding": [
         "masc_decoding.py", "masc_variance_threshold.py", "probe_baselines.py", "velpic_weight_transfer.py",

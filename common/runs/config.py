@@ -46,7 +46,7 @@ SMOKE: dict[str, dict[str, Any]] = {
     "alexnet_large": {"crop": 32, "center_box": 1.0, "train_size": 64},
     "inception_v3": {"crop": 40, "center_box": 1.0, "width": 2, "train_size": 32, "test_size": 40},
 }
-"""What networks for larger images need to see digits, and of how many the deepest learns in seconds."""
+"""What networks for larger images need to see digits, and how few units and examples the largest learn in seconds."""
 ADAM = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
 RMSPROP = {"decay": 0.9, "epsilon": 1.0}
 
