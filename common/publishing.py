@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import chain, product
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from common.analysis.examples import well_known
 from common.files import write
@@ -25,7 +26,7 @@ from common.report.classes import classes_over_runs
 from common.report.comparison import comparison_table
 from common.report.documents import PARTS, fill, findings_document, plural
 from common.report.examples import agreement_table, joined, trained_on
-from common.report.page import SHARED, Block, Code, Folded, Heading, Picture, Row, Section, page, save_shared
+from common.report.page import INDEX, SHARED, Block, Code, Folded, Heading, Picture, Row, Section, page, save_shared
 from common.report.published import published_table
 from common.report.runs import FRAMEWORKS, Run, Runs, group_names, setting_text
 from common.report.tables import Link, Table
@@ -177,7 +178,7 @@ class Page:
         blocks.append(chart(f"{heading}: learning curves and corruption", runs, self.runs))
         for preset, at in grouped(groups, lambda group: group.preset).items():
             blocks += [Heading(size_text(at)), *self.size(f"{name}_{preset}", at)]
-        return Section(heading, blocks, paper)
+        return Section(heading, blocks, paper, address_of(paper))
 
     def computations(
         self, study: ComputedStudy, computed: Sequence[Computed], findings: Sequence[Finding], paper: str
@@ -188,7 +189,7 @@ class Page:
         tables = [self.table(name, item) for name, item in named.items() if isinstance(item, Table)]
         drawn = [self.picture(name, item) for name, item in named.items() if not isinstance(item, Table)]
         command = Code(f"python experiments/{overview.script_of(study.name)}")
-        return Section(heading, [*blocks, command, Row(drawn), *tables], paper)
+        return Section(heading, [*blocks, command, Row(drawn), *tables], paper, address_of(paper))
 
     def size(self, name: str, groups: Sequence[Group]) -> Iterator[Block]:
         """Commands, what there is of the runs, figures of each framework in a row, and tables of all together."""
@@ -204,6 +205,11 @@ class Page:
             yield self.table(own, together({group.label: table for _, group, table in alike}))
 
 
+def address_of(paper: str) -> str:
+    """Of the page of a paper's studies."""
+    return f"{WINGS[paper][0].TARGETS.wing}.html"
+
+
 def opening(name: str, findings: Sequence[Finding]) -> tuple[str, list[Block]]:
     """The heading of a study's section, and its beginning: what it is about, its claim, its verdicts."""
     own = [found for found in findings if found.study == name]
@@ -211,7 +217,8 @@ def opening(name: str, findings: Sequence[Finding]) -> tuple[str, list[Block]]:
     blocks: list[Block] = [document.split("\n")[0], overview.stated(document, "Claim") or ""]
     if own:
         text = f"Verdicts: {overview.verdicts_text(own)}"
-        blocks.append(Row([Link(text, overview.LIST, {"study": name.replace("_", " ")})]))
+        query = urlencode({"study": name.replace("_", " ")})
+        blocks.append(Row([Link(text, f"{INDEX}?{query}{overview.LIST}")]))
     return name.replace("_", " ").capitalize(), blocks
 
 
@@ -308,10 +315,11 @@ def made_of(runs: Runs, benchmarks: Mapping[str, Mapping[str, Table]]) -> tuple[
     beside = ["assets/runs.js", *(f"assets/{name}" for name in SHARED)]
     readme, changes = ROOT / "README.md", ROOT / "docs" / "changes.md"
     superseded = convergence_table(Runs.under(Store(PUBLISHED / "superseded")))
+    pages = {INDEX: "Published results", **{address_of(paper): paper for paper in WINGS}}
     texts = {
+        **{PUBLISHED / name: page(title, LEAD, sections, beside, name) for name, title in pages.items()},
         **{PUBLISHED / "tables" / f"{name}.md": table.markdown() for name, table in made.tables.items()},
         **{PUBLISHED / "tables" / f"{name}.csv": table.csv() for name, table in made.tables.items()},
-        PUBLISHED / "index.html": page("Published results", LEAD, sections, beside),
         PUBLISHED / "runs.csv": runs.csv(),
         PUBLISHED / "assets" / "runs.js": runs_script(runs),
         ROOT / "docs" / "findings.md": findings_document(findings),
@@ -329,6 +337,6 @@ def publish(runs: Runs, benchmarks: Mapping[str, Mapping[str, Table]]) -> None:
     for path, figure in drawn.items():
         figures.save(figure, path)
     save_shared(PUBLISHED)
-    for path in (*PUBLISHED.glob("tables/*"), *PUBLISHED.glob("figures/*")):
+    for path in chain.from_iterable(map(PUBLISHED.glob, ("*.html", "tables/*", "figures/*"))):
         if path not in texts and path not in drawn:
             path.unlink()

@@ -1,8 +1,8 @@
 """Tables, figures and page of the published runs, made from their records alone; trains nothing.
 
 Run:       python experiments/published_report.py [--import runs.tar]
-Result:    results/published/tables/, figures/, index.html and runs.csv, docs/findings.md, and what
-           other documents hold between marks; --import first takes in an archive that reproduce_papers.py --export
+Result:    results/published/tables/, figures/, index.html with a page for each paper beside it, and runs.csv,
+           docs/findings.md, and what other documents hold between marks; --import first takes in an archive that reproduce_papers.py --export
            wrote, or the first of its parts: records to results/published, and where networks came with them, or runs
            are begun, to results and saved_models, so that the same command goes on here
 Time:      two minutes

@@ -51,11 +51,17 @@ def inside(page, selector):
 
 
 def dead_links(page, folder):
-    """Links to files that are not there, and to anchors that are not in the page."""
+    """Links to files that are not there, and to anchors that are not in the page or in the file."""
     links = page.eval_on_selector_all("a[href]", "links => links.map(link => link.getAttribute('href'))")
-    names = set(page.eval_on_selector_all("[id]", "elements => elements.map(element => element.id)"))
-    return [
-        link
-        for link in dict.fromkeys(links)
-        if (link[1:] not in names if link.startswith("#") else not (folder / link.split("#")[0]).exists())
-    ]
+    texts = {"": page.content()}
+
+    def leads_nowhere(link):
+        file, _, anchor = link.partition("#")
+        file = file.partition("?")[0]
+        if file and not (folder / file).exists():
+            return True
+        if anchor and file not in texts:
+            texts[file] = (folder / file).read_text()
+        return bool(anchor) and f'id="{anchor}"' not in texts[file]
+
+    return list(filter(leads_nowhere, dict.fromkeys(links)))

@@ -17,6 +17,7 @@ from common.groups import grouped
 
 ASSETS = Path(__file__).with_name("assets")
 SHARED = ("uplot.js", "uplot.css", "uplot.LICENSE")  # uPlot 1.6.32
+INDEX = "index.html"
 COLUMNS = 24  # that the looks know to align
 
 
@@ -136,11 +137,12 @@ class Chart:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what follows it; the contents name it, with others of its `group`."""
+    """A heading and what follows it, on the page at an address; contents name it, with others of its `group`."""
 
     heading: str
     blocks: Sequence[Block]
     group: str = ""
+    address: str = INDEX
 
     @property
     def name(self) -> str:
@@ -153,11 +155,12 @@ class Section:
         return f'<section id="{self.name}">\n{heading}\n{markup(self.blocks)}\n</section>'
 
 
-def contents(sections: Sequence[Section]) -> str:
-    """Links to all sections, by group."""
+def contents(sections: Sequence[Section], address: str = INDEX) -> str:
+    """Links from the page at an address to all sections, by group."""
     parts = []
     for group, members in grouped(sections, lambda section: section.group).items():
-        links = "".join(f'<li><a href="#{one.name}">{html.escape(one.heading)}</a></li>' for one in members)
+        places = [(one, one.address if one.address != address else "") for one in members]
+        links = "".join(f'<li><a href="{page}#{one.name}">{html.escape(one.heading)}</a></li>' for one, page in places)
         parts.append(f"<p>{html.escape(group)}</p><ul>{links}</ul>" if group else f"<ul>{links}</ul>")
     return f'<nav><details class="contents"><summary>Contents</summary>{"".join(parts)}</details></nav>'
 
@@ -169,15 +172,15 @@ def style() -> str:
     return f"{(ASSETS / 'page.css').read_text('utf-8')}{right}{{text-align:right;white-space:nowrap}}"
 
 
-def page(title: str, lead: str, sections: Sequence[Section], beside: Sequence[str] = ()) -> str:
-    """A whole HTML5 page that a phone shows too, light or dark as its reader has it.
+def page(title: str, lead: str, sections: Sequence[Section], beside: Sequence[str] = (), address: str = INDEX) -> str:
+    """A whole HTML5 page that a phone shows too, light or dark as its reader has it, of the sections at its address.
 
     `beside` are addresses of scripts and style sheets beside the page, such as those that `save_shared` leaves.
     """
     sheets = "".join(f'<link rel="stylesheet" href="{name}">\n' for name in beside if name.endswith(".css"))
     scripts = "".join(f'<script defer src="{name}"></script>\n' for name in beside if name.endswith(".js"))
-    body = "\n".join(section.html() for section in sections)
-    navigation = contents(sections) if len(sections) > 3 else ""
+    body = "\n".join(section.html() for section in sections if section.address == address)
+    navigation = contents(sections, address) if len(sections) > 3 else ""
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>

@@ -148,7 +148,9 @@ COMPARISONS = (
     readouts.Comparison("early-peak", at_peak, readouts.in_chosen_layer),
     readouts.Comparison("early-peak", partial(at_peak, layer_of=last_layer), readouts.in_last_layer, where=LAST),
     readouts.Comparison("peaks-together", subspaces_peak, network_peaks),
-    readouts.Comparison("falls-less", network_fall, subspaces_fall),
-    readouts.Comparison("falls-less", network_fall, partial(subspaces_fall, layer_of=last_layer), where=LAST),
+    readouts.Comparison("falls-less", network_fall, subspaces_fall, unit="points"),
+    readouts.Comparison(
+        "falls-less", network_fall, partial(subspaces_fall, layer_of=last_layer), where=LAST, unit="points"
+    ),
 )
 """Names of statements, which each wing that asks has of its own."""

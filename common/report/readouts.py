@@ -222,13 +222,17 @@ def unpublished(table: Table) -> Table:
 
 
 class Comparison(NamedTuple):
-    """A statement that one measure of a run is above another, and the settings that it is about."""
+    """A statement that one measure of a run is above another, and the settings that it is about.
+
+    Measures are shares, or in points, which may be negative.
+    """
 
     statement: str
     first: Measure
     second: Measure
     about: Callable[[Setting], bool] = in_part
     where: str = ""
+    unit: str = "fraction"
 
 
 def compare(runs: Iterable[Run], comparisons: Sequence[Comparison], targets: Targets) -> list[Finding]:
@@ -245,15 +249,14 @@ def compared(comparison: Comparison, runs: Runs, targets: Targets) -> Finding:
     """Of the runs of one setting: the difference in each seed, and both measures over the seeds that have both."""
     sides = [(comparison.first(run), comparison.second(run)) for run in runs]
     subject = setting_of(runs[0]).text() + (f", {comparison.where}" if comparison.where else "")
-    return targets.tested(
-        f"{targets.wing}-{comparison.statement}", subject, runs, [less(*pair) for pair in sides], both(sides)
-    )
+    effects, told = [less(*pair) for pair in sides], both(sides, comparison.unit)
+    return targets.tested(f"{targets.wing}-{comparison.statement}", subject, runs, effects, told)
 
 
-def both(sides: Iterable[tuple[float | None, float | None]], joint: str = " against ") -> str | None:
-    """Two shares over the seeds that have both, as text."""
-    measured = [pair for pair in sides if None not in pair]
-    return joint.join(f"{cell(number(side))} %" for side in zip(*measured, strict=True)) or None
+def both(sides: Iterable[tuple[float | None, float | None]], unit: str = "fraction") -> str | None:
+    """Two shares over the seeds that have both, or two differences in points, as text."""
+    measured, sign = [pair for pair in sides if None not in pair], "%" if unit == "fraction" else unit
+    return " against ".join(f"{cell(number(side, unit))} {sign}" for side in zip(*measured, strict=True)) or None
 
 
 def clean_table(runs: Runs, title: str) -> Table:

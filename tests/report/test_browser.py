@@ -11,6 +11,7 @@ from common.report.charts import chart, runs_script
 from common.report.claims import Finding, Statement, decide
 from common.report.page import SHARED, Folded, Picture, Row, Section, page, save_shared
 from common.report.runs import Run, Runs
+from common.report.tables import Link
 
 pytestmark = pytest.mark.slow
 
@@ -68,11 +69,13 @@ def path(tmp_path_factory):
         Section("Findings", [overview.findings_table(made), Folded("How", [overview.criteria_table(made)])]),
         Section("Curves", [chart("Learning curves", runs, runs), Row([picture, picture])], "A paper"),
         Section("Costs", [overview.costs_table(runs)], "A paper"),
+        Section("Study", [Link("Verdicts", "index.html?verdict=indicated#findings")], "A paper", "paper.html"),
     ]
     save_shared(folder)
     beside = ["assets/runs.js", *(f"assets/{name}" for name in SHARED)]
     (folder / "assets" / "runs.js").write_text(runs_script(runs))
-    (folder / "index.html").write_text(page("Published results", "Every number", sections, beside))
+    for address in ("index.html", "paper.html"):
+        (folder / address).write_text(page("Published results", "Every number", sections, beside, address))
     return folder / "index.html"
 
 
@@ -132,6 +135,13 @@ def test_a_count_of_the_matrix_leads_to_its_findings(browser, path):
         shown.get_by_role("button", name="all").click()
         shown.get_by_label("text").fill("BETTER cnn")
         assert rows(shown) == 1
+
+
+def test_a_study_on_a_page_of_its_own_leads_to_its_findings(browser, path):
+    with opened(browser, path.with_name("paper.html")) as shown:
+        assert dead_links(shown, path.parent) == [] and shown.locator("select").count() == 0
+        shown.get_by_text("Verdicts").last.click()
+        assert shown.locator("output").text_content() == "1 of 6 findings" and inside(shown, "td.indicated")
 
 
 def test_a_table_is_sorted_by_a_heading_as_numbers_or_words(browser, path):

@@ -103,11 +103,20 @@ def test_pictures_are_loaded_when_needed_at_their_size():
 def test_contents_name_sections_by_group():
     sections = [Section("What held", []), Section("K-means, twice", [], "Paper"), Section("Third", [], "Paper")]
     assert [section.name for section in sections] == ["what-held", "k-means-twice", "third"]
-    checker = Checker(contents(sections))
-    assert [attrs["href"] for tag, attrs in checker.tags if tag == "a"] == ["#what-held", "#k-means-twice", "#third"]
-    assert checker.texts == ["Contents", "What held", "Paper", "K-means, twice", "Third"]
+    checker = Checker(contents([*sections, Section("Away", [], "Paper", "paper.html")]))
+    assert [attrs["href"] for tag, attrs in checker.tags if tag == "a"] == [
+        "#what-held", "#k-means-twice", "#third", "paper.html#away"
+    ]  # fmt: skip
+    assert checker.texts == ["Contents", "What held", "Paper", "K-means, twice", "Third", "Away"]
     assert "<nav>" in page("Title", "", [*sections, Section("Fourth", [])])
     assert "<nav>" not in page("Title", "", sections) and '<section id="what-held">' in sections[0].html()
+
+
+def test_a_page_shows_the_sections_of_its_address_and_names_all():
+    sections = [Section("First", []), *(Section(name, [], "Paper", "paper.html") for name in ("One", "Two", "Three"))]
+    shown, other = page("Title", "", sections, (), "paper.html"), page("Title", "", sections)
+    assert '<section id="one">' in shown and '<section id="first">' not in shown and "index.html#first" in shown
+    assert '<section id="first">' in other and '<section id="one">' not in other and "paper.html#one" in other
 
 
 def test_blocks_stand_one_after_the_other():

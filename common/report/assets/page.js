@@ -51,13 +51,14 @@ function filterable(table) {
   form.oninput = apply;
   form.onsubmit = event => event.preventDefault();
   form.onreset = () => setTimeout(apply);
-  all("a[data-chosen]").forEach(link => link.addEventListener("click", () => {
-    const chosen = new URLSearchParams(link.dataset.chosen);
+  const choose = query => {
+    const chosen = new URLSearchParams(query);
     Object.entries(fields).forEach(([name, select]) => { select.value = chosen.get(name) ?? ""; });
     words.value = "";
     apply();
-  }));
-  apply();
+  };
+  all("a[data-chosen]").forEach(link => link.addEventListener("click", () => choose(link.dataset.chosen)));
+  choose(location.search);
 }
 
 const MEASURES = {test_accuracy: "test accuracy (%)", train_accuracy: "training accuracy (%)",

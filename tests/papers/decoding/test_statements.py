@@ -303,6 +303,7 @@ def test_both_peak_early_and_the_subspaces_fall_by_less(decoding, masc, network,
     found = dynamics_findings([over_epochs(decoding, masc, network, held_out)])
     names = ("network-peak", "early-peak", "falls-less")
     assert tuple(verdicts(name, found)[0][0] for name in names) == falls
+    assert about("falls-less", found)[0].numbers == f"{falls[0]} points against {falls[1]} points"
 
 
 def test_the_layer_is_chosen_at_every_epoch(decoding):
