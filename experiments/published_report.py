@@ -2,10 +2,11 @@
 
 Run:       python experiments/published_report.py [--import runs.tar]
 Result:    results/published/tables/, figures/, index.html with a page for each paper beside it, and runs.csv,
-           docs/findings.md, and what other documents hold between marks; --import first takes in an archive that reproduce_papers.py --export
-           wrote, or the first of its parts: records to results/published, and where networks came with them, or runs
-           are begun, to results and saved_models, so that the same command goes on here
-Time:      two minutes
+           docs/findings.md, and what other documents hold between marks; --import first takes in an archive that
+           reproduce_papers.py --export wrote, or the first of its parts: records to results/published, and where
+           networks came with them, or runs are begun, to results and saved_models, so that the same command goes on
+           here
+Time:      a minute
 """
 
 from dataclasses import dataclass

@@ -8,6 +8,7 @@ import inspect
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,6 +50,7 @@ SMOKE: dict[str, dict[str, Any]] = {
 """What networks for larger images need to see digits, and how few units and examples the largest learn in seconds."""
 ADAM = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}
 RMSPROP = {"decay": 0.9, "epsilon": 1.0}
+FLOATS, PAIR = (float, float | None), tuple[float, float]  # types of fields
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,9 @@ class Config(Repetition, Stopping, Training, Network, Augmentation, Data, Subjec
 
     def __post_init__(self) -> None:
         for name, (kind, _) in self.types().items():  # 1 and 1.0 are one value and must have one identity
-            if kind in (float, float | None) and isinstance(value := getattr(self, name), int):
+            if kind in FLOATS and isinstance(value := getattr(self, name), int):
                 object.__setattr__(self, name, float(value))
-            if kind == tuple[float, float]:
+            if kind == PAIR:
                 object.__setattr__(self, name, tuple(map(float, getattr(self, name))))
         for name, choice in self.annotated(Choice).items():
             check_choice(name, getattr(self, name), choice.names)
@@ -186,8 +188,13 @@ class Actions:
 
 def as_dict(config: Config) -> dict[str, Any]:
     """Every field, as JSON holds it."""
-    fields: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config)))
-    return fields
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(config).items()}
+
+
+@cache
+def defaults(kind: Any) -> dict[str, Any]:
+    """Every field's default, of a class of configs, as JSON holds it."""
+    return as_dict(kind())
 
 
 def from_dict(fields: dict[str, Any]) -> Config:
@@ -242,8 +249,9 @@ def run_id(config: Config) -> str:
     """Readable slug and 8 hex digits of sha256 over the canonical JSON of the fields that differ from their default."""
     if not isinstance(config, Config):
         raise TypeError(f"only a Config has an identity. Received: {type(config).__name__}")
-    defaults = as_dict(type(config)())
-    changed = {name: value for name, value in as_dict(config).items() if value != defaults[name]}
+    kind: Any = type(config)
+    usual = defaults(kind)
+    changed = {name: value for name, value in as_dict(config).items() if value != usual[name]}
     digest = hashlib.sha256(json.dumps(changed, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:8]
     setting = "true" if config.corruption == "none" else f"{config.corruption}{config.corruption_fraction:g}"
     words = sorted({slug for name, slug in config.annotated(Slug).items() if name in changed})

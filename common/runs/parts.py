@@ -84,6 +84,19 @@ def field_types(part: Any) -> dict[str, tuple[Any, tuple[Any, ...]]]:
     return {name: (plain[name], getattr(whole[name], "__metadata__", ())) for name in names}
 
 
+@functools.cache
+def marked_fields(part: Any, mark: Mark) -> tuple[str, ...]:
+    """See `Part.marked`."""
+    return tuple(name for name, (_, marks) in field_types(part).items() if mark in marks)
+
+
+@functools.cache
+def annotated_fields(part: Any, kind: type) -> dict[str, Any]:
+    """See `Part.annotated`."""
+    every = ((name, mark) for name, (_, marks) in field_types(part).items() for mark in marks)
+    return {name: mark for name, mark in every if isinstance(mark, kind)}
+
+
 class Part:
     """Fields that belong together."""
 
@@ -100,13 +113,14 @@ class Part:
     @classmethod
     def marked(cls, mark: Mark) -> tuple[str, ...]:
         """Names of the fields that bear the mark, in their order."""
-        return tuple(name for name, (_, marks) in cls.types().items() if mark in marks)
+        part: Any = cls
+        return marked_fields(part, mark)
 
     @classmethod
     def annotated(cls, kind: type) -> dict[str, Any]:
         """The `Choice`, the `Slug` or the `OfKind` of each field that has one."""
-        every = ((name, mark) for name, (_, marks) in cls.types().items() for mark in marks)
-        return {name: mark for name, mark in every if isinstance(mark, kind)}
+        part: Any = cls
+        return annotated_fields(part, kind)
 
     def any_of(self, mark: Mark) -> bool:
         """Whether one of the fields that bear the mark is on."""

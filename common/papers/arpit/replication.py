@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from common.papers.arpit.networks import NOISE, noise_of
@@ -13,7 +13,7 @@ from common.papers.arpit.targets import TARGETS
 from common.report.claims import Finding, judged_number
 from common.report.figures import learning_curves
 from common.report.numbers import Number, counted
-from common.report.runs import Run, Runs
+from common.report.runs import FRAMEWORKS, Run, Runs
 from common.report.tables import Table
 from common.runs.config import as_dict, recipe
 from common.study import Call, Fields, Seeds, Study
@@ -65,14 +65,18 @@ def measured_of(run: Run, quantity: str) -> float:
 
 def numbers(runs: Runs) -> list[Finding]:
     """Every number of the replication's logs beside our runs of its recipe and size, over seeds."""
-    return [_judged(target, runs.where(partial(_stands_beside, target))) for target in published()]
+    known = runs.where(lambda run: run.full_size).grouped(lambda run: recipe(run.fields))
+    return [
+        _judged(target, Runs(chain.from_iterable(known.get(wanted, ()) for wanted in _recipes(target))))
+        for target in published()
+    ]
 
 
-def _stands_beside(target: Target, run: Run) -> bool:
+def _recipes(target: Target) -> list[str]:
+    """Of the runs that a number stands beside, by framework."""
     noise = target["corruption"], target["corruption_fraction"]
     wanted = fields("mlp2", target["dataset"], "paper", *noise, width=target["width"], **RECIPE)
-    config = replace(BASE, framework=run.config.framework, **wanted)
-    return run.full_size and recipe(run.fields) == recipe(as_dict(config))
+    return [recipe(as_dict(replace(BASE, framework=framework, **wanted))) for framework in FRAMEWORKS]
 
 
 def _judged(target: Target, seeds: Runs) -> Finding:
