@@ -45,7 +45,10 @@ FOUNDING = (
 SMOKE: dict[str, dict[str, Any]] = {
     "cnn2": {"padding": "same_stride_2", "width": 8},
     "alexnet_large": {"crop": 32, "center_box": 1.0, "train_size": 64},
-    "inception_v3": {"crop": 40, "center_box": 1.0, "width": 2, "train_size": 32, "test_size": 40},
+    "inception_v3": {
+        **{"crop": 40, "center_box": 1.0, "width": 2, "train_size": 32, "test_size": 40},
+        "batch_norm_group": 4,  # eight processes have one each
+    },
 }
 """What networks for larger images need to see digits, and how few units and examples the largest learn in seconds."""
 ADAM = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}

@@ -486,3 +486,5 @@ def test_smoke_is_the_same_experiment_on_200_digits(validation_size, kept):
     assert (
         smoke(Config(epochs=0)).epochs == 0 and smoke(Config(random_crop=True)).crop == 6 and smoke(Config()).crop == 28
     )  # digits have 8 x 8 pixels
+    deep = smoke(Config(model="inception_v3", framework="torch", batch_norm_group=32))
+    assert deep.batch_size == 8 * deep.batch_norm_group  # eight processes have a group each
