@@ -69,7 +69,7 @@ GPU_EXAMPLES, GPU_SECONDS = 50_000, {"alexnet": 0.3, "inception": 1.0}
 class Benchmark(benchmarks.Benchmark):
     """How it is measured."""
 
-    slug, least, small = "benchmark_training", {"repeats": 1}, {"examples": 256, "repeats": 1}
+    slug, least, small = "benchmark_training", {"repeats": 1}, {"examples": 128, "repeats": 1}
 
     model: Annotated[str, tyro.conf.arg(metavar="|".join(EXAMPLES))] = "mlp3"
     """What is trained."""
