@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from common.analysis.examples import join, measured
 from common.analysis.keys import NO_WORD, own_words
 from common.data import datasets
+from common.data.inputs import TokenInputs
 from common.data.texts import sentence
 from common.groups import grouped
 from common.papers.language.learning_curves import kind_text, over
@@ -23,9 +24,9 @@ from common.papers.language.targets import TARGETS
 from common.report import figures
 from common.report.claims import Finding
 from common.report.examples import joined
-from common.report.fitting import by_seed, epochs_to_fit, slowdown
+from common.report.fitting import by_seed, epochs_to_fit, slowdown, told
 from common.report.numbers import Number, compared, less
-from common.report.runs import Run, Runs, setting_text
+from common.report.runs import Measure, Run, Runs, setting_text
 from common.report.tables import Table
 from common.runs.config import Config, run_id
 from common.runs.learning import NEVER
@@ -39,8 +40,12 @@ TITLE = "Texts that are hard and texts that are learned by heart"
 SHOWN = 6
 """Texts of each kind that are shown."""
 KINDS = ("easiest", "hardest", "most forgotten")
+WHOLE: Fields = {"vocabulary": None}
 CUT: dict[str, tuple[int, ...]] = {"trec": (2000, 500), "rt_polarity": (2000, 500)}
-"""Smaller vocabularies, in which hardly any text has a word of its own; of IMDB none has with the preset's."""
+"""Smaller vocabularies, in which hardly any text has a word of its own, of data sets that are read with all words too.
+
+Of IMDB hardly any text has a word of its own with the preset's vocabulary, which is its largest here.
+"""
 SETTINGS = {"true_labels": 0.0, "random_labels": 1.0}
 OWN_WORD: dict[str, dict[str, Any]] = {
     "with a word of its own": {"color": figures.GREEN}, "without": {"color": figures.PURPLE},
@@ -54,13 +59,14 @@ class Vocabularies(Texts):
     models: tuple[str, ...] = ("lstm",)
     """Architectures."""
     vocabularies: tuple[int, ...] = ()
-    """Smaller vocabularies, in words; none means two for each data set, but for IMDB."""
+    """Smaller vocabularies, in words, beside the largest; none means two for each data set, but for IMDB."""
 
     def rows(self, preset: str) -> Iterator[Fields]:
         for dataset, model in self.kinds(preset):
-            for smaller in ({}, *({"vocabulary": words} for words in self.vocabularies or CUT.get(dataset, ()))):
+            largest = WHOLE if dataset in CUT else {}
+            for words in (largest, *({"vocabulary": size} for size in self.vocabularies or CUT.get(dataset, ()))):
                 for fraction in SETTINGS.values():
-                    yield fields(model, dataset, preset, **labels(fraction), **smaller)
+                    yield fields(model, dataset, preset, **labels(fraction), **words)
 
 
 def check(config: Config) -> None:
@@ -91,7 +97,7 @@ def keep_shown(configs: Sequence[Config], call: Call) -> None:
     if call.force or not np.array_equal(arrays[0].get("shown_indices", ()), indices):
         data = datasets.load(first.dataset, call.options.data_dir)
         own = dict(zip(arrays[0]["train_indices"], arrays[0]["train_own_words"], strict=True))
-        texts = [sentence(data.x_train[index][-(first.length or 0) :], data.words) for index in indices.ravel()]
+        texts = [sentence(row, data.words) for row in TokenInputs.reduce(data.x_train[indices.ravel()], first)]
         words = [data.words[own[index]] for index in indices.ravel()]
         store.add_arrays(
             run_id(first), {"shown_indices": indices, "shown_texts": np.array(texts), "shown_words": np.array(words)}
@@ -218,24 +224,49 @@ def findings(runs: Runs, call: Call) -> list[Finding]:
 
 def of_kind(runs: Runs, subject: str) -> list[Finding]:
     """Of one model on one data set."""
-    epochs = epochs_to_fit(runs)
-    times, ratios = (by_seed(runs, place_of, of) for of in (epochs, slowdown(runs, epochs)))
-    sizes = sorted({words_of(run) for run in runs})
     largest, tested = whole(runs), partial(TARGETS.tested, subject=subject)
     alike = {name: agreement(largest.where(corruption_fraction=fraction)) for name, fraction in SETTINGS.items()}
     both = [[alike[name].get(seed) for name in SETTINGS] for seed in sorted(set().union(*alike.values()))]
     noise = largest.where(has_own_words, corruption_fraction=1.0)
-    ends = [[seed.get((size, 1.0)) for size in (sizes[0], sizes[-1])] for seed in times if len(sizes) > 1]
-    slower = [[seed.get((size, 1.0)) for size in (sizes[0], sizes[-1])] for seed in ratios if len(sizes) > 1]
-    told = compared(both, ["with true labels", "with random ones"])
+    text = compared(both, ["with true labels", "with random ones"])
     return [
-        tested("language-same-texts", runs=largest, effects=[less(*pair) for pair in both], numbers=told),
+        tested("language-same-texts", runs=largest, effects=[less(*pair) for pair in both], numbers=text),
         tested("language-keys", runs=noise, effects=list(map(later_without, noise))),
-        tested("language-cut-vocabulary", runs=runs, effects=[over(*pair) for pair in ends],
-               numbers=compared(ends, ["epochs with the smallest vocabulary", "with the largest"], "epochs")),
-        tested("language-cut-slowdown", runs=runs, effects=[over(*pair) for pair in slower],
-               numbers=compared(slower, ["times as long with the smallest vocabulary", "with the largest"])),
-    ]  # fmt: skip
+        *without_rare_words(runs, subject),
+    ]
+
+
+def without_rare_words(runs: Runs, subject: str) -> list[Finding]:
+    """Whether a smaller vocabulary slows memorizing down, in the seeds that have its runs and the largest one's."""
+    sizes = sorted({words_of(run) for run in runs})
+    ends = [(size, 1.0) for size in (sizes[0], sizes[-1])]
+    needed = {(size, fraction) for size, _ in ends for fraction in SETTINGS.values()}
+
+    def tested(name: str, measure: Measure, of: str, unit: str) -> Finding:
+        seeds = [seed for seed in by_seed(runs, place_of, measure) if needed <= seed.keys() and len(sizes) > 1]
+        effects = [over(*(told(seed, at) for at in ends)) for seed in seeds]
+        names = [f"{of} with the smallest vocabulary", "with the largest"]
+        numbers = compared([[seed[at] for at in ends] for seed in seeds], names, unit)
+        return TARGETS.tested(name, subject, runs, effects, numbers)
+
+    return [
+        tested("language-cut-vocabulary", steps_to_fit(runs), "steps", "parameters"),
+        tested("language-cut-slowdown", slowdown(runs, epochs_to_fit(runs)), "times as long", "ratio"),
+    ]
+
+
+def steps_to_fit(runs: Runs) -> Measure:
+    """Steps of the optimizer to the end of the epoch in which each of these runs is fitted; null for one that never is.
+
+    Texts that a smaller vocabulary makes equal are left out but one, so that its epochs have fewer steps.
+    """
+    epochs = epochs_to_fit(runs)
+
+    def steps(run: Run) -> float | None:
+        found = epochs(run)
+        return found and found * math.ceil(run.train_n / run.config.batch_size)
+
+    return steps
 
 
 def place_of(run: Run) -> tuple[float, float]:

@@ -23,7 +23,7 @@ from common.papers.language.texts import (
 )
 from common.report.numbers import cell
 from common.report.runs import Runs
-from common.runs.config import Options
+from common.runs.config import Options, run_id
 
 N = 40
 OWN = np.where(np.arange(N) % 2 == 0, np.arange(N) + 2, NO_WORD)  # every second text has a word of its own
@@ -61,7 +61,9 @@ def test_smaller_vocabularies_are_those_of_a_data_set_or_given():
     rows = list(Vocabularies(datasets=("trec",)).rows("small"))
     assert [row.get("vocabulary") for row in rows] == [None, None, 2000, 2000, 500, 500]
     assert [row["corruption_fraction"] for row in rows] == [0.0, 1.0] * 3
-    assert len(list(Vocabularies(datasets=("imdb",)).rows("small"))) == 2
+    reviews = Vocabularies(datasets=("rt_polarity",)).rows("small")
+    assert [row["vocabulary"] for row in reviews] == [None, None, 2000, 2000, 500, 500]
+    assert [row["vocabulary"] for row in Vocabularies(datasets=("imdb",)).rows("small")] == [5000, 5000]
     assert len(list(Vocabularies(datasets=("imdb",), vocabularies=(1000,)).rows("small"))) == 4
 
 
@@ -71,7 +73,7 @@ def test_rare_words_are_keys_where_texts_with_one_are_first_and_without_them_noi
     assert {name: found(judged, name).verdict for name in names} == dict.fromkeys(names, "confirmed")
     assert found(judged, "cut-vocabulary").effect.mean == pytest.approx(2)
     assert found(judged, "cut-slowdown").effect.mean == pytest.approx(2)
-    assert found(judged, "cut-vocabulary").numbers.startswith("24.0 [24.0, 24.0] epochs with the smallest vocabulary")
+    assert found(judged, "cut-vocabulary").numbers.startswith("1,824 [1,824, 1,824] steps with the smallest vocabulary")
     assert "with true labels" in found(judged, "same-texts").numbers
 
 
@@ -81,6 +83,25 @@ def test_rare_words_are_no_keys_where_nothing_depends_on_them():
         assert found(judged, name).verdict == "contradicted", name
     one = findings(Runs(both(0)), None)
     assert {found(one, name).verdict for name in ("same-texts", "cut-vocabulary")} == {"not measured"}
+
+
+def test_time_is_counted_in_steps_of_which_fewer_texts_have_fewer():
+    runs = seeds_of(with_and_without_rare_words)
+    for run in runs.where(vocabulary=500):
+        run.record["data"]["train_n"] = 2420
+    judged = findings(runs, None)
+    assert found(judged, "cut-vocabulary").effect.mean == pytest.approx(24 * 38 / (12 * 76))
+    assert found(judged, "cut-slowdown").effect.mean == pytest.approx(2)
+
+
+def test_noise_that_is_never_fitted_without_rare_words_leaves_it_undecided():
+    runs = seeds_of(with_and_without_rare_words)
+    (never,) = runs.where(vocabulary=500, corruption_fraction=1.0, seed=2)
+    never.history = never.history[:4]
+    judged = findings(runs, None)
+    assert {found(judged, f"cut-{name}").verdict for name in ("vocabulary", "slowdown")} == {"undecided"}
+    some = Runs(run for run in runs if run is not never)  # a seed without the run says nothing
+    assert {found(findings(some, None), f"cut-{name}").effect.n for name in ("vocabulary", "slowdown")} == {2}
 
 
 def test_an_epoch_tells_no_texts_apart():
@@ -150,7 +171,11 @@ def test_what_texts_are_shown_and_which_words_are_their_own_is_kept_with_runs(mo
     assert (of_second["train_own_words"] == np.arange(2, 2 + N)).all() and "shown_texts" not in of_second
     assert of_first["shown_indices"].shape == (3, 6)
     index = of_first["shown_indices"][0, 0]
-    assert of_first["shown_texts"][0] == " ".join([f"w{index}"] * 20)  # as long as the network reads
+    assert of_first["shown_texts"][0] == " ".join([f"w{index}"] * 20)  # as the network reads
+    few = text_run(vocabulary=20).config
+    read([few], call)
+    cut = call.store.kept[run_id(few)]
+    assert cut["shown_texts"][-1] == " ".join(["w1"] * 20) and cut["shown_indices"][-1, -1] > 21
     assert of_first["shown_words"][0] == f"w{index - 10 + 2}"
     call.force = False
     call.store.add_arrays = None
