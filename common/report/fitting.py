@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from common.report.claims import gap
@@ -106,10 +106,15 @@ def over(seeds: Sequence[Mapping[float, float | None]]) -> dict[float, list[floa
     return {x: [seed.get(x) for seed in seeds] for x in sorted(set().union(*seeds))}
 
 
-def told(seed: Mapping[float, float | None], at: float) -> float | None:
+def told(seed: Mapping[Any, float | None], at: Any) -> float | None:
     """The value of a run; null without a run, nan where the run has none."""
     value = seed.get(at, None)
     return math.nan if at in seed and value is None else value
+
+
+def complete(seeds: Sequence[dict[float, float | None]], points: Collection[float]) -> list[dict[float, float | None]]:
+    """The seeds that have a run at each point of a curve; others would be judged by another curve, of fewer points."""
+    return [seed for seed in seeds if seed.keys() >= set(points)]
 
 
 def lead(epochs: Epochs, levels: Levels) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,7 @@ from common.report.fitting import (
     MOST,
     by_seed,
     clean_error,
+    complete,
     epochs_to_fit,
     error,
     fraction_of,
@@ -120,10 +122,10 @@ def fraction_table(runs: Runs, title: str) -> Table:
 def findings(runs: Runs, call: Call) -> list[Finding]:
     """How time to fit and error grow, of each model on each data set."""
     kinds = runs.where(of_labels).grouped(kind_of)
-    return [found for kind, group in kinds.items() for found in of_kind(group, kind_text(kind[0], kind[1]))]
+    return [found for kind, group in kinds.items() for found in of_kind(group, kind_text(*kind), call.grid.fractions)]
 
 
-def of_kind(runs: Runs, subject: str) -> list[Finding]:
+def of_kind(runs: Runs, subject: str, fractions: Sequence[float]) -> list[Finding]:
     """Of one model on one data set."""
     epochs = epochs_to_fit(runs)
     times, ratios, errors = (by_seed(runs, fraction_of, of) for of in (epochs, slowdown(runs, epochs), clean_error))
@@ -131,14 +133,22 @@ def of_kind(runs: Runs, subject: str) -> list[Finding]:
     wrong = [less(seed.get(MOST), seed.get(0.0)) for seed in errors]
     chance = 1 / DATASETS[runs[0].config.dataset].num_classes
     right = [less(less(1, seed.get(1.0)), chance) for seed in errors]
+    curves = complete(times, fractions)
     tested = partial(TARGETS.tested, subject=subject, runs=runs)
     return [
         tested("language-slowdown", effects=slower, numbers=by_fraction(times, "epochs")),
         tested("language-small-factor", effects=slower, numbers=by_fraction(times, "epochs")),
-        tested("language-slower-steadily", effects=list(map(growth, times)), numbers=by_fraction(times, "epochs")),
+        tested(
+            "language-slower-steadily", effects=list(map(steadiness, curves)), numbers=by_fraction(curves, "epochs")
+        ),
         tested("language-error", effects=wrong, numbers=by_fraction(errors, "fraction", " %")),
         tested("language-chance", effects=right),
     ]
+
+
+def steadiness(epochs: Mapping[float, float | None]) -> float | None:
+    """How nearly the time to fit grows with each further share; nan where labels were not fitted at one of them."""
+    return math.nan if None in epochs.values() else growth(epochs)
 
 
 def by_fraction(seeds: Sequence[Mapping[float, float | None]], unit: str, ending: str = "") -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import fmean
@@ -19,6 +19,7 @@ from common.report.fitting import (
     MOST,
     by_seed,
     clean_error,
+    complete,
     epochs_to_fit,
     error,
     fraction_of,
@@ -61,12 +62,15 @@ class Fractions(Seeds):
 
     def rows(self, preset: str) -> list[Fields]:
         """Every model at every fraction; at 0 labels are true, whatever the rule."""
-        tenths = range(0, 11, 2 if preset == "small" else 1)
         rules = [
             {"corruption": "uniform" if fraction else "none", "corruption_fraction": fraction}
-            for fraction in self.fractions or [number / 10 for number in tenths]
+            for fraction in self.fractions_of(preset)
         ]
         return [{**fields(model, "true_labels", preset), **rule} for model in self.models for rule in rules]
+
+    def fractions_of(self, preset: str) -> tuple[float, ...]:
+        """Those given, or the preset's."""
+        return self.fractions or tuple(number / 10 for number in range(0, 11, 2 if preset == "small" else 1))
 
 
 def convergence_slowdown(runs: Runs, title: str) -> Figure:
@@ -159,17 +163,19 @@ def slowdown_findings(runs: Runs, call: Call) -> list[Finding]:
     runs = on_setting(runs, LABELS)
     epochs = epochs_to_fit(runs)
     ratio, models = slowdown(runs, epochs), published("Figure 1b", "model")
-    return [found for model in models for found in _slowdowns(_of(runs, model), model, epochs, ratio)]
+    fractions = call.grid.fractions_of(call.preset)
+    return [found for model in models for found in _slowdowns(_of(runs, model), model, epochs, ratio, fractions)]
 
 
-def _slowdowns(runs: Runs, model: str, epochs: Measure, ratio: Measure) -> list[Finding]:
+def _slowdowns(runs: Runs, model: str, epochs: Measure, ratio: Measure, fractions: Sequence[float]) -> list[Finding]:
     seeds = by_seed(runs, fraction_of, ratio)
     ends = [told(seed, 1.0) if 0.0 in seed else None for seed in seeds]
     means = (cell(number(map(epochs, runs.where(corruption_fraction=end)), "epochs")) for end in (0, 1))
     text = f"{' to '.join(means)} epochs to a loss of {FIT_LOSS:g}"
     curve = dict(published("Figure 1b", "model")[model])
-    distances = [factor(seed, curve) for seed in seeds]
-    relative = ", ".join(f"{100 * x:g} %: {cell(number(values, 'ratio'))}" for x, values in over(seeds).items())
+    whole = complete(seeds, fractions)
+    distances = [factor(seed, curve) for seed in whole]
+    relative = ", ".join(f"{100 * x:g} %: {cell(number(values, 'ratio'))}" for x, values in over(whole).items())
     return [
         tested("zhang-slowdown", model, runs, ends, text),
         tested("zhang-small-factor", model, runs, ends, text),
@@ -180,20 +186,22 @@ def _slowdowns(runs: Runs, model: str, epochs: Measure, ratio: Measure) -> list[
 def error_findings(runs: Runs, call: Call) -> list[Finding]:
     """Figure 1c: whether networks generalize worse with corruption, and err as published, of each model."""
     runs = on_setting(runs, LABELS)
-    return [found for model in published("Figure 1c", "model") for found in _errors(_of(runs, model), model)]
+    models, fractions = published("Figure 1c", "model"), call.grid.fractions_of(call.preset)
+    return [found for model in models for found in _errors(_of(runs, model), model, fractions)]
 
 
-def _errors(runs: Runs, model: str) -> list[Finding]:
+def _errors(runs: Runs, model: str, fractions: Sequence[float]) -> list[Finding]:
     clean, corrupted = (by_seed(runs, fraction_of, measure) for measure in (clean_error, error))
     curve = dict(published("Figure 1c", "model")[model])
+    whole = complete(corrupted, fractions)
     grown = [less(seed.get(MOST), seed.get(0.0)) for seed in clean]
     texts = [
         ", ".join(f"{100 * x:g} %: {cell(number(values))} %" for x, values in over(seeds).items())
-        for seeds in (clean, corrupted)
+        for seeds in (clean, whole)
     ]
     return [
         tested("zhang-error", model, runs, grown, texts[0]),
-        tested("zhang-error-curve", model, runs, [distance(seed, curve) for seed in corrupted], texts[1]),
+        tested("zhang-error-curve", model, runs, [distance(seed, curve) for seed in whole], texts[1]),
     ]
 
 

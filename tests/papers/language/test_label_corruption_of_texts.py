@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 from language_runs import found, seeds_of, text_run
 
@@ -8,6 +10,8 @@ from common.report.runs import Runs
 
 EPOCHS = {0.0: 8, 0.4: 10, 0.8: 14, 1.0: 16}
 TESTS = {0.0: 0.86, 0.4: 0.7, 0.8: 0.4, 1.0: 0.17}
+
+CALL = SimpleNamespace(grid=Fractions(fractions=tuple(EPOCHS)))
 
 
 def over_fractions(seed, epochs=None, tests=None, **changes):
@@ -27,7 +31,7 @@ def test_eleven_fractions_of_every_model_and_data_set():
 
 
 def test_what_image_networks_do_is_confirmed_of_texts_that_do_it():
-    judged = findings(seeds_of(over_fractions), None)
+    judged = findings(seeds_of(over_fractions), CALL)
     names = ("slowdown", "small-factor", "slower-steadily", "error", "chance")
     assert {found(judged, name).verdict for name in names} == {"confirmed"}
     slowdown = found(judged, "slowdown")
@@ -39,17 +43,27 @@ def test_what_image_networks_do_is_confirmed_of_texts_that_do_it():
 
 
 def test_what_texts_do_otherwise_is_contradicted():
-    even = findings(seeds_of(lambda seed: over_fractions(seed, {1.0: 8}, {0.8: 0.85, 1.0: 0.5})), None)
+    even = findings(seeds_of(lambda seed: over_fractions(seed, {1.0: 8}, {0.8: 0.85, 1.0: 0.5})), CALL)
     for name in ("slowdown", "slower-steadily", "error", "chance"):
         assert found(even, name).verdict == "contradicted", name
     never = seeds_of(lambda seed: over_fractions(seed))
     for run in never.where(corruption_fraction=1.0):
         run.history = run.history[:4]
-    assert found(findings(never, None), "slowdown").verdict == "undecided"  # random labels are never fitted
+    assert found(findings(never, CALL), "slowdown").verdict == "undecided"  # random labels are never fitted
+    assert found(findings(never, CALL), "slower-steadily").verdict == "undecided"
+
+
+def test_a_curve_is_steady_in_the_seeds_that_have_all_of_it():
+    some = Runs(
+        run for run in seeds_of(over_fractions) if (run.config.seed, run.config.corruption_fraction) != (2, 0.4)
+    )
+    steady = found(findings(some, CALL), "slower-steadily")
+    assert (steady.effect.n, steady.verdict) == (2, "indicated") and steady.numbers.startswith("epochs: 8.5 ")
+    assert found(findings(some, CALL), "slowdown").effect.n == 3
 
 
 def test_chance_is_that_of_the_data_sets_classes():
-    judged = findings(seeds_of(lambda seed: over_fractions(seed, dataset="rt_polarity")), None)
+    judged = findings(seeds_of(lambda seed: over_fractions(seed, dataset="rt_polarity")), CALL)
     assert found(judged, "chance").effect.mean == pytest.approx(0.17 - 0.5)
     assert found(judged, "chance").subject == "lstm, rt polarity"
 

@@ -48,4 +48,9 @@ def test_every_statement_is_tested_by_a_study_of_the_wing():
     told = {found.statement.id for study in STUDIES for found in study.findings(Runs(), None)}
     assert told == set()  # without runs nothing is measured
     assert all(statement["id"].startswith("language-") for statement in TARGETS.of("statements"))
+    effects = [statement["effect"] for statement in TARGETS.of("statements")]
+    chosen = "chosen on held-out training texts"  # with the labels a user has
+    assert not [
+        effect for effect in effects if chosen in effect and f"{chosen} and their corrupted labels" not in effect
+    ]
     assert BASE.framework == "torch"

@@ -1,8 +1,10 @@
 import math
+from types import SimpleNamespace
 
 import pytest
 
 from common.papers.zhang.corruption import (
+    Fractions,
     convergence_slowdown,
     corruption_table,
     distance,
@@ -14,12 +16,13 @@ from common.papers.zhang.corruption import (
 )
 from common.papers.zhang.curves import in_epochs, published
 from common.report.figures import png
-from common.report.fitting import clean_error, epochs_to_fit, error, slowdown, told
+from common.report.fitting import clean_error, complete, epochs_to_fit, error, slowdown, told
 from common.report.numbers import cell
 from common.report.runs import Runs
 
 HALF = {"corruption": "uniform", "corruption_fraction": 0.5}
 RANDOM = {"corruption": "uniform", "corruption_fraction": 1.0}
+CALL = SimpleNamespace(grid=Fractions(), preset="small")
 REDUCED = {"train_n": 3000, "train_size": 3000}
 
 
@@ -157,7 +160,7 @@ def by_name(found, model="inception"):
 
 def test_growth_of_the_time_to_fit(zhang):
     runs = zhang.figures_1b_1c(**REDUCED)
-    found = slowdown_findings(runs, None)
+    found = slowdown_findings(runs, CALL)
     assert {(f.effect.n, f.verdict) for f in found} == {(3, "confirmed")} and len(found) == 9
     of = by_name(found)
     assert of["slowdown"].numbers == "11.0 [11.0, 11.0] to 41.0 [38.5, 43.5] epochs to a loss of 0.05"
@@ -184,14 +187,14 @@ def test_distance_of_errors_from_the_curve():
 def test_random_labels_that_are_never_fitted_leave_the_slowdown_open(zhang):
     runs = Runs([zhang.run(zhang.losses_to(10), model="mlp1"),
                  zhang.run(zhang.losses_to(20)[:9], model="mlp1", **RANDOM)])  # fmt: skip
-    found = by_name(slowdown_findings(runs, None), "mlp1")
+    found = by_name(slowdown_findings(runs, CALL), "mlp1")
     assert (found["slowdown"].verdict, found["slowdown"].numbers) == ("undecided", "10.0 to – epochs to a loss of 0.05")
     assert found["slowdown-curve"].verdict == "not measured"
-    assert {f.verdict for f in by_name(slowdown_findings(runs, None), "alexnet").values()} == {"not measured"}
+    assert {f.verdict for f in by_name(slowdown_findings(runs, CALL), "alexnet").values()} == {"not measured"}
 
 
 def test_random_labels_without_a_run_on_true_ones_say_nothing(zhang):
-    found = slowdown_findings(zhang.figures_1b_1c(models=("mlp1",), fractions=(1.0,)), None)
+    found = slowdown_findings(zhang.figures_1b_1c(models=("mlp1",), fractions=(1.0,)), CALL)
     assert {(f.verdict, len(f.runs)) for f in found} == {("not measured", 0)}
 
 
@@ -200,13 +203,13 @@ def test_more_than_a_small_factor_is_contradicted_and_so_is_no_growth(zhang):
         rules = ((10, {}), (epochs, RANDOM))
         return Runs(zhang.run(zhang.losses_to(e), seed=s, **rule) for s in range(3) for e, rule in rules)
 
-    slow, fast = (by_name(slowdown_findings(runs(epochs), None)) for epochs in (60, 10))
+    slow, fast = (by_name(slowdown_findings(runs(epochs), CALL)) for epochs in (60, 10))
     assert (slow["small-factor"].verdict, slow["slowdown"].verdict) == ("contradicted", "confirmed")
     assert (fast["small-factor"].verdict, fast["slowdown"].verdict) == ("confirmed", "contradicted")
 
 
 def test_growth_of_the_error_is_measured_on_true_labels(zhang):
-    found = error_findings(zhang.figures_1b_1c(**REDUCED), None)
+    found = error_findings(zhang.figures_1b_1c(**REDUCED), CALL)
     assert {f.verdict for f in found} == {"confirmed"} and len(found) == 6
     of = by_name(found)
     assert of["error"].numbers.startswith("0 %: 13.85 [11.37, 16.33] %, 20 %: 29.56 [26.46, 32.67] %")
@@ -214,9 +217,18 @@ def test_growth_of_the_error_is_measured_on_true_labels(zhang):
     flat = zhang.figures_1b_1c(**REDUCED)
     for run in flat:
         run.outcome["test_accuracy"] = 0.5  # on equally corrupted labels the error still grows
-    assert by_name(error_findings(flat, None))["error"].verdict == "contradicted"
-    two = error_findings(zhang.figures_1b_1c(fractions=(0.0, 1.0)), None)
+    assert by_name(error_findings(flat, CALL))["error"].verdict == "contradicted"
+    two = error_findings(zhang.figures_1b_1c(fractions=(0.0, 1.0)), CALL)
     assert {f.verdict for f in two} == {"not measured"}
+
+
+def test_a_seed_without_some_of_the_fractions_is_not_compared_with_a_curve(zhang):
+    runs = zhang.figures_1b_1c(**REDUCED)
+    some = Runs(run for run in runs if (run.config.seed, run.config.corruption_fraction) != (2, 0.4))
+    for findings, name in ((slowdown_findings, "slowdown"), (error_findings, "error")):
+        of = by_name(findings(some, CALL))
+        assert (of[name].effect.n, of[f"{name}-curve"].effect.n) == (3, 2)
+    assert complete([{0.0: 1.0, 1.0: None}, {0.0: 1.0}], (0.0, 1.0)) == [{0.0: 1.0, 1.0: None}]
 
 
 def test_a_value_that_a_run_lacks_is_told_from_a_run_that_is_not_there():
