@@ -617,8 +617,11 @@ def test_the_networks_of_named_epochs_are_kept_and_are_part_of_being_done(store,
     assert store.done(config) == record
     train(config, options(store))
     assert trained_epochs == [0, 1, 2]
-    train(config, kept)
+    again = train(config, kept)
     assert trained_epochs == [0, 1, 2] * 2 and list(store.snapshots(config)) == [0, 2]
+    assert [again[part] for part in ("run_id", "outcome", "model")] == [
+        record[part] for part in ("run_id", "outcome", "model")
+    ]
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from language_runs import found, seeds_of, text_run
 
@@ -43,6 +45,8 @@ def clean(seed):
 def test_layers_are_read_out_over_training_and_with_controls(monkeypatch):
     assert {row["corruption_fraction"] for row in Decoded().rows("small")} == {0.0, 0.4, 0.8, 1.0}
     assert STUDY.keep_epochs == EPOCHS and EPOCHS[0] == 0
+    longest = max(row["epochs"] for row in Decoded().rows("small"))
+    assert max(b - a for a, b in pairwise((*EPOCHS, longest))) <= longest / 8  # so that a peak is seen
 
 
 def test_what_image_networks_know_is_confirmed_of_texts_that_do():
