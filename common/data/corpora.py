@@ -61,6 +61,11 @@ def read_sentences(negative: bytes, positive: bytes) -> tuple[Texts, Texts]:
     return labelled([texts[:size] for texts in classes]), labelled([texts[-last:] for texts in classes])
 
 
+def reviews(contents: Sequence[bytes], width: int) -> Arrays:
+    """IMDB, of the negative and the positive reviews of the training split, then of the test split's."""
+    return encoded(read_reviews(*contents[:2]), read_reviews(*contents[2:]), width)
+
+
 def read_reviews(negative: bytes, positive: bytes) -> Texts:
     """A split of IMDB (Maas et al., 2011), reviews separated by zeros, without signs; classes 0 and 1."""
     return labelled(

@@ -18,7 +18,7 @@ import sys
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -28,9 +28,8 @@ from typing import TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from common.data import build, corpora, own, stored
+from common.data import build, corpora, own, stored, texts
 from common.data.arrays import Array
-from common.data.texts import WORD
 from common.errors import check_choice
 from common.files import replacing
 
@@ -42,6 +41,7 @@ TIMEOUT = 3, 30  # seconds: to connect, between two packets
 TINY_IMAGENET_PER_CLASS = 500  # training images
 PHRASES = 400  # generated test texts
 CACHE = "ids.npz"
+SPLITS = "x_train", "y_train", "x_test", "y_test"
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,12 +69,17 @@ class Dataset:
         """Hex digest over the names, types, shapes and bytes of the four arrays."""
         if self.known_sha256:
             return self.known_sha256
-        digest = hashlib.sha256()
-        for name in ("x_train", "y_train", "x_test", "y_test"):
-            array = np.ascontiguousarray(getattr(self, name))
-            digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-            digest.update(array.data.cast("B"))
-        return digest.hexdigest()
+        return digest({name: getattr(self, name) for name in SPLITS})
+
+
+def digest(arrays: Mapping[str, Array]) -> str:
+    """Hex digest over the names, types, shapes and bytes of arrays."""
+    found = hashlib.sha256()
+    for name, values in arrays.items():
+        array = np.ascontiguousarray(values)
+        found.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        found.update(array.data.cast("B"))
+    return found.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -284,21 +289,25 @@ def _read_rt_polarity(name: str, data_dir: Path) -> Arrays:
 def _read_imdb(name: str, data_dir: Path) -> Arrays:
     """Film reviews, negative ones and positive ones; their ids are kept beside them, as reading them takes long."""
     source, cache = DATASETS[name], data_dir / DATASETS[name].folder / CACHE
-    made_of = f"{source.shape} {WORD.pattern} {source.files}"
+    made_of = _made_of(source)
     with contextlib.suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         with np.load(cache) as file:
-            if str(file["made_of"]) == made_of:
-                words = file["words"].tobytes().decode().split("\n")
-                return file["x_train"], file["y_train"], file["x_test"], file["y_test"], tuple(words)
-    contents = [_checked(name, data_dir, folder) for folder in source.files]
-    splits = [corpora.read_reviews(*contents[first : first + 2]) for first in (0, 2)]
-    arrays = x_train, y_train, x_test, y_test, words = corpora.encoded(splits[0], splits[1], source.shape[1])
+            kept = {array: file[array] for array in (*SPLITS, "words")}
+            if (str(file["made_of"]), str(file["sha256"])) == (made_of, digest(kept)):
+                words = kept.pop("words").tobytes().decode().split("\n")
+                return cast(corpora.Arrays, (*kept.values(), tuple(words)))
+    arrays = corpora.reviews([_checked(name, data_dir, folder) for folder in source.files], source.shape[1])
+    kept = dict(zip(SPLITS, arrays, strict=False))
+    kept["words"] = np.frombuffer("\n".join(arrays[-1]).encode(), np.uint8)
     with contextlib.suppress(OSError), replacing(cache) as temporary:  # a folder that nobody may write into will do
-        np.savez_compressed(
-            temporary, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test, made_of=made_of,
-            words=np.frombuffer("\n".join(words).encode(), np.uint8),
-        )  # fmt: skip
+        np.savez_compressed(temporary, made_of=made_of, sha256=digest(kept), **kept)
     return arrays
+
+
+def _made_of(source: Source) -> str:
+    """What decides the ids of texts: their files in order with checksums, the length of a row, and the code."""
+    code = b"".join(Path(str(module.__file__)).read_bytes() for module in (corpora, texts))
+    return f"{source.shape} {source.files} {hashlib.sha256(code).hexdigest()}"
 
 
 def _generate_phrases(name: str, data_dir: Path) -> Arrays:

@@ -151,6 +151,16 @@ def test_reviews_are_read_once_and_their_ids_kept(reviews, monkeypatch):
     kept = reviews / "aclImdb" / datasets.CACHE
     kept.write_bytes(kept.read_bytes()[:-30])  # one that is not whole is made anew
     assert load("imdb", reviews).sha256 == data.sha256
+    with np.load(kept) as file:
+        altered = {name: file[name] for name in file.files}
+    altered["y_train"] = 1 - altered["y_train"]
+    np.savez_compressed(kept, **altered)  # so is one whose arrays are others
+    assert load("imdb", reviews).sha256 == data.sha256
+    with monkeypatch.context() as patch:
+        patch.setattr(corpora, "__file__", __file__)  # code that may give other ids
+        patch.delattr(corpora, "read_reviews")
+        with pytest.raises(NameError):
+            load("imdb", reviews)
     monkeypatch.setitem(DATASETS, "imdb", replace(DATASETS["imdb"], shape=(4, 2)))
     assert load("imdb", reviews).x_train.shape == (4, 2)
 
