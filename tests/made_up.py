@@ -52,3 +52,10 @@ def a_run(history=(), outcome=None, lines=None, arrays=None, train_n=50_000, **c
         "time": {"train_seconds": 2.0, "evaluate_seconds": 1.0},
     }
     return Run(record, Files({"history.jsonl": history, **(lines or {})}, arrays))
+
+
+def one_of(monkeypatch, rank, count):
+    """This process is one of torchrun's."""
+    known = {"TORCHELASTIC_RUN_ID": "none", "WORLD_SIZE": count, "RANK": rank, "LOCAL_RANK": rank}
+    for name, value in {**known, "LOCAL_WORLD_SIZE": count}.items():
+        monkeypatch.setenv(name, str(value))

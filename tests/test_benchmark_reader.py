@@ -3,9 +3,10 @@
 import dataclasses
 
 import pytest
-from pictures import make_source
+from pictures import make_source, stored_set
 
 import benchmark_reader as benchmark
+from common.data import stored
 from common.report.benchmarks import flat
 from common.runs.store import code_version
 
@@ -46,6 +47,13 @@ def test_claims_are_about_ratios_of_medians_and_without_a_folder_files_are_as_la
     files = sorted(benchmark.made_up(tmp_path, 12).rglob("*.JPEG"))
     assert len(files) == 12 and len({file.parent for file in files}) == 10
     assert {Image.open(file).size for file in files} == {(500, 375)}
+
+
+def test_images_that_are_too_many_to_be_read_at_once_elsewhere_are_put_in_memory(monkeypatch, tmp_path):
+    images, labels, *_ = stored.load(stored_set(tmp_path / "things_12", 10, 12))
+    monkeypatch.setattr(stored, "WHOLE", 0)
+    parts = benchmark.ours(images, labels, benchmark.Benchmark(model="mlp1", crop=8, batch_size=5, device="cpu"))
+    assert parts[benchmark.MEMORY]().loss == parts[benchmark.TRAINED]().loss
 
 
 def test_a_synthetic_array_is_read_and_trained_on_alone_and_inception_v3_by_the_papers_recipe(

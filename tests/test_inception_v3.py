@@ -177,6 +177,16 @@ def test_labels_are_smoothed_and_the_second_head_has_its_weight_in_what_is_minim
     assert trainer.model.auxiliary.logits.weight.grad.abs().max() > 0
 
 
+def test_what_batch_norm_cannot_normalize_is_refused():
+    config = Config(model="inception_v3", framework="torch", crop=None, batch_size=4, **NARROW)
+    images, labels = np.zeros((9, 39, 39, 3), np.uint8), np.zeros(9, np.int64)
+    with pytest.raises(ValueError, match="two examples or more .* Received: 9 examples in batches of 4"):
+        Trainer(config, ImageInputs((39, 39, 3), config), 5, device="cpu").put(images, labels)
+    twice = dataclasses.replace(config, adversarial_weight=0.5)
+    with pytest.raises(ValueError, match="must be none with adversarial_weight. Received: batch_norm_group=4"):
+        Trainer(twice, ImageInputs((39, 39, 3), twice), 5, device="cpu")
+
+
 def test_an_example_left_alone_is_of_the_group_before_it():
     model = InceptionV3((39, 39, 3), 5, **NARROW).train()
     logits, taps = model(torch.rand(5, 39, 39, 3), ("auxiliary",))  # whose last layer has one value of each example

@@ -6,6 +6,7 @@ import threading
 import numpy as np
 import pytest
 import torch
+from made_up import one_of
 from pictures import stored_set
 
 from common.data import datasets, epochs, stored
@@ -15,6 +16,7 @@ from common.runs.task import prepare
 from common.runs.trainers import make_trainer
 from common.runs.training import train
 from torch_models import reader
+from torch_models import trainer as trainers
 
 pytestmark = pytest.mark.slow
 
@@ -85,6 +87,30 @@ def test_an_epoch_of_501_images_gives_the_same_bits_from_disk_as_from_memory(dat
         np.testing.assert_array_equal(one, other)
     for one, other in zip(weights[0][-2:], weights[1][-2:], strict=True):  # evaluated in batches of another size
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
+
+
+def test_processes_take_parts_of_a_step_of_images_on_disk_and_none_where_there_are_too_few(data_dir, monkeypatch):
+    config, task = both(data_dir, train_size=101, batch_size=20)[0]
+    plan, parts, asked = epochs.draw(task.kind, 0, 0, 101), [], []
+    read_ahead = reader.read_ahead
+
+    def seen(images, batches, device):
+        return read_ahead(images, (asked.append(len(batch)) or batch for batch in batches), device)
+
+    for rank in (0, 1):
+        one_of(monkeypatch, rank, 2)
+        trainer = make_trainer(config, task, "cpu")
+        parts.append([x.numpy().copy() for x, _ in trainer.batches(plan)])
+        with monkeypatch.context() as patch:
+            patch.setattr(trainers, "read_ahead", seen)
+            list(trainer.prepared(task.test.inputs))
+    assert [*map(len, parts[0])] == [10] * 5 + [0] and [*map(len, parts[1])] == [10] * 5 + [1]
+    assert max(asked) == 10  # what is evaluated at once is no more than a process has of a step
+    for name in ("TORCHELASTIC_RUN_ID", "WORLD_SIZE"):
+        monkeypatch.delenv(name)
+    whole = [x for x, _ in make_trainer(config, task, "cpu").batches(plan)]
+    for one, other, both_parts in zip(*parts, whole, strict=True):
+        np.testing.assert_allclose(np.concatenate([one, other]), both_parts, atol=1e-5)
 
 
 def test_a_run_on_images_on_disk_is_recorded_and_goes_on_after_a_kill_with_the_same_bits(

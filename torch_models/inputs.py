@@ -43,9 +43,12 @@ class Images:
         chosen = torch.arange(n, device=device) if chosen is None else chosen
         top, left = ((height - side) // 2, (width - side) // 2) if offsets is None else offsets.T
         # All rows of `side` pixels as one overlapping view: a crop is a choice of rows, copied whole.
-        rows = images.flatten().as_strided((n * height * width - side + 1, side * channels), (channels, 1))
+        # Of no images, as one of many processes may have in a step, there are none.
+        count = max(n * height * width - side + 1, 0)
+        rows = images.flatten().as_strided((count, side * channels), (channels, 1))
         start = (chosen * height + top) * width + left
-        images = rows[start[:, None] + torch.arange(side, device=device) * width].view(-1, side, side, channels)
+        images = rows[start[:, None] + torch.arange(side, device=device) * width]
+        images = images.view(len(chosen), side, side, channels)
         if flips is not None:
             images = torch.where(flips[:, None, None, None], images.flip(2), images)
         return self.standardize(images.float())

@@ -71,8 +71,14 @@ class Trainer(Recorded):
     def put(self, inputs: Array, labels: Labels) -> None:
         """Place the training set, inputs as their kind keeps them and labels int64 (n,), on the device.
 
-        Images on disk stay there.
+        Images on disk stay there. ValueError where a second head, whose batch norm sees one place of an image, would be
+        left with one image.
         """
+        if self.config.auxiliary_weight and 1 in (size := self.config.batch_size, len(labels) % size):
+            raise ValueError(
+                "every batch must hold two examples or more where there is a second head. "
+                f"Received: {len(labels)} examples in batches of {size}"
+            )
         self.given, self.labels = inputs, self._tensor(labels)
         if not isinstance(inputs, Stored):
             self.inputs = self._tensor(inputs)
@@ -210,7 +216,7 @@ class Trainer(Recorded):
     def prepared(self, inputs: Array) -> Iterator[Tensor]:
         """Model inputs in batches for evaluation, nothing drawn; `put` has placed some."""
         if isinstance(inputs, Stored):
-            size = min(self.evaluation_batch, self.config.batch_size)  # they are large: no more than a step has
+            size = min(self.evaluation_batch, -(-self.config.batch_size // count()))  # large: no more than a step has
             places = np.arange(len(inputs))
             batches = read_ahead(inputs, (places[i : i + size] for i in range(0, len(places), size)), self.device)
         else:
@@ -305,7 +311,13 @@ _: type[trainers.Trainer] = Trainer  # it has all that the protocol asks for
 
 
 def check_parts(config: Config, model: nn.Module) -> None:
-    """ValueError where several processes cannot be given parts of a batch, or some would have none."""
+    """ValueError where several processes cannot be given parts of a batch, or some would have none.
+
+    Also where groups of batch norm would be seen twice in a step, and counted once.
+    """
+    if config.batch_norm_group and config.adversarial_weight:
+        received = f"Received: batch_norm_group={config.batch_norm_group}"
+        raise ValueError(f"batch_norm_group must be none with adversarial_weight. {received}")
     parts = 1 + len(cuts(config.batch_size, config.batch_norm_group or 1))
     if parts < count():
         raise ValueError(

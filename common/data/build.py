@@ -61,9 +61,12 @@ def build(source: Path, folder: Path, side: int, workers: int) -> None:
     """Make the array of a source in a folder, unless it is finished; one line says what it cannot be made of."""
     if side < LEAST_SIDE:
         raise ValueError(f"side must be at least {LEAST_SIDE} pixels. Received: side={side}")
-    if (folder / SIDECAR).exists():
+    finished = (folder / SIDECAR).exists()
+    if finished and not source.exists():  # it may be gone by now
         return
     classes, listings = list_source(source)
+    if finished:
+        return check_files(folder, listings)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         check_files(folder, listings)
@@ -74,7 +77,8 @@ def build(source: Path, folder: Path, side: int, workers: int) -> None:
     except BrokenProcessPool as error:
         raise OSError(f"a process that decodes images was killed; {GOES_ON}") from error
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        cause = error.__cause__ or error  # what is written whole says why in its own words
+        if getattr(cause, "errno", None) not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise OSError(f"the disk of {folder} is full; make room and {GOES_ON}") from error
     if bad:
@@ -122,15 +126,18 @@ def finish(folder: Path, classes: Sequence[str], facts: Sequence[Facts]) -> None
 
 
 class Building:
-    """The array of one split while it is made; `done` says of each chunk whether it is."""
+    """The array of one split while it is made; `done` says of each chunk whether it is.
+
+    A mark of another length, as a power cut may leave, says nothing.
+    """
 
     def __init__(self, folder: Path, listing: Listing, side: int):
         self.listing, self.side, n = listing, side, len(listing.files)
         self.array, self.rows = (folder / f"{listing.split}{end}.npy" for end in ("", "_facts"))
         self.start, self.rows_start = begun(self.array, np.uint8, (n, side, side, 3)), begun(self.rows, FACTS, (n,))
         self.mark = folder / f"{listing.split}_done"
-        known = self.mark.read_bytes() if self.mark.exists() else bytes(-(-n // CHUNK))
-        self.done = np.frombuffer(bytearray(known), bool)
+        known, chunks = self.mark.read_bytes() if self.mark.exists() else b"", -(-n // CHUNK)
+        self.done = np.frombuffer(bytearray(known if len(known) == chunks else bytes(chunks)), bool)
 
     @property
     def facts(self) -> Facts:
@@ -242,12 +249,15 @@ def decode_chunk(chunk: Chunk) -> Decoded:
 def decode(file: Path, side: int) -> tuple[Pixels, tuple[int, int]]:
     """An image as RGB, (side, side, 3), and its width and height before: bilinear, with antialiasing, as Pillow does.
 
-    A grey one has equal channels; of CMYK and palettes Pillow makes RGB, and drops transparency.
+    A grey one has equal channels; of CMYK and palettes Pillow makes RGB, and drops transparency. ValueError for pixels
+    of more than 8 bits, which it would cut off at white.
     """
     from PIL import Image
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of large images and odd metadata
         with Image.open(file) as picture:
+            if picture.mode.startswith(("I", "F")):
+                raise ValueError(f"pixels must have 8 bits a channel. Received: mode={picture.mode}")
             squashed = picture.convert("RGB").resize((side, side), Image.Resampling.BILINEAR)
             return np.asarray(squashed), picture.size

@@ -176,7 +176,7 @@ def stratified_subset(
     order = stream(data_seed, f"{split}subset").permutation(len(labels))
     # Place each example by its rank within its class, as a share of the class: the first `size` are stratified.
     rank = np.empty(len(labels))
-    for label in np.unique(labels):
-        members = order[labels[order] == label]
+    by_class = order[np.argsort(labels[order], kind="stable")]
+    for members in np.split(by_class, np.flatnonzero(np.diff(labels[by_class])) + 1):
         rank[members] = (np.arange(len(members)) + 0.5) / (1 if balanced else len(members))
     return np.sort(order[np.argsort(rank[order], kind="stable")[:size]])

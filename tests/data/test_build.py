@@ -17,6 +17,7 @@ from PIL import Image
 
 from common.data import build, datasets, stored
 from common.data.listing import list_source
+from common.files import replacing
 from common.runs.config import Config, run_id
 
 SIDE, LUMA = 16, (0.299, 0.587, 0.114)
@@ -97,7 +98,7 @@ def test_a_folder_of_images_is_a_data_set_with_everything_known_of_each(source, 
     parts = [f"{split}{end}" for split in ("test", "train") for end in (".npy", "_facts.npy", "_files.json")]
     assert sorted(content(tmp_path / "things_16")) == ["array.json", *parts]
     shutil.rmtree(source)  # it is not needed any more, and what is there is not made again
-    assert made(tmp_path, tmp_path, capsys)[1].out == printed.out
+    assert made(source, tmp_path, capsys)[1].out == printed.out
     assert datasets.main(["things_16", "--data-dir", str(tmp_path)]) == 0
 
 
@@ -255,10 +256,15 @@ def test_a_disk_without_room_is_said_before_and_a_full_one_loses_nothing(
             raise OSError(build.errno.ENOSPC, "No space left on device")
         return decode_chunk(chunk)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(build, "decode_chunk", full)
-        line = refused(source, tmp_path, capsys)
-    assert line == f"the disk of {tmp_path}/things_16 is full; make room and {build.GOES_ON}"
+    def fuller(path, text):  # so full that not even the mark can be written
+        with replacing(path):
+            raise OSError(build.errno.ENOSPC, "No space left on device")
+
+    for name, fails in (("decode_chunk", full), ("write", fuller)):
+        with monkeypatch.context() as patch:
+            patch.setattr(build, name, fails)
+            line = refused(source, tmp_path, capsys)
+        assert line == f"the disk of {tmp_path}/things_16 is full; make room and {build.GOES_ON}"
     assert made(source, tmp_path)[0] == 0
     again = tmp_path / "again"
     again.mkdir()
@@ -272,6 +278,36 @@ def test_other_files_than_it_was_begun_with_are_refused(source, tmp_path, capsys
     (source / "train" / "ant" / "ant000.JPEG").unlink()
     line = f"the source must have the files that {tmp_path}/things_16 was begun with; delete it to begin anew"
     assert refused(source, tmp_path, capsys) == line
+
+
+def test_other_files_than_it_was_made_of_are_refused(source, tmp_path, capsys, in_process):
+    made(source, tmp_path)
+    assert made(source, tmp_path)[0] == 0
+    (source / "train" / "ant" / "ant000.JPEG").unlink()
+    status, printed = made(source, tmp_path, capsys)
+    assert status == 2 and printed.err == (
+        f"the source must have the files that {tmp_path}/things_16 was begun with; delete it to begin anew\n"
+    )
+
+
+def test_pixels_of_more_than_8_bits_are_refused_by_name(source, tmp_path, capsys, in_process):
+    deep = Image.fromarray(np.arange(400, dtype=np.uint16).reshape(20, 20) * 160)
+    deep.save(source / "train" / "ant" / "deep.png")
+    line = refused(source, tmp_path, capsys)
+    assert f"{source}/train/ant/deep.png (pixels must have 8 bits a channel. Received: mode=I;16)" in line
+
+
+def test_a_mark_that_was_cut_says_nothing(source, tmp_path, capsys, in_process):
+    bad = source / "train" / "bee" / "bee003.JPEG"
+    whole = bad.read_bytes()
+    bad.write_bytes(b"")
+    refused(source, tmp_path, capsys)
+    (tmp_path / "things_16" / "train_done").write_bytes(b"")
+    bad.write_bytes(whole)
+    again = tmp_path / "again"
+    again.mkdir()
+    made(source, tmp_path), made(source, again)
+    assert content(tmp_path / "things_16") == content(again / "things_16")
 
 
 def test_an_array_that_was_changed_or_cut_is_refused(source, tmp_path, in_process):

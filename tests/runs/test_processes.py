@@ -17,6 +17,7 @@ import numpy as np
 import psutil
 import pytest
 import torch
+from made_up import one_of
 from torch.distributed import TCPStore
 from torch.distributed import run as launcher
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -336,13 +337,6 @@ def test_more_processes_than_gpus_are_refused(monkeypatch):
     with pytest.raises(ValueError, match="nproc-per-node must be at most 2"):
         trainers.find_device("auto")
     assert trainers.find_device("cpu").type == "cpu"
-
-
-def one_of(monkeypatch, rank, count):
-    """This process is one of torchrun's."""
-    known = {"TORCHELASTIC_RUN_ID": "none", "WORLD_SIZE": count, "RANK": rank, "LOCAL_RANK": rank}
-    for name, value in {**known, "LOCAL_WORLD_SIZE": count}.items():
-        monkeypatch.setenv(name, str(value))
 
 
 @pytest.mark.parametrize("n, group", [(501, 1), (501, 32), (7, 32), (0, 1), (0, 32), (96, 32), (65, 32), (1, 32)])

@@ -4,9 +4,10 @@ The paper says that it takes data, preprocessing and set-up from TensorFlow's pa
 epsilon of 1, a rate of 0.045 that falls by 0.94 every two epochs, batch norm that only shifts, its statistics kept by
 0.9997, smoothed labels, an auxiliary head and an average of the weights, in rows without regularizers too. What it
 leaves open or we change: 50 workers that each normalized 32 images and went their own pace are one batch of 1,600 in
-groups of 32; 250 epochs are the 10 million steps of Figure 2a, of 32 images each; dropout of 0.2 and a weight decay of
-0.00004 are TensorFlow's; images are stored with sides of 320 pixels; without augmentation training sees what tests see,
-the central 0.875 of each side; colours are not distorted.
+groups of 32, so that averages of weights and of statistics follow steps of 1,600 where each worker's 32 moved them; 250
+epochs are the 10 million steps of Figure 2a, of 32 images each; dropout of 0.2 and a weight decay of 0.00004 are
+TensorFlow's; images are stored with sides of 320 pixels; without augmentation training sees what tests see, the central
+0.875 of each side; colours are not distorted.
 """
 
 from __future__ import annotations
@@ -89,6 +90,7 @@ LARGE_IMAGES: Fields = {
     **{"model": "inception_v3", "framework": "torch", "dataset": "imagenet_320", "preprocessing": "per_channel"},
     **{"crop": 299, "center_box": 1.0, "initializer": "inception_v3", "batch_norm_scale": True, "batch_size": 32},
     **{"batch_norm_group": 32, "learning_rate": 0.1, "momentum": 0.9, "train_evaluation_size": 50_000},
+    "dropout": 0.5,  # torchvision's, where nothing else is said
 }
 SGD_ROWS: dict[str, Fields] = {
     "true_labels": {},

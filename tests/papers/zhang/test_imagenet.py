@@ -58,7 +58,7 @@ def test_two_processes_share_a_step_at_every_size_and_the_older_logs_are_of_whol
         config = Config(**imagenet.fields("true_labels", preset))
         assert len(cuts(config.batch_size, config.batch_norm_group)) >= 1
     small = Config(**imagenet.sgd_fields("true_labels", "small"))
-    assert small.batch_norm_group == small.batch_size == 32
+    assert small.batch_norm_group == small.batch_size == 32 and small.dropout == 0.5
 
 
 def test_table_2_has_the_best_test_accuracy_in_brackets():
