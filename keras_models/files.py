@@ -32,6 +32,7 @@ class Reader:
 
     same: Mapping[str, Sequence[str]] = {}
     rescaling: str | None = None
+    sigmoid: bool | None = None
 
     def __init__(self, model: keras.Model, input_shape: Shape, metadata: Record | None = None) -> None:
         self.model, self.input_shape, self.metadata = model, tuple(input_shape), metadata or {}

@@ -154,6 +154,7 @@ class Graph:
         outputs = keras.tree.flatten(self._lay_out(model, [self.inputs], ""))
         last = outputs[chosen([tensor._keras_history.operation.name for tensor in model.outputs], output)]
         name = next((name for name, tensor in self.taps.items() if tensor is last), OUTPUT)
+        self.sigmoid = made_by_sigmoid(last)
         self.taps = {**{other: tensor for other, tensor in self.taps.items() if other != name}, name: last}
 
     def _lay_out(self, model: keras.Model, inputs: Any, prefix: str) -> Any:
@@ -168,13 +169,27 @@ class Graph:
             if isinstance(layer, keras.layers.Rescaling | keras.layers.Normalization):
                 self.rescaling = self.rescaling or name
             self._calls[name] += 1
-            if not isinstance(layer, REPEATING) and not isinstance(made, list | tuple | dict):
+            if not isinstance(layer, REPEATING) and is_of_floats(made):
                 self.taps[name if self._calls[name] == 1 else f"{name}:{self._calls[name]}"] = made
             return made
 
         flat = keras.Model(model.inputs, model.outputs)
         made = flat._run_through_graph(keras.tree.flatten(inputs), lambda layer: partial(call, layer))
         return made[0] if isinstance(made, list) and len(made) == 1 else made
+
+
+def is_of_floats(made: Any) -> bool:
+    """Whether a layer returns one tensor of floats: a mask of padding is none."""
+    return not isinstance(made, list | tuple | dict) and keras.backend.is_float_dtype(made.dtype)
+
+
+def made_by_sigmoid(tensor: Tensor) -> bool | None:
+    """Whether a layer's activation, or an operation, that made a tensor is a sigmoid; none where it has neither."""
+    operation = tensor._keras_history.operation
+    if type(operation).__name__ == "Sigmoid":
+        return True
+    activation = getattr(operation, "activation", None)
+    return None if activation is None else activation is keras.activations.sigmoid
 
 
 def put_channels_last(model: keras.Model) -> None:
@@ -232,7 +247,7 @@ class Reader:
             self.arrangement = layouts.find(self._predict, declared.image_shape, declared.layout)
         self._graph = self._graph_of(self.arrangement(np.zeros((1, *self.input_shape), self.dtype)).shape[1:])
         self.layers, self.input_layer = tuple(self._graph.taps), self._graph.input_layer
-        self.rescaling, self.ids = self._graph.rescaling, number_of_ids(model)
+        self.rescaling, self.ids, self.sigmoid = self._graph.rescaling, number_of_ids(model), self._graph.sigmoid
 
     def outputs(self, x: Tensor, layers: Sequence[str]) -> list[NDArray[np.float32]]:
         """float32 (n, d) of each of these layers for one batch, feature maps flattened in NHWC order, by one pass."""

@@ -154,6 +154,80 @@ def test_an_accuracy_is_doubted_at_chance_and_below_its_record(correct, recorded
     assert list(check.doubts([], 10)) == []
 
 
+@pytest.fixture
+def parity(tmp_path):
+    """digits.npz, of even and odd digits, and the kernel and bias of a logit that tells them apart."""
+    x_train, y_train, x_test, y_test = foreign.images()
+    path = tmp_path / "digits.npz"
+    np.savez(path, x_train=x_train, y_train=y_train % 2, x_test=x_test, y_test=y_test % 2)
+    kernel, bias = foreign.solved(x_train.reshape(len(x_train), -1) / 255, y_train % 2)
+    kernel, bias = 20 * (kernel[:, 1:2] - kernel[:, :1]), 20 * (bias[1:2] - bias[:1])
+    right = (x_test.reshape(len(x_test), -1) / 255 @ kernel + bias > 0)[:, 0] == y_test % 2
+    assert 0.8 < right.mean() < 1
+    return path, kernel, bias, f"the network itself: {right.mean():.2%} of 360 test examples"
+
+
+@pytest.mark.parametrize("activation", [None, "sigmoid", "layer", "operation"])
+def test_one_output_of_keras_tells_two_classes_apart(decode, tmp_path, parity, activation):
+    data, kernel, bias, said = parity
+    images = keras.Input((8, 8, 1))
+    head = keras.layers.Dense(1, activation="sigmoid" if activation == "sigmoid" else None, name="head")
+    outputs = head(keras.layers.Flatten()(images))
+    if activation in ("layer", "operation"):
+        outputs = (keras.layers.Activation("sigmoid") if activation == "layer" else keras.ops.sigmoid)(outputs)
+    keras.Model(images, outputs).save(tmp_path / "two.keras")
+    model = keras.models.load_model(tmp_path / "two.keras")
+    model.get_layer("head").set_weights([kernel, bias])
+    model.save(tmp_path / "two.keras")
+    flags = ("--dataset", data, "--preprocessing", "zero_one", "--train-size", 100, "--layers", model.layers[0].name)
+    assert said in decode(tmp_path / "two.keras", *flags)[0]
+    if activation == "sigmoid":  # those who try every preprocessing read it so, too
+        assert float(decode(tmp_path / "two.keras", "--dataset", data, "--check")[0].split("%")[0]) > 80
+
+
+TWO = """
+from torch import nn
+
+
+class Logit(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(64, 1)
+
+    def forward(self, x):
+        return self.head(x.flatten(1))
+
+
+class Sigmoid(Logit):
+    def forward(self, x):
+        return super().forward(x).sigmoid()
+"""
+
+
+@pytest.mark.parametrize("name", ["Logit", "Sigmoid"])
+def test_one_output_of_pytorch_is_a_sigmoids_where_it_lies_within_0_and_1(decode, tmp_path, parity, name, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data, kernel, bias, said = parity
+    torch.save({"head.weight": torch.from_numpy(kernel.T.copy()), "head.bias": torch.from_numpy(bias)}, "two.pt")
+    foreign.user_file(tmp_path, "net.py", TWO)
+    flags = ("--module", f"{tmp_path / 'net.py'}:{name}", "--preprocessing", "zero_one", "--train-size", 100)
+    assert said in decode("two.pt", "--dataset", data, "--layers", "input", *flags)[0]
+    assert decode("two.pt", "--dataset", "digits", *flags)[1][0] == (
+        "error: a network must have an output for each of 10 classes. "
+        f"Received: one output, {'head' if name == 'Logit' else 'output'} in two.pt"
+    )
+
+
+def test_a_mask_of_padding_is_no_layer(decode, tmp_path):
+    texts = keras.Input((9,), dtype="int32", name="words")
+    table = keras.layers.Embedding(62, 5, mask_zero=True, name="table")
+    outputs = keras.layers.Dense(4, name="classes")(keras.layers.LSTM(4, name="state")(table(texts)))
+    keras.Model(texts, outputs).save(tmp_path / "masked.keras")
+    flags = ("--dataset", "phrases", "--vocabulary", 60, "--length", 9, "--train-size", 200)
+    listed = decode(tmp_path / "masked.keras", "--list", *flags)[0].splitlines()[1:]
+    assert [line.split()[0] for line in listed] == ["words", "table", "state", "classes"]
+
+
 def test_networks_that_read_texts_are_read_out_ours_and_others(decode, tmp_path):
     texts = keras.Input((9,), dtype="int32", name="words")
     state = keras.layers.LSTM(4, name="state")(keras.layers.Embedding(62, 5, name="table")(texts))

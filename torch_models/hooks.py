@@ -29,7 +29,7 @@ class Reader:
     one and the same value are one layer, which `layers` lists once and `same` with all of its names.
     """
 
-    dtype, input_layer, rescaling, ids = "float32", "input", None, None
+    dtype, input_layer, rescaling, ids, sigmoid = "float32", "input", None, None, None
 
     def __init__(self, model: Any, run: Callable[[Tensor, See], Any], declared: Declared) -> None:
         if not declared.image_shape:

@@ -89,7 +89,7 @@ def trials(path: Path, given: dict[str, Any], options: Options, declared: Declar
         for scale, declared_as in scales(task.kind.input_shape[-1], declared):
             model.metadata = {**own, **declared_as.statistics}
             inputs = model.prepare(examples.inputs, dataclasses.replace(config, preprocessing=scale))
-            right = model.logits(inputs).argmax(1) == examples.labels
+            right = model.classes(model.logits(inputs), task.num_classes) == examples.labels
             flags = flags_of(scale, declared_as, layout)
             found.append(Trial(flags, int(right.sum()), len(right), task.num_classes))
         if layout is None:  # the network takes one layout, or both are one to it

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from common import frameworks
-from common.data.arrays import Array
+from common.data.arrays import Array, Labels
 from common.data.datasets import kind_of
 from common.data.inputs import KINDS
 from common.data.texts import MARKS, counts, mean_over_tokens
@@ -45,6 +45,8 @@ class Reader(Protocol):
     """All names of a layer, where it has several."""
     ids: int | None
     """Of a network that reads texts, rows of ids (n, t), below which number they are; of others none."""
+    sigmoid: bool | None
+    """Whether a sigmoid made the last outputs; none where it is not known."""
     rescaling: str | None
     """A layer that puts inputs on another scale, where there is one."""
 
@@ -114,6 +116,24 @@ class SavedModel:
     def logits(self, x: ArrayLike) -> NDArray[np.float32]:
         """Outputs of the last layer (n, num_classes) for inputs as `prepare` makes them, images (n, h, w, c)."""
         return self.features(x, self.layers[-1])
+
+    def classes(self, outputs: NDArray[np.float32], num_classes: int) -> Labels:
+        """The class (n,) that outputs of the last layer (n, d) say: the highest one's.
+
+        An only output tells two classes apart: 1 is where it is above 0.5 if a sigmoid made it, else where it is above
+        0. Where that is not known, as of PyTorch's code, outputs that all lie within 0 and 1 are a sigmoid's.
+        ValueError where there are more classes.
+        """
+        if outputs.shape[1] > 1:
+            return outputs.argmax(1)
+        if num_classes > 2:
+            raise ValueError(
+                f"a network must have an output for each of {num_classes} classes. Received: one output, "
+                f"{self.layers[-1]} in {self.path.name}"
+            )
+        within = bool(np.all((outputs >= 0) & (outputs <= 1)))
+        sigmoid = within if self._reader.sigmoid is None else self._reader.sigmoid
+        return (outputs[:, 0] > (0.5 if sigmoid else 0)).astype(np.int64)
 
     def features(self, x: ArrayLike, layer: str) -> NDArray[np.float32]:
         """Outputs of a layer after its activation, flattened in NHWC order: (n, d).

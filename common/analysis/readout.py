@@ -273,7 +273,7 @@ def read_out(
     """
     splits = [split for split in (task.train, task.validation, task.test) if len(split)]
     inputs = {id(split): model.prepare(split.inputs, config) for split in splits}
-    own = {key: predictions(model, x) for key, x in inputs.items()}
+    own = predictions(model, inputs, task.num_classes)
     lines = [{"layer": model.layers[-1], "probe": OWN, "fitted_on": None, **line} for line in scores(own, task)]
     makers = named() if probes is None else probes
     reasons: list[str] = []
@@ -294,12 +294,14 @@ def read_out(
     return [{"epoch": epoch, "components": None, **line} for line in lines]
 
 
-def predictions(model: SavedModel, inputs: Array) -> Labels:
-    """The network's own, (n,); ValueError unless its outputs are finite."""
+def predictions(model: SavedModel, inputs: Mapping[int, Array], num_classes: int) -> dict[int, Labels]:
+    """The network's own, (n,) for each of several inputs; ValueError unless its outputs are finite."""
     try:
-        return check_features(model.logits(inputs)).argmax(1)
+        outputs = [check_features(model.logits(x)) for x in inputs.values()]
     except ValueError as error:
         raise ValueError(f"{model.layers[-1]} in {model.path.name}: {error}") from error
+    said = model.classes(np.concatenate(outputs), num_classes)
+    return dict(zip(inputs, np.split(said, np.cumsum([len(rows) for rows in outputs])[:-1]), strict=True))
 
 
 def unscored(task: Task) -> list[Line]:
