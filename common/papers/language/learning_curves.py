@@ -44,6 +44,8 @@ NOTE = (
     f"Means over seeds with 95 % t intervals. Fitted: a training loss of {FIT_LOSS:g}; relative: to true labels of the "
     "same seed; stopped: at the best epoch on held-out texts, with the labels a user has."
 )
+LEARNED_BY_OTHERS = ("trec", "rt_polarity", "imdb")
+"""Data sets of which statements say what others' networks reach on true labels."""
 Seed = Mapping[tuple[str, str], float | None]  # by model and setting
 
 
@@ -153,7 +155,15 @@ def of_kind(runs: Runs, subject: str) -> list[Finding]:
                                                          for seed in starts], named(starts, SHOWN)),
         TARGETS.tested("language-word-order", subject, runs, changes["shuffled_words"], told(accuracies)),
         TARGETS.tested("language-renamed", subject, runs, changes["shuffled_vocabulary"], told(accuracies)),
+        *as_others(runs, subject, [seed.get("true_labels") for seed in accuracies]),
     ]  # fmt: skip
+
+
+def as_others(runs: Runs, subject: str, accuracies: Sequence[float | None]) -> list[Finding]:
+    """Whether a network is as good on true labels as others' are, on a data set of which that is known."""
+    if (dataset := runs[0].config.dataset) not in LEARNED_BY_OTHERS:
+        return []
+    return [TARGETS.tested(f"language-accuracy-{dataset.replace('_', '-')}", subject, runs, accuracies)]
 
 
 def named(seeds: Sequence[Mapping[str, float | None]], names: Sequence[str], unit: str = "epochs") -> str | None:

@@ -54,6 +54,25 @@ def test_what_image_networks_do_is_confirmed_of_texts_that_do_it():
     assert found(judged, "start").effect.mean == pytest.approx((10 / 4 + 11 / 5 + 12 / 6) / 3)
 
 
+@pytest.mark.parametrize(
+    "dataset, good, bad", [("trec", 0.87, 0.95), ("rt_polarity", 0.76, 0.83), ("imdb", 0.83, 0.77)]
+)
+def test_accuracy_on_true_labels_is_beside_that_of_others_on_the_same_data(dataset, good, bad):
+    def verdict(accuracy):
+        runs = seeds_of(lambda seed: [text_run(8, (accuracy, 0.5), (0.9, 0.5), seed=seed, dataset=dataset)])
+        return found(findings(runs, None), f"accuracy-{dataset.replace('_', '-')}").verdict
+
+    assert (verdict(good), verdict(bad)) == ("confirmed", "contradicted")
+
+
+def test_accuracy_of_a_bag_of_words_or_on_other_data_is_not_beside_that_of_others():
+    words = [each.statement.id for each in findings(seeds_of(lambda seed: [text_run(model="bow", seed=seed)]), None)]
+    assert not [name for name in words if "accuracy" in name]  # theirs read
+    generated = Runs([text_run(dataset="trec")])
+    generated[0].record["config"]["dataset"] = "phrases"
+    assert [each for each in findings(generated, None) if "accuracy" in each.statement.id] == []
+
+
 def test_other_orders_and_words_that_matter_are_contradicted():
     judged = findings(seeds_of(lambda seed: six(seed, {"random_labels": 9})), None)
     assert found(judged, "order").verdict == "contradicted"

@@ -1,6 +1,7 @@
 import pytest
 from language_runs import text_run
 
+from common.frameworks import model_names
 from common.papers.language.published import numbers
 from common.papers.language.recipes import BASE, DATASETS, PRESETS, fields, lstm
 from common.papers.language.studies import STUDIES
@@ -17,21 +18,28 @@ def by_id(runs):
 def test_every_number_is_there_and_is_judged_by_the_network_stopped_early():
     none = by_id([])
     assert len(none) == len(TARGETS.of("true_labels")) and {f.verdict for f in none.values()} == {"not measured"}
-    run = text_run(8, (0.7, 0.77, 0.6), (0.5, 0.6, 0.5), dataset="rt_polarity")
-    found = by_id([run])["mr-textattack-lstm"]
-    assert (found.verdict, found.effect.mean, found.subject) == ("in band", 0.77, "lstm, rt polarity, PyTorch")
-    low = text_run(8, (0.6,), dataset="rt_polarity", model="text_cnn")
-    assert by_id([low])["mr-textattack-cnn"].verdict == "outside band"
+    run = text_run(8, (0.7, 0.92, 0.6), (0.5, 0.6, 0.5), model="text_cnn")
+    found = by_id([run])["trec-cnn-rerun-1"]
+    assert (found.verdict, found.effect.mean, found.subject) == ("in band", 0.92, "text cnn, trec, PyTorch")
+    low = text_run(8, (0.6,), model="text_cnn")
+    assert by_id([low])["trec-cnn-rerun-1"].verdict == "outside band"
 
 
 def test_runs_of_another_recipe_or_size_decide_nothing():
+    stated = TARGETS.of("true_labels")[0]["recipe"]
     others = [
-        text_run(8, (0.88,), dataset="imdb"), text_run(8, (0.78,), dataset="rt_polarity", epochs=3),
-        text_run(8, (0.78,), dataset="rt_polarity", setting="random_labels"),
+        text_run(8, (0.82,), model="bilstm", dataset="imdb", preset="paper"),  # but four epochs are stated
+        text_run(8, (0.82,), dataset="imdb", preset="paper", **stated),
+        text_run(8, (0.92,), model="text_cnn", epochs=3),
+        text_run(8, (0.92,), model="text_cnn", setting="random_labels"),
     ]  # fmt: skip
     assert {found.verdict for found in by_id(others).values()} == {"not measured"}
-    whole = text_run(8, (0.88,), dataset="imdb", preset="paper")
-    assert by_id([whole])["imdb-textattack-lstm"].verdict == "in band"
+    whole = text_run(8, (0.82,), model="bilstm", dataset="imdb", preset="paper", **stated)
+    assert by_id([whole])["imdb-keras-bilstm"].verdict == "in band"
+
+
+def test_numbers_are_of_networks_that_there_are():
+    assert {target["model"] for target in TARGETS.of("true_labels")} <= set(model_names("torch"))
 
 
 def test_recipes_of_both_sizes():
