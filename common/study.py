@@ -13,6 +13,8 @@ from typing import Any
 from common import frameworks, progress
 from common.analysis.readout import decode_run
 from common.cli import LargePreset, Preset, given_flags, one_line_errors, parse
+from common.data.datasets import kind_of
+from common.data.inputs import TokenInputs
 from common.errors import check_choice
 from common.groups import Item
 from common.report import figures
@@ -349,11 +351,12 @@ def check_models(configs: Sequence[Config]) -> None:
 
 
 def warn_of_slow_bfloat16(configs: Sequence[Config], options: Options) -> None:
-    """Say in one line that a processor without instructions for bfloat16 is to train in it."""
+    """Say in one line that a processor without instructions for bfloat16 is to train in it; on texts none can."""
     flags = processor_flags()
     if not flags or flags & BFLOAT16 or options.scheduler:
         return
-    frameworks_used = {config.framework for config in configs if config.precision == "bfloat16"}
+    slow = [c for c in configs if c.precision == "bfloat16" and kind_of(c.dataset) != TokenInputs.name]
+    frameworks_used = {config.framework for config in slow}
     if any(str(frameworks.module(name, "trainer").find_device(options.device)) == "cpu" for name in frameworks_used):
         print(
             "warning: bfloat16 is slow on this processor, which has no instructions for it "

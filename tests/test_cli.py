@@ -199,6 +199,14 @@ def test_bfloat16_without_instructions_for_it_is_warned_of(
     assert error.count("\n") == warned and error.startswith("warning: bfloat16 is slow" if warned else "")
 
 
+def test_bfloat16_on_texts_is_an_error_without_a_warning_before_it(folder, capsys, monkeypatch):
+    monkeypatch.setattr(study, "processor_flags", lambda: {"avx2"})
+    config = Config(model="lstm", dataset="phrases", framework="torch", precision="bfloat16")
+    with pytest.raises(ValueError, match="precision must be float32 for tokens on a CPU"):
+        run_all([config], options(folder, device="cpu"), Actions())
+    assert capsys.readouterr().err == ""
+
+
 def test_the_processor_tells_its_flags():
     assert processor_flags() == set() or len(processor_flags()) > 3
 
