@@ -28,10 +28,17 @@ SHAPE, N = (8, 8, 3), 70
 with_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 
 
+DEEP = {
+    **{"model": "inception_v3", "width": 2, "crop": None, "batch_norm_group": 4, "auxiliary_weight": 0.4},
+    **{"optimizer": "rmsprop", "weight_average": 0.9, "label_smoothing": 0.1},
+}
+
+
 def make(device="cpu", **fields):
     config = Config(**{"model": "inception", "framework": "torch", "batch_size": 32, "flip": True, **fields})
-    trainer, generator = Trainer(config, ImageInputs(SHAPE, config), 10, device=device), np.random.default_rng(0)
-    trainer.put(generator.integers(0, 256, (N, *SHAPE), np.uint8), generator.integers(0, 10, N))
+    shape = (40, 40, 3) if config.model == "inception_v3" else SHAPE
+    trainer, generator = Trainer(config, ImageInputs(shape, config), 10, device=device), np.random.default_rng(0)
+    trainer.put(generator.integers(0, 256, (N, *shape), np.uint8), generator.integers(0, 10, N))
     return trainer
 
 
@@ -45,10 +52,10 @@ def a_step(trainer):
     trainer.update(images, labels)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "rmsprop"])
+@pytest.mark.parametrize("fields", [*({"optimizer": name} for name in ("sgd", "adam", "rmsprop")), DEEP])
 @pytest.mark.parametrize("steps_before", [0, 1])
-def test_steps_that_warm_up_leave_no_trace(optimizer, steps_before):
-    trainer = make(optimizer=optimizer, weight_average=0.9)
+def test_steps_that_warm_up_leave_no_trace(fields, steps_before):
+    trainer = make(**{"weight_average": 0.9, **fields})
     for _ in range(steps_before):
         a_step(trainer)
     weights, state, correct = trainer.get_weights(), trainer.get_optimizer_state(), int(trainer.correct)
@@ -142,7 +149,7 @@ ADVERSARIAL = {"adversarial_weight": 0.5, "adversarial_iterations": 2, "preproce
 
 @with_gpu
 @pytest.mark.parametrize(
-    "fields", [{}, {"optimizer": "adam"}, {"precision": "bfloat16"}, {"dropout": 0.5}, ADVERSARIAL]
+    "fields", [{}, {"optimizer": "adam"}, {"precision": "bfloat16"}, {"dropout": 0.5}, ADVERSARIAL, DEEP]
 )
 def test_recorded_steps_are_the_steps(fields):
     recorded, stepped = make("cuda", **fields), make("cuda", **fields)
@@ -164,7 +171,7 @@ def test_a_turn_on_a_gpu_is_that_on_the_cpu():
 
 
 @with_gpu
-@pytest.mark.parametrize("fields", [{}, {"optimizer": "adam"}, {"model": "alexnet"}])
+@pytest.mark.parametrize("fields", [{}, {"optimizer": "adam"}, {"model": "alexnet"}, DEEP])
 def test_a_run_resumed_on_a_gpu_ends_with_the_same_bits(fields):
     through, resumed = make("cuda", **fields), make("cuda", **fields)
     through.train_epoch(plan(), 0.01)
