@@ -6,7 +6,7 @@ Result:    results/published/tables/, figures/, index.html with a page for each 
            reproduce_papers.py --export wrote, or the first of its parts: records to results/published, and where
            networks came with them, or runs are begun, to results and saved_models, so that the same command goes on
            here
-Time:      a minute
+Time:      two minutes
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,9 @@ from typing import Annotated
 import tyro
 
 import benchmark_probes
+import benchmark_reader
 import benchmark_stacked
+import benchmark_texts
 import benchmark_training
 import durability_files
 import durability_kills
@@ -34,6 +36,8 @@ BENCHMARKS = {
     "What an epoch costs": benchmark_training,
     "What many networks as one program cost": benchmark_stacked,
     "What subspaces cost": benchmark_probes,
+    "What texts cost": benchmark_texts,
+    "What images on disk cost": benchmark_reader,
     "What becomes of processes that are killed": durability_kills,
     "What becomes of broken files": durability_files,
 }
