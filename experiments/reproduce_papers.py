@@ -1,7 +1,7 @@
 """All that the papers measured: every full-size run of every wing, what decides most in an hour first.
 
 Run:       python experiments/reproduce_papers.py [--papers arpit zhang] [--preset small] [--list] [--time-limit 8m]
-           python experiments/reproduce_papers.py --campaign --device cuda --precision bfloat16 --time-limit 8m
+           python experiments/reproduce_papers.py --campaign --device cuda --time-limit 8m
 Result:    what the studies' own scripts make; --export runs.tar packs records, read-outs and, with --with-models,
            networks of what is done, and all of what is begun, in parts of --part-size 16M where asked, for
            published_report.py --import. A study that fails is said at the end, after the others
@@ -46,6 +46,9 @@ PAPERS = {wing.__name__.split(".")[2]: paper for paper, (wing, _) in WINGS.items
 """Short names."""
 SETTINGS = Config()
 MLP = {"models": ("mlp4",), "fractions": (0.4, 0.8)}
+BFLOAT16 = {"precision": "bfloat16"}
+INCEPTION = {**BFLOAT16, "train_evaluation_every": 10}
+"""To measure a whole training set in float32 takes a GPU as long as an epoch's steps do."""
 PACKING_SECONDS, PACKING_BYTES = 3.0, 20e6
 """For the start of packing, and what a second of it does."""
 
@@ -123,9 +126,11 @@ class Piece:
 
 
 CAMPAIGN = (
-    Piece("zhang", randomization.STUDY),
-    *(Piece("zhang", study) for study in tables.BY_MODEL[:3]),
-    Piece("zhang", corruption.SLOWDOWN, {"models": ("mlp1", "alexnet")}),
+    Piece("zhang", randomization.STUDY, {}, INCEPTION),
+    *(Piece("zhang", study, {}, INCEPTION) for study in tables.BY_MODEL[:2]),
+    Piece("zhang", tables.BY_MODEL[2], {}, BFLOAT16),
+    Piece("zhang", corruption.SLOWDOWN, {"models": ("mlp1",)}),
+    Piece("zhang", corruption.SLOWDOWN, {"models": ("alexnet",)}, BFLOAT16),
     *(Piece("decoding", subspaces.STUDY, {**MLP, "datasets": (dataset,)}) for dataset in ("mnist", "cifar10")),
     Piece("arpit", replication.STUDY, {"widths": (512, 1024)}),
     Piece("zhang", tables.BY_MODEL[-1], {"seeds": (0,)}, {"framework": "keras"}, "torch"),

@@ -274,4 +274,6 @@ def find_device(name: str) -> str:
         import torch
 
         gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        torch.backends.cudnn.deterministic = True  # on a GPU too the same bits again
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False  # and float32 that is float32
     return device_of(name, gpus, "Keras uses a GPU with KERAS_BACKEND=torch, where there is one")

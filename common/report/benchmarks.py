@@ -109,5 +109,6 @@ def verdict(value: float, word: str, bound: float) -> list[object]:
 def run_on(record: Record) -> str:
     """What stands below every table: repeats, hardware, commit."""
     code, repeats = record["code"], record["benchmark"]["repeats"]
-    commit = "no commit" if code["commit"] is None else f"commit {code['commit'][:7]}{' (changed)' * code['dirty']}"
+    changed = " (changed)" if code["dirty"] else ""
+    commit = "no commit" if code["commit"] is None else f"commit {code['commit'][:7]}{changed}"
     return f"Medians of {repeats}, brackets their extremes; {record['hardware']}; {commit}"

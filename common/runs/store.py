@@ -31,6 +31,7 @@ PUBLISHED = ROOT / "results" / "published"
 READ = "read.lock"
 HISTORY, READOUT = "history.jsonl", "readout.jsonl"
 CHECKPOINT = "checkpoint.npz"
+EXPORTED = ".git_archival.txt"  # git writes the commit into it where it makes an archive
 """File in a run's folder that it goes on from."""
 WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
 """What file systems without locks answer."""
@@ -305,7 +306,10 @@ def file_sha256(path: Path) -> str:
 
 
 def code_version() -> Record:
-    """Commit of the checkout, and whether tracked files outside results/ differ from it; none outside a checkout."""
+    """Commit of the checkout, and whether tracked files outside results/ differ from it.
+
+    Of an archive (`git archive`, or a host's) the commit alone, which git has written into it; none elsewhere.
+    """
 
     def git(*arguments: str) -> str:
         return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
@@ -314,4 +318,5 @@ def code_version() -> Record:
         changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!results")
         return {"commit": git("rev-parse", "HEAD"), "dirty": bool(changed)}
     except (OSError, subprocess.CalledProcessError):
-        return {"commit": None, "dirty": None}
+        exported = (ROOT / EXPORTED).read_text(encoding="utf-8").strip() if (ROOT / EXPORTED).exists() else ""
+        return {"commit": None if "$" in exported else exported or None, "dirty": None}

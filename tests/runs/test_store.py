@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,8 @@ import pytest
 from common.runs import store as module
 from common.runs.config import FOUNDING, Config, Options, as_dict, run_id
 from common.runs.store import (
+    EXPORTED,
+    ROOT,
     Store,
     all_records,
     code_version,
@@ -359,4 +362,24 @@ def test_outside_a_checkout_or_without_git_the_code_is_unknown(tmp_path, monkeyp
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     if path is not None:
         monkeypatch.setenv("PATH", path)
+    assert code_version() == {"commit": None, "dirty": None}
+
+
+def test_an_archive_knows_its_commit_and_a_checkout_has_only_the_place_for_it(tmp_path, monkeypatch):
+    attributes = (ROOT / ".gitattributes").read_text()
+    assert f"{EXPORTED} export-subst" in attributes.splitlines()
+    assert (ROOT / EXPORTED).read_text() == "$Format:%H$\n"
+    (tmp_path / ".gitattributes").write_text(attributes)
+    (tmp_path / EXPORTED).write_bytes((ROOT / EXPORTED).read_bytes())
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "one")
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    git(tmp_path, "archive", "-o", "one.tar", "HEAD")
+    shutil.unpack_archive(tmp_path / "one.tar", archive)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    monkeypatch.setattr(module, "ROOT", archive)
+    assert code_version() == {"commit": git(tmp_path, "rev-parse", "HEAD"), "dirty": None}
+    (archive / EXPORTED).write_bytes((ROOT / EXPORTED).read_bytes())
     assert code_version() == {"commit": None, "dirty": None}
