@@ -211,7 +211,8 @@ class Trainer:
     @property
     def description(self) -> Record:
         """What the record says of the framework."""
-        return {"framework_version": keras.__version__, "keras_backend": keras.backend.backend(), "device": self.device}
+        backend = keras.backend.backend()
+        return {"framework_version": keras.__version__, "keras_backend": backend, "device": name_of(self.device)}
 
 
 _: type[trainers.Trainer] = Trainer  # it has all that the protocol asks for
@@ -265,6 +266,15 @@ def forget() -> None:
         import torch
 
         torch.cuda.empty_cache()
+
+
+def name_of(device: str) -> str:
+    """The GPU's name, or "cpu"."""
+    if device == "cpu":
+        return device
+    import torch
+
+    return torch.cuda.get_device_name(device)
 
 
 def find_device(name: str) -> str:

@@ -651,6 +651,13 @@ def test_the_description_names_version_backend_and_device(framework):
     assert untrained(framework).description == dict(zip(names, expected, strict=True))
 
 
+def test_the_description_names_the_gpu_that_keras_uses_too(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: {"cuda:1": "a card"}[device])
+    trainer = untrained("keras")
+    trainer.device = "cuda:1"
+    assert trainer.description["device"] == "a card"
+
+
 @both
 def test_without_a_gpu_auto_means_the_cpu_and_asking_for_one_is_an_error_of_one_line(framework, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)

@@ -18,7 +18,7 @@ from common.report.tables import Table
 from common.runs.computation import Computation, Result, carry_out, read_record
 from common.runs.config import Options
 from common.runs.record import processor
-from common.runs.store import Record, Store
+from common.runs.store import Record, Store, commits_of
 from common.runs.threads import cores
 
 
@@ -108,7 +108,5 @@ def verdict(value: float, word: str, bound: float) -> list[object]:
 
 def run_on(record: Record) -> str:
     """What stands below every table: repeats, hardware, commit."""
-    code, repeats = record["code"], record["benchmark"]["repeats"]
-    changed = " (changed)" if code["dirty"] else ""
-    commit = "no commit" if code["commit"] is None else f"commit {code['commit'][:7]}{changed}"
-    return f"Medians of {repeats}, brackets their extremes; {record['hardware']}; {commit}"
+    repeats = record["benchmark"]["repeats"]
+    return f"Medians of {repeats}, brackets their extremes; {record['hardware']}; {commits_of([record])}"

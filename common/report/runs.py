@@ -13,7 +13,7 @@ from common.report.numbers import Number, counted, number
 from common.runs.config import SEEDS, Config, from_dict, recipe
 from common.runs.learning import NEVER
 from common.runs.parts import Mark
-from common.runs.store import HISTORY, READOUT, Record, Store, all_records
+from common.runs.store import HISTORY, READOUT, Record, Store, all_records, commits_of
 
 if TYPE_CHECKING:
     import pandas
@@ -274,12 +274,10 @@ class Runs(Sequence[Run]):
         return number(values, unit, counted(values, sizes))
 
     def run_on(self) -> str:
-        """Hardware and commits; + where tracked files differed from the commit."""
+        """Hardware and commits."""
         machines = [run.record["environment"] for run in self]
         devices = {m.get("processor") or "cpu" if m["device"] == "cpu" else m["device"] for m in machines}
-        codes = [run.record["code"] for run in self]
-        commits = {(code["commit"] or "no commit")[:9] + ("+" if code["dirty"] else "") for code in codes}
-        return f"{', '.join(sorted(devices))}; {', '.join(sorted(commits))}"
+        return f"{', '.join(sorted(devices))}; {commits_of(run.record for run in self)}"
 
     def frame(self) -> pandas.DataFrame:
         """A row for each run, a column for each entry of its record: `config.model`, `outcome.test_accuracy` …"""

@@ -134,7 +134,8 @@ class Options:
     """CPU threads of a training process and of read-outs; 0 means all cores for one run, or their share for each of
     torchrun's processes, and one thread each in a sweep."""
     workers: int = 0
-    """Training processes side by side in a sweep; 0 means one for each core."""
+    """Training processes side by side in a sweep; 0 means one for each core, and one alone where they would share a
+    GPU."""
     scheduler: str | None = None
     """Address of a running dask scheduler, tcp://host:port; none starts a local cluster."""
     stack: bool = True

@@ -305,6 +305,16 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+CHANGED = {None: "?", False: "", True: "+"}
+
+
+def commits_of(records: Iterable[Record]) -> str:
+    """Commits of records; + where tracked files differed from it, ? where an archive of it ran, which cannot tell."""
+    codes = [record["code"] for record in records]
+    known = {f"{code['commit'][:9]}{CHANGED[code['dirty']]}" if code["commit"] else "no commit" for code in codes}
+    return ", ".join(sorted(known))
+
+
 def code_version() -> Record:
     """Commit of the checkout, and whether tracked files outside results/ differ from it.
 

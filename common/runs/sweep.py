@@ -26,7 +26,7 @@ from common.runs import processes
 from common.runs.children import CHILDREN, Answer, carry_out_together, end_children
 from common.runs.config import Config, Options, alike, as_dict, obstacles, run_id
 from common.runs.deadline import Deadline, check_force
-from common.runs.estimates import known_records, to_checkpoint
+from common.runs.estimates import known_records, on_gpu, to_checkpoint
 from common.runs.store import Record, Store
 from common.runs.threads import cores
 from common.runs.training import train
@@ -95,7 +95,7 @@ def distribute(configs: Sequence[Config], options: Options, force: bool = False,
     from distributed import Client, LocalCluster
 
     gpus = gpus_here(options)
-    workers = options.workers or (1 if gpus else max(1, cores() // options.processes))
+    workers = options.workers or (1 if gpus or share_gpu(configs, options) else max(1, cores() // options.processes))
     groups = stacks(configs, options, workers)
     workers = min(workers, len(groups))
     threads = options.threads or max(1, cores() // (workers * options.processes))
@@ -156,6 +156,11 @@ def gpus_here(options: Options) -> int:
     if gpus and options.workers > 1:
         raise ValueError(f"workers must be 1 where a run takes all GPUs. Received: workers={options.workers}")
     return gpus
+
+
+def share_gpu(configs: Sequence[Config], options: Options) -> bool:
+    """Whether runs side by side would share a GPU, on which they take turns: all would end late, and none early."""
+    return not options.scheduler and any(on_gpu(name, options) for name in {config.framework for config in configs})
 
 
 def check_scheduler(client: Any, scheduler: str) -> None:

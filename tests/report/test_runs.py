@@ -126,9 +126,11 @@ def test_one_seed_has_wilsons_interval_over_the_examples_of_its_split():
 
 
 def test_hardware_and_commits_are_named():
-    dirty = a_run(seed=1)
-    dirty.record["code"] = {"commit": None, "dirty": True}
-    assert Runs([a_run(), dirty]).run_on() == "Processor; 012345678, no commit+"
+    runs = [a_run(seed=seed) for seed in range(4)]
+    runs[0].record["code"] = {"commit": None, "dirty": None}
+    for run, dirty in zip(runs[1:], (True, False, None), strict=True):
+        run.record["code"]["dirty"] = dirty
+    assert Runs(runs).run_on() == "Processor; 012345678, 012345678+, 012345678?, no commit"
     assert Runs([a_run(), a_run(train_n=500)]).sizes() == "500, 50,000"
 
 

@@ -141,6 +141,8 @@ def cluster(monkeypatch):
         ({"workers": 2, "threads": 3}, 2, 3),
         ({"workers": 3}, 3, 2),
         ({"workers": 20}, 4, 2),
+        ({"device": "cuda", "stack": False}, 1, 8),
+        ({"device": "cuda", "stack": False, "workers": 3}, 3, 2),
     ],
 )
 def test_workers_share_the_cores(tmp_path, cluster, given, workers, threads):
