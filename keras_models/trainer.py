@@ -23,7 +23,7 @@ from common.runs.trainers import NO_PAUSE, Arrays, Online, Pause, device_of
 from keras_models import MODELS, files
 from keras_models.inputs import PREPARATIONS, Tensor
 
-EVALUATION_BATCH = 250
+EVALUATION_BATCH = 250  # eight times as many on a GPU
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
@@ -152,8 +152,13 @@ class Trainer:
 
     def feature_batches(self, inputs: Array, layer: str) -> Iterator[NDArray[np.float32]]:
         """`features` in parts, one after the other."""
-        for start in range(0, len(inputs), EVALUATION_BATCH):
-            yield self._features(inputs[start : start + EVALUATION_BATCH], layer)
+        for start in range(0, len(inputs), self.evaluation_batch):
+            yield self._features(inputs[start : start + self.evaluation_batch], layer)
+
+    @property
+    def evaluation_batch(self) -> int:
+        """Examples that are evaluated at once."""
+        return EVALUATION_BATCH * (1 if self.device == "cpu" else 8)
 
     @on_its_device
     def _features(self, batch: Array, layer: str) -> NDArray[np.float32]:

@@ -99,7 +99,7 @@ def test_both_trainers_have_the_same_public_names_and_all_that_the_training_loop
     assert names[0] >= needed > {"train_epoch"}
     assert names[0] < names[1]
     own = {  # what Keras does by itself, and what many processes do together
-        *("batches", "taken", "prepared", "evaluation_batch", "update", "in_precision", "tensors"),
+        *("batches", "taken", "prepared", "update", "in_precision", "tensors"),
         *("exchange", "steps_of", "part", "learn", "penalized", "follow"),
     }
     assert names[1] - names[0] == own
@@ -448,6 +448,14 @@ def test_outputs_in_several_batches_are_those_of_one_batch(framework, monkeypatc
     for part, one in zip(parts, whole, strict=True):
         assert part.dtype == np.float32
         np.testing.assert_allclose(part, one, rtol=0, atol=1e-5)
+
+
+@both
+def test_a_gpu_evaluates_eight_times_as_many_at_once(framework):
+    trainer = untrained(framework)
+    assert trainer.evaluation_batch == 250
+    trainer.device = torch.device("cuda") if framework == "torch" else "cuda:0"
+    assert trainer.evaluation_batch == 2000
 
 
 def test_the_training_set_is_evaluated_where_it_was_placed_with_the_same_bits(monkeypatch):

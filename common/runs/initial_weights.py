@@ -13,6 +13,8 @@ Layer = dict[str, Shape]
 """Shapes of a layer's arrays, by their canonical names without the layer's."""
 Values = NDArray[np.float64]
 AUXILIARY = {"auxiliary-conv2-conv": 0.01, "auxiliary-logits": 0.001}
+CUT = {"inception_v3", "cifar10_tutorial"}
+"""Rules that draw every kernel from a normal distribution cut off at two deviations."""
 
 
 def draw(shapes: dict[str, Shape], initializer: str, seed: int) -> dict[str, NDArray[np.float32]]:
@@ -21,6 +23,8 @@ def draw(shapes: dict[str, Shape], initializer: str, seed: int) -> dict[str, NDA
     `glorot_uniform` (Keras' default): U(±sqrt(6 / (fan_in + fan_out))); `he_normal`: N(0, 2 / fan_in); biases 0.
     `torch` (PyTorch's default for linear and convolution layers): kernel and bias U(±1 / sqrt(fan_in)).
     `inception_v3` (TensorFlow's for it): N(0, deviation^2) cut off at two deviations, of 0.1 in convolutions.
+    `cifar10_tutorial` (TensorFlow's for its network of the tutorial on CIFAR-10): the same with 0.05 in convolutions,
+    0.04 in hidden layers and 1/192 before logits; biases 0.1, those of the first convolution and of logits 0.
     Embeddings are U(±0.05), a recurrent kernel has orthogonal rows and the forget gate's bias is 1, as in Keras;
     `torch` draws N(0, 1), and all of a recurrent layer from U(±1 / sqrt(units)).
     Batch norm starts as the identity in all of them.
@@ -33,8 +37,10 @@ def draw(shapes: dict[str, Shape], initializer: str, seed: int) -> dict[str, NDA
     for name in shapes:
         layer, kind = name.rsplit("/", 1)
         generator = stream(seed, "weights", name)
-        if (initializer, kind) == ("inception_v3", "kernel"):
-            values = truncated_normal(shapes[name], deviation(layer, shapes[name]), generator)
+        if initializer in CUT and kind == "kernel":
+            values = truncated_normal(shapes[name], deviation(layer, shapes[name], initializer), generator)
+        elif (initializer, kind) == ("cifar10_tutorial", "bias") and layer not in ("conv1", "logits"):
+            values = np.full(shapes[name], 0.1)
         else:
             values = KINDS[kind](layers[layer], initializer, generator)
         weights[name] = values.astype(np.float32)
@@ -49,9 +55,11 @@ def truncated_normal(shape: Shape, deviation: float, generator: np.random.Genera
     return values
 
 
-def deviation(layer: str, shape: Shape) -> float:
-    """That of a layer of Inception v3 in TensorFlow's models, by its name and the shape of its kernel."""
-    return AUXILIARY.get(layer, 0.1 if len(shape) == 4 else 0.01)
+def deviation(layer: str, shape: Shape, initializer: str) -> float:
+    """That of a layer in TensorFlow's models, by its name and the shape of its kernel."""
+    if initializer == "inception_v3":
+        return AUXILIARY.get(layer, 0.1 if len(shape) == 4 else 0.01)
+    return 0.05 if len(shape) == 4 else 1 / 192 if layer == "logits" else 0.04
 
 
 def kernel(layer: Layer, initializer: str, generator: np.random.Generator) -> Values:

@@ -82,6 +82,17 @@ def test_draws_are_those_of_the_published_runs(initializer, start):
     assert digest.startswith(start)
 
 
+def test_the_tutorials_kernels_are_cut_off_at_two_deviations_and_its_hidden_biases_are_a_tenth():
+    shapes = SHAPES | {"logits/kernel": (300, 10), "logits/bias": (10,), "conv2/bias": (64,)}
+    weights = draw(shapes, "cifar10_tutorial", 0)
+    for name, deviation in {"conv1/kernel": 0.05, "fc1/kernel": 0.04, "logits/kernel": 1 / 192}.items():
+        values = weights[name].astype(float).ravel() / deviation
+        assert 1.9 < np.abs(values).max() <= 2 and values.std() == pytest.approx(0.8796, abs=0.04)
+    biases = {name: float(weights[f"{name}/bias"].max()) for name in ("conv1", "conv2", "fc1", "fc2", "logits")}
+    assert biases == pytest.approx({"conv1": 0, "conv2": 0.1, "fc1": 0.1, "fc2": 0.1, "logits": 0})
+    assert all(np.ptp(array) == 0 for name, array in weights.items() if name.endswith("bias"))
+
+
 RECURRENT = {
     "lstm/kernel": (30, 80),
     "lstm/recurrent_kernel": (20, 80),
