@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain, product
@@ -31,7 +32,7 @@ from common.report.published import published_table
 from common.report.runs import FRAMEWORKS, Run, Runs, group_names, setting_text
 from common.report.tables import Link, Table
 from common.runs.computation import Computed
-from common.runs.config import CHOICES, Options, run_id
+from common.runs.config import CHOICES, Config, Options, run_id
 from common.runs.store import PUBLISHED, ROOT, Store
 from common.study import Call, ComputedStudy, Seeds, Study
 
@@ -52,7 +53,10 @@ COMPUTED = {"Zhang et al. 2017": zhang.COMPUTED, "Ketha & Ramaswamy": decoding.C
 MOST_SEEDS = range(10)
 OPEN_ROWS = 3  # a table of at most so many is not folded
 LEAD = "Every number here is computed from a committed record, runs/<run id>/run.json; runs.csv has a row for each."
-RECORDS = "A record names config, versions, hardware, commit and the checksum of the data."
+RECORDS = (
+    "A record names config, versions, hardware, the data's checksum and the commit: + where the code had changed, "
+    "? where an archive of it ran."
+)
 
 
 Computations = Mapping[str, Sequence[tuple[ComputedStudy, Sequence[Computed]]]]
@@ -100,7 +104,7 @@ class Group:
 
 
 def groups_of(runs: Runs) -> dict[str, list[Group]]:
-    """By paper: each study at each size, framework and precision where half of its runs of some seed are there."""
+    """By paper: each study at each size, framework and precision where enough of its runs of some seed are there."""
     known = {run.id: run for run in runs}
     by_paper = {}
     for paper, (wing, frameworks) in WINGS.items():
@@ -123,14 +127,19 @@ def computations_of(store: Store) -> Computations:
 
 
 def of_study(study: Study, preset: str, framework: str, precision: str, known: Mapping[str, Run]) -> Group:
-    """A study's runs that are there; none where no seed has half of them."""
+    """A study's runs that are there; none where no seed has half of them, nor all of one model's."""
     base, seeds = replace(study.default, framework=framework, precision=precision), {*MOST_SEEDS, *study.grid.seeds}
-    names = [[run_id(c) for c in study.configs(base, of_seeds(study.grid, [seed]), preset)] for seed in sorted(seeds)]
-    there = [Runs(known[name] for name in seed if name in known) for seed in names]
-    size = len(set(names[0]))
-    if not any(2 * len(seed) >= size for seed in there):
+    wanted = [dict.fromkeys(study.configs(base, of_seeds(study.grid, [seed]), preset)) for seed in sorted(seeds)]
+    there = [Runs(known[name] for name in map(run_id, seed) if name in known) for seed in wanted]
+    if not any(map(enough, there, wanted)):
         return Group(study, preset, Runs(), 0)
-    return Group(study, preset, Runs(chain(*there)), size * sum(bool(seed) for seed in there))
+    return Group(study, preset, Runs(chain(*there)), len(wanted[0]) * sum(map(bool, there)))
+
+
+def enough(there: Runs, wanted: Collection[Config]) -> bool:
+    """Whether a seed has half of its runs, or all of one model's."""
+    missing = Counter(config.model for config in wanted) - Counter(run.config.model for run in there)
+    return 2 * len(there) >= len(wanted) or {config.model for config in wanted} > missing.keys()
 
 
 def of_seeds(grid: Seeds, seeds: Sequence[int]) -> Seeds:

@@ -1,5 +1,6 @@
 """What is published comes from committed records, and is what those records say today."""
 
+import csv
 import json
 import sys
 from dataclasses import dataclass
@@ -40,6 +41,12 @@ def test_every_record_is_of_clean_code_and_under_its_own_id(runs):
         assert as_dict(run.config) == run.fields and run_id(run.config) == run.id
         assert run.record["code"]["commit"] and not run.record["code"]["dirty"]
         assert run.history[-1]["epoch"] == run.outcome["epochs"]
+
+
+def test_beside_every_number_outside_its_band_stands_what_was_looked_for():
+    with (PUBLISHED / "tables" / "findings.csv").open() as file:
+        missed = [row for row in csv.DictReader(file) if row["verdict"] == "outside band"]
+    assert missed and all("Looked for: " in row["from"] for row in missed)
 
 
 def test_everything_is_what_the_records_say(runs):
@@ -137,6 +144,18 @@ def test_a_study_is_shown_with_all_seeds_where_one_has_half_of_its_runs():
     assert (list(group.tables), list(group.figures)) == (["table"], ["curves"])
     for other in (of_study(known(0), "keras"), of_study(known(0), precision="bfloat16"), of_study({})):
         assert (len(other.runs), other.wanted) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("there", "expected"),
+    [({}, False), ({"mlp1": 2}, True), ({"mlp1": 1}, False), ({"mlp1": 1, "mlp2": 2}, False), ({"mlp2": 4}, True)],
+)
+def test_a_seed_is_enough_that_has_half_of_its_runs_or_all_of_one_models(there, expected):
+    def runs(numbers):
+        return [a_run([], model=model, seed=place) for model, number in numbers.items() for place in range(number)]
+
+    wanted = [run.config for run in runs({"mlp1": 2, "mlp2": 5})]
+    assert publishing.enough(Runs(runs(there)), wanted) is expected
 
 
 def test_frameworks_of_a_study_stand_side_by_side_in_one_section():

@@ -33,7 +33,8 @@ class Statement:
     """A published statement or number, where it was published, and what decides on it.
 
     `effect` says what is measured, `null` what it would be if the statement were wrong, `band_source` why the band is
-    what it is. Statements tested on the same evidence, such as three norms of one gradient, share its name.
+    what it is, `cause` why a measured number is outside of it, as far as that was found. Statements tested on the same
+    evidence, such as three norms of one gradient, share its name.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Statement:
     null: str = ""
     band_source: str = ""
     evidence: str = ""
+    cause: str = ""
     value: float | None = None
 
     @staticmethod
@@ -78,6 +80,12 @@ class Finding:
     def measured(self) -> bool:
         """Whether there was anything to judge."""
         return self.verdict != NOT_MEASURED
+
+    @property
+    def told(self) -> str:
+        """What the effect was computed from, and of a number outside its band the cause as far as it was found."""
+        cause = self.statement.cause if self.verdict == OUTSIDE else ""
+        return ". ".join(filter(None, [self.numbers, cause and f"Looked for: {cause}"]))
 
 
 def decide(effects: Sequence[float | None], band: Band) -> tuple[Estimate, str]:

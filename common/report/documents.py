@@ -65,9 +65,9 @@ def line(found: Finding) -> str:
     said, effect = found.statement, effect_text(found)
     counts = [f"counts {band_text(said)}"] if said.band else []
     told = [effect, *published_text(said), *counts] if effect else []
-    numbers = f". {found.numbers}" if found.numbers else ""
+    more = f". {found.told}" if found.told else ""
     tested = ", ".join([*told, plural(found.effect.n, "seed")])
-    return f"- **{found.verdict}**: {said.statement} ({found.subject}; {said.source}): {tested}{numbers}"
+    return f"- **{found.verdict}**: {said.statement} ({found.subject}; {said.source}): {tested}{more}"
 
 
 def published_text(said: Statement) -> list[str]:

@@ -37,8 +37,9 @@ ALL_VERDICTS = tuple(chain(*KIND_VERDICTS.values()))
 MATRIX_NOTE = (
     "Statements of the same evidence count once for each network or data set that they were tested on. Confirmed: from "
     f"{LEAST_SEEDS} seeds on, all of the 95 % interval of the effect lies where it counts; fewer seeds only indicate. "
-    "Numbers are judged at full size alone, by their bands."
+    "Numbers are judged at full size alone, by their bands; one that a paper prints in several tables counts in each"
 )
+NEITHER = "at neither size"
 POWER_SEEDS, ENOUGH = 5, 0.8
 PRESETS = {FULL: "paper", REDUCED: "small"}
 
@@ -58,8 +59,21 @@ def matrix_table(findings: Sequence[Finding]) -> Table:
                 rows.append(
                     [paper, size, *(count for kind in KINDS for count in _counts(paper, size, kind, group, at))]
                 )
-    columns = ["paper", "size", "statements tested", *STATEMENT_VERDICTS, "numbers measured", *KIND_VERDICTS[NUMBER]]
-    return Table("What became of what the papers say", columns, rows, MATRIX_NOTE, "matrix")
+    verdicts = [NEITHER if verdict == NOT_MEASURED else verdict for verdict in STATEMENT_VERDICTS]
+    columns = ["paper", "size", "statements tested", *verdicts, "numbers measured", *KIND_VERDICTS[NUMBER]]
+    note = f"{MATRIX_NOTE}{_of_no_network(findings)}."
+    return Table("What became of what the papers say", columns, rows, note, "matrix")
+
+
+def _of_no_network(findings: Sequence[Finding]) -> str:
+    """How many of the numbers measured come from no trained network; nothing where none does."""
+    measured = [found for found in independent(findings) if found.is_number]
+    few = sum(not found.runs for found in measured)
+    return (
+        f". Of the {len(measured)} measured {few} are of raw inputs, labels or kernels and train no network"
+        if few
+        else ""
+    )
 
 
 def _counts(
@@ -94,9 +108,10 @@ def readme_matrix(table: Table) -> Table:
 
 
 def verdicts_text(findings: Sequence[Finding]) -> str:
-    """How many of independent ones have each verdict."""
-    counts = Counter(finding.verdict for finding in independent(findings))
-    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in ALL_VERDICTS if counts[verdict])
+    """How many of independent ones have each verdict, and of how many measurements where these are more."""
+    counts, measured = Counter(finding.verdict for finding in independent(findings)), sum(map(_measured, findings))
+    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in ALL_VERDICTS if counts[verdict])
+    return f"{told}, of {measured} measurements" if measured > counts.total() else told
 
 
 def chance_text(findings: Sequence[Finding]) -> str:
@@ -105,9 +120,9 @@ def chance_text(findings: Sequence[Finding]) -> str:
     chance, several = by_chance(own), sum(finding.effect.n >= LEAST_SEEDS for finding in own)
     found = {verdict: sum(finding.verdict == verdict for finding in own) for verdict in (CONFIRMED, INDICATED)}
     return (
-        f"If no effect existed, chance alone would confirm at most {chance[CONFIRMED]:.1f} of the {several} tested on "
-        f"{LEAST_SEEDS} seeds or more ({found[CONFIRMED]} are), and indicate {chance[INDICATED]:.1f} of the "
-        f"{len(own) - several} tested on fewer ({found[INDICATED]} are)."
+        f"If none of the statements were true, chance would confirm at most {chance[CONFIRMED]:.1f} of the {several} "
+        f"tested on {LEAST_SEEDS} seeds or more ({found[CONFIRMED]} are), and indicate {chance[INDICATED]:.1f} of the "
+        f"{len(own) - several} tested on fewer ({found[INDICATED]} are); many are of the same networks."
     )
 
 
@@ -192,7 +207,7 @@ def _finding_cells(finding: Finding) -> list[object]:
     frameworks = ", ".join(sorted({FRAMEWORKS[run.config.framework] for run in runs}))
     records = Links(plural(len(runs), "run"), [_record(run) for run in runs], command(finding)) if runs else ""
     return [said.statement, finding.verdict, finding.subject, effect_text(finding) or "", counts,
-            finding.effect.n or "", finding.size, frameworks, records, finding.numbers or "", kind_of(finding),
+            finding.effect.n or "", finding.size, frameworks, records, finding.told, kind_of(finding),
             said.paper, said.source, finding.study.replace("_", " ")]  # fmt: skip
 
 

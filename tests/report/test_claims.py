@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import pytest
@@ -51,6 +52,13 @@ def test_null_is_left_out_and_never_counts_as_zero():
 def test_zero_is_a_measurement():
     found, verdict = judge(NUMBER, [0.0, 0.0])
     assert (verdict, found.n, found.mean) == ("outside band", 2, 0.0)
+
+
+def test_a_number_outside_its_band_says_what_was_looked_for_and_one_inside_does_not():
+    said = dataclasses.replace(NUMBER, cause="not found")
+    told = [Finding(said, "", verdict=verdict, numbers=numbers).told for verdict, numbers in
+            (("outside band", "0.5"), ("outside band", None), ("in band", "0.5"), ("in band", None))]  # fmt: skip
+    assert told == ["0.5. Looked for: not found", "Looked for: not found", "0.5", ""]
 
 
 def test_one_seed_has_a_wilson_interval_over_its_test_examples():

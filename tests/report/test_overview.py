@@ -37,18 +37,25 @@ def test_the_matrix_counts_independent_statements_of_all_and_leads_to_them():
     table = overview.matrix_table(ALL)
     first, second, third = rows_of(table)
     assert first == {
-        "paper": "A paper", "size": "full size", "statements tested": "0 of 3", "not measured": "1",
+        "paper": "A paper", "size": "full size", "statements tested": "0 of 3", "at neither size": "1",
         "numbers measured": "1 of 2", "in band": "1",
     }  # fmt: skip
     assert second == {
         "paper": "A paper", "size": "reduced", "statements tested": "2 of 3", "confirmed": "1", "indicated": "1"
     }  # fmt: skip
-    assert third == {"paper": "B", "size": "full size", "statements tested": "0 of 1", "not measured": "1"}
+    assert third == {"paper": "B", "size": "full size", "statements tested": "0 of 1", "at neither size": "1"}
     chosen = {"kind": "statement", "paper": "A paper", "size": "reduced"}
     assert table.rows[1][2] == Link("2 of 3", "#findings", chosen)
     assert table.rows[1][3] == Link("1", "#findings", {**chosen, "verdict": "confirmed"})
     assert table.rows[0][9].chosen == {**chosen, "kind": "number", "size": "full size"}
     assert table.kind == "matrix" and "| A paper | reduced | 2 of 3 | 1 | " in table.markdown()
+
+
+def test_the_matrix_says_how_many_numbers_are_of_no_network():
+    raw = replace(NUMBERS[0], statement=replace(NUMBER, id="raw"), runs=Runs())
+    assert overview.matrix_table(ALL).note.endswith("; one that a paper prints in several tables counts in each.")
+    said = " Of the 2 measured 1 are of raw inputs, labels or kernels and train no network."
+    assert overview.matrix_table([*ALL, raw]).note.endswith(said)
 
 
 def test_the_matrix_of_a_readme_has_no_empty_column():
@@ -58,7 +65,7 @@ def test_the_matrix_of_a_readme_has_no_empty_column():
         "statements tested",
         "confirmed",
         "indicated",
-        "not measured",
+        "at neither size",
         "numbers measured",
         "in band",
     ]
@@ -68,10 +75,11 @@ def test_the_matrix_of_a_readme_has_no_empty_column():
 
 def test_what_chance_and_more_seeds_would_give_is_said():
     assert overview.chance_text(ALL) == (
-        "If no effect existed, chance alone would confirm at most 0.0 of the 1 tested on 3 seeds or more (1 are), and "
-        "indicate 0.5 of the 1 tested on fewer (1 are)."
+        "If none of the statements were true, chance would confirm at most 0.0 of the 1 tested on 3 seeds or more (1 "
+        "are), and indicate 0.5 of the 1 tested on fewer (1 are); many are of the same networks."
     )
-    assert overview.verdicts_text(ALL) == "1 confirmed, 1 indicated, 1 in band"
+    assert overview.verdicts_text(ALL) == "1 confirmed, 1 indicated, 1 in band, of 4 measurements"
+    assert overview.verdicts_text([FOUND, FEW, MISSING]) == "1 confirmed, 1 indicated"
     wide = replace(FOUND, subject="wide", effect=decide([0.01, 0.08, 0.12], (0.02, None))[0])
     below = replace(FOUND, subject="below", statement=replace(SAID, band=(None, -0.02)))
     ratio = replace(FOUND, subject="ratio", statement=replace(SAID, unit="ratio"))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING
 
-from common.data.datasets import DATASETS
+import numpy as np
+
 from common.papers.language.recipes import BASE, PRESETS, SETTINGS, SMOKE, WORDS, Fields, Texts, fields
 from common.papers.language.targets import TARGETS
 from common.report import figures
@@ -21,6 +21,7 @@ from common.report.fitting import (
     by_seed,
     epoch_loss,
     epochs_to_fit,
+    epochs_to_loss,
     lead,
     least,
     one_recipe,
@@ -142,8 +143,9 @@ def of_kind(runs: Runs, subject: str) -> list[Finding]:
     def seeds(measure: Measure) -> list[dict[str, float | None]]:
         return by_seed(runs, lambda run: run.setting, measure)
 
-    begun = epochs_to_fit(runs, 0.9 * math.log(DATASETS[runs[0].config.dataset].num_classes))
-    fits, starts, accuracies = seeds(epochs_to_fit(runs)), seeds(begun), seeds(stopped_accuracy)
+    loss = epoch_loss(runs)
+    starts = seeds(lambda run: epochs_to_loss(loss(run), 0.9 * chance_loss(run)))
+    fits, accuracies = seeds(epochs_to_fit(runs)), seeds(stopped_accuracy)
     trained = seeds(lambda run: run.outcome["train_accuracy"])
     changes = {name: [less(seed.get("true_labels"), seed.get(name)) for seed in accuracies] for name in WORDS}
     worst = [least([seed.get(name) for name in SHOWN]) for seed in trained]
@@ -157,6 +159,13 @@ def of_kind(runs: Runs, subject: str) -> list[Finding]:
         TARGETS.tested("language-renamed", subject, runs, changes["shuffled_vocabulary"], told(accuracies)),
         *as_others(runs, subject, [seed.get("true_labels") for seed in accuracies]),
     ]  # fmt: skip
+
+
+def chance_loss(run: Run) -> float:
+    """Cross-entropy (nats) of its training labels with their own shares: the least that needs no text."""
+    counts = np.bincount(run.arrays["train_labels"])
+    shares = counts[counts > 0] / counts.sum()
+    return float(-shares @ np.log(shares))
 
 
 def as_others(runs: Runs, subject: str, accuracies: Sequence[float | None]) -> list[Finding]:

@@ -22,7 +22,7 @@ from common.groups import grouped
 from common.papers.zhang.kernels import drawn
 from common.papers.zhang.targets import TARGETS
 from common.report import figures
-from common.report.claims import FULL, NO_RUNS, Finding
+from common.report.claims import FULL, NO_RUNS, REDUCED, Finding
 from common.report.computations import run_on
 from common.report.numbers import number
 from common.report.tables import Table
@@ -179,7 +179,8 @@ def findings(computed: Sequence[Computed]) -> list[Finding]:
     distances = [by_way(found)[STOCHASTIC][-1]["to_limit"] for found in computed]
     settings = computed[0].settings
     subject = f"a linear model of {settings['train_size']} examples of {settings['dataset']}"
-    return [replace(TARGETS.tested("zhang-sgd-minimum-norm", subject, NO_RUNS, distances), size=FULL)]
+    size = REDUCED if settings["train_size"] else FULL
+    return [replace(TARGETS.tested("zhang-sgd-minimum-norm", subject, NO_RUNS, distances), size=size)]
 
 
 STUDY = ComputedStudy(

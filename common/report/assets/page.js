@@ -107,7 +107,7 @@ function chart(figure) {
     lines.forEach(([line], place) => make("span", keys, {textContent: line}).prepend(
       Object.assign(document.createElement("i"), {style: `background:${COLOURS[place % COLOURS.length]}`})));
     box.replaceChildren();
-    tip.textContent = "Point at a curve: its run is named here; a click opens the run's record.";
+    tip.textContent = "Point at a curve: its run is named here; a click opens the run's record. Dashed: Keras.";
     let near = null;
     const name = plot => {
       const place = plot.cursor.idxs?.[focused], point = focused && place != null ? at[focused - 1].get(x[place]) : null;

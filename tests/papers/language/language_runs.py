@@ -1,7 +1,9 @@
 """Runs on texts that never were, with what would lie beside them."""
 
+import numpy as np
 from made_up import a_run
 
+from common.data.datasets import DATASETS
 from common.papers.language.recipes import SETTINGS, fields, labels
 from common.report.runs import Runs
 
@@ -31,6 +33,7 @@ def text_run(fitted=10, tests=(0.5,), held_out=None, trained=1.0, model="lstm", 
         "test_accuracy_corrupted_labels": 0.3, "best_test_accuracy": max(tests), "best_test_epoch": 1,
     }  # fmt: skip
     config = fields(model, dataset, preset, **{**given, **changes})
+    arrays = arrays or {"train_labels": np.arange(DATASETS[dataset].num_classes)}
     return a_run(history, outcome, {"readout.jsonl": list(readout)}, arrays, train_n=4840, **config)
 
 

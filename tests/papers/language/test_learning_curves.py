@@ -1,9 +1,13 @@
+import math
+
+import numpy as np
 import pytest
 from language_runs import found, seeds_of, text_run
 
 from common.papers.language.learning_curves import (
     SHOWN,
     Settings,
+    chance_loss,
     curves,
     findings,
     kind_text,
@@ -52,6 +56,16 @@ def test_what_image_networks_do_is_confirmed_of_texts_that_do_it():
     assert order.numbers.startswith("true labels 9.0 [6.5, 11.5], shuffled words 11.0")
     assert found(judged, "word-order").effect.mean == pytest.approx(0.04)
     assert found(judged, "start").effect.mean == pytest.approx((10 / 4 + 11 / 5 + 12 / 6) / 3)
+
+
+def test_a_start_is_a_tenth_below_what_the_shares_of_the_classes_give_away():
+    labels = {"train_labels": np.repeat([0, 1, 3], [2, 1, 1])}
+    run = text_run(6, arrays=labels)
+    assert chance_loss(run) == pytest.approx(1.5 * math.log(2))
+    runs = Runs([text_run(12, setting="random_labels"), text_run(6, setting="random_tokens", arrays=labels)])
+    assert found(findings(runs, None), "start").numbers == "random tokens 1.0, random labels 2.0"
+    few = [text_run(12, setting="random_labels", arrays=labels), text_run(6, setting="random_tokens", arrays=labels)]
+    assert found(findings(Runs(few), None), "start").numbers == "random tokens 1.0, random labels 4.0"
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ def test_the_statement_is_that_stochastic_steps_end_near_the_solution_of_least_n
     assert judged.statement.id == "zhang-sgd-minimum-norm" and "20 examples of digits" in judged.subject
     assert judged.effect.mean == gradient_descent.by_way(found)[gradient_descent.STOCHASTIC][-1]["to_limit"]
     assert judged.verdict == ("confirmed" if judged.effect.mean <= 0.01 else "contradicted")
+    assert judged.size == "reduced"
 
 
 @pytest.mark.parametrize(
