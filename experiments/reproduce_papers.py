@@ -23,7 +23,6 @@ from types import SimpleNamespace
 from typing import Any
 
 from common.cli import Preset, given_flags, one_line_errors, parse
-from common.data.datasets import DATASETS
 from common.errors import OutOfTime, RunsFailed, check_choice
 from common.groups import grouped
 from common.papers.arpit import replication
@@ -37,7 +36,7 @@ from common.runs.archive import Files, files_of, pack, read_size, split
 from common.runs.computation import computation_id, seconds_known
 from common.runs.config import Actions, Config, Options, as_dict, from_dict, run_id, smoke
 from common.runs.deadline import check_force
-from common.runs.estimates import estimate, known_records, rate, volume
+from common.runs.estimates import estimate, known_records, rate, roughly
 from common.runs.parts import Mark
 from common.runs.store import CHECKPOINT, HISTORY, PUBLISHED, Store
 from common.study import ComputedStudy, Study, preset_of
@@ -211,13 +210,11 @@ class Costs:
         return estimate(config, self.like.get(kind_of(vars(config)), []), self.options)
 
     def roughly(self, config: Config) -> float | None:
-        """By records of its network at other sizes; null where only their files tell how many examples there are."""
-        if config.dataset not in DATASETS:
-            return None
+        """By records of its network at other sizes."""
         kind = config.model, config.framework
         if kind not in self.rates:
             self.rates[kind] = rate(*kind, self.records, self.options)
-        return None if self.rates[kind] is None else (self.rates[kind] or 0.0) * volume(config)
+        return roughly(config, self.rates[kind])
 
     def of(self, configs: Sequence[Config], cases: Sequence[Any]) -> Cost:
         """What is missing of these runs and computations."""

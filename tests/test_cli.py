@@ -48,6 +48,7 @@ def options(folder, **changes):
 def record(config=BASE, seconds=30.0, epochs=2, train_n=200, **changes):
     """What estimates read of a record."""
     return {
+        "run_id": run_id(config),
         "config": dataclasses.asdict(config),
         "time": {"train_seconds": 0.75 * seconds, "evaluate_seconds": 0.25 * seconds},
         "outcome": {"epochs": epochs},
@@ -289,6 +290,13 @@ def test_the_time_that_is_left_counts_missing_runs_by_the_records_there_are(fold
     assert shown == ["120 s", "420 s", "no estimate"]
     part = {"own": "7 minutes of training left for 1 of 2", "published": "9 minutes of training left for 2 of 3"}[known]
     assert lines[3] == f"3 runs, about {part} missing, one after the other"
+    states = [line.split()[0] for line in lines[:3]]
+    assert states == ["done" if known == "own" else "recorded", "missing", "missing"]
+    halved = dataclasses.replace(BASE, precision="bfloat16", train_size=100, epochs=4)  # half as many, twice the epochs
+    rough = listing([halved, configs[2]], Store(folder), Options()).splitlines()
+    assert rough[0].split()[:3] == ["missing", "~120", "s"] and rough[1].split()[1] == "no"
+    part = "2 minutes of training left for 1 of 2 missing, one after the other; ~: by its network in other runs"
+    assert rough[2] == f"2 runs, about {part}"
     unlike = listing([configs[2]], Store(folder), Options()).splitlines()[-1]
     assert unlike == "1 run, no estimate of the time: there are no records of such runs"
 

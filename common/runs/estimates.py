@@ -19,12 +19,13 @@ START_SECONDS = 10.0
 
 
 def listing(configs: Sequence[Config], store: Store, options: Options) -> str:
-    """A line per run: done or missing, and how long it takes by the records of like runs there are."""
+    """A line per run: done, missing, or recorded, its network not being here; and how long it takes, as records say."""
     known, missing = known_records(store), [config for config in configs if not store.done(config)]
-    lines = []
-    for config in configs:
-        state, seconds = "missing" if config in missing else "done", estimate(config, known, options)
-        lines.append(f"{state:8}{'no estimate' if seconds is None else f'{seconds:8.0f} s':>12}  {run_id(config)}")
+    recorded, lines = {record["run_id"] for record in known}, []
+    for config, (seconds, rough) in zip(configs, guesses(configs, known, options), strict=True):
+        state = "done" if config not in missing else "recorded" if run_id(config) in recorded else "missing"
+        told = "no estimate" if seconds is None else f"{'~' * rough}{seconds:.0f} s"
+        lines.append(f"{state:9}{told:>11}  {run_id(config)}")
     return "\n".join([*lines, f"{counted(len(configs), 'run')}, {time_left(missing, known, options)}"])
 
 
@@ -35,13 +36,23 @@ def known_records(store: Store) -> list[Record]:
 
 def time_left(missing: Sequence[Config], known: Sequence[Record], options: Options) -> str:
     """How long runs take by the records of like runs, and of how many of them there are such records."""
-    seconds = [each for config in missing if (each := estimate(config, known, options)) is not None]
+    found = guesses(missing, known, options)
+    seconds = [each for each, _ in found if each is not None]
     if not missing:
         return "none left to train"
     if not seconds:
         return "no estimate of the time: there are no records of such runs"
     of = "" if len(seconds) == len(missing) else f" for {len(seconds)} of {len(missing)} missing"
-    return f"{about(sum(seconds))} of training left{of}, one after the other"
+    by = "; ~: by its network in other runs" if any(rough for _, rough in found) else ""
+    return f"{about(sum(seconds))} of training left{of}, one after the other{by}"
+
+
+def guesses(configs: Sequence[Config], known: Sequence[Record], options: Options) -> list[tuple[float | None, bool]]:
+    """Seconds of each run by the records of like ones, else, which is rough, by those of its network in other runs."""
+    rates = {kind: rate(*kind, known, options) for kind in {(config.model, config.framework) for config in configs}}
+    exact = [estimate(config, known, options) for config in configs]
+    rough = [roughly(config, rates[config.model, config.framework]) for config in configs]
+    return [(near, near is not None) if own is None else (own, False) for own, near in zip(exact, rough, strict=True)]
 
 
 def by_cost(configs: Sequence[Config], store: Store, options: Options) -> list[Config]:
@@ -76,6 +87,11 @@ def rate(model: str, framework: str, records: Sequence[Record], options: Options
         for record in like
     ]
     return statistics.median(costs) if costs else None
+
+
+def roughly(config: Config, seconds: float | None) -> float | None:
+    """By a rate of its network; null without one, and where only files tell how many examples a data set has."""
+    return None if seconds is None or config.dataset not in DATASETS else seconds * volume(config)
 
 
 def volume(config: Config) -> float:
