@@ -310,6 +310,7 @@ def run_all(configs: Sequence[Config], options: Options, actions: Actions) -> li
         configs = list(dict.fromkeys(smoke(config) for config in configs))
     if not configs:
         raise ValueError("a list among the flags must name at least one value. Received: no runs")
+    check_models(configs)
     store = Store.of(options)
     if actions.list:
         if processes.is_first():
@@ -321,7 +322,6 @@ def run_all(configs: Sequence[Config], options: Options, actions: Actions) -> li
     def begin(missing: Sequence[Config]) -> None:
         trained.update(map(run_id, missing))
         if len(missing) > 1:
-            check_models(missing)
             left = time_left(missing, known_records(store), options)
             print(f"{progress.counted(len(missing), 'run')}, {left}", file=sys.stderr)
         warn_of_slow_bfloat16(missing, options)
