@@ -43,10 +43,10 @@ def test_every_record_is_of_clean_code_and_under_its_own_id(runs):
         assert run.history[-1]["epoch"] == run.outcome["epochs"]
 
 
-def test_beside_every_number_outside_its_band_stands_what_was_looked_for():
+def test_beside_every_number_outside_its_band_stands_its_cause_as_far_as_it_was_found():
     with (PUBLISHED / "tables" / "findings.csv").open() as file:
         missed = [row for row in csv.DictReader(file) if row["verdict"] == "outside band"]
-    assert missed and all("Looked for: " in row["from"] for row in missed)
+    assert missed and all("Cause: " in row["from"] for row in missed)
 
 
 def test_everything_is_what_the_records_say(runs):

@@ -202,7 +202,9 @@ def test_every_script_shows_what_it_does_in_half_a_minute_and_does_nothing_twice
         monkeypatch.setattr(place, attribute, None)
     monkeypatch.setattr(figures, "save", lambda figure, path: None)
     assert script(name, *arguments) == (0, text)
-    assert not {"missing", "recorded"} & {line.split()[0] for line in script(name, "--list", *arguments)[1].splitlines()}
+    assert not {"missing", "recorded"} & {
+        line.split()[0] for line in script(name, "--list", *arguments)[1].splitlines()
+    }
 
 
 @pytest.mark.parametrize("name", ROWS)

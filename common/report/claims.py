@@ -85,7 +85,7 @@ class Finding:
     def told(self) -> str:
         """What the effect was computed from, and of a number outside its band the cause as far as it was found."""
         cause = self.statement.cause if self.verdict == OUTSIDE else ""
-        return ". ".join(filter(None, [self.numbers, cause and f"Looked for: {cause}"]))
+        return ". ".join(filter(None, [self.numbers, cause and f"Cause: {cause}"]))
 
 
 def decide(effects: Sequence[float | None], band: Band) -> tuple[Estimate, str]:

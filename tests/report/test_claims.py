@@ -58,7 +58,7 @@ def test_a_number_outside_its_band_says_what_was_looked_for_and_one_inside_does_
     said = dataclasses.replace(NUMBER, cause="not found")
     told = [Finding(said, "", verdict=verdict, numbers=numbers).told for verdict, numbers in
             (("outside band", "0.5"), ("outside band", None), ("in band", "0.5"), ("in band", None))]  # fmt: skip
-    assert told == ["0.5. Looked for: not found", "Looked for: not found", "0.5", ""]
+    assert told == ["0.5. Cause: not found", "Cause: not found", "0.5", ""]
 
 
 def test_one_seed_has_a_wilson_interval_over_its_test_examples():
