@@ -203,7 +203,7 @@ def show_layers(name: str, decoding: Decoding, declared: Declared, options: Opti
     """Print whether a model's results are there, and its layers in order."""
     folder = Store.of(options).results / "decoding" / label_of(name)
     done = all((folder / f"{title_of(probe)}.md").exists() for probe in decoding.probes)
-    print(f"{'decoded' if done else 'not decoded yet':17}{name}")
+    print(f"{'done' if done else 'to decode':11}{name}")
     path, _ = find(name, Store.of(options))
     given = decoding.given()
     if kind_of(given.get("dataset", "")) == ImageInputs.name:

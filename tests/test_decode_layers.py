@@ -119,7 +119,7 @@ def test_layers_are_listed_with_their_sizes_and_all_their_names_which_may_be_ask
     data = foreign.tinted(tmp_path)
     arguments = [written.path, "--module", written.declared.module, "--dataset", data]
     lines = decode(*arguments, "--list")[0].splitlines()
-    assert lines[0] == f"not decoded yet  {written.path}"
+    assert lines[0] == f"to decode  {written.path}"
     names = [line.strip() for line in lines[1:]]
     assert names[:3] == ["input (8 x 8 x 3)", "conv1 (4 x 4 x 64)", "bn1 (4 x 4 x 64)"]
     assert "layer1.1 (2 x 2 x 64), also layer1.1.relu:2, layer1" in names

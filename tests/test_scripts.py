@@ -268,7 +268,7 @@ def test_sweep_and_comparison_share_their_runs_and_write_tables(script, tmp_path
     assert (tmp_path / "decoding" / model.stem / "layers.png").exists()
     listing = ["decode_layers.py", model, "--list", "--output-dir", tmp_path]
     assert [script(*listing, "--probes", *names)[1].split()[0] for names in (["masc"], ["lda"], ["masc", "lda"])] == [
-        "done", "missing", "missing",
+        "done", "to", "to",
     ]  # fmt: skip
     assert script("decode_layers.py", model, "--probes", "nearest_class_mean", "--output-dir", tmp_path)[0] == 0
     assert script(*listing, "--probes", "nearest_class_mean")[1].startswith("done")
