@@ -69,11 +69,8 @@ def _of_no_network(findings: Sequence[Finding]) -> str:
     """How many of the numbers measured come from no trained network; nothing where none does."""
     measured = [found for found in independent(findings) if found.is_number]
     few = sum(not found.runs for found in measured)
-    return (
-        f". Of the {len(measured)} measured {few} are of raw inputs, labels or kernels and train no network"
-        if few
-        else ""
-    )
+    said = f". Of the {len(measured)} measured {few} are of raw inputs, labels or kernels and train no network"
+    return said if few else ""
 
 
 def _counts(
