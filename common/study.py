@@ -25,7 +25,7 @@ from common.runs import processes, sweep
 from common.runs.computation import Computation, Computed, Result, carry_out, computation_id, settings_of
 from common.runs.config import CHOICES, SEEDS, Actions, Config, Options, from_dict, overlay, run_id, smoke
 from common.runs.deadline import in_time
-from common.runs.estimates import known_records, listing, time_left
+from common.runs.estimates import Estimates, known_records, listing, time_left
 from common.runs.record import processor_flags
 from common.runs.store import Record, Store
 from common.runs.threads import limit_threads
@@ -322,7 +322,7 @@ def run_all(configs: Sequence[Config], options: Options, actions: Actions) -> li
     def begin(missing: Sequence[Config]) -> None:
         trained.update(map(run_id, missing))
         if len(missing) > 1:
-            left = time_left(missing, known_records(store), options)
+            left = time_left([*map(Estimates(known_records(store), options).guess, missing)])
             print(f"{progress.counted(len(missing), 'run')}, {left}", file=sys.stderr)
         warn_of_slow_bfloat16(missing, options)
 

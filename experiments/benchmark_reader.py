@@ -11,8 +11,8 @@ Run:       python experiments/benchmark_reader.py [--source FOLDER] [--side 320]
            on 2,500 images per second
 Result:    a table on standard output, and its record under results/computations/, made once (again with --force):
            images per second, medians of repeats that take turns; all files are in the page cache
-Time:      on two cores 3 minutes with --model mlp1 --images 320, an hour as it stands: a network of convolutions trains
-           on two images per second there; nothing else may run on the machine
+Time:      on two cores 3 minutes with --model mlp1 --images 320, and much longer as it stands, since a network of
+           convolutions trains slowly there; nothing else may run on the machine
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from __future__ import annotations
 import csv
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -24,7 +24,6 @@ from typing import Any
 
 from common.cli import Preset, given_flags, one_line_errors, parse
 from common.errors import OutOfTime, RunsFailed, check_choice
-from common.groups import grouped
 from common.papers.arpit import replication
 from common.papers.decoding import subspaces
 from common.papers.zhang import corruption, randomization, tables
@@ -36,8 +35,7 @@ from common.runs.archive import Files, files_of, pack, read_size, split
 from common.runs.computation import computation_id, seconds_known
 from common.runs.config import Actions, Config, Options, as_dict, from_dict, run_id, smoke
 from common.runs.deadline import check_force
-from common.runs.estimates import estimate, known_records, rate, roughly
-from common.runs.parts import Mark
+from common.runs.estimates import Estimates, known_records
 from common.runs.store import CHECKPOINT, HISTORY, PUBLISHED, Store
 from common.study import ComputedStudy, Study, preset_of
 
@@ -200,36 +198,17 @@ class Costs:
     """How long runs and computations take that are not done."""
 
     def __init__(self, options: Options):
-        self.options, self.store = options, Store.of(options)
-        self.records = known_records(self.store)
-        self.like = grouped(self.records, lambda record: kind_of(record["config"]))
-        self.rates: dict[tuple[str, str], float | None] = {}
-
-    def seconds(self, config: Config) -> float | None:
-        """By records of like runs."""
-        return estimate(config, self.like.get(kind_of(vars(config)), []), self.options)
-
-    def roughly(self, config: Config) -> float | None:
-        """By records of its network at other sizes."""
-        kind = config.model, config.framework
-        if kind not in self.rates:
-            self.rates[kind] = rate(*kind, self.records, self.options)
-        return roughly(config, self.rates[kind])
+        self.store = Store.of(options)
+        self.estimates = Estimates(known_records(self.store), options)
 
     def of(self, configs: Sequence[Config], cases: Sequence[Any]) -> Cost:
         """What is missing of these runs and computations."""
         missing = [config for config in configs if not self.store.done(config)]
-        known = [self.seconds(config) for config in missing]
-        near = [self.roughly(config) if exact is None else exact for config, exact in zip(missing, known, strict=True)]
+        known = [self.estimates.guess(config) for config in missing]
         new = [case for case in cases if not self.store.computed(computation_id(case))]
-        seconds = [*near, *(seconds_known(case, self.store) for case in new)]
+        seconds = [*(each for each, _ in known), *(seconds_known(case, self.store) for case in new)]
         total = None if None in seconds else sum(filter(None, seconds))
-        return Cost(len(seconds), len(configs) + len(cases), total, None in known)
-
-
-def kind_of(fields: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What the cost of an example depends on most."""
-    return tuple(fields[name] for name in Config.marked(Mark.COST))
+        return Cost(len(seconds), len(configs) + len(cases), total, any(rough for _, rough in known))
 
 
 @dataclass(frozen=True)
@@ -264,7 +243,7 @@ class Ordered:
 def ordered(arguments: Any) -> list[Ordered]:
     """Pieces, what decides most in an hour first, or in the campaign's own order."""
     costs, plan = Costs(arguments.options), []
-    recorded = [from_dict(record["config"]) for record in costs.records if not record["config"]["train_size"]]
+    recorded = [from_dict(record["config"]) for record in costs.estimates.records if not record["config"]["train_size"]]
     decided = {paper: numbers_of(paper, recorded) for paper in dict.fromkeys(p.paper for p in pieces(arguments.plan))}
     for piece in pieces(arguments.plan):
         configs = piece.configs(arguments)

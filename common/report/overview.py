@@ -37,7 +37,7 @@ ALL_VERDICTS = tuple(chain(*KIND_VERDICTS.values()))
 MATRIX_NOTE = (
     "Statements of the same evidence count once for each network or data set that they were tested on. Confirmed: from "
     f"{LEAST_SEEDS} seeds on, all of the 95 % interval of the effect lies where it counts; fewer seeds only indicate. "
-    "Numbers are judged at full size alone, by their bands; one that a paper prints in several tables counts in each"
+    "Numbers are judged at full size alone, by their bands; one that a paper prints in several tables counts in each."
 )
 NEITHER = "at neither size"
 POWER_SEEDS, ENOUGH = 5, 0.8
@@ -61,7 +61,7 @@ def matrix_table(findings: Sequence[Finding]) -> Table:
                 )
     verdicts = [NEITHER if verdict == NOT_MEASURED else verdict for verdict in STATEMENT_VERDICTS]
     columns = ["paper", "size", "statements tested", *verdicts, "numbers measured", *KIND_VERDICTS[NUMBER]]
-    note = f"{MATRIX_NOTE}{_of_no_network(findings)}."
+    note = MATRIX_NOTE + _of_no_network(findings)
     return Table("What became of what the papers say", columns, rows, note, "matrix")
 
 
@@ -69,7 +69,7 @@ def _of_no_network(findings: Sequence[Finding]) -> str:
     """How many of the numbers measured come from no trained network; nothing where none does."""
     measured = [found for found in independent(findings) if found.is_number]
     few = sum(not found.runs for found in measured)
-    said = f". Of the {len(measured)} measured {few} are of raw inputs, labels or kernels and train no network"
+    said = f" Of the {len(measured)} measured {few} are of raw inputs, labels or kernels and train no network."
     return said if few else ""
 
 

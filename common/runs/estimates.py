@@ -5,9 +5,11 @@ import os
 import shutil
 import statistics
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from common.data.datasets import DATASETS
+from common.groups import grouped
 from common.progress import about, counted
 from common.runs.config import Config, Options, as_dict, from_dict, recipe, run_id
 from common.runs.parts import Mark
@@ -18,15 +20,21 @@ START_SECONDS = 10.0
 """Until a process has imported its framework and placed its data."""
 
 
+Guess = tuple[float | None, bool]
+"""Seconds, null where no record tells them, and whether they are rough."""
+
+
 def listing(configs: Sequence[Config], store: Store, options: Options) -> str:
     """A line per run: done, missing, or recorded, its network not being here; and how long it takes, as records say."""
-    known, missing = known_records(store), [config for config in configs if not store.done(config)]
-    recorded, lines = {record["run_id"] for record in known}, []
-    for config, (seconds, rough) in zip(configs, guesses(configs, known, options), strict=True):
-        state = "done" if config not in missing else "recorded" if run_id(config) in recorded else "missing"
+    known = Estimates(known_records(store), options)
+    recorded, lines, left = {record["run_id"] for record in known.records}, [], []
+    for config in configs:
+        name, done, (seconds, rough) = run_id(config), store.done(config), known.guess(config)
+        state = "done" if done else "recorded" if name in recorded else "missing"
         told = "no estimate" if seconds is None else f"{'~' * rough}{seconds:.0f} s"
-        lines.append(f"{state:9}{told:>11}  {run_id(config)}")
-    return "\n".join([*lines, f"{counted(len(configs), 'run')}, {time_left(missing, known, options)}"])
+        lines.append(f"{state:9}{told:>11}  {name}")
+        left += [] if done else [(seconds, rough)]
+    return "\n".join([*lines, f"{counted(len(configs), 'run')}, {time_left(left)}"])
 
 
 def known_records(store: Store) -> list[Record]:
@@ -34,25 +42,44 @@ def known_records(store: Store) -> list[Record]:
     return [read_record(path) for root in (store.results, PUBLISHED) for path in root.glob("runs/*/run.json")]
 
 
-def time_left(missing: Sequence[Config], known: Sequence[Record], options: Options) -> str:
-    """How long runs take by the records of like runs, and of how many of them there are such records."""
-    found = guesses(missing, known, options)
-    seconds = [each for each, _ in found if each is not None]
+def time_left(missing: Sequence[Guess]) -> str:
+    """How long missing runs take, and of how many of them there are records that tell."""
+    seconds = [each for each, _ in missing if each is not None]
     if not missing:
         return "none left to train"
     if not seconds:
         return "no estimate of the time: there are no records of such runs"
     of = "" if len(seconds) == len(missing) else f" for {len(seconds)} of {len(missing)} missing"
-    by = "; ~: by its network in other runs" if any(rough for _, rough in found) else ""
+    by = "; ~: by its network in other runs" if any(rough for _, rough in missing) else ""
     return f"{about(sum(seconds))} of training left{of}, one after the other{by}"
 
 
-def guesses(configs: Sequence[Config], known: Sequence[Record], options: Options) -> list[tuple[float | None, bool]]:
-    """Seconds of each run by the records of like ones, else, which is rough, by those of its network in other runs."""
-    rates = {kind: rate(*kind, known, options) for kind in {(config.model, config.framework) for config in configs}}
-    exact = [estimate(config, known, options) for config in configs]
-    rough = [roughly(config, rates[config.model, config.framework]) for config in configs]
-    return [(near, near is not None) if own is None else (own, False) for own, near in zip(exact, rough, strict=True)]
+class Estimates:
+    """How long runs take by these records: by those of like runs, else, which is rough, of their network in others."""
+
+    def __init__(self, records: Sequence[Record], options: Options):
+        self.records, self.options = records, options
+        self.like = grouped(records, lambda record: kind_of(record["config"]))
+        self.rates: dict[tuple[str, str], float | None] = {}
+
+    def guess(self, config: Config) -> Guess:
+        """Of one run."""
+        exact = estimate(config, self.like.get(kind_of(vars(config)), []), self.options)
+        rough = self.roughly(config) if exact is None else None
+        return (exact, False) if rough is None else (rough, True)
+
+    def roughly(self, config: Config) -> float | None:
+        """By a rate of its network; null without one, and where only files tell how many examples there are."""
+        kind = config.model, config.framework
+        if kind not in self.rates:
+            self.rates[kind] = rate(*kind, self.records, self.options)
+        found = self.rates[kind]
+        return None if found is None or config.dataset not in DATASETS else found * volume(config)
+
+
+def kind_of(fields: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What the cost of an example depends on most."""
+    return tuple(fields[name] for name in Config.marked(Mark.COST))
 
 
 def by_cost(configs: Sequence[Config], store: Store, options: Options) -> list[Config]:
@@ -87,11 +114,6 @@ def rate(model: str, framework: str, records: Sequence[Record], options: Options
         for record in like
     ]
     return statistics.median(costs) if costs else None
-
-
-def roughly(config: Config, seconds: float | None) -> float | None:
-    """By a rate of its network; null without one, and where only files tell how many examples a data set has."""
-    return None if seconds is None or config.dataset not in DATASETS else seconds * volume(config)
 
 
 def volume(config: Config) -> float:

@@ -99,7 +99,7 @@ SMOKE = {"dataset": "digits", "train_size": 300, "seed": 0, "labels": "random"}
 
 def cases(preset: str) -> Iterator[Mapping[str, Any]]:
     """True and random labels by either rule, of three draws of digits, and of whole training sets or a part of one."""
-    rest: tuple[tuple[str, int | None], ...] = (("mnist", None), ("cifar10", None))
+    rest = [(name, None) for name in PAPERS]
     sets: list[tuple[str, int | None, int]] = [("digits", None, seed) for seed in range(3)]
     sets += [(*part, 0) for part in ((("mnist", 5000),) if preset == "small" else rest)]
     for (dataset, train_size, seed), labels, place in product(sets, LABELS, RULES):

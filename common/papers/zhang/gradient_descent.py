@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,7 +22,7 @@ from common.groups import grouped
 from common.papers.zhang.kernels import drawn
 from common.papers.zhang.targets import TARGETS
 from common.report import figures
-from common.report.claims import FULL, NO_RUNS, REDUCED, Finding
+from common.report.claims import NO_RUNS, Finding
 from common.report.computations import run_on
 from common.report.numbers import number
 from common.report.tables import Table
@@ -179,8 +179,7 @@ def findings(computed: Sequence[Computed]) -> list[Finding]:
     distances = [by_way(found)[STOCHASTIC][-1]["to_limit"] for found in computed]
     settings = computed[0].settings
     subject = f"a linear model of {settings['train_size']} examples of {settings['dataset']}"
-    size = REDUCED if settings["train_size"] else FULL
-    return [replace(TARGETS.tested("zhang-sgd-minimum-norm", subject, NO_RUNS, distances), size=size)]
+    return [TARGETS.tested("zhang-sgd-minimum-norm", subject, NO_RUNS, distances)]
 
 
 STUDY = ComputedStudy(
