@@ -111,7 +111,7 @@ NORMALIZED = {  # channels with moving statistics
 ADAM = {"optimizer": "adam", "initializer": "he_normal"}
 TRAINING = {  # fields of a Config with which 30 steps, or fewer of the large ones, are enough to learn something
     "mlp2": {"width": 256},
-    "resnet18": {"learning_rate": 0.001, "train_size": 160, "batch_size": 16},  # so that its moving statistics keep up
+    "resnet18": {"learning_rate": 0.0005, "train_size": 160, "batch_size": 16},  # so that its moving statistics keep up
     "cnn": {"learning_rate": 0.001, **ADAM},
     "cnn2": {"padding": "same_stride_2", "width": 16},  # digits have 8 x 8 pixels
     "alexnet_large": {"learning_rate": 1e-5, "train_size": 64, **ADAM},
