@@ -1,6 +1,7 @@
 """One loader for both frameworks' files: the same outputs as in training, and one clear line for anything else."""
 
 import json
+import logging
 import pickle
 from pathlib import Path
 
@@ -135,6 +136,10 @@ def test_a_sequential_keras_file_loads_without_an_input_layer_of_its_own(tmp_pat
     loaded = evaluator.load(tmp_path / "sequential.h5")
     assert (loaded.layers, loaded.input_shape) == (("x", "only"), (3,))
     np.testing.assert_allclose(loaded.logits(np.eye(3)), kernel + bias, rtol=0, atol=1e-6)
+
+
+def test_tensorflow_does_not_warn_of_the_tracing_of_many_networks_in_turn():
+    assert not logging.getLogger("tensorflow").isEnabledFor(logging.WARNING)
 
 
 def test_a_keras_model_class_of_someones_own_is_refused(tmp_path):
