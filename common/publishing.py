@@ -128,7 +128,9 @@ def computations_of(store: Store) -> Computations:
 
 def of_study(study: Study, preset: str, framework: str, precision: str, known: Mapping[str, Run]) -> Group:
     """A study's runs that are there; none where no seed has half of them, nor all of one model's."""
-    base, seeds = replace(study.default, framework=framework, precision=precision), {*MOST_SEEDS, *study.grid.seeds}
+    base = replace(study.default, framework=framework, precision=precision)
+    alike = [run for run in known.values() if (run.config.framework, run.config.precision) == (framework, precision)]
+    seeds = {*MOST_SEEDS, *study.grid.seeds} & {run.config.seed for run in alike}
     wanted = [dict.fromkeys(study.configs(base, of_seeds(study.grid, [seed]), preset)) for seed in sorted(seeds)]
     there = [Runs(known[name] for name in map(run_id, seed) if name in known) for seed in wanted]
     if not any(map(enough, there, wanted)):
