@@ -54,6 +54,8 @@ Seed = Mapping[tuple[str, str], float | None]  # by model and setting
 class Settings(Texts):
     """A run for each combination of these values."""
 
+    models: tuple[str, ...] = ("lstm", "bow", "text_cnn")
+    """Architectures."""
     settings: tuple[str, ...] = SHOWN
     """True labels, four randomizations of the words, random labels."""
 
@@ -209,4 +211,6 @@ def over(first: float | None, second: float | None) -> float | None:
     return first / second if first is not None and second else None
 
 
-STUDY = Study("language_learning_curves", Settings(), BASE, report, smoke=SMOKE, findings=findings)
+STUDY = Study(
+    "language_learning_curves", Settings(), BASE, report, smoke={**SMOKE, "models": ("lstm", "bow")}, findings=findings
+)
