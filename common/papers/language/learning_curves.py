@@ -132,10 +132,10 @@ def settings_table(runs: Runs, title: str) -> Table:
 def findings(runs: Runs, call: Call) -> list[Finding]:
     """Whether all settings are fitted, in which order, what the order of words does, and what a bag of words does."""
     runs = runs.where(lambda run: run.setting in SHOWN)
-    kinds = runs.grouped(kind_of)
+    kinds, compared = runs.grouped(kind_of), runs.where(lambda run: run.config.model in ("lstm", "bow")).by("dataset")
     return [
         *(found for kind, group in kinds.items() if kind[1] != "bow" for found in of_kind(group, kind_text(*kind))),
-        *(found for dataset, group in runs.by("dataset").items() for found in against_bag(group, kind_text(dataset))),
+        *(found for dataset, group in compared.items() for found in against_bag(group, kind_text(dataset))),
     ]
 
 

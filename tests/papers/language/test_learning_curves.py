@@ -107,6 +107,7 @@ def both(seed, epochs=30, trained=1.0):
     """An LSTM and a bag of words on true and on random labels."""
     return [
         text_run(8, (0.87,), seed=seed), text_run(8, (0.82,), model="bow", seed=seed),
+        text_run(8, (0.99,), model="text_cnn", seed=seed),
         text_run(20, setting="random_labels", seed=seed),
         text_run(epochs, trained=trained, model="bow", setting="random_labels", seed=seed),
     ]  # fmt: skip
@@ -117,6 +118,7 @@ def test_a_bag_of_words_is_the_control():
     assert {found(judged, name).verdict for name in ("bow-fit", "bow-time", "bow-test")} == {"confirmed"}
     assert found(judged, "bow-time").effect.mean == pytest.approx(1.5)
     assert found(judged, "bow-test").effect.mean == pytest.approx(0.05)
+    assert {run.config.model for run in found(judged, "bow-test").runs} == {"lstm", "bow"}
     slow = findings(seeds_of(lambda seed: both(seed, 20, 0.5)), None)
     assert found(slow, "bow-fit").verdict == found(slow, "bow-time").verdict == "contradicted"
     assert not [each for each in judged if each.subject.startswith("bow")]
