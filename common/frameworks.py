@@ -8,6 +8,7 @@ import importlib
 import importlib.machinery
 import importlib.util
 import inspect
+import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,8 @@ from common.errors import check_choice, in_short
 
 def module(framework: str, name: str) -> Any:
     """A module of the framework's package, as `module("torch", "trainer")`; nothing of the other one is imported."""
+    if framework == "keras":
+        logging.getLogger("tensorflow").setLevel("ERROR")  # each network that is read is traced once: no cause to warn
     return importlib.import_module(f"{framework}_models.{name}")
 
 

@@ -51,6 +51,8 @@ QUESTIONS = {"Zhang et al. 2017": zhang.QUESTIONS}
 COMPUTED = {"Zhang et al. 2017": zhang.COMPUTED, "Ketha & Ramaswamy": decoding.COMPUTED}
 """A paper's studies of computations."""
 MOST_SEEDS = range(10)
+OVER_RUNS = "All runs", "runs.html"
+"""What is shown of them: its group in the contents, and its page."""
 OPEN_ROWS = 3  # a table of at most so many is not folded
 LEAD = "Every number here is computed from a committed record, runs/<run id>/run.json; runs.csv has a row for each."
 RECORDS = (
@@ -273,7 +275,7 @@ def summary(made: Page, findings: Sequence[Finding]) -> list[Section]:
 
 def over_runs(made: Page, benchmarks: Mapping[str, Mapping[str, Table]]) -> list[Section]:
     """What is shown of all runs, and what benchmarks have measured."""
-    runs, group = made.runs, "All runs"
+    runs = made.runs
     whole, digits = runs.where(lambda run: run.full_size), trained_on(runs, "mnist")
     table = well_known(joined(digits))
     note = f"{len(digits)} runs, {len(table['index'])} training examples: {digits.run_on()}."
@@ -289,11 +291,14 @@ def over_runs(made: Page, benchmarks: Mapping[str, Mapping[str, Table]]) -> list
         Section(
             "Tables 1 and 4 of Zhang et al. 2017",
             [made.table("zhang_tables_1_and_4", published_table(NUMBERS, runs))],
-            group,
+            *OVER_RUNS,
         ),
-        Section("Learning curves at full size", [chart("Full-size runs", whole, runs), Row(pictures)], group),
-        Section("Real MNIST digits", [note, made.table("examples_mnist_agreement", agreement)], group),
-        *(Section(heading, [made.table(*named) for named in part.items()], group) for heading, part in tables.items()),
+        Section("Learning curves at full size", [chart("Full-size runs", whole, runs), Row(pictures)], *OVER_RUNS),
+        Section("Real MNIST digits", [note, made.table("examples_mnist_agreement", agreement)], *OVER_RUNS),
+        *(
+            Section(heading, [made.table(*named) for named in part.items()], *OVER_RUNS)
+            for heading, part in tables.items()
+        ),
     ]
 
 
@@ -326,7 +331,7 @@ def made_of(runs: Runs, benchmarks: Mapping[str, Mapping[str, Table]]) -> tuple[
     beside = ["assets/runs.js", *(f"assets/{name}" for name in SHARED)]
     readme, changes = ROOT / "README.md", ROOT / "docs" / "changes.md"
     superseded = convergence_table(Runs.under(Store(PUBLISHED / "superseded")))
-    pages = {INDEX: "Published results", **{address_of(paper): paper for paper in WINGS}}
+    pages = {INDEX: "Published results", **{address_of(paper): paper for paper in WINGS}, OVER_RUNS[1]: OVER_RUNS[0]}
     texts = {
         **{PUBLISHED / name: page(title, LEAD, sections, beside, name) for name, title in pages.items()},
         **{PUBLISHED / "tables" / f"{name}.md": table.markdown() for name, table in made.tables.items()},

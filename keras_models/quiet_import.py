@@ -1,10 +1,7 @@
 """Imports Keras with its own defaults, without the notices that TensorFlow's C++ code prints at any log level."""
 
-import logging
 import os
 import sys
-
-logging.getLogger("tensorflow").setLevel("ERROR")  # each network that is read is traced once: no cause to warn
 
 if "keras" not in sys.modules:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -138,7 +138,9 @@ def test_a_sequential_keras_file_loads_without_an_input_layer_of_its_own(tmp_pat
     np.testing.assert_allclose(loaded.logits(np.eye(3)), kernel + bias, rtol=0, atol=1e-6)
 
 
-def test_tensorflow_does_not_warn_of_the_tracing_of_many_networks_in_turn():
+def test_tensorflow_does_not_warn_of_the_tracing_of_many_networks_in_turn(tmp_path):
+    save(tmp_path / "model.h5")
+    evaluator.load(tmp_path / "model.h5")
     assert not logging.getLogger("tensorflow").isEnabledFor(logging.WARNING)
 
 

@@ -159,7 +159,7 @@ def test_a_time_limit_or_a_killed_process_ends_the_run_with_one_line_and_a_sweep
 
     with ThreadPoolExecutor(1) as thread:
         killed = thread.submit(kill)
-        assert torchrun(tmp_path, [LONG], *words, OMP_NUM_THREADS="2") == -signal.SIGKILL
+        assert torchrun(tmp_path, [LONG], *words, OMP_NUM_THREADS="2") in (-signal.SIGKILL, 1)  # both may have ended
         assert time.monotonic() - killed.result() < 20
     assert capfd.readouterr().err.count(f"error: {processes.ENDED}") == 1
     assert not list(tmp_path.glob("runs/*/run.json"))
