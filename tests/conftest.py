@@ -35,11 +35,6 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if slow and config.getoption("markexpr") == QUICK else None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Groups, which one worker takes whole, come first: at the end there is nothing long that one would do alone."""
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The CPU seconds that each script's --smoke took, the slowest first."""
     taken = [dict(report.user_properties).get(SMOKE) for report in terminalreporter.getreports("passed")]
