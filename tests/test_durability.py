@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 def test_what_is_killed_ends_in_the_same_and_leaves_nothing():
     found = kills.measure(kills.Benchmark(kills=3, epochs=8, seeds=1), Options())
-    assert sum(found["kills"].values()) == 3 and found["runs"] >= 2  # more where one had ended before
+    assert sum(found["kills"].values()) == 3 and found["runs"] >= 2 + found["kills"].get("run", 0)
     assert set(found["wrong"].values()) == {0}
     assert "3 kills at random moments" in kills.table({**found, **described(kills.Benchmark())}).markdown()
 
