@@ -48,6 +48,7 @@ MADE = {
     "probe_baselines.py": ("probes.png", "claims.md", "layers.md"),
     "velpic_weight_transfer.py": ("edited_networks.png", "edited_training.png", "transfer.md", "claims.md"),
     "masc_relabel_retraining.py": ("relabelling.md", "claims.md"),
+    "untrained_networks.py": ("layers_cnn_torch.png", "untrained.md", "untrained.csv"),
     "latent_generalization_dynamics.py": ("dynamics.png", "early_stopping.md", "claims.md"),
     "raw_input_subspaces.py": ("raw_inputs.md",),
     "representation_similarity.py": ("corresponding_layers.md",),
@@ -92,7 +93,7 @@ FLAGS = {name: ("--framework", ("keras", "torch")[place % 2]) for place, name in
 SHARED = {  # scripts that have runs in common are tried in one process
     "decoding": [
         "masc_decoding.py", "masc_variance_threshold.py", "probe_baselines.py", "velpic_weight_transfer.py",
-        "masc_relabel_retraining.py", "latent_generalization_dynamics.py",
+        "masc_relabel_retraining.py", "untrained_networks.py", "latent_generalization_dynamics.py",
     ],
     "a closer look": [
         "example_difficulty.py", "first_layer_filters.py", "loss_sensitivity.py", "class_loss_sensitivity.py",

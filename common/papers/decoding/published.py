@@ -31,12 +31,16 @@ def numbers(runs: Runs) -> list[Finding]:
 
 
 def as_published(run: Run) -> bool:
-    """Whether a run has the papers' own recipe, on the whole data but for the examples that layers are chosen on."""
+    """Whether a run has the papers' own recipe, on the whole data but for the examples that layers are chosen on.
+
+    Or as many epochs of it as an untrained network has, none.
+    """
     config = run.config
     if (config.model, config.dataset) not in RECIPES:
         return False
     own = replace(BASE, **fields(config.model, config.dataset, config.corruption_fraction))
-    return config == replace(own, framework=config.framework, seed=config.seed)
+    epochs = config.epochs and own.epochs
+    return config == replace(own, framework=config.framework, seed=config.seed, epochs=epochs)
 
 
 def key(run: Run) -> tuple[str, str, float]:
@@ -48,7 +52,7 @@ def judged(target: Target, published: Mapping[tuple[str, str, float], Runs], kno
     """One number: measured in each framework, or not."""
     model, dataset, fraction = (target[name] for name in ("model", "dataset", "corruption_fraction"))
     subject, found = f"{model}, {dataset.replace('_', ' ')}, {100 * fraction:g} %", []
-    runs = published.get((model, dataset, fraction), Runs())
+    runs = of_epoch(target, published.get((model, dataset, fraction), Runs()))
     for framework, group in runs.by("framework").items():
         values = measured(target, group, known)
         if any(value is not None for value in values):
@@ -56,6 +60,12 @@ def judged(target: Target, published: Mapping[tuple[str, str, float], Runs], kno
             named = f"{subject}, {FRAMEWORKS[framework]}"
             found.append(judged_number(target, named, group, values, counts))
     return found or [judged_number(target, subject, runs)]
+
+
+def of_epoch(target: Target, runs: Runs) -> Runs:
+    """Runs that say it: of an untrained network those that were never trained, where there are any, else the others."""
+    untrained, trained = runs.where(epochs=0), runs.where(lambda run: run.config.epochs)
+    return untrained or trained if target.get("epoch") == 0 else trained
 
 
 def share_of_test(target: Target) -> bool:

@@ -1,6 +1,6 @@
 """The wing's studies, in the order of the published page, and its published numbers."""
 
-from common.papers.decoding import dynamics, probes, raw_inputs, representation, subspaces, transfer
+from common.papers.decoding import dynamics, probes, raw_inputs, representation, subspaces, transfer, untrained
 from common.papers.decoding.published import numbers
 from common.papers.decoding.targets import TARGETS
 
@@ -10,6 +10,7 @@ STUDIES = (
     subspaces.STUDY,
     probes.COMPONENTS_STUDY,
     probes.BASELINES_STUDY,
+    untrained.STUDY,
     dynamics.STUDY,
     transfer.EDITING_STUDY,
     transfer.RELABELLING_STUDY,

@@ -106,3 +106,20 @@ def test_networks_that_were_trained_on_after_an_edit(decoding, published):
     measured = found([own, follower])
     assert measured["velpic-mlp4-mnist-trained-on-44-0.8"].effect.mean == 0.004
     assert measured["velpic-mlp4-mnist-trained-on-100-0.8"].effect.mean == 0.06
+
+
+def test_untrained_networks_say_what_is_published_of_epoch_0_and_nothing_else(decoding, published):
+    untrained = published(decoding.read_out({"fc3": (0.1, 0.84), "fc4": (0.1, 0.86)}, epoch=0), epochs=0)
+    untrained.record["outcome"]["epochs"] = 0
+    assert as_published(untrained)
+    (only,) = (finding for finding in judged([untrained]) if finding.measured)
+    assert (only.statement.id, only.verdict, only.effect.mean) == (
+        "decoding-untrained-mlp4-mnist-start-0.8", "in band", 0.86,
+    )  # fmt: skip
+    of_classes = "decoding-dynamics-mlp4-mnist-masc-0-0.8"  # which read-outs do not tell
+    about = {finding.statement.id for finding in judged([untrained]) if finding.runs}
+    assert about == {only.statement.id, of_classes}
+    trained = published(decoding.read_out({"fc3": (0.1, 0.5)}, epoch=0) + decoding.read_out(LAYERS, epoch=296))
+    measured = found([untrained, trained])
+    assert measured["untrained-mlp4-mnist-start-0.8"].effect.mean == 0.86
+    assert measured["untrained-mlp4-mnist-end-0.8"].effect.mean == measured["layers-mnist-fc3-0.8"].effect.mean == 0.8
