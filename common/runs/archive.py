@@ -23,14 +23,17 @@ from common.runs.run import SCHEMA, place_of
 from common.runs.store import (
     CHECKPOINT,
     KEPT,
+    LINES,
+    PACKED,
     Record,
     Store,
+    copy_packed,
     file_sha256,
     kept_files,
     new_lines,
-    packed,
     read_arrays,
     read_lines,
+    readable,
     write_lines,
 )
 
@@ -169,8 +172,8 @@ def take_in(path: Path, published: Store, own: Store, kinds: Mapping[str, Comput
         pairs = [*records_of(archive, published, fitting(records, published)), *records_of(archive, own, mine)]
         pairs += [*networks_of(archive, own, mine), *checkpoints_of(archive, own)]
         for _, place in pairs:
-            if place.exists():
-                check_whole(place)
+            if (file := readable(place)).exists():
+                check_whole(file)
         for source, place in pairs:
             put(source, place, small=place.is_relative_to(published.results))
     return taken._replace(stays=stays)
@@ -233,7 +236,7 @@ def check_run(archive: Store, name: str) -> Record:
 
 def check_whole(file: Path) -> None:
     """ValueError for lines or arrays that cannot be read."""
-    if file.suffix == ".jsonl":
+    if file.suffix in (LINES, PACKED):
         read_lines(file)
     elif file.suffix == ".npz":
         read_arrays(file)
@@ -323,12 +326,13 @@ def snapshots_of(archive: Store, own: Store, config: Config, but: Collection[int
 
 def put(source: Path, place: Path, small: bool) -> None:
     """A file where there is none; a checkpoint or network in any case; of lines those that are new; else nothing."""
-    if not place.exists() or place.name == CHECKPOINT or source.suffix in (".h5", ".pt"):
-        if small and source.suffix == ".npz":
-            packed(source, place)
+    there = readable(place)
+    if not there.exists() or place.name == CHECKPOINT or source.suffix in (".h5", ".pt"):
+        if small:
+            copy_packed(source, place)
         else:
             write(place, source.read_bytes())
-    elif source.suffix == ".jsonl":
-        there = read_lines(place)
-        if new := new_lines(place.name, there, read_lines(source)):
-            write_lines(place, there + new)
+    elif source.suffix == LINES:
+        lines = read_lines(there)
+        if new := new_lines(place.name, lines, read_lines(source)):
+            write_lines(there, lines + new)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
+import gzip
 import hashlib
 import json
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -30,6 +30,7 @@ ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "results" / "published"
 READ = "read.lock"
 HISTORY, READOUT = "history.jsonl", "readout.jsonl"
+LINES, PACKED = ".jsonl", ".gz"
 CHECKPOINT = "checkpoint.npz"
 EXPORTED = ".git_archival.txt"  # git writes the commit into it where it makes an archive
 """File in a run's folder that it goes on from."""
@@ -113,7 +114,7 @@ class Store:
         return record if kept and same and path.exists() and file_sha256(path) == record["model"]["sha256"] else None
 
     def history(self, name: str) -> list[Record]:
-        return read_lines(self.folder(name) / HISTORY)
+        return read_lines(readable(self.folder(name) / HISTORY))
 
     def histories(self, records: Iterable[Record]) -> dict[str, list[Record]]:
         """Lines of each run's history, by run id."""
@@ -129,7 +130,7 @@ class Store:
 
     def lines(self, name: str, file: str) -> list[Record]:
         """Lines of a file beside a run, none where there is no file."""
-        path = self.folder(name) / file
+        path = readable(self.folder(name) / file)
         return read_lines(path) if path.exists() else []
 
     def add_arrays(self, name: str, arrays: dict[str, NDArray[Any]]) -> None:
@@ -197,8 +198,7 @@ def publish(store: Store, name: str) -> None:
     target = PUBLISHED / "runs" / name
     target.mkdir(parents=True, exist_ok=True)
     for source in kept_files(store, name):
-        copy = packed if source.suffix == ".npz" else shutil.copyfile
-        copy(source, target / source.name)
+        copy_packed(source, target / source.name)
 
 
 def kept_files(store: Store, name: str) -> list[Path]:
@@ -206,12 +206,30 @@ def kept_files(store: Store, name: str) -> list[Path]:
     return [file for part in KEPT for file in sorted(store.folder(name).glob(part))]
 
 
-def packed(source: Path, target: Path) -> None:
-    """Copy a .npz packed by LZMA, which numpy opens and a third smaller; the same arrays give the same bytes."""
-    with zipfile.ZipFile(source) as arrays, replacing(target) as temporary:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_LZMA) as small:
-            for name in arrays.namelist():
-                small.writestr(zipfile.ZipInfo(name), arrays.read(name), zipfile.ZIP_LZMA)
+def copy_packed(source: Path, target: Path) -> None:
+    """Copy a file as it is published: a .npz packed by LZMA, which numpy opens, lines by gzip under their name and .gz.
+
+    The same content gives the same bytes.
+    """
+    if source.suffix == ".npz":
+        with zipfile.ZipFile(source) as arrays, replacing(target) as temporary:
+            with zipfile.ZipFile(temporary, "w", zipfile.ZIP_LZMA) as small:
+                for name in arrays.namelist():
+                    small.writestr(zipfile.ZipInfo(name), arrays.read(name), zipfile.ZIP_LZMA)
+    elif source.suffix == LINES:
+        write(packed(target), gzip.compress(source.read_bytes(), mtime=0))
+    else:
+        write(target, source.read_bytes())
+
+
+def packed(path: Path) -> Path:
+    """Where the lines of a file are published."""
+    return path.with_name(f"{path.name}{PACKED}")
+
+
+def readable(path: Path) -> Path:
+    """The file itself, or its packed lines where these alone are there."""
+    return path if path.exists() or not packed(path).exists() else packed(path)
 
 
 def all_records(store: Store) -> list[Record]:
@@ -251,14 +269,17 @@ def checked_record(path: Path, *parts: str) -> Iterator[Record]:
 
 
 def read_lines(path: Path) -> list[Record]:
+    """JSON of each line; ValueError for a damaged file."""
     try:
-        lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        content = path.read_bytes()
+        text = (gzip.decompress(content) if path.suffix == PACKED else content).decode("utf-8")
+        lines = [json.loads(line) for line in text.splitlines()]
         if not all(isinstance(line, dict) for line in lines):
             raise TypeError("not an object")
         for line in lines:
-            check_named(line, path.name)
+            check_named(line, path.name.removesuffix(PACKED))
         return lines
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(f"every line must be JSON; --force makes it again. Received: {path} ({error})") from error
 
 
@@ -280,7 +301,8 @@ def measured(line: Record) -> str:
 
 
 def write_lines(path: Path, lines: list[Record]) -> None:
-    write(path, "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines))
+    text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
+    write(path, gzip.compress(text.encode(), mtime=0) if path.suffix == PACKED else text)
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:

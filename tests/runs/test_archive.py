@@ -15,7 +15,7 @@ from common.runs.archive import files_of, pack, read_size, split, take_in
 from common.runs.computation import computation_id, of_settings, settings_of
 from common.runs.config import Config, Options, run_id
 from common.runs.run import Run, place_of
-from common.runs.store import HISTORY, MEASURED, PUBLISHED, Store, measured, new_lines, read_lines
+from common.runs.store import HISTORY, MEASURED, PUBLISHED, Store, measured, new_lines, read_lines, write_lines
 from common.runs.training import train
 from common.runs.writer import Writer
 
@@ -90,10 +90,13 @@ def test_what_comes_home_is_what_went(away, home):
     assert take_in(away.results / "runs.tar", *home) == ([NAME], [run_id(BEGUN)], [COMPUTATION], [])
     for file in ("run.json", "history.jsonl", "arrays.npz", "statistics.jsonl"):
         assert (own.folder(NAME) / file).read_bytes() == (away.folder(NAME) / file).read_bytes()
-        if file != "arrays.npz":  # which is published smaller
-            assert (published.folder(NAME) / file).read_bytes() == (away.folder(NAME) / file).read_bytes()
-    arrays, packed = away.arrays(NAME), published.arrays(NAME)
-    assert arrays.keys() == packed.keys() and all(np.array_equal(arrays[name], packed[name]) for name in arrays)
+    for file in ("history.jsonl", "statistics.jsonl"):
+        assert published.lines(NAME, file) == away.lines(NAME, file)
+    assert {path.name for path in published.folder(NAME).iterdir()} == {
+        "run.json", "history.jsonl.gz", "statistics.jsonl.gz", "arrays.npz",
+    }  # fmt: skip
+    arrays, smaller = away.arrays(NAME), published.arrays(NAME)
+    assert arrays.keys() == smaller.keys() and all(np.array_equal(arrays[name], smaller[name]) for name in arrays)
     assert own.done(CONFIG, (0,)) == away.record(NAME)
     for store in (published, own):
         assert (store.computation(COMPUTATION) / "record.json").exists()
@@ -163,22 +166,22 @@ def test_a_size_is_a_number_and_a_unit(text):
 def test_lines_that_are_new_are_added_to_those_that_are_published_and_a_history_stays(away, home):
     published, *_ = home
     same = {"epoch": 1, "of": "weights", "layer": "fc1", "mean": 1.25, "model_sha256": None}
-    lines, history = (published.folder(NAME) / name for name in ("statistics.jsonl", "history.jsonl"))
-    lines.parent.mkdir(parents=True)
-    earlier = '{"epoch": 1, "seconds": 0.5}\n'
-    history.write_text(earlier)
-    for here, added in ((same, []), ({**same, "layer": "fc2"}, read_lines(away.folder(NAME) / "statistics.jsonl"))):
-        lines.write_text(json.dumps(here) + "\n")
+    lines, history = (published.folder(NAME) / f"{name}.jsonl.gz" for name in ("statistics", "history"))
+    earlier = [{"epoch": 1, "seconds": 0.5}]
+    write_lines(history, earlier)
+    for here, added in ((same, []), ({**same, "layer": "fc2"}, away.lines(NAME, "statistics.jsonl"))):
+        write_lines(lines, [here])
         take_in(away.results / "runs.tar", *home)
-        assert read_lines(lines) == [here, *added] and history.read_text() == earlier
+        assert read_lines(lines) == [here, *added] and read_lines(history) == earlier
+    assert {path.suffix for path in lines.parent.iterdir()} == {".json", ".gz", ".npz"}
 
 
 def test_no_two_published_lines_of_a_file_measure_the_same_thing():
     names = set()
-    for path in PUBLISHED.glob("runs/*/*.jsonl"):
-        if path.name != HISTORY:
+    for path in PUBLISHED.glob("runs/*/*.jsonl.gz"):
+        if path.stem != HISTORY:
             lines = read_lines(path)
-            assert new_lines(path.name, [], lines) == lines and not new_lines(path.name, lines, lines)
+            assert new_lines(path.stem, [], lines) == lines and not new_lines(path.stem, lines, lines)
             assert len({*map(measured, lines)}) == len(lines), path
             names |= {name for line in lines for name in line}
     assert names & MEASURED == MEASURED - {"reason"}

@@ -23,6 +23,7 @@ from common.runs.store import (
     all_records,
     code_version,
     file_sha256,
+    packed,
     publish,
     read_lines,
     read_record,
@@ -181,17 +182,19 @@ def test_publishing_copies_what_was_recorded_but_neither_the_model_nor_what_is_t
         np.savez_compressed(folder / name, **arrays)
     publish(finished, run_id(CONFIG))
     target = tmp_path / "published" / "runs" / run_id(CONFIG)
-    assert {file.name for file in target.iterdir()} == recorded
-    assert all((target / name).read_bytes() == (folder / name).read_bytes() for name in recorded if "npz" not in name)
-    packed = target / "arrays.npz"
-    assert packed.stat().st_size < (folder / "arrays.npz").stat().st_size
-    with np.load(packed) as kept:
+    lines = {name for name in recorded if name.endswith(".jsonl")}
+    assert {file.name for file in target.iterdir()} == (recorded - lines) | {f"{name}.gz" for name in lines}
+    assert all(gzip.decompress(packed(target / name).read_bytes()) == (folder / name).read_bytes() for name in lines)
+    assert (target / "run.json").read_bytes() == (folder / "run.json").read_bytes()
+    smaller = target / "arrays.npz"
+    assert smaller.stat().st_size < (folder / "arrays.npz").stat().st_size
+    with np.load(smaller) as kept:
         assert {name: kept[name].tolist() for name in kept} == {name: array.tolist() for name, array in arrays.items()}
-    before = packed.read_bytes()
+    before = smaller.read_bytes()
     (folder / "readout.jsonl").unlink()
     (folder / "history.jsonl").write_text("new")
     publish(finished, run_id(CONFIG))
-    assert (target / "history.jsonl").read_text() == "new" and packed.read_bytes() == before
+    assert gzip.decompress((target / "history.jsonl.gz").read_bytes()) == b"new" and smaller.read_bytes() == before
     assert all_records(Store(tmp_path / "published")) == [RECORD]
 
 
@@ -223,6 +226,10 @@ def test_lines_survive_the_disk_and_are_none_where_there_is_no_file(store):
     assert store.lines("a", "history.jsonl") == []
     write_lines(store.folder("a") / "history.jsonl", lines)
     assert store.lines("a", "history.jsonl") == store.history("a") == lines
+    write_lines(store.folder("b") / "history.jsonl.gz", lines)  # as they are published
+    assert store.lines("b", "history.jsonl") == store.history("b") == lines
+    write_lines(store.folder("b") / "history.jsonl", lines[:1])
+    assert store.history("b") == lines[:1]
 
 
 def test_histories_and_arrays_of_runs_are_read_by_their_ids(store):
@@ -250,6 +257,23 @@ def test_a_broken_line_is_one_line_that_names_the_file(tmp_path, text):
         read_lines(tmp_path / "history.jsonl")
     expected = f"every line must be JSON; --force makes it again. Received: {tmp_path / 'history.jsonl'} ("
     assert str(caught.value).startswith(expected) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-9], lambda data: b"x" + data, lambda data: data[:30] + b"y" * 9]
+)
+def test_packed_lines_that_are_not_whole_are_one_line_that_names_the_file(tmp_path, damage):
+    path = tmp_path / "history.jsonl.gz"
+    write_lines(path, [{"epoch": epoch} for epoch in range(30)])
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(
+        ValueError, match=f"^every line must be JSON; --force makes it again. Received: {path} .*"
+    ) as caught:
+        read_lines(path)
+    assert "\n" not in str(caught.value)
+    write_lines(path, [{"loss": 1.0}])
+    with pytest.raises(ValueError, match="no epoch"):
+        read_lines(path)
 
 
 @pytest.mark.parametrize("keep", [0, 100])
