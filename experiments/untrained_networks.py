@@ -6,8 +6,8 @@ Run:       python experiments/untrained_networks.py [--models mlp4 cnn] [--datas
 Expected:  on MNIST the MLP's best hidden layer is right on 88.03 % (true labels) to 85.88 % (80 % corrupted) of the
            test set; every published number stands beside the measured one
 Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
-Result:    figures and a table under results/untrained_networks/; read-outs beside each run. The statement that compares
-           them with trained networks is masc_decoding.py's
+Result:    a figure and a table under results/untrained_networks/; read-outs beside each run. The statement that
+           compares them with trained networks is masc_decoding.py's
 Time:      nothing is trained; a read-out of whole training sets takes 10 s (CNN) to 2 minutes (MLP) on two cores
 Deviations: 500 training examples are held out, to choose layers on; the papers choose them on test data, as beside it
 """

@@ -48,7 +48,7 @@ MADE = {
     "probe_baselines.py": ("probes.png", "claims.md", "layers.md"),
     "velpic_weight_transfer.py": ("edited_networks.png", "edited_training.png", "transfer.md", "claims.md"),
     "masc_relabel_retraining.py": ("relabelling.md", "claims.md"),
-    "untrained_networks.py": ("layers_cnn_torch.png", "untrained.md", "untrained.csv"),
+    "untrained_networks.py": ("over_corruption.png", "untrained.md"),
     "latent_generalization_dynamics.py": ("dynamics.png", "early_stopping.md", "claims.md"),
     "raw_input_subspaces.py": ("raw_inputs.md",),
     "representation_similarity.py": ("corresponding_layers.md",),

@@ -11,7 +11,7 @@ from common.analysis.readout import decode_run
 from common.papers.decoding.recipes import BASE, SMOKE, Corrupted, Fields
 from common.papers.decoding.targets import TARGETS
 from common.report import profiles, readouts
-from common.report.runs import Runs
+from common.report.runs import Measure, Runs
 from common.report.tables import Table
 from common.runs.config import Config
 from common.study import Call, Study, with_progress
@@ -40,29 +40,20 @@ def read(configs: Sequence[Config], call: Call) -> None:
 
 
 def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
-    """A figure for each model, and the table."""
-    runs = readouts.read_out(runs)
-    kinds = runs.grouped(lambda run: (run.config.model, run.config.framework))
-    return {
-        **{f"layers_{model}_{framework}": profiles.layer_profiles(kind, f"{TITLE}: {model}")
-           for (model, framework), kind in kinds.items()},
-        "untrained": untrained_table(runs),
-    }  # fmt: skip
-
-
-def untrained_table(runs: Runs) -> Table:
-    """A row for each setting: the best hidden layer, published beside measured, and raw inputs."""
-    on_test = partial(readouts.in_chosen_layer, choice="test data")
-    cells: readouts.Cells = {
-        "published, %": partial(
-            readouts.published, targets=TARGETS.of("untrained"), probe="masc", layer="best_on_test", epoch=0
-        ),
-        "layer chosen on test, %": readouts.mean(on_test),
-        "layer chosen on held-out, %": readouts.mean(readouts.in_chosen_layer),
-        "true-label, on test, %": readouts.mean(partial(on_test, fitted_on="true_labels")),
-        "raw inputs, %": readouts.mean(readouts.in_input),
+    """Test accuracy over corruption, and the table with the published numbers."""
+    runs, on_test = readouts.read_out(runs), partial(readouts.in_chosen_layer, choice="test data")
+    measures: dict[str, Measure] = {
+        "corrupted labels, layer chosen on test": on_test,
+        "corrupted labels, layer chosen on held-out": readouts.in_chosen_layer,
+        "true labels, layer chosen on test": partial(on_test, fitted_on="true_labels"),
+        "corrupted labels, raw inputs": readouts.in_input,
     }
-    return readouts.setting_table(runs, cells, TITLE)
+    cited = partial(readouts.published, targets=TARGETS.of("untrained"), probe="masc", layer="best_on_test", epoch=0)
+    measured = {f"{label}, %": readouts.mean(measure) for label, measure in measures.items()}
+    return {
+        "over_corruption": profiles.over_fractions(measures, runs, TITLE),
+        "untrained": readouts.setting_table(runs, {"published, %": cited, **measured}, TITLE),
+    }
 
 
 STUDY = Study("untrained_networks", Untrained(), BASE, report, read=read, smoke=SMOKE)
