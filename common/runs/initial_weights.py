@@ -22,6 +22,7 @@ def draw(shapes: dict[str, Shape], initializer: str, seed: int) -> dict[str, NDA
 
     `glorot_uniform` (Keras' default): U(±sqrt(6 / (fan_in + fan_out))); `he_normal`: N(0, 2 / fan_in); biases 0.
     `torch` (PyTorch's default for linear and convolution layers): kernel and bias U(±1 / sqrt(fan_in)).
+    `torch_manual_seed`: the same, in the very numbers that PyTorch draws after `torch.manual_seed(seed)`.
     `inception_v3` (TensorFlow's for it): N(0, deviation^2) cut off at two deviations, of 0.1 in convolutions.
     `cifar10_tutorial` (TensorFlow's for its network of the tutorial on CIFAR-10): the same with 0.05 in convolutions,
     0.04 in hidden layers and 1/192 before logits; biases 0.1, those of the first convolution and of logits 0.
@@ -29,6 +30,8 @@ def draw(shapes: dict[str, Shape], initializer: str, seed: int) -> dict[str, NDA
     `torch` draws N(0, 1), and all of a recurrent layer from U(±1 / sqrt(units)).
     Batch norm starts as the identity in all of them.
     """
+    if initializer == "torch_manual_seed":
+        return torch_manual_seed(shapes, seed)
     layers: dict[str, Layer] = {}
     for name, shape in shapes.items():
         layer, kind = name.rsplit("/", 1)
@@ -44,6 +47,31 @@ def draw(shapes: dict[str, Shape], initializer: str, seed: int) -> dict[str, NDA
         else:
             values = KINDS[kind](layers[layer], initializer, generator)
         weights[name] = values.astype(np.float32)
+    return weights
+
+
+def torch_manual_seed(shapes: dict[str, Shape], seed: int) -> dict[str, NDArray[np.float32]]:
+    """What PyTorch's linear and convolution layers draw as they are made, one after the other, kernel and bias.
+
+    Its generator is numpy's Mersenne Twister, of which a number in float32 takes 24 bits. Images are flattened channel
+    by channel there, and here pixel by pixel, behind convolutions; a linear layer on images takes ours. ValueError for
+    other layers.
+    """
+    generator, channels = np.random.RandomState(seed), 0
+    weights = {}
+    for name, shape in shapes.items():
+        layer, kind = name.rsplit("/", 1)
+        if kind not in ("kernel", "bias") or f"{layer}/recurrent_kernel" in shapes:
+            raise ValueError(f"torch_manual_seed must draw linear and convolution layers. Received: {name}")
+        *window, inputs, outputs = shapes[f"{layer}/kernel"]
+        bound = float(np.float32(1 / math.sqrt(math.prod(window) * inputs)))
+        bits = generator.randint(0, 2**32, math.prod(shape), np.uint32) & (2**24 - 1)
+        values = (bits / 2**24 * 2 * bound - bound).astype(np.float32)
+        if window:
+            values = values.reshape(outputs, inputs, *window).transpose(2, 3, 1, 0) if kind == "kernel" else values
+        elif kind == "kernel":
+            values = values.reshape(outputs, channels or inputs, -1).transpose(2, 1, 0).reshape(shape)
+        weights[name], channels = np.ascontiguousarray(values), outputs
     return weights
 
 

@@ -60,7 +60,9 @@ def one_of(*names: str) -> tuple[Any, Choice]:
     return tyro.conf.arg(metavar="|".join(names)), Choice(names)
 
 
-INITIALIZERS = one_of("glorot_uniform", "he_normal", "torch", "inception_v3", "cifar10_tutorial")
+INITIALIZERS = one_of(
+    *("glorot_uniform", "he_normal", "torch", "torch_manual_seed", "inception_v3", "cifar10_tutorial")
+)
 
 
 def in_brief(numbers: tuple[int, ...]) -> list[str]:
@@ -293,8 +295,9 @@ class Network(Part):
     adversarial_iterations: int = 10
     """Steps of that search in each batch; the search's authors, and `Search` where it is not told, take 100."""
     initializer: Annotated[str, *INITIALIZERS] = "glorot_uniform"
-    """Initial kernels; biases are 0, except that `torch` draws both as PyTorch does by default. `inception_v3` and
-    `cifar10_tutorial` draw as TensorFlow does for that network, and for the one of its tutorial on CIFAR-10."""
+    """Initial kernels; biases are 0, except that `torch` draws both as PyTorch does by default, and `torch_manual_seed`
+    in the very numbers that it draws after `torch.manual_seed(seed)`. `inception_v3` and `cifar10_tutorial` draw as
+    TensorFlow does for that network, and for the one of its tutorial on CIFAR-10."""
     initial_model: Annotated[str | None, Mark.FILE, Slug(1, "continued")] = None
     """Model file under `saved_models` whose weights training starts from; none draws them."""
 

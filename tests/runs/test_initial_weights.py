@@ -121,3 +121,34 @@ def test_recurrent_layers_and_embeddings_start_as_in_torch():
         assert_uniform(weights[f"lstm/{name}"], 1 / math.sqrt(20))
     assert 0.15 < np.abs(weights["lstm/bias"]).max() <= 1 / math.sqrt(20)
     assert stats.kstest(weights["words/embeddings"].ravel(), "norm").pvalue > 0.001
+
+
+@pytest.mark.slow
+def test_the_numbers_of_torch_manual_seed_are_pytorchs_own():
+    import torch
+
+    torch.manual_seed(3)
+    layers = {
+        "conv1": torch.nn.Conv2d(3, 16, 5),
+        "conv2": torch.nn.Conv2d(16, 8, 3),
+        "fc1": torch.nn.Linear(8 * 9, 50),
+        "fc2": torch.nn.Linear(50, 20),
+        "logits": torch.nn.Linear(20, 10, bias=False),
+    }
+    shapes = {"conv1/kernel": (5, 5, 3, 16), "conv1/bias": (16,), "conv2/kernel": (3, 3, 16, 8), "conv2/bias": (8,)}
+    shapes |= {"fc1/kernel": (72, 50), "fc1/bias": (50,), "fc2/kernel": (50, 20), "fc2/bias": (20,)}
+    weights = draw(shapes | {"logits/kernel": (20, 10)}, "torch_manual_seed", 3)
+    for name, array in weights.items():
+        layer, kind = name.split("/")
+        own = getattr(layers[layer], {"kernel": "weight"}.get(kind, kind)).detach()
+        if name == "fc1/kernel":  # its inputs are flattened channel by channel
+            own = own.view(50, 8, 9).permute(0, 2, 1).reshape(50, 72)
+        expected = own.permute(2, 3, 1, 0) if own.ndim == 4 else own.T if own.ndim == 2 else own
+        np.testing.assert_array_equal(array, expected.numpy())
+
+
+@pytest.mark.parametrize("name", ["norm/gamma", "lstm/kernel", "embedding/embeddings"])
+def test_torch_manual_seed_draws_what_it_knows_alone(name):
+    shapes = {"lstm/kernel": (4, 8), "lstm/recurrent_kernel": (2, 8), name: (4, 8)}
+    with pytest.raises(ValueError, match="must draw linear and convolution layers. Received: "):
+        draw(shapes, "torch_manual_seed", 0)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from common.papers.decoding import raw_inputs
-from common.papers.decoding.recipes import BASE, EDIT_EPOCHS, RECIPES, fields
+from common.papers.decoding.recipes import BASE, EDIT_EPOCHS, RECIPES, fields, untrained
 from common.papers.decoding.targets import TARGETS
 from common.papers.decoding.transfer import trained_on
 from common.report import readouts
@@ -33,14 +33,14 @@ def numbers(runs: Runs) -> list[Finding]:
 def as_published(run: Run) -> bool:
     """Whether a run has the papers' own recipe, on the whole data but for the examples that layers are chosen on.
 
-    Or as many epochs of it as an untrained network has, none.
+    Or that of the papers' untrained networks.
     """
     config = run.config
     if (config.model, config.dataset) not in RECIPES:
         return False
-    own = replace(BASE, **fields(config.model, config.dataset, config.corruption_fraction))
-    epochs = config.epochs and own.epochs
-    return config == replace(own, framework=config.framework, seed=config.seed, epochs=epochs)
+    recipe = fields if config.epochs else untrained
+    own = replace(BASE, **recipe(config.model, config.dataset, config.corruption_fraction))
+    return config == replace(own, framework=config.framework, seed=config.seed)
 
 
 def key(run: Run) -> tuple[str, str, float]:

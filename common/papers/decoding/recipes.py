@@ -5,7 +5,7 @@ examples in the same order in every epoch (`shuffle` off). They stop at a traini
 epoch trains; ours is counted at its end.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,8 @@ SMALL: Fields = {
 }  # fmt: skip
 """5,000 examples to train on. Two cores memorize them within 60 epochs, which from PyTorch's own initial weights, or at
 a constant rate, they do not."""
+ONE_DRAW: Mapping[str, Fields] = {"cnn": {"initializer": "torch_manual_seed"}}
+"""What all runs of a network start from, where the papers' code says it: the CNN from `torch.manual_seed(0)`."""
 EDIT_EPOCHS = {"paper": 40, "small": 8}
 """After how many epochs the networks are edited that are trained on, at the latest after half of theirs."""
 KEPT = (0, 1, *sorted(EDIT_EPOCHS.values()))
@@ -61,6 +63,12 @@ def fields(model: str, dataset: str, fraction: float, preset: str = "paper") -> 
     recipe = SMALL if preset == "small" else {**PAPER, **RECIPES[model, dataset]}
     labels = {"corruption": "ketha" if fraction else "none", "corruption_fraction": fraction}
     return {"model": model, "dataset": dataset, **recipe, **labels}
+
+
+def untrained(model: str, dataset: str, fraction: float, preset: str = "paper") -> Fields:
+    """Fields of a network as it is before training, at the published size of the very draw, where that is known."""
+    draw = {} if preset == "small" else ONE_DRAW.get(model, {})
+    return {**fields(model, dataset, fraction, preset), **draw, "epochs": 0}
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from common.analysis.readout import decode_run
-from common.papers.decoding.recipes import BASE, SMOKE, Corrupted, Fields
+from common.papers.decoding.recipes import BASE, ONE_DRAW, SMOKE, Corrupted, Fields, untrained
 from common.papers.decoding.targets import TARGETS
 from common.report import profiles, readouts
 from common.report.runs import Measure, Runs
@@ -24,13 +24,15 @@ TITLE = "Subspaces of untrained networks"
 
 @dataclass(frozen=True)
 class Untrained(Corrupted):
-    """The networks that `Corrupted` trains, as they are before."""
-
-    seeds: tuple[int, ...] = (0, 1, 2)
-    """Seeds of weights."""
+    """The networks that `Corrupted` trains, as they are before; one seed of those of which the papers have one draw."""
 
     def rows(self, preset: str) -> list[Fields]:
-        return [{**row, "epochs": 0} for row in super().rows(preset)]
+        rows = super().rows(preset)
+        return [untrained(row["model"], row["dataset"], row["corruption_fraction"], preset) for row in rows]
+
+    def runs(self, preset: str) -> list[Mapping[str, Any]]:
+        runs = super().runs(preset)
+        return [run for run in runs if preset == "small" or run["model"] not in ONE_DRAW or run["seed"] == 0]
 
 
 def read(configs: Sequence[Config], call: Call) -> None:

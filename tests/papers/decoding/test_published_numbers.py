@@ -8,6 +8,7 @@ from common.papers.decoding import raw_inputs
 from common.papers.decoding.published import as_published, numbers
 from common.papers.decoding.recipes import BASE, fields
 from common.papers.decoding.transfer import trained_on
+from common.papers.decoding.untrained import Untrained
 from common.report.runs import Runs
 from common.runs.config import as_dict, run_id
 
@@ -119,7 +120,19 @@ def test_untrained_networks_say_what_is_published_of_epoch_0_and_nothing_else(de
     of_classes = "decoding-dynamics-mlp4-mnist-masc-0-0.8"  # which read-outs do not tell
     about = {finding.statement.id for finding in judged([untrained]) if finding.runs}
     assert about == {only.statement.id, of_classes}
+    drawn = {"model": "cnn", "dataset": "cifar10", "epochs": 0}
+    assert as_published(published([], **drawn, initializer="torch_manual_seed")) and not as_published(
+        published([], **drawn)
+    )
     trained = published(decoding.read_out({"fc3": (0.1, 0.5)}, epoch=0) + decoding.read_out(LAYERS, epoch=296))
     measured = found([untrained, trained])
     assert measured["untrained-mlp4-mnist-start-0.8"].effect.mean == 0.86
     assert measured["untrained-mlp4-mnist-end-0.8"].effect.mean == measured["layers-mnist-fc3-0.8"].effect.mean == 0.8
+
+
+def test_untrained_networks_are_those_of_the_papers():
+    full, small = (Untrained(seeds=(0, 1)).runs(preset) for preset in ("paper", "small"))
+    assert {run["epochs"] for run in full + small} == {0}
+    seeds = {(run["model"], run["seed"], run["initializer"]) for run in full}
+    assert seeds == {("mlp4", 0, "torch"), ("mlp4", 1, "torch"), ("cnn", 0, "torch_manual_seed")}
+    assert {run["initializer"] for run in small} == {"he_normal"} and {run["seed"] for run in small} == {0, 1}
