@@ -9,7 +9,8 @@ Measured:  results/published/index.html, with n, interval, hardware and commit, 
 Result:    a figure and a table under results/untrained_networks/; read-outs beside each run. The statement that
            compares them with trained networks is masc_decoding.py's
 Time:      nothing is trained; a read-out of whole training sets takes 10 s (CNN) to 2 minutes (MLP) on two cores
-Deviations: 500 training examples are held out, to choose layers on; the papers choose them on test data, as beside it
+Deviations: 500 training examples are held out, to choose layers on; the papers choose them on test data, as beside it.
+           The CNN is the papers' own, from torch.manual_seed(0); from which numbers their MLPs start is not known
 """
 
 from common.papers.decoding.untrained import STUDY

@@ -172,7 +172,7 @@ def test_every_decoding_number_is_there_once():
 def test_decoding_targets_say_what_was_read_out(name):
     keys = set(load_targets("decoding_mlp")[0])
     for target in load_targets(name):
-        assert keys <= set(target) <= keys | {"statement", "epoch", "epochs", "epoch_choice"}, target["id"]
+        assert keys <= set(target) <= keys | {"statement", "epoch", "epochs", "epoch_choice", "cause"}, target["id"]
         if target["quantity"] == "labels_unchanged":
             assert target["probe"] is target["layer"] is None
             continue
