@@ -10,7 +10,7 @@ demo: .venv/installed
 	.venv/bin/python experiments/demo.py
 
 test: lint
-	$(ENVIRONMENT) .venv/bin/python -m pytest -n 3 --dist loadgroup
+	$(ENVIRONMENT) .venv/bin/python -m pytest -n 2 --dist loadgroup
 
 check: lint
 	$(ENVIRONMENT) .venv/bin/python -m pytest -n 2 -m "not slow"
