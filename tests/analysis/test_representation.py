@@ -1,6 +1,7 @@
 """Statistics and similarity of layers: what lines hold, which images they are of, and when they are made again."""
 
 import dataclasses
+import gzip
 from types import SimpleNamespace
 
 import numpy as np
@@ -210,5 +211,6 @@ def test_publishing_copies_all_that_was_measured_of_a_run(tmp_path, monkeypatch)
     for name in (*lines, "other"):
         (store.folder("a") / f"{name}.jsonl").write_text(name)
     publish(store, "a")
-    copied = {path.stem: path.read_text() for path in (tmp_path / "published" / "runs" / "a").iterdir()}
-    assert copied == {name: name for name in lines}
+    published = (tmp_path / "published" / "runs" / "a").iterdir()
+    copied = {path.name: gzip.decompress(path.read_bytes()).decode() for path in published}
+    assert copied == {f"{name}.jsonl.gz": name for name in lines}
