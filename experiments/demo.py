@@ -10,13 +10,11 @@ Deviations: digits of 8x8 pixels instead of CIFAR-10 and MNIST, so no number her
 
 import dataclasses
 from collections.abc import Mapping
-from threading import Timer
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common import frameworks
 from common.analysis.evaluator import load
 from common.cli import one_line_errors, parse
 from common.data.arrays import Labels
@@ -60,8 +58,6 @@ LEAD = (
 KNOWN = "Test digits that the network gets wrong and the subspaces of its chosen layer right"
 LEARNED = "Training digits whose wrong labels the network has learned by heart"
 PICTURES = 8
-STARTED = 5.0
-"""Seconds after which the processes that train have started, and this one has nothing to do."""
 Labelled = tuple[NDArray[np.uint8], str]  # an image and what is said of it
 
 
@@ -137,30 +133,14 @@ def demo_page(runs: Runs, options: Options) -> str:
     return page("Memorized, and still known", LEAD, sections)
 
 
-def import_ahead() -> None:
-    """Import what the page is made with, which takes seconds: probes, figures and both frameworks."""
-    import matplotlib.figure  # noqa: F401
-
-    import common.analysis.probes  # noqa: F401
-
-    frameworks.torch_first("keras")
-    for framework in FRAMEWORKS:
-        frameworks.module(framework, "files")
-
-
 def main() -> None:
-    """Train what is missing, in other processes, read it out, write the page."""
+    """Train what is missing, read it out, write the page."""
     defaults = {"options": Options(output_dir=ROOT / "results" / "demo"), "actions": Actions(decode=True)}
     arguments = parse(__doc__, **defaults)
     store = Store.of(arguments.options)
     grid = dataclasses.replace(GRID, **FEWEST) if arguments.actions.smoke else GRID
     configs = [dataclasses.replace(CONFIG, **fields) for fields in grid.runs("small")]
-    ahead = Timer(STARTED, import_ahead)
-    ahead.start()
-    try:
-        records = run_all(configs, arguments.options, arguments.actions)
-    finally:
-        ahead.cancel()
+    records = run_all(configs, arguments.options, arguments.actions)
     write(store.results / "index.html", demo_page(Runs.of(records, store), arguments.options))
     print(store.results / "index.html")
 
