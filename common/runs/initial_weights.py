@@ -67,8 +67,8 @@ def torch_manual_seed(shapes: dict[str, Shape], seed: int) -> dict[str, NDArray[
         bound = float(np.float32(1 / math.sqrt(math.prod(window) * inputs)))
         bits = generator.randint(0, 2**32, math.prod(shape), np.uint32) & (2**24 - 1)
         values = (bits / 2**24 * 2 * bound - bound).astype(np.float32)
-        if window:
-            values = values.reshape(outputs, inputs, *window).transpose(2, 3, 1, 0) if kind == "kernel" else values
+        if kind == "kernel" and window:
+            values = values.reshape(outputs, inputs, *window).transpose(2, 3, 1, 0)
         elif kind == "kernel":
             values = values.reshape(outputs, channels or inputs, -1).transpose(2, 1, 0).reshape(shape)
         weights[name], channels = np.ascontiguousarray(values), outputs
