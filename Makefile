@@ -3,13 +3,16 @@
 PYTHON ?= python3
 ENVIRONMENT = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
 
-.PHONY: demo test check lint clean
+.PHONY: demo test tests check lint clean
 .DELETE_ON_ERROR:
 
 demo: .venv/installed
 	.venv/bin/python experiments/demo.py
 
-test: lint
+test: .venv/installed
+	$(MAKE) --no-print-directory --jobs=2 lint tests
+
+tests:
 	$(ENVIRONMENT) .venv/bin/python -m pytest -n 2 --dist loadgroup
 
 check: lint

@@ -1,5 +1,6 @@
 """Every test runs on one thread without network; those marked `data` need the real data sets."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -24,9 +25,15 @@ QUICK = "not slow"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Tests use both frameworks, but for the quick ones."""
-    if config.getoption("markexpr") != QUICK:
+    """Tests use both frameworks, but for the quick ones, and what starts other processes of pytest runs none itself."""
+    if config.getoption("markexpr") != QUICK and not config.getoption("numprocesses", None):
         frameworks.torch_first("keras")
+
+
+def pytest_collection_finish() -> None:
+    """What is imported stays: the garbage of tests is found faster without it."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -149,7 +149,7 @@ def script(tmp_path_factory):
 
 @pytest.fixture(scope="module", autouse=True)
 def few_drawings():
-    """Learning curves are drawn alike: those of the first run stand for all."""
+    """Drawings are small, and learning curves are drawn alike: those of the first run stand for all."""
     drawn, save = [], figures.save
 
     def save_first(figure, path):
@@ -161,6 +161,7 @@ def few_drawings():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(figures, "save", save_first)
+        patch.setattr(figures, "DOTS", 40)
         yield
 
 

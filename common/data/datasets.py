@@ -20,7 +20,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeAlias, cast
@@ -196,15 +196,13 @@ def parse_idx(content: bytes) -> Images:
 
 
 def _read_digits(name: str, data_dir: Path) -> Arrays:
-    """scikit-learn's digits, 0..16 scaled to 0..255: (n, 8, 8, 1); 360 of 1,797, stratified, are the test split."""
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
+    """scikit-learn's digits, 0..16 scaled to 0..255: (n, 8, 8, 1); 360 of 1,797, stratified, are the test split.
 
-    pixels, labels = load_digits(return_X_y=True)
-    images = np.rint(pixels * 255 / 16).astype(np.uint8).reshape(-1, 8, 8, 1)
-    labels = labels.astype(np.int64)
-    x_train, x_test, y_train, y_test = train_test_split(images, labels, test_size=360, stratify=labels, random_state=0)
-    return x_train, y_train, x_test, y_test
+    A file of the package: to import scikit-learn takes a second, the file a thousandth.
+    """
+    with np.load(Path(__file__).with_name("digits.npz")) as file:
+        x_train, y_train, x_test, y_test = (file[part] for part in SPLITS)
+    return x_train, y_train.astype(np.int64), x_test, y_test.astype(np.int64)
 
 
 def _read_idx(name: str, data_dir: Path) -> Arrays:
@@ -312,8 +310,13 @@ def _made_of(source: Source) -> str:
 
 def _generate_phrases(name: str, data_dir: Path) -> Arrays:
     """Short texts about four topics, made here."""
-    train, test = corpora.phrases((DATASETS[name].shape[0], PHRASES))
+    train, test = ((texts, labels.copy()) for texts, labels in _phrases())
     return corpora.encoded(train, test, DATASETS[name].shape[1])
+
+
+@cache
+def _phrases() -> tuple[corpora.Texts, ...]:
+    return tuple(corpora.phrases((DATASETS["phrases"].shape[0], PHRASES)))
 
 
 def _checked(name: str, data_dir: Path, file: str) -> bytes:
