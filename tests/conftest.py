@@ -16,6 +16,7 @@ os.environ.update(
 )
 
 import pytest  # noqa: E402
+from keras_on_torch import on_torch  # noqa: E402, F401
 from smoke import SMOKE  # noqa: E402
 
 from common import frameworks  # noqa: E402

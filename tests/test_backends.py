@@ -1,11 +1,11 @@
 """Keras on its torch backend, and both frameworks in one process: each in a child process with its own imports."""
 
-import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from keras_on_torch import ON_TORCH
 
 import torch_models
 from common.analysis import evaluator
@@ -26,8 +26,6 @@ RATES = (0.01, 0.001)
 TORCH_BACKEND = """
 import sys
 from pathlib import Path
-
-sys.modules["tensorflow"] = None  # as on a machine that does not have it
 
 import numpy as np
 
@@ -75,8 +73,6 @@ trainer.save(folder / "returned.h5", {})
 AUGMENTED_ON_TORCH = """
 import sys
 from pathlib import Path
-
-sys.modules["tensorflow"] = None
 
 import numpy as np
 import torch
@@ -143,20 +139,6 @@ print("frameworks", parameter.detach().numpy().max(), np.abs(logits[0] - logits[
 """
 
 
-def run_child(script, folder, **environment):
-    """Words of each line that the script prints; nothing may appear on stderr."""
-    child = subprocess.run(
-        [sys.executable, "-c", script, str(folder)],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert child.returncode == 0, f"exit status {child.returncode}\n{child.stderr}"
-    assert child.stderr == ""
-    return [line.split() for line in child.stdout.splitlines()]
-
-
 def keras_trainer(images, labels, **fields):
     config = Config(model="mlp1", framework="keras", batch_size=32, weight_decay=0.01, **fields)
     trainer = Trainer(config, ImageInputs(SHAPE, config), 10, device="cpu")
@@ -166,8 +148,10 @@ def keras_trainer(images, labels, **fields):
     return trainer
 
 
-@pytest.mark.skipif(os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow", reason="Keras is on torch already")
-def test_a_file_saved_under_tensorflow_opens_without_it_under_torch_and_trains_on_alike(tmp_path, monkeypatch):
+@ON_TORCH
+def test_a_file_saved_under_tensorflow_opens_without_it_under_torch_and_trains_on_alike(
+    on_torch, tmp_path, monkeypatch
+):
     monkeypatch.setitem(ADAM, "epsilon", 1e-3)  # gradients near 0 would make a sign of their rounding
     generator = np.random.default_rng(0)
     images, labels = generator.integers(0, 256, (64, *SHAPE), np.uint8), generator.integers(0, 10, 64)
@@ -184,7 +168,7 @@ def test_a_file_saved_under_tensorflow_opens_without_it_under_torch_and_trains_o
         arrays |= {f"{optimizer}/{name}": array for name, array in trainer.get_weights().items()}
     np.savez(tmp_path / "arrays.npz", **arrays)
 
-    lines = run_child(TORCH_BACKEND, tmp_path, KERAS_BACKEND="torch")
+    lines = on_torch(TORCH_BACKEND, tmp_path)
     assert lines.pop() == ["backend", "torch", "cpu"]
     layers = {name: float(difference) for kind, name, difference in lines if kind == "layer"}
     weights = [float(difference) for kind, _, difference in lines if kind == "weights"]
@@ -195,8 +179,8 @@ def test_a_file_saved_under_tensorflow_opens_without_it_under_torch_and_trains_o
     np.testing.assert_allclose(returned.logits(arrays["x"]), trainer.logits(images), rtol=0, atol=1e-4)
 
 
-@pytest.mark.skipif(os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow", reason="Keras is on torch already")
-def test_examples_are_turned_and_units_dropped_under_torch_as_under_tensorflow(tmp_path):
+@ON_TORCH
+def test_examples_are_turned_and_units_dropped_under_torch_as_under_tensorflow(on_torch, tmp_path):
     generator = np.random.default_rng(0)
     images, labels = generator.integers(0, 256, (40, *SHAPE), np.uint8), generator.integers(0, 10, 40)
     angles = generator.uniform(-180, 180, 40).astype(np.float32)
@@ -215,7 +199,7 @@ def test_examples_are_turned_and_units_dropped_under_torch_as_under_tensorflow(t
     arrays |= {f"weights/{name}": array for name, array in trainer.get_weights().items()}
     np.savez(tmp_path / "arrays.npz", **arrays)
 
-    turned, *weights, online, dropout = run_child(AUGMENTED_ON_TORCH, tmp_path, KERAS_BACKEND="torch")
+    turned, *weights, online, dropout = on_torch(AUGMENTED_ON_TORCH, tmp_path)
     assert turned[0] == "rotate" and float(turned[1]) < 0.01  # of 255
     assert len(weights) == 8 and max(float(difference) for _, difference in weights) < 1e-3
     assert [float(value) for value in online[1:]] == pytest.approx(expected, rel=1e-5)
@@ -230,5 +214,6 @@ def test_a_keras_and_then_a_torch_file_open_in_one_process_and_torch_still_works
     trainer.save(tmp_path / "model.h5", metadata)
     files.save(model, tmp_path / "model.pt", metadata)
     np.save(tmp_path / "x.npy", np.random.default_rng(0).standard_normal((5, *SHAPE)).astype(np.float32))
-    [(name, parameter, difference)] = run_child(BOTH_FRAMEWORKS, tmp_path)
-    assert (name, parameter) == ("frameworks", "0.9") and float(difference) < 1e-5
+    child = subprocess.run([sys.executable, "-c", BOTH_FRAMEWORKS, str(tmp_path)], capture_output=True, text=True)
+    name, parameter, difference = child.stdout.split() or [child.stderr]
+    assert (name, parameter, child.stderr) == ("frameworks", "0.9", "") and float(difference) < 1e-5

@@ -1,14 +1,11 @@
 """The two frameworks agree on convolutions, pooling and normalization; differences as in `test_parity`."""
 
-import os
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
 import torch
 from keras.ops import convert_to_numpy
+from keras_on_torch import ON_TORCH
 
 import keras_models
 import torch_models
@@ -37,8 +34,6 @@ TOLERANCE = 1e-4
 TORCH_BACKEND = """
 import sys
 from pathlib import Path
-
-sys.modules["tensorflow"] = None  # as on a machine that does not have it
 
 import keras
 import numpy as np
@@ -97,23 +92,15 @@ def test_the_same_weights_give_the_same_layers(name, options, input_shape):
         assert difference(torch_features, keras_features) < 1e-4, layer
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="Keras is on torch already")
-def test_files_saved_under_tensorflow_open_without_it_under_torch_and_are_saved_there(tmp_path):
+@ON_TORCH
+def test_files_saved_under_tensorflow_open_without_it_under_torch_and_are_saved_there(on_torch, tmp_path):
     x, lines = normal(4, *SHAPE), []
     for name in ("alexnet", "inception"):
         keras_files.save(twins(name, {}, SHAPE)[0], tmp_path / f"{name}.h5", {})
         reader = keras_files.load(tmp_path / f"{name}.h5")
         np.savez(tmp_path / f"{name}.npz", x=x, **{layer: reader.features(x, layer) for layer in reader.layers})
         lines.append(["torch", *reader.layers])
-    child = subprocess.run(
-        [sys.executable, "-c", TORCH_BACKEND, str(tmp_path)],
-        env={**os.environ, "KERAS_BACKEND": "torch"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert child.returncode == 0, child.stderr
-    assert [line.split() for line in child.stdout.splitlines()] == lines
+    assert on_torch(TORCH_BACKEND, tmp_path) == lines
 
 
 @pytest.mark.parametrize("height, width", [(8, 8), (7, 7), (6, 9), (9, 6), (2, 1), (1, 2)])
