@@ -134,7 +134,7 @@ def reason(ended: BaseException, printed: str) -> str:
     error: BaseException | None = ended
     while error is not None and not (isinstance(error, ValueError) and "Received: " in str(error)):
         error = error.__context__
-    text = str(error) if error else re.sub(r"[─━╭╮╰╯│]|-{3,}", " ", printed)
+    text = str(error) if error else re.sub(r"╭.*╮|[─━╰╯│]|-{3,}", " ", printed)
     return " ".join(text.split())
 
 
