@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import dataclasses
 import io
@@ -17,7 +16,7 @@ from typing import Annotated, Any, ClassVar, NoReturn
 import tyro
 
 from common.data import datasets
-from common.errors import OutOfTime, RunsFailed, check_choice, in_short
+from common.errors import OutOfTime, Parser, RunsFailed, check_choice, in_short
 from common.runs import processes
 
 PRESETS = ("paper", "small")
@@ -30,8 +29,8 @@ class FlagFile:
     """Flags that lie in a file."""
 
     config: Path | None = None
-    """A file of flags: a record, run.json, whose run is meant, or a JSON object with a value for each flag. Flags of
-    the command line come before it."""
+    """A file of flags: a JSON object with a value for each, or for a script of one run a record, run.json, whose run
+    is meant. Flags of the command line come before it."""
 
 
 def parse(doc: str | None, **defaults: Any) -> Any:
@@ -82,7 +81,7 @@ def settled(arguments: Any) -> Any:
 
 def with_file(words: Sequence[str]) -> list[str]:
     """The command line with the flags of the file that it names, but for those that it has itself."""
-    own = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    own = Parser(add_help=False, allow_abbrev=False)
     own.add_argument("--config", type=Path)
     named, rest = own.parse_known_args(words)
     if named.config is None:

@@ -1,7 +1,9 @@
 """How a wrong value is reported: what must hold, the nearest allowed name, and what was received."""
 
+import argparse
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import NoReturn
 
 
 class RunsFailed(Exception):
@@ -14,6 +16,13 @@ class OutOfTime(Exception):
 
 class Undeclared(ValueError):
     """A user must say what a file does not."""
+
+
+class Parser(argparse.ArgumentParser):
+    """One whose errors are ValueErrors."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(message)
 
 
 def in_short(error: Exception) -> str:

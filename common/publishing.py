@@ -20,12 +20,13 @@ from common.papers.language import studies as language
 from common.papers.zhang import studies as zhang
 from common.papers.zhang.randomization import convergence_table
 from common.papers.zhang.targets import NUMBERS
+from common.progress import counted
 from common.report import figures, overview
 from common.report.charts import chart, runs_script
 from common.report.claims import FULL, Finding, Statement
 from common.report.classes import classes_over_runs
 from common.report.comparison import comparison_table
-from common.report.documents import PARTS, fill, findings_document, plural
+from common.report.documents import PARTS, fill, findings_document
 from common.report.examples import agreement_table, joined, trained_on
 from common.report.page import INDEX, SHARED, Block, Code, Folded, Heading, Picture, Row, Section, page, save_shared
 from common.report.published import published_table
@@ -176,7 +177,7 @@ class Page:
     def table(self, name: str, table: Table) -> Folded:
         """A table, folded where it is long."""
         self.tables[name] = table
-        rows = plural(len(table.rows), "row")
+        rows = counted(len(table.rows), "row")
         return Folded(f"{table.title} ({rows})", [table], opened=len(table.rows) <= OPEN_ROWS)
 
     def picture(self, name: str, figure: Figure, caption: str = "") -> Picture:

@@ -13,6 +13,7 @@ from typing import Any
 from common import frameworks, progress
 from common.analysis.readout import decode_run
 from common.cli import LargePreset, Preset, given_flags, one_line_errors, parse
+from common.data import datasets
 from common.data.datasets import kind_of
 from common.data.inputs import TokenInputs
 from common.errors import check_choice
@@ -114,6 +115,12 @@ class Call:
         return Store.of(self.options)
 
 
+def changes(flags: Collection[str], actions: Actions) -> bool:
+    """Whether flags change runs in more than their framework and seed, as a smoke test does."""
+    own = {field.name for field in dataclasses.fields(Config)} & set(flags) - {"framework", *SEEDS}
+    return actions.smoke or bool(own)
+
+
 @dataclasses.dataclass(frozen=True)
 class Study:
     """A script that stands for many runs.
@@ -176,8 +183,7 @@ class Study:
         kept = tuple(sorted({*self.keep_epochs, *options.keep_epochs}))
         training = dataclasses.replace(options, stack=options.stack and self.stack, keep_epochs=kept)
         records = run_all(configs, training, actions)
-        own = {field.name for field in dataclasses.fields(Config)} & flags - {"framework", *SEEDS}
-        call = Call(preset, grid, options, actions.force, actions.smoke or bool(own))
+        call = Call(preset, grid, options, actions.force, changes(flags, actions))
         self.read([from_dict(record["config"]) for record in records], call)
         self.show(Runs.of(records, call.store), call)
 
@@ -227,12 +233,12 @@ class ComputedStudy:
         """The whole script."""
         with one_line_errors():
             own = {"computation": self.default, "preset": Preset(), "options": Options(), "actions": Actions()}
-            self.carry_out(parse(doc, **own))
+            self.carry_out(parse(doc, **own), given_flags())
 
-    def carry_out(self, arguments: Any) -> None:
+    def carry_out(self, arguments: Any, flags: Collection[str] = ()) -> None:
         """Compute what is missing, save and print what it shows; with --list only say what there is."""
         options, actions = arguments.options, arguments.actions
-        cases = self.computations(arguments.computation, arguments.preset.preset, given_flags())
+        cases = self.computations(arguments.computation, arguments.preset.preset, flags)
         if actions.smoke:
             cases = list(dict.fromkeys(dataclasses.replace(case, **self.smoke) for case in cases))
         store = Store.of(options)
@@ -311,6 +317,7 @@ def run_all(configs: Sequence[Config], options: Options, actions: Actions) -> li
     if not configs:
         raise ValueError("a list among the flags must name at least one value. Received: no runs")
     check_models(configs)
+    check_sizes(configs)
     store = Store.of(options)
     if actions.list:
         if processes.is_first():
@@ -348,6 +355,13 @@ def check_models(configs: Sequence[Config]) -> None:
     """ValueError for a model that its framework does not have, before any is trained."""
     for framework, model in dict.fromkeys((config.framework, config.model) for config in configs):
         check_choice(f"model in {framework}", model, frameworks.model_names(framework))
+
+
+def check_sizes(configs: Sequence[Config]) -> None:
+    """ValueError for more training examples than a data set has, where that is known before it is read."""
+    for name, train_size in dict.fromkeys((config.dataset, config.train_size) for config in configs):
+        if name in datasets.DATASETS:
+            datasets.check_train_size(name, train_size)
 
 
 def warn_of_slow_bfloat16(configs: Sequence[Config], options: Options) -> None:

@@ -4,7 +4,7 @@ Claim:     none of Zhang et al. (2017); a question of ours beside its Figure 1: 
            elsewhere than those that learn, and do two that differ in their seeds alone look at the same?
 Run:       python experiments/attributions.py [--preset small] [--seeds 0 1 2]
 Expected:  nothing published
-Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
+Measured:  results/published/*.html, with n, interval, hardware and commit, where it has been
 Result:    pictures, the share of attribution on the digit, and rank correlations between seeds, over training, under
            results/attributions/; PyTorch only, since Keras gives no gradients of inputs
 Time:      small: a few minutes on two cores

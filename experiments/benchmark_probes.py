@@ -3,7 +3,7 @@
 Targets:   60,000 x 2,048 rectified features of ten classes, 10,000 test rows: fit and predict take at most 1.5 times as
            long as their matrix products and eigendecompositions alone; the published form takes at least 3 times as
            long, for the same predictions; peak memory is at most that of the features and 1 GB
-Measured:  results/published/index.html, from the records under results/published/benchmark_probes/
+Measured:  results/published/runs.html, from the records under results/published/benchmark_probes/
 Run:       python experiments/benchmark_probes.py [--repeats 5] [--threads 2], or, at a size where nothing else is
            worth waiting for, --masc-only --rows 100000 --dimensions 4096 --classes 200
 Result:    a table on standard output, and its record under results/computations/, made once (again with --force):

@@ -3,7 +3,7 @@
 Targets:   reading a batch takes at most a fifth of the time that torchvision's recipe takes to decode and crop it (a
            folder of JPEGs, `RandomResizedCrop`, a worker for each core); training from the disk takes at most 1.1 times
            as long as training on the same images in memory
-Measured:  results/published/index.html; --list names the parts
+Measured:  results/published/runs.html; --list names the parts
 Run:       python experiments/benchmark_reader.py [--source FOLDER] [--side 320] [--crop 299] [--device cuda]
            Without --source: JPEGs of ImageNet's usual size, 500 x 375 pixels, of smooth noise
            python experiments/benchmark_reader.py --synthetic --images 20000 --model inception_v3 --batch-size 256
@@ -20,7 +20,6 @@ from __future__ import annotations
 import dataclasses
 import sys
 import tempfile
-import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,8 +29,10 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 
+from benchmark_training import now
 from common import frameworks
 from common.cli import one_line_errors, parse
+from common.cores import cores
 from common.data import build, epochs, stored
 from common.data.arrays import Labels
 from common.data.inputs import make
@@ -43,7 +44,7 @@ from common.report.tables import Table
 from common.runs.config import CHOICES, Actions, Config, Options
 from common.runs.record import processor
 from common.runs.store import Record
-from common.runs.threads import cores, thread_environment
+from common.runs.threads import thread_environment
 from common.runs.trainers import initialize
 
 WIDTH, HEIGHT, CLASSES = 500, 375, 10
@@ -170,15 +171,6 @@ def ours(x: Stored, y: Labels, benchmark: Benchmark) -> dict[str, Callable[[], o
         TRAINED: lambda: disk.train_epoch(plan, 1e-4),
         MEMORY: lambda: memory.train_epoch(plan, 1e-4),
     }
-
-
-def now(device: str) -> float:
-    """Seconds, when the device has done its work."""
-    import torch
-
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter()
 
 
 def measured(benchmark: Benchmark) -> Record:

@@ -2,7 +2,7 @@
 
 Targets:   the usual PyTorch loop (DataLoader, packed sequences) and Keras' `fit` with a mask take at least 1.5 times as
            long as ours
-Measured:  results/published/index.html
+Measured:  results/published/runs.html
 Run:       python experiments/benchmark_texts.py [--repeats 5] [--threads 2]
 Result:    a table on standard output, and its record under results/computations/, made once (again with --force):
            medians of repeats that take turns

@@ -6,7 +6,7 @@ Targets:   MLP 3x512: an epoch costs at most 1.4 times its matrix products alone
            Small AlexNet, small Inception: the usual loop (channels first) takes at least 1.8 times as long as ours in
            bfloat16, and no less in float32. With --device cuda: in bfloat16 on one H200 an epoch of 50,000 images
            takes 0.3 s (AlexNet) and 1.0 s (Inception) at most
-Measured:  results/published/index.html, from the records under results/published/benchmark_training/
+Measured:  results/published/runs.html, from the records under results/published/benchmark_training/
 Run:       python experiments/benchmark_training.py [--model inception] [--repeats 5] [--threads 2] [--device cuda]
 Result:    a table on standard output, and its record under results/computations/, made once (again with --force):
            medians of repeats that take turns, and beside the epoch an evaluation of its training set

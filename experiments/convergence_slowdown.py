@@ -4,7 +4,7 @@ Claim:     Zhang et al. (2017), Figure 1b: from 0 to 100 % corrupted labels smal
            epochs, small AlexNet 1.5 times, MLP 1x512 2 times
 Run:       python experiments/convergence_slowdown.py [--preset small] [--precision bfloat16] [--models alexnet]
 Expected:  the published ratios, drawn dashed; time to fit grows with corruption
-Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
+Measured:  results/published/*.html, with n, interval, hardware and commit, where it has been
 Result:    figure, table and verdicts under results/convergence_slowdown/; the runs are those of
            generalization_error_growth.py
 Time:      made for a GPU; --preset small takes about an hour on two cores with bfloat16

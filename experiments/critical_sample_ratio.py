@@ -6,7 +6,7 @@ Claim:     Arpit et al. (2017), section 4, Figures 7 to 9: more held-out example
            largest eigenvalue of the Hessian grows with noise
 Run:       python experiments/critical_sample_ratio.py [--preset small] [--models cnn2] [--seeds 0 1 2]
 Expected:  these orders; no numbers are published
-Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
+Measured:  results/published/*.html, with n, interval, hardware and commit, where it has been
 Result:    figures, table and verdicts under results/critical_sample_ratio/; critical_samples.jsonl and sharpness.jsonl
            beside each run
 Time:      made for a GPU; --preset small takes half an hour a seed on two cores

@@ -4,7 +4,7 @@ Claim:     Zhang et al. (2017), Table 1: every model fits with and without rando
            it still generalizes, only 2 to 5 points worse; random labels are fitted as well
 Run:       python experiments/explicit_regularization.py [--preset small] [--precision bfloat16] [--seeds 0 1 2]
 Expected:  the table's numbers, beside ours in results/explicit_regularization/table.md
-Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
+Measured:  results/published/*.html, with n, interval, hardware and commit, where it has been
 Time:      made for a GPU; --list estimates it where like runs are on record
 Deviations: the paper states neither epochs, initial weights nor weight decay: common/papers/zhang/recipes.py says ours
 """

@@ -4,7 +4,7 @@ Claim:     Zhang et al. (2017), section 5: SGD's solution on a linear model is X
            norm, where it starts at 0 and interpolates
 Run:       python experiments/gradient_descent_minimum_norm.py [--train-size 200] [--steps 131072]
 Expected:  from 0 the norm rises to the least one; distances to X' K^-1 y fall to 0 as the closed form says
-Measured:  results/published/index.html, with hardware and commit, where it has been
+Measured:  results/published/*.html, with hardware and commit, where it has been
 Result:    table and figure under results/gradient_descent_minimum_norm/
 Time:      two minutes a draw on one core
 """

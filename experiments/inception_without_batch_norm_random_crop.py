@@ -3,7 +3,7 @@
 Claim:     Zhang et al. (2017), Table 1, has no such row; it completes the comparison with batch norm
 Run:       python experiments/inception_without_batch_norm_random_crop.py [--preset small] [--precision bfloat16]
 Expected:  nothing published
-Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
+Measured:  results/published/*.html, with n, interval, hardware and commit, where it has been
 Time:      made for a GPU; --preset small takes 10 to 30 minutes on two cores; what the paper leaves open: recipes.py
 """
 

@@ -5,7 +5,7 @@ Claim:     none of Zhang et al. (2017), whose solutions of least norm (section 5
 Run:       python experiments/interpolation_peak.py [--train-size 2000] [--seed 0]
 Expected:  test error falls, rises to a peak at one feature for each example, and falls again below the first valley's;
            with a penalty there is no peak
-Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
+Measured:  results/published/*.html, with n, interval, hardware and commit, where it has been
 Result:    table and figure under results/interpolation_peak/
 Time:      two minutes a seed on one core
 """

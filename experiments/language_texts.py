@@ -5,7 +5,7 @@ Claim:     as Arpit et al. (2017), Figure 1, of image networks: networks agree o
 Run:       python experiments/language_texts.py [--preset small] [--datasets trec] [--vocabularies 2000 500]
 Expected:  six of ten texts of TREC and of film reviews hold a word that no other has, less than one of a hundred where
            the 2,000 or 500 most frequent words are read; the rest is open
-Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
+Measured:  results/published/*.html, with n, interval, hardware and commit, where it has been
 Result:    figure, tables and verdicts under results/language_texts/
 Time:      made for a GPU; with --preset small a run takes about a minute on two cores on TREC, two on movie reviews
 Deviations: a text is first right by the network after an epoch, by chance too; IMDB is read with its frequent words

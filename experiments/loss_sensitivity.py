@@ -5,7 +5,7 @@ Claim:     Arpit et al. (2017), Figure 3: the loss during training is sensitive 
            where each example has a class of its own
 Run:       python experiments/loss_sensitivity.py [--preset small] [--seeds 0 1 2 3 4]
 Expected:  that order; no numbers are published
-Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
+Measured:  results/published/*.html, with n, interval, hardware and commit, where it has been
 Result:    figures, table and verdicts under results/loss_sensitivity/; loss_sensitivity.npz beside each run, which
            class_loss_sensitivity.py shares
 Time:      --preset small takes a minute a run on one core, where each example has a class (3,000 steps) four

@@ -6,7 +6,7 @@ Claim:     Ketha & Ramaswamy (2025), arXiv 2501.14687: subspaces of a layer, fit
            are subspaces of untrained networks, of raw inputs and of networks trained on true labels
 Run:       python experiments/masc_decoding.py [--preset small] [--models mlp4 cnn] [--datasets mnist] [--seeds 0 1 2]
 Expected:  the orders above; published numbers, beside the measured ones, are of whole training sets
-Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
+Measured:  results/published/*.html, with n, interval, hardware and commit, where it has been
 Result:    figures, tables and verdicts under results/masc_decoding/; read-outs beside each run
 Time:      made for a GPU; --preset small takes 1 to 3 minutes a run on two cores, read-out included
 Deviations: layers are chosen on held-out training examples, the papers' choice on test data is beside it; the control

@@ -5,7 +5,7 @@ Claim:     Ketha & Ramaswamy (2025), arXiv 2501.14687: the classes that a memori
 Run:       python experiments/masc_relabel_retraining.py [--preset small] [--models mlp4] [--datasets mnist]
 Expected:  wrong labels repaired, few right ones broken, test accuracy above the memorizing network's; no values of it
            are published
-Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
+Measured:  results/published/*.html, with n, interval, hardware and commit, where it has been
 Result:    saved_models/RUN_ID-PROBE-LAYER.npy, table and verdict under results/masc_relabel_retraining/
 Time:      with --preset small about a minute for each network beside its training
 Deviations: layer and threshold are chosen, and training stopped, on training examples held out from the network with

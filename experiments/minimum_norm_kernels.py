@@ -5,7 +5,7 @@ Claim:     Zhang et al. (2017), section 5 and Table 3: the minimum-norm solution
            17 %, with an l2 penalty on 15 %. The norm does not tell which generalizes better: it grows by Gabor filters
 Run:       python experiments/minimum_norm_kernels.py [--preset small] [--dataset mnist --features pixels]
 Expected:  as claimed at full size; the small preset shows the order of errors and norms
-Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
+Measured:  results/published/*.html, with n, interval, hardware and commit, where it has been
 Result:    Table 3, and error and norm over nested subsets, under results/minimum_norm_kernels/
 Time:      small: minutes; MNIST in full needs 16 GB with --precision float32 and under an hour on one core; all rows in
            full are made for a GPU of 80 GB

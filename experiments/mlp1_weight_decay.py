@@ -3,7 +3,7 @@
 Claim:     Zhang et al. (2017), Table 1, MLP 1x512 with weight decay: fits as well, generalizes about as well
 Run:       python experiments/mlp1_weight_decay.py [--framework torch] [--seed 1] [--smoke]
 Expected:  training accuracy 99.80 %, test accuracy 50.39 %
-Measured:  in results/published/index.html, with n, interval, hardware and commit
+Measured:  in results/published/*.html, with n, interval, hardware and commit
 Time:      about 2 minutes for 60 epochs of CIFAR-10 on two cores
 Deviations: the paper gives no coefficient; here 1e-4, as in its first author's pluskid/fitting-random-labels. It
            states neither epochs nor initial weights; here 60 epochs and Glorot uniform weights

@@ -5,7 +5,7 @@ Claim:     Arpit et al. (2017), Figures 10 and 11: dropout lowers the training a
            rank differently by training loss on real and on random labels
 Run:       python experiments/regularized_memorization.py [--preset small] [--techniques dropout] [--seeds 0 1 2]
 Expected:  these orders; no numbers are published
-Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
+Measured:  results/published/*.html, with n, interval, hardware and commit, where it has been
 Result:    figures, table and verdicts under results/regularized_memorization/
 Time:      made for a GPU; --preset small takes an hour on two cores
 Deviations: only the ranges of the strengths are published; where dropout and noise go (after fully connected layers),

@@ -5,7 +5,7 @@ Claim:     none with a number: a replication of Arpit et al. (2017) compares lay
 Run:       python experiments/representation_similarity.py [--preset small] [--models mlp3 cnn] [--seeds 0 1 2]
 Expected:  two seeds on true labels are alike in all layers, more than networks trained on different things, and these
            the less, the later the layer
-Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
+Measured:  results/published/*.html, with n, interval, hardware and commit, where it has been
 Result:    heat maps (layer x layer) and a table under results/representation_similarity/; similarity_*.jsonl beside the
            runs, which are those of representation_statistics.py
 Time:      made for a GPU; --preset small takes one to five minutes a run on two cores, and ten seconds for each pair

@@ -4,7 +4,7 @@ Claim:     none with a number: Arpit et al. (2017) find that networks fit noise 
            theirs compares mean, variance, skewness, kurtosis and sparsity of weights and activations over training
 Run:       python experiments/representation_statistics.py [--preset small] [--models mlp3 cnn] [--seeds 0 1 2]
 Expected:  one start; then the variance of the weights grows more where noise is memorized than where digits are learned
-Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
+Measured:  results/published/*.html, with n, interval, hardware and commit, where it has been
 Result:    figures of the last hidden layer, table of all under results/representation_statistics/; statistics.jsonl
            beside each run
 Time:      made for a GPU; --preset small takes one to five minutes a run on two cores, the statistics some seconds

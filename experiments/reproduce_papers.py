@@ -75,6 +75,8 @@ class Plan:
                 raise ValueError(f"{name} must go with export. Received: {name}={getattr(self, name)!r}")
         for paper in self.papers:
             check_choice("papers", paper, PAPERS)
+        if not self.seeds:
+            raise ValueError("seeds must name at least one. Received: no seeds")
         if self.part_size:
             read_size(self.part_size)
 
@@ -178,7 +180,7 @@ def planned(config: Config) -> Run:
 def recorded_findings() -> list[dict[str, str]]:
     """Rows of the published table of findings."""
     path = PUBLISHED / "tables" / "findings.csv"
-    return list(csv.DictReader(path.open())) if path.exists() else []
+    return list(csv.DictReader(path.read_text("utf-8").splitlines())) if path.exists() else []
 
 
 def numbers_of(paper: str, configs: Iterable[Config]) -> set[str]:

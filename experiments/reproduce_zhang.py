@@ -17,7 +17,7 @@ from common.papers.zhang.tables import BY_MODEL, REST, TABLE_1
 from common.report.runs import Runs
 from common.runs.config import Actions, Options, run_id, smoke
 from common.runs.store import Store, publish
-from common.study import Call, Publishing, Seeds, preset_of, run_all
+from common.study import Call, Publishing, Seeds, changes, preset_of, run_all
 
 STUDIES = (*(study for study in zhang.STUDIES if study not in (*BY_MODEL, *imagenet.STUDIES)), TABLE_1, REST)
 
@@ -36,7 +36,7 @@ def main() -> None:
     unique = dict.fromkeys(config for configs in wanted for config in configs)
     records = {record["run_id"]: record for record in run_all(list(unique), options, arguments.actions)}
     for study, configs in zip(STUDIES, wanted, strict=True):
-        call = Call(preset, study.grid, options)
+        call = Call(preset, study.grid, options, changed=changes(given, arguments.actions))
         study.show(Runs.of((records[run_id(config)] for config in configs), store), call)
     if arguments.publishing.publish:
         for name in records:

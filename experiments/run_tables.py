@@ -2,7 +2,7 @@
 
 Run:       python experiments/run_tables.py RUN_ID … [--records results/published] [--image 0] [--layers conv1 conv2]
 Result:    for each run classes.md, classes.csv and confusion.png, against the labels it was given, the true ones and
-           equally corrupted test labels; where its model file is there also weights.md, weights.png (histograms with
+           equally corrupted test labels; where its model file is there also weights.md, weight_histograms.png (with
            minimum and maximum) and, of a network with convolutions, feature_maps.png of one test image; all under
            results/run_tables/<run id>/
 Time:      seconds; it reads records and models and trains nothing

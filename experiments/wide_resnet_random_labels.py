@@ -3,7 +3,7 @@
 Claim:     the demonstration by Zhang et al.'s first author (github.com/pluskid/fitting-random-labels)
 Run:       python experiments/wide_resnet_random_labels.py [--preset small] [--precision bfloat16] [--smoke]
 Expected:  training accuracy 100 % soon after the learning rate falls at epoch 150, test accuracy 10 %
-Measured:  results/published/index.html, with n, interval, hardware and commit, where it has been
+Measured:  results/published/*.html, with n, interval, hardware and commit, where it has been
 Time:      made for a GPU
 Deviations: initial weights are Glorot's, weight decay is on kernels alone
 """

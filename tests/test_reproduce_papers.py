@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 import reproduce_papers
-from common import publishing
+from common import publishing, study
 from common.cli import Preset
 from common.errors import OutOfTime, RunsFailed
 from common.runs import deadline, estimates, sweep, training
@@ -217,6 +217,22 @@ def test_packing_has_its_time(script, monkeypatch, tmp_path):
     assert script.with_time_to_pack(given).options.time_limit.ends == 3600 - script.PACKING_SECONDS - 10
     given.plan = script.Plan()
     assert script.with_time_to_pack(given).options is limited
+
+
+def test_cases_that_are_listed_are_carried_out_whatever_flags_of_runs_say(script, command, monkeypatch, tmp_path):
+    done = []
+    monkeypatch.setattr(study, "carry_out", lambda case, *_: done.append(case))
+    monkeypatch.setattr(study, "Computed", lambda folder: folder)
+    command("--seed", "1")  # of runs
+    (piece,) = script.pieces(script.Plan(studies=("gradient_descent_minimum_norm",)))
+    silent = dataclasses.replace(piece.study, report=lambda found: {}, findings=lambda found: [])
+    dataclasses.replace(piece, study=silent).study.carry_out(piece.arguments(given := arguments(script, tmp_path)))
+    assert done == piece.cases(given) and len(done) == 3
+
+
+def test_a_plan_has_seeds(script):
+    with pytest.raises(ValueError, match="^seeds must name at least one. Received: no seeds$"):
+        script.Plan(seeds=())
 
 
 @pytest.mark.parametrize("plan", [{"part_size": "1M"}, {"with_models": True}])

@@ -164,11 +164,8 @@ def check_variety(rows: NDArray[Any]) -> None:
         raise ValueError(f"features must differ between examples. Received: {len(rows)} equal rows")
 
 
-def check_labels(labels: ArrayLike, examples: int, num_classes: int | None = None) -> NDArray[Any]:
-    """`labels` as an array (n,); ValueError unless n = `examples` >= 1 and they are classes, not continuous values.
-
-    Where `num_classes` is known they must be integers in [0, num_classes); else they may be names or any integers.
-    """
+def check_labels(labels: ArrayLike, examples: int) -> NDArray[Any]:
+    """`labels` as an array (n,), names or any integers; ValueError unless n = `examples` >= 1 and they are classes."""
     targets = np.asarray(labels)
     if examples == 0:
         raise ValueError("features must hold at least one example. Received: 0 examples")
@@ -177,20 +174,7 @@ def check_labels(labels: ArrayLike, examples: int, num_classes: int | None = Non
             f"labels must have one entry for each of the {examples} examples. Received: labels of shape {targets.shape}"
         )
     check_classification_targets(targets)
-    if num_classes is not None:
-        check_range(targets, num_classes)
     return targets
-
-
-def check_range(targets: NDArray[Any], num_classes: int) -> None:
-    """Raise ValueError unless labels (n,) are integers in [0, num_classes)."""
-    if targets.dtype.kind not in "iu":
-        raise ValueError(f"labels must be integers. Received: labels of dtype {targets.dtype}")
-    wrong = np.flatnonzero((targets < 0) | (targets >= num_classes))
-    if len(wrong):
-        raise ValueError(
-            f"labels must be at least 0 and less than {num_classes}. Received: labels[{wrong[0]}]={targets[wrong[0]]}"
-        )
 
 
 def check_counts(targets: NDArray[Any], components: int) -> None:

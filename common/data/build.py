@@ -96,9 +96,15 @@ def check_files(folder: Path, listings: Sequence[Listing]) -> None:
             write(path, text)
 
 
+def on_disk(path: Path) -> int:
+    """Bytes of a file that are there by now; its size, where the system tells no more."""
+    found = path.stat()
+    return int(getattr(found, "st_blocks", found.st_size / 512) * 512)
+
+
 def check_space(folder: Path, size: int) -> None:
     """ValueError where the disk has no room for what is not yet there, in bytes."""
-    missing = size - sum(path.stat().st_blocks * 512 for path in folder.glob("*.npy"))
+    missing = size - sum(map(on_disk, folder.glob("*.npy")))
     free = shutil.disk_usage(folder).free
     if missing > free:
         raise ValueError(

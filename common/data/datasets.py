@@ -28,9 +28,10 @@ from typing import TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from common.cores import cores
 from common.data import build, corpora, own, stored, texts
 from common.data.arrays import Array
-from common.errors import check_choice
+from common.errors import Parser, check_choice
 from common.files import replacing
 
 Images: TypeAlias = NDArray[np.uint8]
@@ -41,7 +42,6 @@ TIMEOUT = 3, 30  # seconds: to connect, between two packets
 TINY_IMAGENET_PER_CLASS = 500  # training images
 PHRASES = 400  # generated test texts
 CACHE = "ids.npz"
-SPLITS = "x_train", "y_train", "x_test", "y_test"
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,7 @@ class Dataset:
         """Hex digest over the names, types, shapes and bytes of the four arrays."""
         if self.known_sha256:
             return self.known_sha256
-        return digest({name: getattr(self, name) for name in SPLITS})
+        return digest({name: getattr(self, name) for name in own.ARRAYS})
 
 
 def digest(arrays: Mapping[str, Array]) -> str:
@@ -201,7 +201,7 @@ def _read_digits(name: str, data_dir: Path) -> Arrays:
     A file of the package: to import scikit-learn takes a second, the file a thousandth.
     """
     with np.load(Path(__file__).with_name("digits.npz")) as file:
-        x_train, y_train, x_test, y_test = (file[part] for part in SPLITS)
+        x_train, y_train, x_test, y_test = (file[part] for part in own.ARRAYS)
     return x_train, y_train.astype(np.int64), x_test, y_test.astype(np.int64)
 
 
@@ -290,12 +290,12 @@ def _read_imdb(name: str, data_dir: Path) -> Arrays:
     made_of = _made_of(source)
     with contextlib.suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         with np.load(cache) as file:
-            kept = {array: file[array] for array in (*SPLITS, "words")}
+            kept = {array: file[array] for array in (*own.ARRAYS, "words")}
             if (str(file["made_of"]), str(file["sha256"])) == (made_of, digest(kept)):
                 words = kept.pop("words").tobytes().decode().split("\n")
                 return cast(corpora.Arrays, (*kept.values(), tuple(words)))
     arrays = corpora.reviews([_checked(name, data_dir, folder) for folder in source.files], source.shape[1])
-    kept = dict(zip(SPLITS, arrays, strict=False))
+    kept = dict(zip(own.ARRAYS, arrays, strict=False))
     kept["words"] = np.frombuffer("\n".join(arrays[-1]).encode(), np.uint8)
     with contextlib.suppress(OSError), replacing(cache) as temporary:  # a folder that nobody may write into will do
         np.savez_compressed(temporary, made_of=made_of, sha256=digest(kept), **kept)
@@ -410,20 +410,22 @@ def _fetch(url: str, checksum: str, folder: Path) -> Path:
 
 def main(arguments: list[str] | None = None) -> int:
     """Download a data set, or make it, unless it is there; check it, print its shapes; 2 and one line if that fails."""
-    parser = argparse.ArgumentParser(prog="python -m common.data.datasets", description="Download or make a data set.")
+    parser = Parser(prog="python -m common.data.datasets", description="Download or make a data set.")
     parser.add_argument("name", metavar="NAME", help=f"{', '.join(DATASETS)}, or with --source any other")
     parser.add_argument("--data-dir", help="where data sets lie; default: the environment's DATA_DIR, else data")
     parser.add_argument("--source", type=Path, help="folder with train/CLASS/ and val/CLASS/, to make NAME_SIDE of")
     parser.add_argument("--side", type=int, default=320, help="of the square that each image is resized to; 320")
-    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)), help="processes that decode")
-    options = parser.parse_args(arguments)
+    parser.add_argument("--workers", type=int, default=cores(), help="processes that decode")
+    making = False
     try:
-        dataset = load(made(options) if options.source else options.name, options.data_dir)
+        options = parser.parse_args(arguments)
+        making = options.source is not None
+        dataset = load(made(options) if making else options.name, options.data_dir)
     except KeyboardInterrupt:
-        print(f"interrupted; {build.GOES_ON}", file=sys.stderr)
+        print("interrupted" + f"; {build.GOES_ON}" * making, file=sys.stderr)
         return 130
     except (ValueError, OSError) as error:
-        print(error, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 2
     print(f"{dataset.name}: train {dataset.x_train.shape}, test {dataset.x_test.shape}, {dataset.num_classes} classes")
     return 0

@@ -13,13 +13,13 @@ from typing import Annotated, Any, ClassVar
 
 import tyro
 
+from common.cores import cores
 from common.report.numbers import Number
 from common.report.tables import Table
 from common.runs.computation import Computation, Result, carry_out, read_record
 from common.runs.config import Options
 from common.runs.record import processor
 from common.runs.store import Record, Store, commits_of
-from common.runs.threads import cores
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from common.groups import grouped
+from common.progress import counted
 from common.report.claims import (
     CONFIRMED,
     CONTRADICTED,
@@ -66,18 +67,13 @@ def line(found: Finding) -> str:
     counts = [f"counts {band_text(said)}"] if said.band else []
     told = [effect, *published_text(said), *counts] if effect else []
     more = f". {found.told}" if found.told else ""
-    tested = ", ".join([*told, plural(found.effect.n, "seed")])
+    tested = ", ".join([*told, counted(found.effect.n, "seed")])
     return f"- **{found.verdict}**: {said.statement} ({found.subject}; {said.source}): {tested}{more}"
 
 
 def published_text(said: Statement) -> list[str]:
     """The number that was published; nothing of a statement without one."""
     return [] if said.value is None else [f"published {cell(Number(said.value, said.unit))}"]
-
-
-def plural(n: int, word: str) -> str:
-    """1 run, 2 runs."""
-    return f"{n} {word}{'' if n == 1 else 's'}"
 
 
 def effect_text(found: Finding) -> str | None:

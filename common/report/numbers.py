@@ -153,6 +153,11 @@ def less(first: float | None, second: float | None) -> float | None:
     return None if first is None or second is None else first - second
 
 
+def over(part: float | None, whole: float | None) -> float | None:
+    """The ratio; null where one is, or the whole is 0."""
+    return part / whole if part is not None and whole else None
+
+
 def share(count: Count) -> float:
     """Of examples."""
     return count[0] / count[1]

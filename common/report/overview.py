@@ -8,6 +8,7 @@ from functools import cache
 from itertools import chain
 
 from common.groups import grouped
+from common.progress import counted
 from common.report.claims import (
     CONFIRMED,
     FULL,
@@ -22,7 +23,7 @@ from common.report.claims import (
     STATEMENT_VERDICTS,
     Finding,
 )
-from common.report.documents import effect_text, plural, published_text
+from common.report.documents import effect_text, published_text
 from common.report.numbers import Number, t_quantile
 from common.report.page import Block, Folded, Items
 from common.report.runs import FRAMEWORKS, Run, Runs
@@ -166,7 +167,7 @@ def verdict_lists(findings: Sequence[Finding], verdicts: Collection[str]) -> lis
     own = [finding for finding in independent(findings) if finding.verdict in verdicts]
     by_place = grouped(own, lambda finding: (SIZES.index(finding.size), kind_of(finding), finding.verdict))
     for (place, kind, verdict), group in sorted(by_place.items()):
-        heading = f"{plural(len(group), kind)} {verdict}, {SIZES[place]}"
+        heading = f"{counted(len(group), kind)} {verdict}, {SIZES[place]}"
         said = grouped(group, lambda finding: (finding.statement.paper, finding.statement.statement))
         lines = [f"{paper}: {text} ({'; '.join(map(_briefly, found))})" for (paper, text), found in said.items()]
         parts.append(Folded(heading, [Items(lines)], opened=SIZES[place] == FULL and kind == STATEMENT))
@@ -194,7 +195,7 @@ def findings_table(findings: Sequence[Finding]) -> Table:
 
 
 def _missing_cells(n: int, paper: str, source: str) -> list[object]:
-    said = f"{plural(n, 'number')} of {source}"
+    said = f"{counted(n, 'number')} of {source}"
     return [said, NOT_MEASURED, *[""] * 4, FULL, *[""] * 3, NUMBER, paper, source, ""]
 
 
@@ -202,7 +203,7 @@ def _finding_cells(finding: Finding) -> list[object]:
     said, runs = finding.statement, finding.runs
     counts = "; ".join(text for text in (*published_text(said), band_text(said)) if text)
     frameworks = ", ".join(sorted({FRAMEWORKS[run.config.framework] for run in runs}))
-    records = Links(plural(len(runs), "run"), [_record(run) for run in runs], command(finding)) if runs else ""
+    records = Links(counted(len(runs), "run"), [_record(run) for run in runs], command(finding)) if runs else ""
     return [said.statement, finding.verdict, finding.subject, effect_text(finding) or "", counts,
             finding.effect.n or "", finding.size, frameworks, records, finding.told, kind_of(finding),
             said.paper, said.source, finding.study.replace("_", " ")]  # fmt: skip

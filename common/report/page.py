@@ -16,9 +16,8 @@ from typing import Any, Protocol
 from common.groups import grouped
 
 ASSETS = Path(__file__).with_name("assets")
-SHARED = ("uplot.js", "uplot.css", "uplot.LICENSE")  # uPlot 1.6.32
+SHARED = ("uplot.css", "uplot.js", "uplot.LICENSE", "page.css", "page.js")  # uPlot 1.6.32
 INDEX = "index.html"
-COLUMNS = 24  # that the looks know to align
 
 
 class Shown(Protocol):
@@ -165,20 +164,18 @@ def contents(sections: Sequence[Section], address: str = INDEX) -> str:
     return f'<nav><details class="contents"><summary>Contents</summary>{"".join(parts)}</details></nav>'
 
 
-def style() -> str:
-    """The looks; a table's class `right2` aligns its second column."""
-    places = range(1, COLUMNS + 1)
-    right = ",".join(f".right{place} :is(th,td):nth-child({place})" for place in places)
-    return f"{(ASSETS / 'page.css').read_text('utf-8')}{right}{{text-align:right;white-space:nowrap}}"
-
-
 def page(title: str, lead: str, sections: Sequence[Section], beside: Sequence[str] = (), address: str = INDEX) -> str:
     """A whole HTML5 page that a phone shows too, light or dark as its reader has it, of the sections at its address.
 
-    `beside` are addresses of scripts and style sheets beside the page, such as those that `save_shared` leaves.
+    `beside` are addresses of scripts and style sheets beside the page, such as those that `save_shared` leaves. Without
+    any, its looks and script are inside.
     """
-    sheets = "".join(f'<link rel="stylesheet" href="{name}">\n' for name in beside if name.endswith(".css"))
-    scripts = "".join(f'<script defer src="{name}"></script>\n' for name in beside if name.endswith(".js"))
+    style, script = ((ASSETS / name).read_text("utf-8") for name in ("page.css", "page.js"))
+    head, end = f"<style>{style}</style>\n", f"<script>{script}</script>\n"
+    if beside:
+        sheets = (f'<link rel="stylesheet" href="{name}">\n' for name in beside if name.endswith(".css"))
+        scripts = (f'<script defer src="{name}"></script>\n' for name in beside if name.endswith(".js"))
+        head, end = "".join([*sheets, *scripts]), ""
     body = "\n".join(section.html() for section in sections if section.address == address)
     navigation = contents(sections, address) if len(sections) > 3 else ""
     return f"""<!DOCTYPE html>
@@ -188,8 +185,7 @@ def page(title: str, lead: str, sections: Sequence[Section], beside: Sequence[st
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{html.escape(title)}</title>
 <link rel="icon" href="data:,">
-{sheets}<style>{style()}</style>
-{scripts}</head>
+{head}</head>
 <body>
 {navigation}
 <main>
@@ -197,14 +193,13 @@ def page(title: str, lead: str, sections: Sequence[Section], beside: Sequence[st
 <p class="lead">{html.escape(lead)}</p>
 {body}
 </main>
-<script>{(ASSETS / "page.js").read_text("utf-8")}</script>
-</body>
+{end}</body>
 </html>
 """
 
 
 def save_shared(folder: Path) -> None:
-    """Put the chart library, with its licence, into `assets` beside a page, which names `SHARED` there."""
+    """Put looks, script and the chart library, with its licence, into `assets` beside pages, which name them there."""
     target = folder / "assets"
     target.mkdir(parents=True, exist_ok=True)
     for name in SHARED:

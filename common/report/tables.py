@@ -135,15 +135,15 @@ def _html_cell(value: object) -> str:
 
 def claims_table(findings: Sequence[Finding], title: str) -> Table:
     """A row for each statement and set of runs that it was tested on."""
-    columns = ["statement", "verdict", "of", "effect", "counts from", "n", "measured", "tested by", "source", "runs"]
-    return Table(title, columns, [_claim_cells(finding) for finding in findings], CLAIMS_NOTE)
+    columns = ["statement", "verdict", "of", "size", "effect", "counts from", "n", "measured", "tested by", "source"]
+    return Table(title, [*columns, "runs"], [_claim_cells(finding) for finding in findings], CLAIMS_NOTE)
 
 
 def _claim_cells(finding: Finding) -> list[object]:
     said, effect = finding.statement, finding.effect
     shown = None if effect.mean is None else effect.number(said.unit)
     cited = said.effect or said.band_source, f"{said.paper}, {said.source}", runs_text(finding.runs)
-    return [said.statement, finding.verdict, finding.subject, shown, band_text(said), effect.n or None,
+    return [said.statement, finding.verdict, finding.subject, finding.size, shown, band_text(said), effect.n or None,
             finding.numbers, *cited]  # fmt: skip
 
 

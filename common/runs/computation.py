@@ -13,12 +13,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
+from common.cores import cores
 from common.files import write
 from common.runs.config import Options
 from common.runs.deadline import check_force, in_time
 from common.runs.record import machine
 from common.runs.store import PUBLISHED, Record, Store, checked_record, code_version, locked, read_arrays, write_arrays
-from common.runs.threads import cores, threads_set
+from common.runs.threads import threads_set
 from common.runs.trainers import Arrays
 
 SCHEMA = 1

@@ -31,8 +31,8 @@ PUBLISHED = ROOT / "results" / "published"
 READ = "read.lock"
 HISTORY, READOUT = "history.jsonl", "readout.jsonl"
 LINES, PACKED = ".jsonl", ".gz"
-CHECKPOINT = "checkpoint.npz"
 EXPORTED = ".git_archival.txt"  # git writes the commit into it where it makes an archive
+CHECKPOINT = "checkpoint.npz"
 """File in a run's folder that it goes on from."""
 WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
 """What file systems without locks answer."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from common import frameworks, progress
+from common.cores import cores
 from common.data import datasets
 from common.data.datasets import DATASETS
 from common.errors import OutOfTime, RunsFailed, in_short
@@ -28,7 +29,6 @@ from common.runs.config import Config, Options, alike, as_dict, obstacles, run_i
 from common.runs.deadline import Deadline, check_force
 from common.runs.estimates import known_records, on_gpu, to_checkpoint
 from common.runs.store import Record, Store
-from common.runs.threads import cores
 from common.runs.training import train
 
 PATIENCE = 60  # seconds for the first worker of a scheduler

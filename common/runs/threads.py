@@ -4,6 +4,7 @@ import os
 
 from threadpoolctl import threadpool_limits
 
+from common.cores import cores
 from common.runs.processes import local_count
 
 NAMES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
@@ -22,11 +23,6 @@ def thread_environment(threads: int) -> dict[str, str]:
     if "OMP_WAIT_POLICY" not in os.environ:
         variables |= WAITING
     return variables | ({"TF_NUM_INTEROP_THREADS": "1"} if threads == 1 else {})
-
-
-def cores() -> int:
-    """How many this process may use, which may be fewer than there are."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def threads_set() -> int:

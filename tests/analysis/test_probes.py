@@ -15,7 +15,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from common.analysis import probes
 from common.analysis.features import BATCH
-from common.analysis.probes import MASC, PROBES, NearestClassMean, VeLPIC, check_labels
+from common.analysis.probes import MASC, PROBES, NearestClassMean, VeLPIC
 from common.data import datasets
 from common.data.corruption import corrupt_labels
 
@@ -417,22 +417,6 @@ def test_rows_that_differ_in_a_later_batch_alone_are_not_constant():
     features[-1, 1] = 2
     MASC().fit(features, np.arange(BATCH + 2) % 2)
     MASC().fit(features[:1], [0])
-
-
-@pytest.mark.parametrize(
-    ("labels", "message"),
-    [
-        ([0, 1, -1, -2], "labels must be at least 0 and less than 3. Received: labels[2]=-1"),
-        ([0, 3, 1, 4], "labels must be at least 0 and less than 3. Received: labels[1]=3"),
-        (["a", "b", "a", "b"], "labels must be integers. Received: labels of dtype <U1"),
-    ],
-)
-def test_labels_out_of_a_known_range_are_refused(labels, message):
-    with pytest.raises(ValueError) as error:
-        check_labels(labels, 4, num_classes=3)
-    assert str(error.value) == message
-    np.testing.assert_array_equal(check_labels(labels, 4), labels)
-    np.testing.assert_array_equal(check_labels([0, 2, 2, 1], 4, num_classes=3), [0, 2, 2, 1])
 
 
 def test_a_value_that_is_not_finite_is_named_in_a_later_batch_too():

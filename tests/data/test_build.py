@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 from concurrent.futures import Future
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
@@ -77,7 +79,8 @@ def refused(source, tmp_path, capsys):
     status, printed = made(source, tmp_path, capsys)
     lines = [line for line in printed.err.splitlines() if "%" not in line]
     assert status == 2 and len(lines) == 1 and not (tmp_path / f"things_{SIDE}" / stored.SIDECAR).exists()
-    return lines[0]
+    assert lines[0].startswith("error: ")
+    return lines[0].removeprefix("error: ")
 
 
 def test_a_folder_of_images_is_a_data_set_with_everything_known_of_each(source, tmp_path, capsys, in_process):
@@ -234,7 +237,7 @@ def test_wrong_flags_are_refused_in_one_line(source, tmp_path, capsys, words, li
     name = words[1] if words[0] == "--name" else "things"
     rest = words[2:] if words[0] == "--name" else words
     assert datasets.main([name, "--source", str(source), "--data-dir", str(tmp_path), *rest]) == 2
-    assert capsys.readouterr().err == f"{line}\n"
+    assert capsys.readouterr().err == f"error: {line}\n"
     assert [path.name for path in tmp_path.iterdir()] == ["source"]
 
 
@@ -272,6 +275,15 @@ def test_a_disk_without_room_is_said_before_and_a_full_one_loses_nothing(
     assert content(tmp_path / "things_16") == content(again / "things_16")
 
 
+def test_bytes_on_the_disk_are_those_of_a_sparse_file_where_the_system_tells(tmp_path, monkeypatch):
+    path = tmp_path / "sparse"
+    with path.open("wb") as file:
+        file.truncate(2**20)
+    assert build.on_disk(path) < 2**20
+    monkeypatch.setattr(Path, "stat", lambda self: SimpleNamespace(st_size=1000))
+    assert build.on_disk(path) == 1000
+
+
 def test_other_files_than_it_was_begun_with_are_refused(source, tmp_path, capsys, in_process):
     (source / "train" / "ant" / "ant000.JPEG").write_bytes(b"")
     refused(source, tmp_path, capsys)
@@ -286,7 +298,7 @@ def test_other_files_than_it_was_made_of_are_refused(source, tmp_path, capsys, i
     (source / "train" / "ant" / "ant000.JPEG").unlink()
     status, printed = made(source, tmp_path, capsys)
     assert status == 2 and printed.err == (
-        f"the source must have the files that {tmp_path}/things_16 was begun with; delete it to begin anew\n"
+        f"error: the source must have the files that {tmp_path}/things_16 was begun with; delete it to begin anew\n"
     )
 
 

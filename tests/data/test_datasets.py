@@ -480,6 +480,7 @@ def test_download_with_another_checksum_leaves_no_file(server, cifar100_files, t
         ("digits", 0, "digits: train (1437, 8, 8, 1), test (360, 8, 8, 1), 10 classes\n", ""),
         ("cifar01", 2, "", "Did you mean cifar10?"),
         ("cifar10", 2, "", "cifar-10-batches-py has no data_batch_1"),
+        ("--side=x", 2, "", "error: argument --side: invalid int value: 'x'"),
     ],
 )
 def test_command_line(name, status, out, error, tmp_path):

@@ -83,9 +83,13 @@ def test_page_asks_nothing_of_the_network(tmp_path):
     save_shared(tmp_path)
     text, checker = checked([f"assets/{name}" for name in SHARED])
     links = [attrs[name] for _, attrs in checker.tags for name in ("src", "href") if name in attrs]
-    beside = ["assets/uplot.css", "assets/uplot.js"]
+    beside = ["assets/uplot.css", "assets/page.css", "assets/uplot.js", "assets/page.js"]
     assert [link for link in links if not link.startswith(("data:", "#", "runs/", "figures/"))] == beside
-    assert "@import" not in text and "url(" not in text and "http" not in text
+    looks, script = ((ASSETS / name).read_text() for name in ("page.css", "page.js"))
+    inside, _ = checked()
+    assert looks in inside and script in inside and looks not in text and script not in text
+    for each in (text, inside):
+        assert "@import" not in each and "url(" not in each and "http" not in each
     assert {path.name for path in (tmp_path / "assets").iterdir()} == set(SHARED)
     assert all((tmp_path / "assets" / name).read_bytes() == (ASSETS / name).read_bytes() for name in SHARED)
     assert "The MIT License" in (tmp_path / "assets" / "uplot.LICENSE").read_text()

@@ -162,7 +162,7 @@ def _answers(question: Question, groups: Mapping[float, Runs]) -> list[Finding]:
     names = "real data", f"{100 * max(groups):g} % noise"
     subject = network(both[0]).split(" of ")[0]
     findings = [
-        _tested(question, question.alone, f"{subject}, {name}", side, found)
+        _tested(question.alone, f"{subject}, {name}", side, found)
         for name, side, found in zip(names, groups.values(), spans, strict=True)
         if question.alone
     ]
@@ -171,7 +171,7 @@ def _answers(question: Question, groups: Mapping[float, Runs]) -> list[Finding]:
     values = [[span and question.shown(span.value) for span in pair] for pair in pairs]
     told = compared(values, [f"on {name}" for name in names])
     numbers = f"{question.text} {told}" if told else None
-    return [*findings, _tested(question, question.claim, f"{subject}, {names[-1]}", both, more, numbers)]
+    return [*findings, _tested(question.claim, f"{subject}, {names[-1]}", both, more, numbers)]
 
 
 def _span(question: Question, runs: Runs, slow: Collection[float]) -> Span | None:
@@ -180,9 +180,7 @@ def _span(question: Question, runs: Runs, slow: Collection[float]) -> Span | Non
     return found and found.signed(question.sign)
 
 
-def _tested(
-    question: Question, claim: str, subject: str, runs: Runs, spans: Sequence[Span | None], numbers: str | None = None
-) -> Finding:
+def _tested(claim: str, subject: str, runs: Runs, spans: Sequence[Span | None], numbers: str | None = None) -> Finding:
     """Undecided where an epoch less would turn it, since times are whole epochs."""
     known, least = [span for span in spans if span], (TARGETS.statement(claim).band or (0.0,))[0] or 0.0
     turns = bool(known) and fmean(span.low for span in known) < least <= fmean(span.high for span in known)

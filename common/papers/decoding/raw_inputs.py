@@ -9,7 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from common.analysis.readout import named
+from common.data import datasets
 from common.data.arrays import Array
+from common.errors import check_choice
 from common.papers.decoding.recipes import PAPER
 from common.papers.decoding.targets import TARGETS
 from common.report.claims import Finding, judged_number
@@ -41,6 +43,12 @@ class RawInputs(Computation):
     probes: tuple[str, ...] = ("masc",)
     """Probes of `common.analysis.probes`."""
 
+    def __post_init__(self) -> None:
+        check_choice("dataset", self.dataset, datasets.IMAGE_SETS)
+        if not 0 <= self.fraction <= 1:
+            raise ValueError(f"fraction must be within 0 and 1. Received: fraction={self.fraction}")
+        super().__post_init__()
+
 
 SMOKE = {"dataset": "digits", "fraction": 0.8, "probes": ("masc", "masc_1pc")}
 NOTE = "Whole training sets, labels corrupted by the papers' rule, scored on all test examples; nothing is trained."
@@ -56,6 +64,11 @@ def probes_of(dataset: str, fraction: float) -> tuple[str, ...]:
     """Those with a published number."""
     here = (t for t in PUBLISHED if (t["dataset"], t["corruption_fraction"]) == (dataset, fraction))
     return tuple(sorted({target["probe"] for target in here if target["probe"]}))
+
+
+def check(case: RawInputs, options: Options) -> None:
+    """ValueError for a probe that there is not."""
+    named(case.probes)
 
 
 def compute(case: RawInputs, options: Options) -> Result:
@@ -77,9 +90,9 @@ def read_out(task: Task, probes: Sequence[str]) -> list[Record]:
     for name, make in named(probes).items():
         probe = make().fit(train, task.train.labels)
         right = int(np.sum(probe.predict(test) == task.test.true_labels))
-        lines.append(
-            {"probe": name, "n": len(test), "correct": right, "components": float(np.mean(probe.n_components_))}
-        )
+        components = getattr(probe, "n_components_", None)  # of each class, where a probe has any
+        mean = None if components is None else float(np.mean(components))
+        lines.append({"probe": name, "n": len(test), "correct": right, "components": mean})
     return lines
 
 
@@ -133,4 +146,4 @@ def report(computed: Sequence[Computed]) -> dict[str, Table]:
     return {"raw_inputs": table(computed)}
 
 
-STUDY = ComputedStudy(RawInputs.slug, RawInputs(), cases, SMOKE, compute, report, numbers=numbers)
+STUDY = ComputedStudy(RawInputs.slug, RawInputs(), cases, SMOKE, compute, report, check, numbers=numbers)

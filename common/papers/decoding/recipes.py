@@ -93,4 +93,7 @@ class Corrupted(Seeds):
 
 def datasets_of(model: str, preset: str) -> Sequence[str]:
     """Where the papers train the model; the small preset takes what two cores can."""
-    return SMALL_DATASETS if preset == "small" else [dataset for name, dataset in RECIPES if name == model]
+    if preset == "small":
+        return SMALL_DATASETS
+    check_choice("models", model, sorted({name for name, _ in RECIPES}))
+    return [dataset for name, dataset in RECIPES if name == model]

@@ -27,7 +27,7 @@ from common.report.fitting import (
     one_recipe,
     slowdown,
 )
-from common.report.numbers import cell, less, number
+from common.report.numbers import cell, less, number, over
 from common.report.peaks import stopped_accuracy
 from common.report.runs import FRAMEWORKS, Measure, Run, Runs, setting_text
 from common.report.tables import Table
@@ -204,11 +204,6 @@ def against_bag(runs: Runs, subject: str) -> list[Finding]:
         tested("language-bow-time", subject, effects=times),
         tested("language-bow-test", subject, effects=leads),
     ]
-
-
-def over(first: float | None, second: float | None) -> float | None:
-    """The ratio; null where one is, or the second is 0."""
-    return first / second if first is not None and second else None
 
 
 STUDY = Study(

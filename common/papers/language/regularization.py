@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from common.data.datasets import DATASETS
 from common.errors import check_choice
 from common.groups import grouped
-from common.papers.language.learning_curves import NOTE, kind_of, kind_text, over
+from common.papers.language.learning_curves import NOTE, kind_of, kind_text
 from common.papers.language.recipes import BASE, RANDOM_LABELS, SETTINGS, SMOKE, Fields, Texts, fields
 from common.papers.language.targets import TARGETS
 from common.report.claims import Finding
-from common.report.numbers import Number, less, number
+from common.report.numbers import Number, less, number, over
 from common.report.peaks import stopped_accuracy
 from common.report.regularizers import (
     NONE,

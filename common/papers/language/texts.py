@@ -18,14 +18,14 @@ from common.data import datasets
 from common.data.inputs import TokenInputs
 from common.data.texts import sentence
 from common.groups import grouped
-from common.papers.language.learning_curves import kind_text, over
+from common.papers.language.learning_curves import kind_text
 from common.papers.language.recipes import BASE, SMOKE, Fields, Texts, fields, labels
 from common.papers.language.targets import TARGETS
 from common.report import figures
 from common.report.claims import Finding
 from common.report.examples import joined
 from common.report.fitting import by_seed, epochs_to_fit, slowdown, told
-from common.report.numbers import Number, compared, less
+from common.report.numbers import Number, compared, less, over
 from common.report.runs import Measure, Run, Runs, setting_text
 from common.report.tables import Table
 from common.runs.config import Config, run_id

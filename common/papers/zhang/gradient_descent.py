@@ -35,7 +35,7 @@ from common.study import ComputedStudy
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-WAYS = ZERO, ELSEWHERE, STOCHASTIC = "from 0", "from a random start", "from 0, an example a step"
+WAYS = _, ELSEWHERE, STOCHASTIC = "from 0", "from a random start", "from 0, an example a step"
 EXAMPLES = 8  # steps of one example for each step of all
 TITLE = "Gradient descent and the solution of least norm"
 

@@ -27,7 +27,7 @@ from common.papers.zhang.targets import TARGETS, tested
 from common.report import figures
 from common.report.claims import Finding, judged_number
 from common.report.fitting import by_seed, one_recipe
-from common.report.numbers import Number, cell, less
+from common.report.numbers import Number, cell, less, over
 from common.report.published import Target, outcome, subject_of
 from common.report.runs import FULL_TRAIN_N, Measure, Run, Runs, setting_text
 from common.report.tables import Table
@@ -226,11 +226,11 @@ def findings(runs: Runs, call: Call) -> list[Finding]:
     return [
         *(tested("zhang-fit-imagenet", _subject(row), rows, [seed.get(row) for seed in fitted]) for row in RANDOM),
         tested("zhang-chance-imagenet", _subject(bare), rows,
-               [_over(after.get(bare), before.get(bare)) for after, before in zip(test, train, strict=True)]),
+               [over(after.get(bare), before.get(bare)) for after, before in zip(test, train, strict=True)]),
         *(tested("zhang-regularizers-imagenet", _subject(row), rows,
                  [less(seed.get(bare), seed.get(row)) for seed in fitted]) for row in RANDOM[:-1]),
         tested("zhang-generalizes-imagenet", _subject("true_labels"), rows,
-               [_over(seed.get("true_labels"), seed.get(whole)) for seed in test]),
+               [over(seed.get("true_labels"), seed.get(whole)) for seed in test]),
         tested("zhang-augmentation-imagenet", "inception v3", rows,
                [less(seed.get("augmentation"), seed.get("weight_decay")) for seed in test]),
     ]  # fmt: skip
@@ -243,10 +243,6 @@ def _subject(setting: str) -> str:
 def above_chance(run: Run, split: str) -> float | None:
     """Accuracy less that of guessing one of the classes that there are."""
     return less(run.outcome[f"{split}_accuracy"], 1 / len({*run.arrays["test_true_labels"].tolist()}))  # type: ignore[literal-required]
-
-
-def _over(part: float | None, whole: float | None) -> float | None:
-    return part / whole if part is not None and whole else None
 
 
 def early_stopping_findings(runs: Runs, call: Call) -> list[Finding]:

@@ -7,7 +7,7 @@ from common.papers.zhang.recipes import BASE, MODELS, WIDE_RESNET, WIDE_RESNET_S
 from common.papers.zhang.targets import NUMBERS, TARGETS, tested
 from common.report.claims import Finding, judged_number
 from common.report.fitting import by_seed
-from common.report.numbers import less
+from common.report.numbers import less, over
 from common.report.published import Target, number_findings, outcome, published_table, subject_of
 from common.report.runs import Run, Runs, setting_text
 from common.report.tables import Table
@@ -62,7 +62,7 @@ def _model_findings(runs: Runs, model: str) -> list[Finding]:
     test = by_seed(runs, lambda run: run.setting, lambda run: run.outcome["test_accuracy"])
     train = by_seed(runs, lambda run: run.setting, lambda run: run.outcome["train_accuracy"])
     whole = most_regularized(model)
-    kept = [_over(_above(seed.get("true_labels")), _above(seed.get(whole))) for seed in test]
+    kept = [over(_above(seed.get("true_labels")), _above(seed.get(whole))) for seed in test]
     found = [
         tested("zhang-fit-random-labels", model, runs, [seed.get("random_labels") for seed in train]),
         tested("zhang-chance", model, runs, [_above(seed.get("random_labels")) for seed in test]),
@@ -85,10 +85,6 @@ def _settings(model: str) -> list[str]:
 
 def _above(accuracy: float | None) -> float | None:
     return less(accuracy, CHANCE)
-
-
-def _over(part: float | None, whole: float | None) -> float | None:
-    return part / whole if part is not None and whole else None
 
 
 def fitting_findings(runs: Runs, call: Call) -> list[Finding]:

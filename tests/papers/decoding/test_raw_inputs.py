@@ -50,7 +50,7 @@ def test_numbers_are_judged_by_the_record_of_their_data_and_fraction(tmp_path):
 
 @pytest.mark.parametrize("fraction", [0.0, 0.8])
 def test_what_is_computed(fraction):
-    case = RawInputs("digits", fraction, ("masc", "masc_1pc"))
+    case = RawInputs("digits", fraction, ("masc", "masc_1pc", "nearest_class_mean"))
     found = compute(case, Options())
     rule = "ketha" if fraction else "none"
     task = prepare(Config(dataset="digits", corruption=rule, corruption_fraction=fraction, crop=None))
@@ -60,4 +60,5 @@ def test_what_is_computed(fraction):
     assert line["components"] == np.mean(probe.n_components_) and line["n"] == len(task.test)
     assert line["correct"] == pytest.approx((probe.predict(scaled[1]) == task.test.true_labels).sum(), abs=1)
     assert found.outcome["labels"] == {"n": 1437, "correct": 1437 if not fraction else 408}
-    assert found.outcome["probes"][1]["components"] == 1 and found.data == {"digits": task.sha256}
+    assert [line["components"] for line in found.outcome["probes"][1:]] == [1, None]
+    assert found.data == {"digits": task.sha256}
