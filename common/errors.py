@@ -19,7 +19,7 @@ class Undeclared(ValueError):
 
 
 class Parser(argparse.ArgumentParser):
-    """One whose errors are ValueErrors."""
+    """Of flags; what is wrong with them is a ValueError."""
 
     def error(self, message: str) -> NoReturn:
         raise ValueError(message)

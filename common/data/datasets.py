@@ -198,7 +198,7 @@ def parse_idx(content: bytes) -> Images:
 def _read_digits(name: str, data_dir: Path) -> Arrays:
     """scikit-learn's digits, 0..16 scaled to 0..255: (n, 8, 8, 1); 360 of 1,797, stratified, are the test split.
 
-    A file of the package: to import scikit-learn takes a second, the file a thousandth.
+    They lie in a file of the package, since it takes a second to import scikit-learn.
     """
     with np.load(Path(__file__).with_name("digits.npz")) as file:
         x_train, y_train, x_test, y_test = (file[part] for part in own.ARRAYS)
