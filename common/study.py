@@ -14,7 +14,6 @@ from common import frameworks, progress
 from common.analysis.readout import decode_run
 from common.cli import LargePreset, Preset, given_flags, one_line_errors, parse
 from common.data import datasets
-from common.data.datasets import kind_of
 from common.data.inputs import TokenInputs
 from common.errors import check_choice
 from common.groups import Item
@@ -369,7 +368,7 @@ def warn_of_slow_bfloat16(configs: Sequence[Config], options: Options) -> None:
     flags = processor_flags()
     if not flags or flags & BFLOAT16 or options.scheduler:
         return
-    slow = [c for c in configs if c.precision == "bfloat16" and kind_of(c.dataset) != TokenInputs.name]
+    slow = [c for c in configs if c.precision == "bfloat16" and datasets.kind_of(c.dataset) != TokenInputs.name]
     frameworks_used = {config.framework for config in slow}
     if any(str(frameworks.module(name, "trainer").find_device(options.device)) == "cpu" for name in frameworks_used):
         print(

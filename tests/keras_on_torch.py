@@ -4,10 +4,12 @@ import json
 import os
 import subprocess
 import sys
+from threading import Timer
 
 import pytest
 
 ON_TORCH = pytest.mark.xdist_group("keras on torch")
+TIMEOUT = 300  # seconds
 LOOP = """
 import contextlib, io, json, sys
 
@@ -33,9 +35,12 @@ def on_torch():
         def run(script, *arguments):
             process.stdin.write(json.dumps([script, *map(str, arguments)]) + "\n")
             process.stdin.flush()
+            late = Timer(TIMEOUT, process.kill)
+            late.start()
             line = process.stdout.readline()
+            late.cancel()
             assert line, process.stderr.read()
             return [words.split() for words in json.loads(line).splitlines()]
 
         yield run
-        assert process.communicate()[1] == ""
+        assert process.communicate(timeout=TIMEOUT)[1] == "" and process.returncode == 0

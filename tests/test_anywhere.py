@@ -18,7 +18,8 @@ SOURCES = [
     path for name in ("common", "keras_models", "torch_models", "experiments") for path in ROOT.glob(f"{name}/**/*.py")
 ]
 POSIX = (
-    r"\bfcntl\b|getppid|os\.sched_|\.st_blocks|/dev/|os\.fork|os\.kill|signal\.(SIG(KILL|STOP|CONT|ALRM|CHLD|HUP|USR)|alarm|pause)|pass_fds"
+    r"\bfcntl\b|getppid|os\.sched_|\.st_blocks|/dev/"
+    r"|os\.fork|os\.kill|signal\.(SIG(KILL|STOP|CONT|ALRM|CHLD|HUP|USR)|alarm|pause)|pass_fds"
     r"|preexec_fn|start_new_session|os\.uname|[\"']/tmp"
 )
 ONE_ENCODING = r"\.(read|write)_text\((?![^)]*utf-8)|(?<![.\w])open\((?![^)]*(\"[rwx]\+?b\"|utf-8))"

@@ -214,6 +214,8 @@ def test_a_keras_and_then_a_torch_file_open_in_one_process_and_torch_still_works
     trainer.save(tmp_path / "model.h5", metadata)
     files.save(model, tmp_path / "model.pt", metadata)
     np.save(tmp_path / "x.npy", np.random.default_rng(0).standard_normal((5, *SHAPE)).astype(np.float32))
-    child = subprocess.run([sys.executable, "-c", BOTH_FRAMEWORKS, str(tmp_path)], capture_output=True, text=True)
-    name, parameter, difference = child.stdout.split() or [child.stderr]
-    assert (name, parameter, child.stderr) == ("frameworks", "0.9", "") and float(difference) < 1e-5
+    command = [sys.executable, "-c", BOTH_FRAMEWORKS, str(tmp_path)]
+    child = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert (child.returncode, child.stderr) == (0, "")
+    [(name, parameter, difference)] = [line.split() for line in child.stdout.splitlines()]
+    assert (name, parameter) == ("frameworks", "0.9") and float(difference) < 1e-5

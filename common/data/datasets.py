@@ -416,13 +416,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--source", type=Path, help="folder with train/CLASS/ and val/CLASS/, to make NAME_SIDE of")
     parser.add_argument("--side", type=int, default=320, help="of the square that each image is resized to; 320")
     parser.add_argument("--workers", type=int, default=cores(), help="processes that decode")
-    making = False
     try:
         options = parser.parse_args(arguments)
-        making = options.source is not None
-        dataset = load(made(options) if making else options.name, options.data_dir)
+        dataset = load(made(options) if options.source else options.name, options.data_dir)
     except KeyboardInterrupt:
-        print("interrupted" + f"; {build.GOES_ON}" * making, file=sys.stderr)
+        print(f"interrupted; {build.GOES_ON}" if options.source else "interrupted", file=sys.stderr)
         return 130
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -170,12 +170,13 @@ def page(title: str, lead: str, sections: Sequence[Section], beside: Sequence[st
     `beside` are addresses of scripts and style sheets beside the page, such as those that `save_shared` leaves. Without
     any, its looks and script are inside.
     """
-    style, script = ((ASSETS / name).read_text("utf-8") for name in ("page.css", "page.js"))
-    head, end = f"<style>{style}</style>\n", f"<script>{script}</script>\n"
     if beside:
         sheets = (f'<link rel="stylesheet" href="{name}">\n' for name in beside if name.endswith(".css"))
         scripts = (f'<script defer src="{name}"></script>\n' for name in beside if name.endswith(".js"))
         head, end = "".join([*sheets, *scripts]), ""
+    else:
+        style, script = ((ASSETS / name).read_text("utf-8") for name in ("page.css", "page.js"))
+        head, end = f"<style>{style}</style>\n", f"<script>{script}</script>\n"
     body = "\n".join(section.html() for section in sections if section.address == address)
     navigation = contents(sections, address) if len(sections) > 3 else ""
     return f"""<!DOCTYPE html>
