@@ -8,7 +8,7 @@ Run:       python experiments/decode_layers.py RUN_ID_OR_FILE …      (the id o
            python experiments/decode_layers.py state_dict.pt --model cnn --layout nhwc --dataset mnist …
 Result:    for each model layers.md, layers.csv, layers.png (of masc; of other probes layers_PROBE.*) and readout.jsonl
            under results/decoding/; for a run of the suite readout.jsonl is kept in the run's folder too
-Time:      under a second for a network on digits; minutes for an MLP on CIFAR-10 on one core, most of
+Time:      under a second for a network on digits; under two minutes for an MLP on CIFAR-10 on one core, most of
            them for the input's subspaces, which --layers fc1 fc2 fc3 leaves out
 Deviations: the layer is chosen on training examples held out from the network (--validation-size at training), scored
            with the labels a user has; the papers choose it on test data, which is reported beside it

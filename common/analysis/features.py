@@ -1,5 +1,6 @@
 """What must hold of features of one layer, (n, d), before anything is made of them."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,14 +19,19 @@ def check_features(features: ArrayLike, dimensions: int | None = None) -> NDArra
         raise ValueError(f"features must have d = {dimensions} as at fit. Received: features of shape {rows.shape}")
     if rows.dtype.kind not in "fiub":
         raise ValueError(f"features must be real numbers. Received: features of dtype {rows.dtype}")
-    for start in range(0, len(rows), BATCH):
-        finite = np.isfinite(rows[start : start + BATCH])
+    for batch in batches(len(rows)):
+        finite = np.isfinite(rows[batch])
         if not finite.all():
-            row, column = np.argwhere(~finite)[0] + (start, 0)
+            row, column = np.argwhere(~finite)[0] + (batch.start, 0)
             raise ValueError(f"features must be finite. Received: features[{row}, {column}]={rows[row, column]}")
     return rows
 
 
 def varies(rows: NDArray[Any]) -> bool:
     """Whether any row of (n, d) differs from the first; compared in batches, up to the first that does."""
-    return any((rows[start : start + BATCH] != rows[0]).any() for start in range(0, len(rows), BATCH))
+    return any((rows[batch] != rows[0]).any() for batch in batches(len(rows)))
+
+
+def batches(rows: int) -> Iterator[slice]:
+    """So many rows, in order."""
+    return (slice(start, start + BATCH) for start in range(0, rows, BATCH))

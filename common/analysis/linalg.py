@@ -18,11 +18,11 @@ COLUMNS = 1024  # of the features, taken to float64 at a time: enough for full s
 class Subspace(NamedTuple):
     """A linear subspace of R^d by the shorter of two bases, so that at most d / 2 vectors are computed and kept.
 
-    `basis` (m, d) float64 has orthonormal rows. They span the subspace, the strongest direction first, or, where it is
-    `outside`, all that is orthogonal to it.
+    `basis` (m, d) has orthonormal rows, float64 as found. They span the subspace, the strongest direction first, or,
+    where it is `outside`, all that is orthogonal to it.
     """
 
-    basis: Floats
+    basis: NDArray[np.floating]
     outside: bool
 
     @property
@@ -32,18 +32,18 @@ class Subspace(NamedTuple):
         return dimensions - rows if self.outside else rows
 
     @property
-    def directions(self) -> Floats:
+    def directions(self) -> NDArray[np.floating]:
         """Orthonormal rows (k, d) that span it: the basis or, where that lies outside, any, computed at each call."""
         return np.ascontiguousarray(qr(self.basis.T)[0].T[len(self.basis) :]) if self.outside else self.basis
 
-    def squared_lengths(self, features: Floats) -> Floats:
-        """The squared length |P x|^2 of each row's projection on the subspace; (n, d) float64 in, (n,) out.
+    def squared_lengths(self, features: NDArray[np.floating]) -> NDArray[np.floating]:
+        """The squared length |P x|^2 of each row's projection on the subspace; (n, d) of the basis' dtype in, (n,) out.
 
         From outside, with the basis R, it is |x|^2 - |R x|^2: exactly |x|^2 where k = d, so that subspaces which are
         the whole space tie.
         """
-        lengths = _squared_norms(features @ self.basis.T)
-        return _squared_norms(features) - lengths if self.outside else lengths
+        lengths = squared_norms(features @ self.basis.T)
+        return squared_norms(features) - lengths if self.outside else lengths
 
 
 def principal_subspace(
@@ -126,5 +126,6 @@ def _size(values: Floats, longer_side: int, variance: float | None, components: 
     return min(int(np.count_nonzero(cumulative / cumulative[-1:] <= variance)) + 1, rank)
 
 
-def _squared_norms(rows: Floats) -> Floats:
+def squared_norms(rows: NDArray[np.floating]) -> NDArray[np.floating]:
+    """|x|^2 of each row; (n, d) in, (n,) out."""
     return np.einsum("ij,ij->i", rows, rows)

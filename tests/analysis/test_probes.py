@@ -98,6 +98,23 @@ def test_published_counts_on_raw_mnist_at_other_thresholds(data_dir, probe, corr
     assert correct_on_mnist(data_dir, 0.4, probe) == (correct, mean_components)
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e-25, 1e25, 1e-140, 1e140])
+def test_predictions_are_those_of_float64_where_float32_ties_or_cannot_hold_them(scale):
+    """Points near the plane between two classes' subspaces, by offsets that float32 rounds away and by others."""
+    masc = MASC(components=2).fit(np.eye(6)[:4], [0, 0, 1, 1])
+    generator = np.random.default_rng(0)
+    points = generator.normal(size=(2 * BATCH + 3, 6))
+    longer = generator.choice([False, True], len(points))
+    offsets = np.where(longer, 1, -1) * 10 ** -generator.uniform(1, 13, len(points))
+    points[:, 2:4] = points[:, :2] * (1 + offsets[:, None])
+    np.testing.assert_array_equal(masc.predict(points * scale), longer)
+    assert not masc.predict(np.zeros((3, 6))).any()
+
+
+def test_of_one_class_all_is_predicted():
+    assert not MASC(components=1).fit(np.eye(3), [0, 0, 0]).predict(np.ones((5, 3))).any()
+
+
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_sign_and_scale_of_the_features_do_not_matter(size):
     features, labels = clusters(400)
