@@ -18,6 +18,7 @@ from common.runs.estimates import estimate, listing
 from common.runs.record import processor_flags
 from common.runs.store import READOUT, Store
 from common.runs.training import train
+from common.runs.writer import Writer
 from common.study import Combinations, Study, percent, run, run_all, summary
 
 pytestmark = pytest.mark.slow
@@ -280,6 +281,21 @@ def test_list_says_what_is_done_and_missing_and_trains_nothing(folder, capsys):
     assert store.done(missing) is None
 
 
+@pytest.mark.parametrize(("precision", "told"), [("float32", "120 s"), ("bfloat16", "~120 s")])
+def test_list_counts_what_a_checkpoint_leaves(folder, monkeypatch, precision, told):
+    train(BASE, options(folder))
+    longer, store = dataclasses.replace(BASE, epochs=7, precision=precision), Store(folder)
+    monkeypatch.setattr(Writer, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        train(longer, options(folder, checkpoint_every=5))
+    monkeypatch.setattr(estimates, "read_record", lambda path: record(seconds=120.0))  # a minute per epoch
+    line = listing([longer], store, options(folder)).splitlines()[0]
+    assert line.split() == ["epoch", "5", *told.split(), run_id(longer)]
+    path = store.checkpoint(longer)
+    path.write_bytes(path.read_bytes()[:100])
+    assert listing([longer], store, options(folder)).startswith("missing")
+
+
 @pytest.mark.parametrize("known", ["own", "published"])
 def test_the_time_that_is_left_counts_missing_runs_by_the_records_there_are(folder, tmp_path, monkeypatch, known):
     train(BASE, options(folder if known == "own" else tmp_path / "published"))
@@ -469,7 +485,7 @@ def test_a_rate_is_of_a_network_at_any_size_by_examples_and_pixels():
     small = dataclasses.replace(BASE, crop=4)
     assert estimates.area(small) == 16 and estimates.area(dataclasses.replace(BASE, crop=None)) == 64
     assert estimates.area(dataclasses.replace(BASE, crop=None, downscale=2)) == 16
-    assert estimates.volume(dataclasses.replace(small, train_size=None)) == 1437 * 16 * BASE.epochs
+    assert estimates.volume(dataclasses.replace(small, train_size=None), Options()) == 1437 * 16 * BASE.epochs
     rate = estimates.rate(BASE.model, "torch", [record(small)], Options(device="cpu"))
     assert rate == pytest.approx(30 / (2 * 200 * 16))
     assert estimates.rate("mlp3", "torch", [record(small)], Options()) is None

@@ -25,12 +25,17 @@ Guess = tuple[float | None, bool]
 
 
 def listing(configs: Sequence[Config], store: Store, options: Options) -> str:
-    """A line per run: done, missing, or recorded, its network not being here; and how long it takes, as records say."""
+    """A line per run and how much longer it takes, as records say.
+
+    It is done, missing, recorded, where its network is not here, or at an epoch's checkpoint.
+    """
     known = Estimates(known_records(store), options)
     recorded, lines, left = {record["run_id"] for record in known.records}, [], []
     for config in configs:
         name, done, (seconds, rough) = run_id(config), store.done(config), known.guess(config)
         state = "done" if done else "recorded" if name in recorded else "missing"
+        if not done and (begun := store.epochs_begun(config)):
+            state = f"epoch {begun}"
         told = "no estimate" if seconds is None else f"{'~' * rough}{seconds:.0f} s"
         lines.append(f"{state:9}{told:>11}  {name}")
         left += [] if done else [(seconds, rough)]
@@ -74,7 +79,7 @@ class Estimates:
         if kind not in self.rates:
             self.rates[kind] = rate(*kind, self.records, self.options)
         found = self.rates[kind]
-        return None if found is None or config.dataset not in DATASETS else found * volume(config)
+        return None if found is None or config.dataset not in DATASETS else found * volume(config, self.options)
 
 
 def kind_of(fields: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -92,13 +97,19 @@ def by_cost(configs: Sequence[Config], store: Store, options: Options) -> list[C
 def estimate(config: Config, records: Sequence[Record], options: Options) -> float | None:
     """Seconds, from the median cost per epoch and example of recorded runs of this network, framework and data set.
 
-    For as many epochs as runs took that differ in their seeds alone, else for as many as it may.
+    For as many epochs as runs took that differ in their seeds alone, else for as many as it may, but for those that a
+    checkpoint has.
     """
     like = like_runs(config, records, options)
     seconds = cost(config, like, lambda record: record["time"]["train_seconds"] + record["time"]["evaluate_seconds"])
     own = recipe(as_dict(config))
     epochs = [record["outcome"]["epochs"] for record in like if recipe(record["config"]) == own] or [config.epochs]
-    return None if seconds is None else seconds * statistics.median(epochs)
+    return None if seconds is None else seconds * epochs_left(config, statistics.median(epochs), options)
+
+
+def epochs_left(config: Config, epochs: float, options: Options) -> float:
+    """Of so many those that no checkpoint has; one at least, since it is not done."""
+    return max(epochs - Store.of(options).epochs_begun(config), min(epochs, 1))
 
 
 def rate(model: str, framework: str, records: Sequence[Record], options: Options) -> float | None:
@@ -116,9 +127,10 @@ def rate(model: str, framework: str, records: Sequence[Record], options: Options
     return statistics.median(costs) if costs else None
 
 
-def volume(config: Config) -> float:
+def volume(config: Config, options: Options) -> float:
     """Examples of all epochs that a run may take, and pixels of each: what a rate is multiplied by."""
-    return (config.train_size or DATASETS[config.dataset].shape[0]) * area(config) * config.epochs
+    examples = config.train_size or DATASETS[config.dataset].shape[0]
+    return examples * area(config) * epochs_left(config, config.epochs, options)
 
 
 def area(config: Config) -> float:

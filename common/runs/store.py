@@ -151,6 +151,15 @@ class Store:
         """File that a run goes on from, where it was begun and is not done."""
         return self.folder(run_id(config)) / CHECKPOINT
 
+    def epochs_begun(self, config: Config) -> int:
+        """Epochs that its checkpoint has; 0 without one, or with one that is damaged."""
+        try:
+            with np.load(self.checkpoint(config)) as file:
+                epochs: int = json.loads(file["json"].tobytes())["history"][-1]["epoch"]
+        except (OSError, LookupError, ValueError, zipfile.BadZipFile):
+            return 0
+        return epochs
+
     def computation(self, name: str) -> Path:
         """Folder of what needs no network, by its id."""
         return self.results / "computations" / name
