@@ -339,7 +339,7 @@ def run_all(configs: Sequence[Config], options: Options, actions: Actions) -> li
     if actions.decode:
         for config in configs:
             with in_time(options.time_limit, "read-outs"):
-                decode_run(config, options)
+                decode_run(config, options, force=actions.force and len(trained) == 1)  # more were read out on the way
     for record in records[: 1 if actions.smoke else None]:  # drawings take longer there than runs
         if record["outcome"]["epochs"] < 2:
             continue  # no curve

@@ -68,6 +68,8 @@ def main() -> None:
     arguments = STUDY.parse(__doc__, source=Source())
     if arguments.source.records:
         runs = Runs.under(Store(arguments.source.records))
+        if arguments.actions.list:
+            return print("\n".join(f"recorded  {run.id}" for run in runs))
         STUDY.show(runs, Call(arguments.preset.preset, arguments.grid, arguments.options))
     else:
         STUDY.carry_out(arguments)

@@ -84,6 +84,9 @@ def show_taken(path: Path, own: Store) -> None:
 def main() -> None:
     """Say how many records there are, or publish them with those of an archive."""
     arguments = parse(__doc__, archive=Archive(), options=Untimed(), actions=Actions())
+    for name in ("smoke", "force", "decode"):
+        if getattr(arguments.actions, name):
+            raise ValueError(f"{name} must be off where nothing is trained. Received: {name}=True")
     if arguments.actions.list:
         return print(f"no runs of its own; {len(Runs.under(Store(PUBLISHED)))} published records")
     if path := arguments.archive.archive:

@@ -16,6 +16,7 @@ import csv
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -31,17 +32,19 @@ from common.progress import counted
 from common.publishing import COMPUTED, QUESTIONS, WINGS
 from common.report.runs import FULL_TRAIN_N, Run, Runs
 from common.report.tables import Table
-from common.runs.archive import Files, files_of, pack, read_size, split
+from common.runs.archive import Files, files_of, pack, read_size, split, whole
 from common.runs.computation import computation_id, seconds_known
 from common.runs.config import Actions, Config, Options, as_dict, from_dict, run_id, smoke
 from common.runs.deadline import check_force
 from common.runs.estimates import Estimates, known_records
+from common.runs.run import place_of
 from common.runs.store import CHECKPOINT, HISTORY, PUBLISHED, Store
 from common.study import ComputedStudy, Study, preset_of
 
 PAPERS = {wing.__name__.split(".")[2]: paper for paper, (wing, _) in WINGS.items()}
 """Short names."""
 SETTINGS = Config()
+SEEDS = (0, 1, 2)
 MLP = {"models": ("mlp4",), "fractions": (0.4, 0.8)}
 BFLOAT16 = {"precision": "bfloat16"}
 INCEPTION = {**BFLOAT16, "train_evaluation_every": 10}
@@ -58,8 +61,8 @@ class Plan:
     """Papers by their short names; none means all."""
     studies: tuple[str, ...] = ()
     """Studies by the names of their scripts; none means all."""
-    seeds: tuple[int, ...] = (0, 1, 2)
-    """Seeds of weights and order."""
+    seeds: tuple[int, ...] | None = None
+    """Seeds of weights and order; none means three, or as many as a study has where it needs more."""
     campaign: bool = False
     """Only what minutes of a GPU decide, in its own order."""
     export: Path | None = None
@@ -75,7 +78,7 @@ class Plan:
                 raise ValueError(f"{name} must go with export. Received: {name}={getattr(self, name)!r}")
         for paper in self.papers:
             check_choice("papers", paper, PAPERS)
-        if not self.seeds:
+        if self.seeds == ():
             raise ValueError("seeds must name at least one. Received: no seeds")
         if self.part_size:
             read_size(self.part_size)
@@ -98,7 +101,8 @@ class Piece:
             return SimpleNamespace(computation=self.study.default, **common)
         given = {name: getattr(arguments.config, name) for name in given_flags() if hasattr(arguments.config, name)}
         config = replace(self.study.default, **{**given, **self.fields})
-        grid = replace(self.study.grid, **{"seeds": arguments.plan.seeds, **self.own})
+        seeds = arguments.plan.seeds or max(SEEDS, self.study.grid.seeds, key=len)
+        grid = replace(self.study.grid, **{"seeds": seeds, **self.own})
         return SimpleNamespace(config=config, grid=grid, **common)
 
     def configs(self, arguments: Any) -> list[Config]:
@@ -115,6 +119,24 @@ class Piece:
         if isinstance(self.study, Study):
             return []
         return [computation_id(case) for case in self.cases(arguments)]
+
+    @property
+    def keep_epochs(self) -> tuple[int, ...]:
+        """Epochs whose networks it reads."""
+        return self.study.keep_epochs if isinstance(self.study, Study) else ()
+
+    @contextmanager
+    def backend(self) -> Iterator[None]:
+        """Around what it trains, and asks how long that takes: its backend of Keras, which processes inherit."""
+        before = os.environ.get("KERAS_BACKEND")
+        if self.keras_backend:
+            os.environ["KERAS_BACKEND"] = self.keras_backend
+        try:
+            yield
+        finally:
+            if self.keras_backend:
+                os.environ.pop("KERAS_BACKEND")
+                os.environ.update({"KERAS_BACKEND": before} if before else {})
 
     def cases(self, arguments: Any) -> list[Any]:
         """Its computations."""
@@ -203,9 +225,9 @@ class Costs:
         self.store = Store.of(options)
         self.estimates = Estimates(known_records(self.store), options)
 
-    def of(self, configs: Sequence[Config], cases: Sequence[Any]) -> Cost:
-        """What is missing of these runs and computations."""
-        missing = [config for config in configs if not self.store.done(config)]
+    def of(self, configs: Sequence[Config], cases: Sequence[Any], keep_epochs: Iterable[int] = ()) -> Cost:
+        """What is missing of these runs, with their networks of some epochs, and computations."""
+        missing = [config for config in configs if not self.store.done(config, keep_epochs)]
         known = [self.estimates.guess(config) for config in missing]
         new = [case for case in cases if not self.store.computed(computation_id(case))]
         seconds = [*(each for each, _ in known), *(seconds_known(case, self.store) for case in new)]
@@ -251,7 +273,8 @@ def ordered(arguments: Any) -> list[Ordered]:
         configs = piece.configs(arguments)
         numbers = numbers_of(piece.paper, configs if preset_of(arguments) == "paper" else []) - decided[piece.paper]
         worth = len(numbers) + len(statements_of(piece.study.name))
-        plan.append(Ordered(piece, worth, costs.of(configs, piece.cases(arguments))))
+        with piece.backend():
+            plan.append(Ordered(piece, worth, costs.of(configs, piece.cases(arguments), piece.keep_epochs)))
     if arguments.plan.campaign:
         return plan
     return sorted(plan, key=lambda entry: (entry.per_hour is None, -(entry.per_hour or 0)))
@@ -272,15 +295,8 @@ def order_table(plan: Sequence[Ordered]) -> Table:
 
 def carry_out(piece: Piece, arguments: Any) -> None:
     """As the study's own script does."""
-    before = os.environ.get("KERAS_BACKEND")
-    if piece.keras_backend:
-        os.environ["KERAS_BACKEND"] = piece.keras_backend  # of the processes that train
-    try:
+    with piece.backend():
         piece.study.carry_out(piece.arguments(arguments))
-    finally:
-        if piece.keras_backend:
-            os.environ.pop("KERAS_BACKEND")
-            os.environ.update({"KERAS_BACKEND": before} if before else {})
 
 
 def carry_out_all(plan: Sequence[Ordered], arguments: Any) -> tuple[list[str], OutOfTime | None]:
@@ -315,10 +331,21 @@ def vars_of(arguments: Any) -> dict[str, Any]:
 
 
 def wanted(arguments: Any) -> Files:
-    """Files of what is done, and begun, of the plan."""
-    plan, store = arguments.plan, Store.of(arguments.options)
+    """Files of what is done, and begun, of the plan, and of runs that go on from its networks."""
+    plan, store, configs = arguments.plan, Store.of(arguments.options), all_configs(arguments)
     computations = [name for piece in pieces(plan) for name in piece.computations(arguments) if store.computed(name)]
-    return files_of(store, all_configs(arguments), computations, plan.with_models)
+    return files_of(store, [*configs, *following(store, configs)], computations, plan.with_models)
+
+
+def following(store: Store, configs: Iterable[Config]) -> Iterator[Config]:
+    """Runs that are done, or begun, from files that these runs left, and are named after them."""
+    names = tuple(run_id(config) for config in configs)
+    for folder in sorted(store.results.glob("runs/*-continued-*")):
+        record, checkpoint = store.record(folder.name), folder / CHECKPOINT
+        if record or checkpoint.exists():
+            config = from_dict(record["config"]) if record else place_of(checkpoint).config
+            if str(config.initial_model).startswith(names):
+                yield config
 
 
 def all_configs(arguments: Any) -> list[Config]:
@@ -328,7 +355,7 @@ def all_configs(arguments: Any) -> list[Config]:
 
 def export(arguments: Any) -> Iterator[Path]:
     """Pack what is done and begun of the plan; the files written."""
-    plan, files = arguments.plan, wanted(arguments)
+    plan, files = arguments.plan, whole(wanted(arguments))
     pack(plan.export, files)
     print(", ".join(f"{count} {what}" for what, count in counts_of(files).items()))
     yield from split(plan.export, read_size(plan.part_size)) if plan.part_size else [plan.export]
@@ -350,9 +377,9 @@ def check_export(path: Path) -> None:
 
 def progress_of(arguments: Any) -> str:
     """How much of the plan is done."""
-    store, configs = Store.of(arguments.options), all_configs(arguments)
-    names = [name for piece in pieces(arguments.plan) for name in piece.computations(arguments)]
-    left = [config for config in configs if not store.done(config)]
+    store, configs, own = Store.of(arguments.options), all_configs(arguments), pieces(arguments.plan)
+    names = [name for piece in own for name in piece.computations(arguments)]
+    left = {c for piece in own for c in piece.configs(arguments) if not store.done(c, piece.keep_epochs)}
     ready = len(configs) - len(left) + sum(store.computed(name) for name in names)
     begun = sum(store.checkpoint(config).exists() for config in left)
     return f"of {len(configs) + len(names)} runs and computations {ready} are done, {begun} at a checkpoint"

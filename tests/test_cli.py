@@ -254,7 +254,7 @@ def test_threads_are_those_of_read_outs_too_where_nothing_is_left_to_train(folde
     train(BASE, options(folder))
     found = []
     monkeypatch.setattr(study, "limit_threads", found.append)
-    monkeypatch.setattr(study, "decode_run", lambda *_: found.append("read"))
+    monkeypatch.setattr(study, "decode_run", lambda *_, force: found.append("read"))
     run_all([BASE], options(folder), Actions(decode=True))
     assert found == [1, "read"]
 
@@ -264,6 +264,15 @@ def test_layers_are_read_out_where_asked(folder, decode):
     run_all([BASE], options(folder), Actions(decode=decode))
     layers = {line["layer"] for line in Store(folder).lines(run_id(BASE), READOUT)}
     assert layers == ({"input", "fc1", "logits"} if decode else set())
+
+
+def test_force_reads_out_again_what_is_damaged(folder):
+    run_all([BASE], options(folder), Actions(decode=True))
+    path = Store(folder).folder(run_id(BASE)) / READOUT
+    whole = path.read_text()
+    path.write_text("{")
+    run_all([BASE], options(folder), Actions(decode=True, force=True))
+    assert path.read_text() == whole
 
 
 def test_list_says_what_is_done_and_missing_and_trains_nothing(folder, capsys):
@@ -278,6 +287,10 @@ def test_list_says_what_is_done_and_missing_and_trains_nothing(folder, capsys):
     seconds = estimate(missing, [store.record(run_id(BASE))], Options())
     assert total == f"2 runs, {about(seconds)} of training left, one after the other"
     assert listing([BASE], store, Options()).splitlines()[-1] == "1 run, none left to train"
+    assert listing([BASE], store, Options(keep_epochs=(1,))).startswith("recorded")  # a network is missing
+    (store.results / "runs" / "damaged").mkdir()
+    (store.results / "runs" / "damaged" / "run.json").write_text("{")
+    assert listing([BASE, missing], store, Options()).splitlines()[-1] == total
     assert store.done(missing) is None
 
 
@@ -292,8 +305,9 @@ def test_list_counts_what_a_checkpoint_leaves(folder, monkeypatch, precision, to
     line = listing([longer], store, options(folder)).splitlines()[0]
     assert line.split() == ["epoch", "5", *told.split(), run_id(longer)]
     path = store.checkpoint(longer)
-    path.write_bytes(path.read_bytes()[:100])
-    assert listing([longer], store, options(folder)).startswith("missing")
+    for length in (100, 0):
+        path.write_bytes(path.read_bytes()[:length])
+        assert listing([longer], store, options(folder)).startswith("missing")
 
 
 @pytest.mark.parametrize("known", ["own", "published"])
@@ -485,6 +499,8 @@ def test_a_rate_is_of_a_network_at_any_size_by_examples_and_pixels():
     small = dataclasses.replace(BASE, crop=4)
     assert estimates.area(small) == 16 and estimates.area(dataclasses.replace(BASE, crop=None)) == 64
     assert estimates.area(dataclasses.replace(BASE, crop=None, downscale=2)) == 16
+    assert estimates.area(dataclasses.replace(BASE, crop=28)) == 64  # no more than there is, unless it is resized
+    assert estimates.area(dataclasses.replace(BASE, crop=28, center_box=0.875)) == 28**2
     assert estimates.volume(dataclasses.replace(small, train_size=None), Options()) == 1437 * 16 * BASE.epochs
     rate = estimates.rate(BASE.model, "torch", [record(small)], Options(device="cpu"))
     assert rate == pytest.approx(30 / (2 * 200 * 16))

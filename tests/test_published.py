@@ -86,6 +86,14 @@ def test_what_cannot_be_cut_has_no_time_limit(monkeypatch, script, words):
         script.main()
 
 
+@pytest.mark.parametrize("flag", ["smoke", "force", "decode"])
+def test_flags_of_what_trains_are_refused(monkeypatch, flag):
+    monkeypatch.setattr(report, "report", lambda: pytest.fail("made"))
+    monkeypatch.setattr(sys, "argv", ["published_report.py", f"--{flag}"])
+    with pytest.raises(ValueError, match=f"^{flag} must be off where nothing is trained. Received: {flag}=True$"):
+        report.main()
+
+
 @pytest.mark.parametrize("path", sorted(PUBLISHED.glob("*.html")), ids=lambda path: path.stem)
 def test_a_page_is_light_and_as_a_reader_needs_it(path):
     assert "base64" not in path.read_text() and path.stat().st_size < 1.5e6

@@ -1,6 +1,7 @@
 """All runs of all wings in the order of what they decide, stated and kept, and packed for the way home."""
 
 import dataclasses
+import shutil
 import sys
 from types import SimpleNamespace
 
@@ -12,8 +13,9 @@ from common.cli import Preset
 from common.errors import OutOfTime, RunsFailed
 from common.runs import deadline, estimates, sweep, training
 from common.runs.archive import take_in
-from common.runs.config import Actions, Config, Options
+from common.runs.config import Actions, Config, Options, run_id
 from common.runs.store import Store
+from common.runs.writer import Writer
 
 pytestmark = pytest.mark.slow
 
@@ -228,6 +230,33 @@ def test_cases_that_are_listed_are_carried_out_whatever_flags_of_runs_say(script
     silent = dataclasses.replace(piece.study, report=lambda found: {}, findings=lambda found: [])
     dataclasses.replace(piece, study=silent).study.carry_out(piece.arguments(given := arguments(script, tmp_path)))
     assert done == piece.cases(given) and len(done) == 3
+
+
+def test_a_study_that_needs_more_seeds_has_its_own_where_none_are_named(script, tmp_path):
+    counts = {}
+    for name in ("example_difficulty", "loss_sensitivity", "explicit_regularization_mlp1"):
+        (piece,) = script.pieces(script.Plan(studies=(name,)))
+        own = [piece.arguments(arguments(script, tmp_path, seeds=seeds)).grid.seeds for seeds in (None, (7,))]
+        counts[name] = len(own[0])
+        assert own[1] == (7,)
+    assert counts == {"example_difficulty": 100, "loss_sensitivity": 5, "explicit_regularization_mlp1": 3}
+
+
+def test_runs_that_go_on_from_the_plans_networks_are_packed_too(script, tmp_path):
+    base = Config(model="mlp2", width=8, dataset="digits", framework="torch", train_size=60, crop=6, epochs=1)
+    options, store = Options(output_dir=tmp_path, threads=1), Store(tmp_path)
+    training.train(base, options)
+    shutil.copyfile(store.model_path(base), store.models / f"{run_id(base)}-edited.pt")
+    shutil.copyfile(store.model_path(base), store.models / "other.pt")
+    own, other = (dataclasses.replace(base, initial_model=name) for name in (f"{run_id(base)}-edited.pt", "other.pt"))
+    for config in (own, other):
+        training.train(config, options)
+    assert [*script.following(store, [base])] == [own]
+    begun = dataclasses.replace(own, epochs=3)
+    with pytest.raises(ZeroDivisionError), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Writer, "finish", lambda *_: 1 / 0)
+        training.train(begun, dataclasses.replace(options, checkpoint_every=1))
+    assert {*script.following(store, [base])} == {own, begun}
 
 
 def test_a_plan_has_seeds(script):

@@ -261,6 +261,8 @@ def test_sweep_and_comparison_share_their_runs_and_write_tables(script, tmp_path
     assert script("compare_frameworks.py", "--list", *arguments)[1].count("done") == 4
     status, text = script("compare_frameworks.py", *arguments)
     assert status == 0 and "MASC, layer chosen on held-out examples" in text
+    listed = script("compare_frameworks.py", "--records", tmp_path, "--list", "--output-dir", tmp_path / "again")[1]
+    assert listed.count("recorded  mlp") == 4 and not (tmp_path / "again").exists()
     assert script("compare_frameworks.py", "--records", tmp_path, "--output-dir", tmp_path / "again")[1].startswith(
         text.split("\n\n")[0]
     )

@@ -25,7 +25,7 @@ from common.data.epochs import EpochPlan
 from common.errors import check_choice
 from common.runs.config import Config, Options, run_id
 from common.runs.run import draw_plan
-from common.runs.store import Store, write_arrays
+from common.runs.store import READ, Store, write_arrays
 from common.runs.task import prepare
 from common.runs.trainers import make_trainer
 
@@ -137,13 +137,14 @@ def sensitivity_run(
         return {}
     ((epochs, file),) = files.items()
     made_of = {"settings": np.array(json.dumps(asdict(settings))), "model_sha256": np.array(file.sha256)}
-    kept = {} if force else store.kept_arrays(run_id(config), SENSITIVITY)
-    if all(kept.get(name) == value for name, value in made_of.items()):
-        return kept
-    check(config, epochs)
-    arrays = unrolled_sensitivity(config, options, load(file.path), epochs, settings) | made_of
-    write_arrays(store.folder(run_id(config)) / SENSITIVITY, arrays, compress=True)
-    store.add_arrays(run_id(config), {"train_loss_sensitivity": arrays["sensitivity"][NORMS.index("l1")]})
+    with store.lock(run_id(config), READ, options.time_limit):
+        kept = {} if force else store.kept_arrays(run_id(config), SENSITIVITY)
+        if all(kept.get(name) == value for name, value in made_of.items()):
+            return kept
+        check(config, epochs)
+        arrays = unrolled_sensitivity(config, options, load(file.path), epochs, settings) | made_of
+        write_arrays(store.folder(run_id(config)) / SENSITIVITY, arrays, compress=True)
+        store.add_arrays(run_id(config), {"train_loss_sensitivity": arrays["sensitivity"][NORMS.index("l1")]})
     return arrays
 
 

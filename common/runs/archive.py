@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 import re
+import sys
 import tarfile
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -90,6 +91,19 @@ def files_of(store: Store, configs: Iterable[Config], computations: Iterable[str
     for name in computations:
         files |= {f"computations/{name}/{file.name}": file for file in computed_files(store.computation(name))}
     return files
+
+
+def whole(files: Files) -> Files:
+    """But for runs with a damaged file, which nobody could take in; each is named on standard error."""
+    damaged = set()
+    for name, file in files.items():
+        try:
+            check_whole(file)
+        except (ValueError, OSError) as error:
+            damaged.add(run := Path(name).parts[1])
+            print(f"warning: {run} is not packed: {error}", file=sys.stderr)
+    parts = {name: Path(name).parts[1] for name in files}
+    return {name: file for name, file in files.items() if not damaged & {parts[name], Path(parts[name]).stem}}
 
 
 def models_of(store: Store, record: Record) -> list[Path]:

@@ -1,5 +1,6 @@
 """How long runs take, from the records of like runs on the same kind of device."""
 
+import contextlib
 import functools
 import os
 import shutil
@@ -32,7 +33,7 @@ def listing(configs: Sequence[Config], store: Store, options: Options) -> str:
     known = Estimates(known_records(store), options)
     recorded, lines, left = {record["run_id"] for record in known.records}, [], []
     for config in configs:
-        name, done, (seconds, rough) = run_id(config), store.done(config), known.guess(config)
+        name, done, (seconds, rough) = run_id(config), store.done(config, options.keep_epochs), known.guess(config)
         state = "done" if done else "recorded" if name in recorded else "missing"
         if not done and (begun := store.epochs_begun(config)):
             state = f"epoch {begun}"
@@ -43,8 +44,12 @@ def listing(configs: Sequence[Config], store: Store, options: Options) -> str:
 
 
 def known_records(store: Store) -> list[Record]:
-    """Records that say how long runs take: the user's own and the published ones."""
-    return [read_record(path) for root in (store.results, PUBLISHED) for path in root.glob("runs/*/run.json")]
+    """Records that say how long runs take: the user's own and the published ones, but for what is damaged."""
+    records = []
+    for path in (path for root in (store.results, PUBLISHED) for path in root.glob("runs/*/run.json")):
+        with contextlib.suppress(ValueError):
+            records.append(read_record(path))
+    return records
 
 
 def time_left(missing: Sequence[Guess]) -> str:
@@ -136,7 +141,11 @@ def volume(config: Config, options: Options) -> float:
 def area(config: Config) -> float:
     """Pixels of a network's input; 1 where it is no image."""
     shape = DATASETS[config.dataset].shape
-    return float(config.crop or shape[1] / config.downscale) ** 2 if len(shape) == 4 else 1.0
+    if len(shape) != 4:
+        return 1.0
+    side = shape[1] // config.downscale
+    taken = config.crop or side
+    return float(taken if config.center_box else min(taken, side)) ** 2
 
 
 def to_checkpoint(configs: Sequence[Config], records: Sequence[Record], options: Options) -> float:

@@ -8,6 +8,7 @@ import functools
 import gzip
 import hashlib
 import json
+import lzma
 import subprocess
 import sys
 import zipfile
@@ -156,7 +157,7 @@ class Store:
         try:
             with np.load(self.checkpoint(config)) as file:
                 epochs: int = json.loads(file["json"].tobytes())["history"][-1]["epoch"]
-        except (OSError, LookupError, ValueError, zipfile.BadZipFile):
+        except Exception:  # whatever numpy makes of a damaged one
             return 0
         return epochs
 
@@ -203,9 +204,12 @@ def warn_of_no_locks(folder: Path) -> None:
 
 
 def publish(store: Store, name: str) -> None:
-    """Copy what a run recorded, all but its model, to the committed results."""
-    target = PUBLISHED / "runs" / name
+    """Copy what a run recorded, all but its model, to the committed results; what is there of another network goes."""
+    target, there = PUBLISHED / "runs" / name, Store(PUBLISHED).record(name)
     target.mkdir(parents=True, exist_ok=True)
+    if there and there["model"]["sha256"] != store.named(name)["model"]["sha256"]:
+        for file in target.iterdir():
+            file.unlink()
     for source in kept_files(store, name):
         copy_packed(source, target / source.name)
 
@@ -322,7 +326,9 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
         if not all(isinstance(array, np.ndarray) for array in arrays.values()):
             raise ValueError("not arrays")
         return arrays
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError) as error:
+        if getattr(error, "filename", None):  # it cannot be opened
+            raise
         raise ValueError(f"arrays must be a whole .npz; --force makes it again. Received: {path} ({error})") from error
 
 

@@ -16,7 +16,7 @@ from common.runs.config import Config, Options, run_id
 from common.runs.evaluation import score
 from common.runs.learning import Learning
 from common.runs.progress import Progress
-from common.runs.store import HISTORY, Record, Store, file_sha256, write_arrays, write_lines
+from common.runs.store import HISTORY, Record, Store, file_sha256, kept_files, write_arrays, write_lines
 from common.runs.task import Task
 from common.runs.trainers import Arrays, Trainer
 
@@ -63,8 +63,8 @@ class Writer:
         """The last line of its history was added."""
         if run.epoch and self.progress:
             self.progress.update(run.history[-1])
-        if run.epoch in self.options.keep_epochs and self.writes:
-            path = self.store.snapshot_path(run.config, run.epoch)
+        path = self.store.snapshot_path(run.config, run.epoch)
+        if self.writes and (run.epoch in self.options.keep_epochs or path.exists()):  # one of before may be another
             path.parent.mkdir(parents=True, exist_ok=True)
             save(run, path)
         if run.epoch and run.epoch % self.options.checkpoint_every == 0:
@@ -84,23 +84,26 @@ class Writer:
         if not self.writes:
             return {}
         save(run, self.path)
-        write_lines(self.folder / HISTORY, run.history)
         sha256 = file_sha256(self.path)
         model = {"path": self.path.name, "sha256": sha256, "parameters": run.trainer.parameters}
-        arrays = self.measured_of(sha256) | examples | first_layer_filters(run.trainer)
+        arrays = self.measured_of(run, sha256) | examples | first_layer_filters(run.trainer)
         write_arrays(self.folder / "arrays.npz", arrays, compress=True)
+        write_lines(self.folder / HISTORY, run.history)
         record = run.record(reason, started, model)
         write(self.folder / "run.json", json.dumps(record, indent=1, allow_nan=False) + "\n")
         run.checkpoint.unlink(missing_ok=True)
         return record
 
-    def measured_of(self, sha256: str) -> Arrays:
-        """What the folder holds of this very network, as lines beside it say; nothing of another, or damaged."""
-        name = run_id(self.config)
+    def measured_of(self, run: Measured, sha256: str) -> Arrays:
+        """The arrays that are kept of this very network, none of damaged ones; all that is of another goes."""
+        name, same = run_id(self.config), False
         with contextlib.suppress(ValueError):
             record = self.store.record(name)
-            if record and record["model"]["sha256"] == sha256:
+            if same := record is not None and record["model"]["sha256"] == sha256:
                 return self.store.kept_arrays(name, "arrays.npz")
+        later = [path for epoch, path in self.store.snapshots(self.config).items() if epoch > run.epoch]
+        for path in () if same else (*later, *kept_files(self.store, name)):
+            path.unlink()
         return {}
 
 

@@ -11,7 +11,7 @@ import pytest
 import published_report
 from common.papers.decoding.raw_inputs import RawInputs
 from common.runs import archive
-from common.runs.archive import files_of, pack, read_size, split, take_in
+from common.runs.archive import files_of, pack, read_size, split, take_in, whole
 from common.runs.computation import computation_id, of_settings, settings_of
 from common.runs.config import Config, Options, run_id
 from common.runs.run import Run, place_of
@@ -142,6 +142,16 @@ def test_the_same_runs_give_the_same_file_without_networks_where_none_is_wanted(
     away.model_path(CONFIG).rename(hidden := tmp_path / "hidden")
     assert not [name for name in files_of(away, [CONFIG], [], networks=True) if name.endswith(f"{NAME}.pt")]
     hidden.rename(away.model_path(CONFIG))
+
+
+def test_a_run_with_a_damaged_file_is_left_out_and_named(away, tmp_path, capsys):
+    cut = tmp_path / "cut.npz"
+    cut.write_bytes(away.folder(NAME).joinpath("arrays.npz").read_bytes()[:100])
+    files = files_of(away, [CONFIG, BEGUN], [COMPUTATION], networks=True)
+    damaged = {**files, f"runs/{NAME}/arrays.npz": cut, f"runs/{run_id(BEGUN)}/checkpoint.npz": tmp_path / "gone.npz"}
+    assert whole(files) == files and not capsys.readouterr().err
+    assert [*whole(damaged)] == [f"computations/{COMPUTATION}/record.json"]
+    assert [line.split()[1] for line in capsys.readouterr().err.splitlines()] == [NAME, run_id(BEGUN)]
 
 
 def test_an_archive_comes_in_parts(away, home, tmp_path):

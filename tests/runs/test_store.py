@@ -22,9 +22,11 @@ from common.runs.store import (
     Store,
     all_records,
     code_version,
+    copy_packed,
     file_sha256,
     packed,
     publish,
+    read_arrays,
     read_lines,
     read_record,
     write_arrays,
@@ -196,6 +198,13 @@ def test_publishing_copies_what_was_recorded_but_neither_the_model_nor_what_is_t
     publish(finished, run_id(CONFIG))
     assert gzip.decompress((target / "history.jsonl.gz").read_bytes()) == b"new" and smaller.read_bytes() == before
     assert all_records(Store(tmp_path / "published")) == [RECORD]
+    other = RECORD | {"model": RECORD["model"] | {"sha256": "another network's"}}
+    (folder / "run.json").write_text(json.dumps(other))
+    (folder / "loss_sensitivity.npz").unlink()
+    publish(finished, run_id(CONFIG))
+    assert {file.name for file in target.iterdir()} == {
+        *("run.json", "history.jsonl.gz", "sensitivity_choices.jsonl.gz", "arrays.npz")
+    }
 
 
 def test_a_run_is_named_by_its_id_and_a_wrong_one_is_told_the_nearest(finished):
@@ -287,6 +296,19 @@ def test_arrays_that_are_not_whole_are_one_line(store, keep):
             ValueError, match=f"^arrays must be a whole .npz; --force makes it again. Received: {path} "
         ):
             read("a")
+
+
+def test_published_arrays_that_are_damaged_are_one_line_wherever_the_damage_is(store, tmp_path):
+    write_arrays(store.folder("a") / "arrays.npz", {"x": np.arange(300) % 7})
+    copy_packed(store.folder("a") / "arrays.npz", tmp_path / "arrays.npz")
+    whole = (tmp_path / "arrays.npz").read_bytes()
+    assert (read_arrays(tmp_path / "arrays.npz")["x"] == np.arange(300) % 7).all()
+    for place in range(0, len(whole), 3):
+        (tmp_path / "arrays.npz").write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+        try:
+            read_arrays(tmp_path / "arrays.npz")
+        except ValueError as error:
+            assert str(tmp_path / "arrays.npz") in str(error)
 
 
 def test_arrays_are_added_beside_and_over_those_that_there_are(store, monkeypatch):

@@ -9,7 +9,7 @@ import pytest
 
 from common.runs.config import Config, Options, run_id
 from common.runs.run import Run
-from common.runs.store import Store
+from common.runs.store import READOUT, Store
 from common.runs.task import prepare
 from common.runs.trainers import make_trainer
 from common.runs.training import drive, train, train_alone
@@ -105,11 +105,26 @@ def test_arrays_that_were_measured_of_a_network_stay_where_it_is_trained_again_t
     kept = store.arrays(name)
     assert kept.keys() == {*own, "train_critical"} and kept["train_critical"].all()
     assert (kept["train_predictions"] == own["train_predictions"]).all()
-    path = store.folder(name) / "run.json"
-    path.write_text(json.dumps(record | {"model": record["model"] | {"sha256": "another network's"}}))
+    path, lines = store.folder(name) / "run.json", store.folder(name) / READOUT
+    lines.write_text("{}\n")
+    path.with_name("arrays.npz").write_text("{")
     train(CONFIG, options, force=True)
-    assert store.arrays(name).keys() == own.keys()
-    for damaged in (path, path.with_name("arrays.npz")):
-        damaged.write_text("{")
-        train(CONFIG, options, force=True)
-        assert store.arrays(name).keys() == own.keys()
+    assert store.arrays(name).keys() == own.keys() and lines.exists()
+
+
+@pytest.mark.parametrize("spoil", [lambda record: record["model"] | {"sha256": "another network's"}, lambda _: []])
+def test_of_another_network_nothing_stays(tmp_path, spoil):
+    options, name = Options(output_dir=tmp_path, threads=1), run_id(CONFIG)
+    store = Store.of(options)
+    record = train(CONFIG, dataclasses.replace(options, keep_epochs=(0, 2)))
+    kept = {path: path.read_bytes() for path in store.snapshots(CONFIG).values()}
+    for path in (*kept, store.snapshot_path(CONFIG, 4)):
+        path.write_bytes(b"another network")
+    store.add_arrays(name, {"train_critical": np.ones(3, bool)})
+    for file in (READOUT, "statistics.jsonl", "loss_sensitivity.npz"):
+        (store.folder(name) / file).write_text("{}\n")
+    (store.folder(name) / "run.json").write_text(json.dumps(record | {"model": spoil(record)}))
+    train(CONFIG, options, force=True)
+    assert {path: path.read_bytes() for path in store.snapshots(CONFIG).values()} == kept and len(kept) == 2
+    assert files(store.folder(name)) == ["arrays.npz", "history.jsonl", "lock", "run.json"]
+    assert "train_critical" not in store.arrays(name)
