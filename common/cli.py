@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, NoReturn
+from typing import Annotated, Any, ClassVar, NoReturn, TextIO
 
 import tyro
 
@@ -146,6 +146,8 @@ def one_line_errors() -> Iterator[None]:
         try:
             yield
         except (ValueError, OSError) as error:
+            if isinstance(error, BrokenPipeError) and is_closed(sys.stdout):  # by whoever read it, as `head` does
+                sys.exit(1)
             end(f"error: {error}", 2)
         except RunsFailed as error:
             end(f"error: {error}", 1)
@@ -153,6 +155,16 @@ def one_line_errors() -> Iterator[None]:
             processes.say(f"time limit: {late}; the same command goes on")
         except KeyboardInterrupt:
             end("interrupted: run the same command again to go on from the last checkpoint", 130)
+
+
+def is_closed(stream: TextIO) -> bool:
+    """Whether nobody reads it any more; then what is left for it goes nowhere."""
+    try:
+        stream.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return True
+    return False
 
 
 def end(text: str, status: int) -> NoReturn:

@@ -22,12 +22,20 @@ from common.report.claims import FULL, REDUCED, Finding
 from common.report.runs import Runs
 from common.report.tables import Table, claims_table
 from common.runs import processes, sweep
-from common.runs.computation import Computation, Computed, Result, carry_out, computation_id, settings_of
+from common.runs.computation import (
+    Computation,
+    Computed,
+    Result,
+    carry_out,
+    computation_id,
+    seconds_known,
+    settings_of,
+)
 from common.runs.config import CHOICES, SEEDS, Actions, Config, Options, from_dict, overlay, run_id, smoke
 from common.runs.deadline import in_time
 from common.runs.estimates import Estimates, known_records, listing, time_left
 from common.runs.record import processor_flags
-from common.runs.store import Record, Store
+from common.runs.store import PUBLISHED, Record, Store
 from common.runs.threads import limit_threads
 
 BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
@@ -244,9 +252,11 @@ class ComputedStudy:
         folders = {case: store.computation(computation_id(case)) for case in cases}
         done = {case: store.computed(folder.name) and not actions.force for case, folder in folders.items()}
         if actions.list:
-            return print(
-                "\n".join(f"{'done' if done[case] else 'missing'} {folders[case].name} {case}" for case in cases)
-            )
+            states = {True: "recorded", False: "missing"}
+            known = {case: states[Store(PUBLISHED).computed(folder.name)] for case, folder in folders.items()}
+            lines = [f"{'done' if done[case] else known[case]} {folders[case].name} {case}" for case in cases]
+            left = time_left([(seconds_known(case, store), False) for case in cases if not done[case]], "computing")
+            return print("\n".join([*lines, f"{progress.counted(len(cases), 'computation')}, {left}"]))
         limit_threads(options.threads)
         for case in cases:
             if not done[case]:
@@ -316,7 +326,7 @@ def run_all(configs: Sequence[Config], options: Options, actions: Actions) -> li
     if not configs:
         raise ValueError("a list among the flags must name at least one value. Received: no runs")
     check_models(configs)
-    check_sizes(configs)
+    check_datasets(configs, options)
     store = Store.of(options)
     if actions.list:
         if processes.is_first():
@@ -356,9 +366,10 @@ def check_models(configs: Sequence[Config]) -> None:
         check_choice(f"model in {framework}", model, frameworks.model_names(framework))
 
 
-def check_sizes(configs: Sequence[Config]) -> None:
-    """ValueError for more training examples than a data set has, where that is known before it is read."""
+def check_datasets(configs: Sequence[Config], options: Options) -> None:
+    """ValueError for a data set that there cannot be, and for more training examples than one is known to have."""
     for name, train_size in dict.fromkeys((config.dataset, config.train_size) for config in configs):
+        datasets.check_name(name, options.data_dir)
         if name in datasets.DATASETS:
             datasets.check_train_size(name, train_size)
 

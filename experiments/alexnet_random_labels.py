@@ -4,7 +4,7 @@ Claim:     Zhang et al. (2017), Table 1, AlexNet, random labels
 Run:       python experiments/alexnet_random_labels.py [--preset small] [--precision bfloat16]
 Expected:  training accuracy 99.82 %, test accuracy 9.86 %
 Measured:  results/published/*.html, with n, interval, hardware and commit, where it has been
-Time:      made for a GPU; --preset small takes 2 to 5 minutes on two cores; what the paper leaves open: recipes.py
+Time:      made for a GPU; --preset small in bfloat16: 4 to 5 minutes on two cores; open choices: recipes.py
 """
 
 from common.papers.zhang.tables import row

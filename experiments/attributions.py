@@ -7,7 +7,7 @@ Expected:  nothing published
 Measured:  results/published/*.html, with n, interval, hardware and commit, where it has been
 Result:    pictures, the share of attribution on the digit, and rank correlations between seeds, over training, under
            results/attributions/; PyTorch only, since Keras gives no gradients of inputs
-Time:      small: a few minutes on two cores
+Time:      --preset small takes about half an hour on two cores; --list says it for each run
 """
 
 from common.papers.zhang.attributions import STUDY

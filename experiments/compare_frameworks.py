@@ -7,7 +7,7 @@ Run:       python experiments/compare_frameworks.py [--models mlp1 mlp3] [--frac
            python experiments/compare_frameworks.py --by precision --frameworks torch     (float32 against bfloat16)
 Result:    framework.md and framework.csv (precision.*) under results/compare_frameworks/: mean, 95 % interval and n on
            each side, and the difference, for accuracy, epochs to fit, decoding and seconds per epoch
-Time:      --list estimates it; about 4 minutes a run of an MLP, 60 epochs, on CIFAR-10 on one core
+Time:      --list estimates it; 4 (Keras) to 10 minutes (PyTorch) a run of an MLP, 60 epochs, on CIFAR-10 on one core
 """
 
 from collections.abc import Iterator, Mapping

@@ -34,7 +34,7 @@ from common.report import figures
 from common.report.layers import run_table
 from common.runs.config import Actions, Config, Options, Untimed, from_dict, run_id
 from common.runs.foreign import Declared
-from common.runs.store import Store, file_sha256, write_lines
+from common.runs.store import PUBLISHED, Store, file_sha256, write_lines
 from common.runs.task import prepare
 from common.runs.threads import limit_threads
 
@@ -115,6 +115,8 @@ def find(name: str, store: Store) -> tuple[Path, Config | None]:
         if not Path(name).is_file():
             raise FileNotFoundError(f"there is no model file {name}")
         return Path(name), None
+    if store.record(name) is None and Store(PUBLISHED).record(name):
+        raise FileNotFoundError(f"of a published run there is the record alone, no network: train it. Received: {name}")
     config = from_dict(store.named(name, f", or a model by its file ({', '.join(FRAMEWORKS)})")["config"])
     return store.model_path(config), config
 

@@ -4,7 +4,7 @@ Claim:     Zhang et al. (2017), Table 1, has no such row; it completes the compa
 Run:       python experiments/inception_without_batch_norm_weight_decay_random_crop.py [--preset small]
 Expected:  nothing published
 Measured:  results/published/*.html, with n, interval, hardware and commit, where it has been
-Time:      made for a GPU; --preset small takes 10 to 30 minutes on two cores; what the paper leaves open: recipes.py
+Time:      made for a GPU; --preset small in bfloat16: 10 to 30 minutes on two cores; open choices: recipes.py
 """
 
 from common.papers.zhang.tables import row

@@ -2,7 +2,8 @@
 
 Claim:     Ketha & Ramaswamy (2025), arXiv 2501.14687: the classes that a memorizing network's subspaces give to its
            training examples are cleaner labels than those it memorized; trained on with them it classifies better
-Run:       python experiments/masc_relabel_retraining.py [--preset small] [--models mlp4] [--datasets mnist]
+Run:       python experiments/masc_relabel_retraining.py [--preset small --precision bfloat16]
+               [--models mlp4] [--datasets mnist]
 Expected:  wrong labels repaired, few right ones broken, test accuracy above the memorizing network's; no values of it
            are published
 Measured:  results/published/*.html, with n, interval, hardware and commit, where it has been

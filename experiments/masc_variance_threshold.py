@@ -2,7 +2,8 @@
 
 Claim:     Ketha & Ramaswamy (2025), arXiv 2501.14687, take 99 % of the variance; their own ablation speaks against it:
            at 80 % corrupted labels fewer components classify better by ten points and more
-Run:       python experiments/masc_variance_threshold.py [--preset small] [--models mlp4] [--datasets mnist]
+Run:       python experiments/masc_variance_threshold.py [--preset small --precision bfloat16]
+               [--models mlp4] [--datasets mnist]
 Expected:  at 80 % corruption 75 % of the variance, or one component, above 99 %
 Measured:  results/published/*.html, with n, interval, hardware and commit, where it has been
 Result:    figure, table and verdicts under results/masc_variance_threshold/; the runs are those of masc_decoding.py

@@ -3,7 +3,8 @@
 Claim:     Ketha & Ramaswamy (2025), arXiv 2501.14687: logistic regression and nearest neighbours overfit corrupted
            labels in late layers. Their comparison speaks against the subspaces too: nearest class means and quadratic
            discriminant analysis are often better
-Run:       python experiments/probe_baselines.py [--preset small] [--models mlp4] [--datasets mnist] [--seeds 0 1 2]
+Run:       python experiments/probe_baselines.py [--preset small --precision bfloat16]
+               [--models mlp4] [--datasets mnist] [--seeds 0 1 2]
 Expected:  at 80 % corruption nearest class mean or quadratic discriminant analysis at least as good as the subspaces,
            logistic regression far below them in the last hidden layer
 Measured:  results/published/*.html, with n, interval, hardware and commit, where it has been

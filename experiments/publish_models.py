@@ -3,11 +3,13 @@
 Run:       python experiments/publish_models.py [--names mlp3_random_labels] [--list] [--time-limit 30m]
            python experiments/decode_layers.py saved_models/published/mlp3_random_labels.h5
 Result:    NAME.h5 and NAME.pt of the named runs that are done, each with its own run's record beside it (NAME.h5.json);
-           where results/published has a record of the same run from another processor, whose bits differ, that is said
+           those that are there stay, but with --force; where results/published has a record of the same run from
+           another processor, whose bits differ, that is said
 Time:      --list says it for each, and trains nothing; an MLP takes some minutes, small AlexNet hours without a GPU
 """
 
 import dataclasses
+import json
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -64,6 +66,12 @@ class Names:
         return [file for file in RUNS if not self.names or {file, Path(file).stem} & {*self.names}]
 
 
+def is_there(file: str) -> bool:
+    """Whether it is published, with the record of its run."""
+    model, record = FOLDER / file, FOLDER / f"{file}.json"
+    return model.exists() and record.exists() and json.loads(record.read_text())["run_id"] == run_id(RUNS[file])
+
+
 def copy(file: str, store: Store) -> str:
     """Copy a run's model under its plain name, and its record beside it; says what became of it."""
     config = RUNS[file]
@@ -101,6 +109,12 @@ def main() -> None:
     """Train what is missing, the cheapest first, and copy what is done, also where the rest is late or has failed."""
     arguments = parse(__doc__, networks=Names(), options=Options(), actions=Actions())
     files, store = arguments.networks.files(), Store.of(arguments.options)
+    if not (arguments.actions.force or arguments.actions.smoke):
+        there = [file for file in files if is_there(file)]
+        print("".join(f"{file}: published\n" for file in there), end="")
+        files = [file for file in files if file not in there]
+    if not files:
+        return
     ended = None
     try:
         run_all(by_cost([RUNS[file] for file in files], store, arguments.options), arguments.options, arguments.actions)

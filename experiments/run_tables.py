@@ -76,7 +76,9 @@ def main() -> None:
         run_all([config], options, Actions(smoke=True))
         names = (run_id(config),)
     runs = [Run(store.named(name), store) for name in names]
-    if actions.list or not runs:
+    if not (actions.list or runs):
+        raise ValueError("runs must name at least one. Received: no runs")
+    if actions.list:
         return print(f"{counted(len(runs), 'run')} named, of those under {store.results / 'runs'}")
     for run in runs:
         show(dict(items(run, store, selection, options)), Store.of(options).results / "run_tables" / run.id)

@@ -4,7 +4,8 @@ Claim:     Ketha & Ramaswamy (2026), arXiv 2603.19865: with its output weights r
            each class in the last hidden layer, found with the corrupted labels alone, a memorizing network classifies
            the test set better at once, without training; trained on, it memorizes more slowly. The control goes on
            from the same epoch with an output layer that is drawn anew
-Run:       python experiments/velpic_weight_transfer.py [--preset small] [--models mlp4] [--datasets mnist]
+Run:       python experiments/velpic_weight_transfer.py [--preset small --precision bfloat16]
+               [--models mlp4] [--datasets mnist]
 Expected:  test accuracy far above the memorizing network's at 80 % corruption, slightly below the clean one's at 0
 Measured:  results/published/*.html, with n, interval, hardware and commit, where it has been
 Result:    saved_models/RUN_ID-velpic.h5 or .pt, -redrawn for the control; figure, table and verdicts

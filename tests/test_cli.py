@@ -123,6 +123,18 @@ def test_the_help_opens_with_what_the_script_says_of_itself(arguments, capsys):
     assert "Claim: networks fit random labels." in lines and "Run:   so" in lines
 
 
+def test_whoever_reads_may_close_what_is_printed(monkeypatch, capfd):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w") as printed, monkeypatch.context() as patch, pytest.raises(SystemExit, match="^1$"):
+        patch.setattr("sys.stdout", printed)
+        with one_line_errors():
+            print("a line", flush=True)
+    assert capfd.readouterr().err == ""
+    with pytest.raises(SystemExit, match="^2$"), one_line_errors():
+        raise BrokenPipeError(32, "another pipe")
+
+
 @pytest.mark.parametrize(
     "error, status, line",
     [
@@ -286,7 +298,7 @@ def test_list_says_what_is_done_and_missing_and_trains_nothing(folder, capsys):
     assert left.split()[0] == "missing" and left.split()[-1] == run_id(missing)
     seconds = estimate(missing, [store.record(run_id(BASE))], Options())
     assert total == f"2 runs, {about(seconds)} of training left, one after the other"
-    assert listing([BASE], store, Options()).splitlines()[-1] == "1 run, none left to train"
+    assert listing([BASE], store, Options()).splitlines()[-1] == "1 run, none left"
     assert listing([BASE], store, Options(keep_epochs=(1,))).startswith("recorded")  # a network is missing
     (store.results / "runs" / "damaged").mkdir()
     (store.results / "runs" / "damaged" / "run.json").write_text("{")
@@ -328,7 +340,7 @@ def test_the_time_that_is_left_counts_missing_runs_by_the_records_there_are(fold
     part = "2 minutes of training left for 1 of 2 missing, one after the other; ~: by its network in other runs"
     assert rough[2] == f"2 runs, about {part}"
     unlike = listing([configs[2]], Store(folder), Options()).splitlines()[-1]
-    assert unlike == "1 run, no estimate of the time: there are no records of such runs"
+    assert unlike == "1 run, no estimate of the time: nothing like it is on record"
 
 
 @pytest.mark.parametrize(

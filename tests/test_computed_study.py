@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from common import study
 from common.report.tables import Table
 from common.runs.computation import Computation, Computed, Result
 from common.runs.config import Options
@@ -84,8 +85,17 @@ def test_a_flag_picks_cases_or_holds_for_all(script):
 def test_what_there_is_is_listed(script):
     script("--preset", "small")
     _, printed, _ = script("--list")
-    assert [line.split()[0] for line in printed.out.splitlines()] == ["done", "missing"]
+    *lines, total = printed.out.splitlines()
+    assert [line.split()[0] for line in lines] == ["done", "missing"]
+    assert total == "2 computations, about 1 second of computing left, one after the other"
     assert "Power(base=5, exponent=2)" in printed.out
+
+
+def test_what_is_published_is_recorded(script, monkeypatch, tmp_path):
+    script("--preset", "small")
+    monkeypatch.setattr(study, "PUBLISHED", tmp_path)
+    _, printed, _ = script("--list", "--output-dir", str(tmp_path / "own"))
+    assert [line.split()[0] for line in printed.out.splitlines()[:2]] == ["recorded", "missing"]
 
 
 def test_what_cannot_be_computed_is_refused_before_anything_is(script):

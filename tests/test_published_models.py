@@ -82,6 +82,10 @@ def test_what_is_trained_is_copied_with_its_record(script, command, capsys, tmp_
     assert file.read_bytes() == Store(tmp_path / "own").model_path(CONFIG).read_bytes()
     assert capsys.readouterr().out == f"small.pt: {file.stat().st_size / 1e6:.1f} MB\n"
     script.main()
+    assert capsys.readouterr().out == "small.pt: published\n"
+    command("--names", "small", "--force")
+    script.main()
+    assert capsys.readouterr().out == f"small.pt: {file.stat().st_size / 1e6:.1f} MB\n"
     assert {path.name for path in file.parent.iterdir()} == {"small.pt", "small.pt.json"}
     assert_published(file, {"small.pt"})
     with pytest.raises(AssertionError):

@@ -476,6 +476,7 @@ def test_any_run_has_tables_and_its_network_figures(script, tmp_path):
     for wrong in (["other"], [folder.name, "--image", "360"], ["--image", "-1"], [folder.name, "--layers", "fc1"]):
         assert script("run_tables.py", *wrong, *arguments)[0] == 2
     assert script("run_tables.py", "--list", *arguments)[1].startswith("0 runs named")
+    assert script("run_tables.py", *arguments)[0] == 2
     published = folder.name, "--records", tmp_path, "--output-dir", tmp_path / "elsewhere"
     assert script("run_tables.py", *published)[0] == 0
     assert (tmp_path / "elsewhere" / "run_tables" / folder.name / "classes.md").exists()

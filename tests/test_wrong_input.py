@@ -14,7 +14,7 @@ import torch
 from common.analysis import kernels
 from common.data import datasets
 from common.runs.config import Config, Options, run_id, smoke
-from common.runs.store import Store
+from common.runs.store import PUBLISHED, Store
 from common.runs.training import train
 
 pytestmark = pytest.mark.slow
@@ -141,6 +141,9 @@ def test_runs_that_a_figure_or_table_does_not_show_are_refused_untrained(
         ("finite_sample_expressivity.py", ["--labels", "rando"], "Did you mean random?"),
         ("interpolation_peak.py", ["--train-size", "17"], "train_size must be at least 18"),
         ("gradient_descent_minimum_norm.py", ["--train-size", "784"], "train_size must be below the 784 values"),
+        ("interpolation_peak.py", ["--seed", "-1", "--list"], "seed must be at least 0. Received: seed=-1"),
+        ("mlp3_random_labels.py", ["--dataset", "cifar11", "--list"], "dataset must be one of digits, "),
+        ("masc_decoding.py", ["--seeds", "-1", "--list"], "seed must be 0 or more, and below 2**32. Received: seed=-1"),
         ("attributions.py", ["--framework", "keras", "--preset", "small"], "framework must be torch for attributions"),
     ],
 )
@@ -279,6 +282,7 @@ def test_a_run_that_diverged_is_not_read_out(capsys, monkeypatch, output):
         ([], "models must name at least one"),
         (["nope.pt", "--list"], "no model file nope.pt"),
         (["nope", "--list"], "a run must be named by the id of a run under"),
+        ([next(PUBLISHED.glob("runs/*")).name], "of a published run there is the record alone, no network"),
         (["mine.pt", "--probes"], "probes must name at least one"),
         (["mine.pt", "mine.pt", "other/mine.pt"], "Received: mine twice"),
         (["mine.pt", "--probes", "masc_1pc", "--variance", "0.3"], "variance=0.3"),

@@ -42,6 +42,7 @@ TIMEOUT = 3, 30  # seconds: to connect, between two packets
 TINY_IMAGENET_PER_CLASS = 500  # training images
 PHRASES = 400  # generated test texts
 CACHE = "ids.npz"
+ARRAY = re.compile(r"(\w*imagenet\w*)_(\d+)")  # what `build` calls an array of a folder of images
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +132,7 @@ def obtain(name: str, data_dir: str | os.PathLike[str] | None = None, download: 
     if name not in DATASETS and stored.is_stored(directory / own.path_of(name)):
         return directory
     check_made(name, directory)
-    check_choice("dataset", name, DATASETS)
+    check_name(name, directory)
     if missing := [file for file in DATASETS[name].files if not _locate(name, directory, file).exists()]:
         _obtain(name, directory, missing, download)
     return directory
@@ -157,9 +158,16 @@ def same(dataset: Dataset, path: Path) -> Dataset:
     return dataset
 
 
+def check_name(name: str, data_dir: str | os.PathLike[str] | None = None) -> None:
+    """ValueError for a name that no data set has, and no array on disk that may yet be made."""
+    array = find_data_dir(data_dir) / own.path_of(name)
+    if not (own.is_own(name) or ARRAY.fullmatch(name) or stored.is_stored(array)):
+        check_choice("dataset", name, DATASETS)
+
+
 def check_made(name: str, directory: Path) -> None:
     """FileNotFoundError with the command that makes it, where a name can only be that of an array on disk."""
-    if name not in DATASETS and (parts := re.fullmatch(r"(\w*imagenet\w*)_(\d+)", name)):
+    if name not in DATASETS and (parts := ARRAY.fullmatch(name)):
         raise FileNotFoundError(
             f"{directory / name} has no array of images. Make it: python -m common.data.datasets {parts[1]} "
             f"--source FOLDER --side {parts[2]} --data-dir {shlex.quote(str(directory))}"

@@ -109,4 +109,5 @@ def verdict(value: float, word: str, bound: float) -> list[object]:
 def run_on(record: Record) -> str:
     """What stands below every table: repeats, hardware, commit."""
     repeats = record["benchmark"]["repeats"]
-    return f"Medians of {repeats}, brackets their extremes; {record['hardware']}; {commits_of([record])}"
+    medians = f"Medians of {repeats}, brackets their extremes; " if repeats > 1 else ""
+    return f"{medians}{record['hardware']}; {commits_of([record])}"

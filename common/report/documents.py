@@ -55,9 +55,10 @@ def findings_document(findings: Iterable[Finding]) -> str:
             lines = [line(found) for found in group if found.verdict in verdicts]
             if lines:
                 parts.append(f"### {heading}\n\n" + "\n".join(dict.fromkeys(lines)) + "\n")
-        missing = sum(found.verdict == NOT_MEASURED for found in group)
-        if missing:
-            parts.append(f"Not measured: {missing} of {len(group)}.\n")
+        missing = [found for found in group if found.verdict == NOT_MEASURED]
+        for kind, is_number in (("number", True), ("statement", False)):
+            if count := len({found.statement.id for found in missing if found.is_number == is_number}):
+                parts.append(f"Not measured: {counted(count, kind)}.\n")
     return "\n".join(parts)
 
 

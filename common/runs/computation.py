@@ -32,11 +32,11 @@ class Computation:
     slug: ClassVar[str]
     """What it is called, the start of its id."""
     least: ClassVar[Mapping[str, int]] = {}
-    """The least that settings may be which are not none."""
+    """The least that settings may be which are not none; seeds 0."""
 
     def __post_init__(self) -> None:
-        for name, least in self.least.items():
-            value = getattr(self, name)
+        for name, least in {"seed": 0, **self.least}.items():
+            value = getattr(self, name, None)
             if value is not None and value < least:
                 raise ValueError(f"{name} must be at least {least}. Received: {name}={value}")
 

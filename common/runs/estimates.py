@@ -52,16 +52,16 @@ def known_records(store: Store) -> list[Record]:
     return records
 
 
-def time_left(missing: Sequence[Guess]) -> str:
-    """How long missing runs take, and of how many of them there are records that tell."""
+def time_left(missing: Sequence[Guess], doing: str = "training") -> str:
+    """How long missing runs, or computations, take, and of how many of them there are records that tell."""
     seconds = [each for each, _ in missing if each is not None]
     if not missing:
-        return "none left to train"
+        return "none left"
     if not seconds:
-        return "no estimate of the time: there are no records of such runs"
+        return "no estimate of the time: nothing like it is on record"
     of = "" if len(seconds) == len(missing) else f" for {len(seconds)} of {len(missing)} missing"
     by = "; ~: by its network in other runs" if any(rough for _, rough in missing) else ""
-    return f"{about(sum(seconds))} of training left{of}, one after the other{by}"
+    return f"{about(sum(seconds))} of {doing} left{of}, one after the other{by}"
 
 
 class Estimates:

@@ -423,3 +423,8 @@ class Repetition(Part):
     """Subset, held-out examples and corruption (the rule `ketha` has its own, fixed seed)."""
     recipe: int = 1
     """Version of the training procedure; raised when a change of code changes numbers."""
+
+    def rules(self) -> list[Rule]:
+        values = {"seed": self.seed, "data_seed": self.data_seed}
+        seeds = [(name, 0 <= value < 2**32, "0 or more, and below 2**32") for name, value in values.items()]
+        return [*super().rules(), *seeds]

@@ -94,6 +94,8 @@ WRONG = [
     ({"dropout": 1.0}, "at least 0 and below 1"),
     ({"dropout": -0.1}, "at least 0 and below 1"),
     ({"epochs": -1}, "0 or more"),
+    ({"seed": -1}, "0 or more, and below 2**32"),
+    ({"data_seed": 2**32}, "0 or more, and below 2**32"),
     ({"train_evaluation_every": 0}, "positive"),
     ({"train_evaluation_size": 0}, "positive"),
     ({"batch_size": 0}, "positive"),
