@@ -86,7 +86,8 @@ class Config(Repetition, Stopping, Training, Network, Augmentation, Data, Subjec
     @property
     def counts_correct(self) -> bool:
         """Whether training counts the examples that are right: evaluation sees others, or does not see them."""
-        return self.augmented or self.train_evaluation_every > 1 or self.train_evaluation_size is not None
+        unseen = self.train_evaluation_every > 1 or self.train_evaluation_size is not None
+        return self.augmented or unseen or self.stop_counted == "while_training"
 
 
 CHOICES: dict[str, tuple[str, ...]] = {name: choice.names for name, choice in Config.annotated(Choice).items()}

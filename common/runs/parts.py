@@ -384,6 +384,10 @@ class Stopping(Part):
     """Most epochs that are trained."""
     stop_accuracy: Annotated[float | None, Mark.STOP] = None
     """Stop after the epoch that reaches this training accuracy, 0 to 1."""
+    stop_counted: Annotated[str, *one_of("after", "while_training"), Mark.STOP] = "after"
+    """When `stop_accuracy` is counted: of the network after an epoch, or of each batch before its step, as the loops of
+    Ketha and Ramaswamy do. Where examples come in the same order in every epoch the second may be far above the first.
+    """
     stop_loss: Annotated[float | None, Mark.STOP] = None
     """Stop after the epoch that reaches this training cross-entropy."""
     patience: Annotated[int | None, Mark.STOP] = None

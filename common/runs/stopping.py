@@ -19,8 +19,9 @@ def stop_reason(config: Config, history: list[Record]) -> str:
         return ""
     if last["train_loss"] is None:
         return "diverged"
-    if config.stop_accuracy is not None and last["train_accuracy"] >= config.stop_accuracy:
-        return "train_accuracy"
+    counted = {"after": "train_accuracy", "while_training": "online_train_accuracy"}[config.stop_counted]
+    if config.stop_accuracy is not None and (last[counted] or 0) >= config.stop_accuracy:  # none before training
+        return counted
     if config.stop_loss is not None and last["train_loss"] <= config.stop_loss:
         return "train_loss"
     if impatient(config, history):

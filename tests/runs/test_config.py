@@ -42,7 +42,8 @@ OTHER = {  # another valid value of every field
     "batch_norm_momentum": 0.99, "dropout": 0.5, "initializer": "torch", "optimizer": "adam",
     "learning_rate": 0.1, "momentum": 0.0, "weight_decay": 1e-4, "schedule": "constant", "decay": 0.5,
     "decay_epochs": (3,), "batch_size": 64, "epochs": 10, "stop_accuracy": 0.999, "stop_loss": 0.01,
-    "fit_accuracy": 1.0, "precision": "bfloat16", "labels": "labels.npy", "initial_model": "model.h5", "shuffle": False,
+    "stop_counted": "while_training", "fit_accuracy": 1.0,
+    "precision": "bfloat16", "labels": "labels.npy", "initial_model": "model.h5", "shuffle": False,
     "patience": 3, "seed": 1, "data_seed": 1, "recipe": 2, "balanced": True, "downscale": 2, "clean_validation": True,
     "unique_labels": True, "width": 16, "padding": "same_stride_2", "input_dropout": 0.2, "input_noise": 0.5,
     "hidden_noise": 0.1, "adversarial_weight": 0.5, "adversarial_iterations": 3, "train_evaluation_every": 4,
@@ -365,7 +366,7 @@ def test_some_fields_move_examples_some_draw_in_a_step_and_some_the_network_must
     config = dataclasses.replace(base(name), **{name: OTHER[name]})
     moving = ("random_crop", "random_box", "flip", "rotation", "random_window", "word_dropout")
     assert config.augmented is (name in moving)
-    assert config.counts_correct is (config.augmented or name.startswith("train_evaluation"))
+    assert config.counts_correct is (config.augmented or name.startswith(("train_evaluation", "stop_counted")))
     assert config.noisy is (name in ("dropout", "embedding_dropout", *NOISE))
     try:
         refused = bool(model_options(config, lambda input_shape, num_classes: None))

@@ -321,6 +321,17 @@ def test_training_ends_after_the_first_epoch_that_reaches_the_goal(store, rule, 
     assert 0 < result["epochs_to_fit"] == fitted < result["epochs"]
 
 
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_the_goal_may_be_counted_while_an_epoch_trains(store, framework):
+    config = changed(
+        framework=framework, epochs=40, schedule="constant", stop_accuracy=0.9, stop_counted="while_training"
+    )
+    result, history = train(config, options(store))["outcome"], store.history(run_id(config))
+    assert result["stop_reason"] == "online_train_accuracy" and 1 < result["epochs"] == len(history) - 1 < 40
+    assert [(line["online_train_accuracy"] or 0) >= 0.9 for line in history] == [False] * (len(history) - 1) + [True]
+    assert history[-2]["train_accuracy"] >= 0.9  # a network after its epoch is better than on the way
+
+
 @pytest.mark.parametrize("epochs", [0, 2])
 def test_training_ends_after_the_last_epoch(store, epochs, trained_epochs):
     result = train(changed(epochs=epochs), options(store))["outcome"]

@@ -1,8 +1,9 @@
 """The papers' experiments as Config fields: models, data sets, recipes, sizes.
 
 Sources: arXiv 2501.14687 and 2603.19865, and their code (github.com/simranketha/MASC_DNN). Their networks see the
-examples in the same order in every epoch (`shuffle` off). They stop at a training accuracy that is counted while the
-epoch trains; ours is counted at its end.
+examples in the same order in every epoch (`shuffle` off), and stop at a training accuracy that is counted while the
+epoch trains. On corrupted labels that is far above the accuracy of the network at its end, which knows best what it saw
+last and what it will see next; on true labels, where ours is counted at the end, both are the same.
 """
 
 from collections.abc import Mapping, Sequence
@@ -60,7 +61,8 @@ def fields(model: str, dataset: str, fraction: float, preset: str = "paper") -> 
     check_choice("data set", dataset, datasets.IMAGE_SETS)
     if preset != "small" and (model, dataset) not in RECIPES:
         raise ValueError(f"datasets must be those the papers train {model} on. Received: {dataset}")
-    recipe = SMALL if preset == "small" else {**PAPER, **RECIPES[model, dataset]}
+    counted = {"stop_counted": "while_training"} if fraction else {}
+    recipe = SMALL if preset == "small" else {**PAPER, **RECIPES[model, dataset], **counted}
     labels = {"corruption": "ketha" if fraction else "none", "corruption_fraction": fraction}
     return {"model": model, "dataset": dataset, **recipe, **labels}
 
@@ -68,7 +70,7 @@ def fields(model: str, dataset: str, fraction: float, preset: str = "paper") -> 
 def untrained(model: str, dataset: str, fraction: float, preset: str = "paper") -> Fields:
     """Fields of a network as it is before training, at the published size of the very draw, where that is known."""
     draw = {} if preset == "small" else ONE_DRAW.get(model, {})
-    return {**fields(model, dataset, fraction, preset), **draw, "epochs": 0}
+    return {**fields(model, dataset, fraction, preset), **draw, "epochs": 0, "stop_counted": Config.stop_counted}
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,9 @@ def test_networks_that_were_trained_on_after_an_edit(decoding, published):
 
 
 def test_untrained_networks_say_what_is_published_of_epoch_0_and_nothing_else(decoding, published):
-    untrained = published(decoding.read_out({"fc3": (0.1, 0.84), "fc4": (0.1, 0.86)}, epoch=0), epochs=0)
+    untrained = published(
+        decoding.read_out({"fc3": (0.1, 0.84), "fc4": (0.1, 0.86)}, epoch=0), epochs=0, stop_counted="after"
+    )
     untrained.record["outcome"]["epochs"] = 0
     assert as_published(untrained)
     (only,) = (finding for finding in judged([untrained]) if finding.measured)
@@ -120,7 +122,7 @@ def test_untrained_networks_say_what_is_published_of_epoch_0_and_nothing_else(de
     of_classes = "decoding-dynamics-mlp4-mnist-masc-0-0.8"  # which read-outs do not tell
     about = {finding.statement.id for finding in judged([untrained]) if finding.runs}
     assert about == {only.statement.id, of_classes}
-    drawn = {"model": "cnn", "dataset": "cifar10", "epochs": 0}
+    drawn = {"model": "cnn", "dataset": "cifar10", "epochs": 0, "stop_counted": "after"}
     assert as_published(published([], **drawn, initializer="torch_manual_seed")) and not as_published(
         published([], **drawn)
     )
