@@ -252,9 +252,7 @@ class ComputedStudy:
         folders = {case: store.computation(computation_id(case)) for case in cases}
         done = {case: store.computed(folder.name) and not actions.force for case, folder in folders.items()}
         if actions.list:
-            states = {True: "recorded", False: "missing"}
-            known = {case: states[Store(PUBLISHED).computed(folder.name)] for case, folder in folders.items()}
-            lines = [f"{'done' if done[case] else known[case]} {folders[case].name} {case}" for case in cases]
+            lines = [f"{state_of(folder, done[case])} {folder.name} {case}" for case, folder in folders.items()]
             left = time_left([(seconds_known(case, store), False) for case in cases if not done[case]], "computing")
             return print("\n".join([*lines, f"{progress.counted(len(cases), 'computation')}, {left}"]))
         limit_threads(options.threads)
@@ -274,6 +272,11 @@ class ComputedStudy:
     def claims(self, computed: Sequence[Computed]) -> dict[str, Table]:
         """The table of these, where there are any."""
         return claims_of(self.name, [found for found in self.judged(computed) if found.measured])
+
+
+def state_of(folder: Path, done: bool) -> str:
+    """Of a computation, by its folder."""
+    return "done" if done else "recorded" if Store(PUBLISHED).computed(folder.name) else "missing"
 
 
 def claims_of(name: str, findings: Sequence[Finding]) -> dict[str, Table]:

@@ -40,7 +40,7 @@ def is_due(config: Config, history: list[Record], line: Record) -> bool:
     """Whether the training set is measured after an epoch; its line holds the epoch's own means and the held-out.
 
     It is after every `train_evaluation_every`-th epoch and wherever the run may end or may have fitted, so that the
-    last line is always whole and no rule is decided by an epoch's own means.
+    last line is always whole and no rule is decided by an epoch's own means, but for the one that says so.
     """
     epoch = line["epoch"]
     return (
