@@ -1,5 +1,6 @@
 """Principal subspaces through the origin: eigendecompositions of uncentred second moments, in float64."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -8,10 +9,12 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh_tridiagonal, qr
 from scipy.linalg.blas import dsyrk
 from scipy.linalg.lapack import dormqr, dsytrd
+from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from common.data.arrays import Floats
 
 BLOCK = 64  # columns that LAPACK works on at a time, given the space
+KRYLOV, RESTARTS = 20, 10  # of Lanczos' method: 200 products with the features cost less than their second moment
 COLUMNS = 1024  # of the features, taken to float64 at a time: enough for full speed
 
 
@@ -62,6 +65,8 @@ def principal_subspace(
             "components must be at most the number of examples and of dimensions. "
             f"Received: components={components}, features of shape {features.shape}"
         )
+    if components == 1 and (top := _leading_direction(features)) is not None:
+        return Subspace(top, outside=False)
     # F'F (d, d) and FF' (n, n) have the same non-zero eigenvalues, and F' takes the eigenvectors of the second to
     # those of the first. An eigendecomposition is cubic in the side, so the smaller of the two is decomposed.
     wide = features.shape[0] < features.shape[1]
@@ -73,6 +78,22 @@ def principal_subspace(
         return Subspace(np.ascontiguousarray(qr(directions.T, mode="economic")[0].T), outside=False)
     outside = 2 * size > features.shape[1]
     return Subspace(vectors(size, features.shape[1]) if outside else vectors(0, size), outside)
+
+
+def _leading_direction(features: NDArray[np.floating]) -> Floats | None:
+    """The leading eigenvector (1, d) of F'F by Lanczos' method, which does not make that matrix.
+
+    None where few restarts do not find it, since the next eigenvalue is near, and where there are few dimensions.
+    """
+    dimensions, largest = features.shape[1], np.abs(features).max()
+    if dimensions < 2 * KRYLOV or not largest:
+        return None
+    rows = np.asarray(features, dtype=np.float64) / largest  # ARPACK's tolerance is relative down to 1e-11
+    moment: Any = LinearOperator((dimensions, dimensions), matvec=lambda x: (rows @ x) @ rows, dtype=np.float64)
+    start = np.random.default_rng(0).standard_normal(dimensions)
+    with contextlib.suppress(ArpackNoConvergence):
+        return np.ascontiguousarray(eigsh(moment, k=1, ncv=KRYLOV, v0=start, maxiter=RESTARTS)[1].T)
+    return None
 
 
 def check_size(variance: float | None, components: int | None) -> None:

@@ -38,6 +38,19 @@ def test_directions_are_the_leading_right_singular_vectors(shape, size):
     np.testing.assert_allclose(np.abs(np.sum(directions * right[:expected], axis=1)), 1, atol=1e-9)
 
 
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
+def test_one_direction_is_found_without_the_second_moment_unless_that_takes_too_long(monkeypatch, scale):
+    sides, decompose = [], linalg.decompose
+    monkeypatch.setattr(linalg, "decompose", lambda moment, few: sides.append(len(moment)) or decompose(moment, few))
+    left, _, right = np.linalg.svd(normal((300, 100)), full_matrices=False)
+    features = left * np.linspace(1, 0.99, 100) @ right * scale
+    for restarts, dense in ((linalg.RESTARTS, []), (1, [100])):
+        monkeypatch.setattr(linalg, "RESTARTS", restarts)
+        (top,) = principal_subspace(features, components=1).basis
+        assert abs(top @ right[0]) == pytest.approx(1, abs=1e-9) and np.linalg.norm(top) == pytest.approx(1, abs=1e-13)
+        assert sides == dense
+
+
 @SHAPES
 @pytest.mark.parametrize("components", [33, 40])
 def test_a_subspace_of_most_dimensions_is_that_of_the_leading_right_singular_vectors(shape, components):
@@ -102,7 +115,7 @@ def test_size_is_at_most_the_rank(shape, size):
 
 
 @SHAPES
-@pytest.mark.parametrize("size", [{"components": 2}, {"variance": 0.99}])
+@pytest.mark.parametrize("size", [{"components": 1}, {"components": 2}, {"variance": 0.99}])
 def test_features_that_are_all_zero_span_nothing(shape, size):
     subspace = principal_subspace(np.zeros(shape), **size)
     assert subspace.directions.shape == (0, shape[1])
