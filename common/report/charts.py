@@ -26,7 +26,7 @@ UNNAMED = {
     *SEEDS,
     *CORRUPTION,
     *REGULARIZERS,
-    *Config.marked(Mark.STOP),
+    *("stop_counted", *Config.marked(Mark.STOP)),
 }
 """Fields that a line is not named by: they are said elsewhere in the chart, or are seen in it."""
 Panels = Mapping[str, Mapping[str, Sequence[Run]]]

@@ -55,10 +55,11 @@ def findings_document(findings: Iterable[Finding]) -> str:
             lines = [line(found) for found in group if found.verdict in verdicts]
             if lines:
                 parts.append(f"### {heading}\n\n" + "\n".join(dict.fromkeys(lines)) + "\n")
-        missing = [found for found in group if found.verdict == NOT_MEASURED]
+        measured = {found.statement.id for found in group if found.verdict != NOT_MEASURED}
         for kind, is_number in (("number", True), ("statement", False)):
-            if count := len({found.statement.id for found in missing if found.is_number == is_number}):
-                parts.append(f"Not measured: {counted(count, kind)}.\n")
+            ids = {found.statement.id for found in group if found.is_number == is_number}
+            if missing := len(ids - measured):
+                parts.append(f"Not measured: {counted(missing, kind)}.\n")
     return "\n".join(parts)
 
 

@@ -384,7 +384,7 @@ class Stopping(Part):
     """Most epochs that are trained."""
     stop_accuracy: Annotated[float | None, Mark.STOP] = None
     """Stop after the epoch that reaches this training accuracy, 0 to 1."""
-    stop_counted: Annotated[str, *one_of("after", "while_training"), Mark.STOP] = "after"
+    stop_counted: Annotated[str, *one_of("after", "while_training")] = "after"
     """When `stop_accuracy` is counted: of the network after an epoch, or of each batch before its step, as the loops of
     Ketha and Ramaswamy do. Where examples come in the same order in every epoch the second may be far above the first.
     """
