@@ -69,7 +69,8 @@ class Names:
 def is_there(file: str) -> bool:
     """Whether it is published, with the record of its run."""
     model, record = FOLDER / file, FOLDER / f"{file}.json"
-    return model.exists() and record.exists() and json.loads(record.read_text())["run_id"] == run_id(RUNS[file])
+    there = model.exists() and record.exists()
+    return there and json.loads(record.read_text("utf-8"))["run_id"] == run_id(RUNS[file])
 
 
 def copy(file: str, store: Store) -> str:

@@ -35,7 +35,7 @@ def test_a_finding_in_a_line():
 def test_findings_stand_by_paper_and_size_under_what_became_of_them():
     failed = replace(FOUND, verdict="contradicted", statement=replace(SAID, statement="it grows"))
     full = replace(FOUND, verdict="undecided", size="full size")
-    missing = Finding(SAID, "cnn", size="full size")
+    missing = Finding(replace(SAID, id="b"), "cnn", size="full size")
     text = findings_document([failed, FOUND, FOUND, full, missing])
     assert text.startswith("# Findings\n") and text.count("layers know better") == 2  # one line for the same
     order = ["## A paper, reduced", "### What held", "### What did not", "it grows", "## A paper, full size"]

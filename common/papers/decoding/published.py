@@ -89,8 +89,13 @@ def measured(target: Target, runs: Runs, known: Mapping[str, Run]) -> list[float
 
 
 def of_network(target: Target, run: Run, known: Mapping[str, Run]) -> float | None:
-    """Of the network itself, at its end or at an epoch, unless it was trained on after its edit."""
+    """Of the network itself, at its end or at an epoch, unless it was trained on after its edit.
+
+    Training accuracy is what the papers count, that of the batches before their steps, where the run counted it.
+    """
     quantity, epoch = target["quantity"], target.get("epoch")
+    if quantity == "train_accuracy" and run.config.stop_counted == "while_training":
+        quantity = "online_train_accuracy"
     if "velpic_edit" in target["setting"]:
         follower = known.get(run_id(trained_on(run.config, "paper", "velpic")))
         return None if follower is None or epoch is None else at(follower, quantity, epoch - EDIT_EPOCHS["paper"])

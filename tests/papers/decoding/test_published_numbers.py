@@ -100,6 +100,16 @@ def test_what_is_measured_of_a_number(decoding, published):
     assert mean("velpic-mlp4-mnist-trained-on-44-0.8") is None
 
 
+def test_training_accuracy_is_what_was_counted_while_an_epoch_trained(decoding, published):
+    run = published(decoding.read_out(LAYERS, epoch=296))
+    for line in decoding.store.histories[run.id]:
+        line["online_train_accuracy"] = line["epoch"] / 500
+    measured = found([run])
+    assert measured["dynamics-mlp4-mnist-train-20-0.8"].effect.mean == 0.04
+    assert measured["velpic-mlp4-mnist-unedited-train-100-0.8"].effect.mean == 0.2
+    assert measured["velpic-mlp4-mnist-unedited-100-0.8"].effect.mean == 0.1
+
+
 def test_networks_that_were_trained_on_after_an_edit(decoding, published):
     own = published(decoding.read_out(LAYERS, epoch=296))
     follower = published([], initial_model=trained_on(own.config, "paper", "velpic").initial_model, epochs=460)
