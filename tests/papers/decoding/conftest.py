@@ -46,7 +46,7 @@ def a_run(store, readout=(), test=0.5, history=None, other=None, epochs=10, trai
     if changes.get("corruption_fraction", 0.8):
         given |= {"corruption": "ketha", "corruption_fraction": 0.8}
     config = as_dict(Config(**{**given, **changes}))
-    outcome = {"epochs": epochs, "train_accuracy": 1.0, "test_accuracy": test}
+    outcome = {"epochs": epochs, "train_accuracy": 1.0, "online_train_accuracy": 1.0, "test_accuracy": test}
     record = {
         "run_id": repr((sorted(config.items(), key=str), train_n)),
         "config": config,
