@@ -157,6 +157,13 @@ def one_line_errors() -> Iterator[None]:
             end("interrupted: run the same command again to go on from the last checkpoint", 130)
 
 
+def check_off(actions: object, *names: str) -> None:
+    """ValueError for flags of what trains, where nothing is trained."""
+    for name in names:
+        if getattr(actions, name):
+            raise ValueError(f"{name} must be off where nothing is trained. Received: {name}=True")
+
+
 def is_closed(stream: TextIO) -> bool:
     """Whether nobody reads it any more; then what is left for it goes nowhere."""
     try:

@@ -27,7 +27,7 @@ import tyro
 from common.analysis.check import at_chance, doubts, own_accuracy, rescaled, trials
 from common.analysis.evaluator import FRAMEWORKS, load, metadata
 from common.analysis.readout import Line, Probes, decode_run, named, opened, read_out
-from common.cli import given_flags, one_line_errors, parse
+from common.cli import check_off, given_flags, one_line_errors, parse
 from common.data.datasets import kind_of
 from common.data.inputs import ImageInputs
 from common.report import figures
@@ -217,8 +217,7 @@ def show_layers(name: str, decoding: Decoding, declared: Declared, options: Opti
 def main() -> None:
     arguments = parse(__doc__, decoding=Decoding, declared=Declared(), options=Untimed(), actions=Actions())
     decoding, declared, options = arguments.decoding, arguments.declared, arguments.options
-    if arguments.actions.smoke:
-        raise ValueError("smoke must be off where nothing is trained. Received: smoke=True")
+    check_off(arguments.actions, "smoke")
     check_names(decoding.models, Store.of(options))
     limit_threads(options.threads)
     for name in decoding.models:

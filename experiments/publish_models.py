@@ -9,7 +9,6 @@ Time:      --list says it for each, and trains nothing; an MLP takes some minute
 """
 
 import dataclasses
-import json
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,7 +21,7 @@ from common.papers.decoding.recipes import fields as decoding_fields
 from common.papers.zhang.recipes import fields
 from common.runs.config import Actions, Config, Options, run_id
 from common.runs.estimates import by_cost
-from common.runs.store import PUBLISHED, ROOT, SUFFIX, Record, Store
+from common.runs.store import PUBLISHED, ROOT, SUFFIX, Record, Store, read_record
 from common.study import run_all
 
 FOLDER = ROOT / "saved_models" / "published"
@@ -69,8 +68,7 @@ class Names:
 def is_there(file: str) -> bool:
     """Whether it is published, with the record of its run."""
     model, record = FOLDER / file, FOLDER / f"{file}.json"
-    there = model.exists() and record.exists()
-    return there and json.loads(record.read_text("utf-8"))["run_id"] == run_id(RUNS[file])
+    return model.exists() and record.exists() and read_record(record)["run_id"] == run_id(RUNS[file])
 
 
 def copy(file: str, store: Store) -> str:
@@ -112,7 +110,8 @@ def main() -> None:
     files, store = arguments.networks.files(), Store.of(arguments.options)
     if not (arguments.actions.force or arguments.actions.smoke):
         there = [file for file in files if is_there(file)]
-        print("".join(f"{file}: published\n" for file in there), end="")
+        for file in there:
+            print(f"{file}: published")
         files = [file for file in files if file not in there]
     if not files:
         return

@@ -22,7 +22,7 @@ import benchmark_texts
 import benchmark_training
 import durability_files
 import durability_kills
-from common.cli import one_line_errors, parse
+from common.cli import check_off, one_line_errors, parse
 from common.publishing import COMPUTED, publish
 from common.report import benchmarks
 from common.report.runs import Runs
@@ -84,9 +84,7 @@ def show_taken(path: Path, own: Store) -> None:
 def main() -> None:
     """Say how many records there are, or publish them with those of an archive."""
     arguments = parse(__doc__, archive=Archive(), options=Untimed(), actions=Actions())
-    for name in ("smoke", "force", "decode"):
-        if getattr(arguments.actions, name):
-            raise ValueError(f"{name} must be off where nothing is trained. Received: {name}=True")
+    check_off(arguments.actions, "smoke", "force", "decode")
     if arguments.actions.list:
         return print(f"no runs of its own; {len(Runs.under(Store(PUBLISHED)))} published records")
     if path := arguments.archive.archive:

@@ -109,9 +109,11 @@ class MASC(HighestScore):
 
         Those are looked at again in float64: rounding errors of float32 are some 1e-6 of |x|^2, `CLOSE` far above them.
         """
-        highest, close = np.empty(len(rows), dtype=np.intp), np.ones(len(rows), dtype=bool)
+        if len(self._subspaces) == 1:
+            return super()._highest(rows)
+        highest, close = np.empty(len(rows), dtype=np.intp), np.empty(len(rows), dtype=bool)
         subspaces = [Subspace(basis.astype(np.float32), outside) for basis, outside in self._subspaces]
-        for batch in batches(len(rows) if len(subspaces) > 1 else 0):
+        for batch in batches(len(rows)):
             with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold is close
                 single = rows[batch].astype(np.float32)
                 lengths = np.stack([subspace.squared_lengths(single) for subspace in subspaces])

@@ -35,10 +35,11 @@ def test_a_finding_in_a_line():
 def test_findings_stand_by_paper_and_size_under_what_became_of_them():
     failed = replace(FOUND, verdict="contradicted", statement=replace(SAID, statement="it grows"))
     full = replace(FOUND, verdict="undecided", size="full size")
-    missing = Finding(replace(SAID, id="b"), "cnn", size="full size")
-    text = findings_document([failed, FOUND, FOUND, full, missing])
+    missing = [Finding(replace(SAID, id=name), "cnn", size="full size") for name in "ab"]  # a was, on another
+    number = Finding(replace(SAID, id="c"), "cnn", size="full size", is_number=True)
+    text = findings_document([failed, FOUND, FOUND, full, *missing, number])
     assert text.startswith("# Findings\n") and text.count("layers know better") == 2  # one line for the same
     order = ["## A paper, reduced", "### What held", "### What did not", "it grows", "## A paper, full size"]
-    order += ["### What the measurements leave open", "Not measured: 1 statement."]
+    order += ["### What the measurements leave open", "Not measured: 1 number.", "Not measured: 1 statement."]
     places = [text.index(part) for part in order]
     assert places == sorted(places)
