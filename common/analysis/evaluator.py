@@ -186,8 +186,11 @@ class SavedModel:
         if not len(inputs):
             raise ValueError(f"data must hold at least one example. Received: data of shape {inputs.shape}")
         found: dict[str, NDArray[np.float32]] = {}
+        if self._reader.ids is None and self.input_layer in layers:
+            found[self.input_layer] = inputs.reshape(len(inputs), -1).astype(np.float32, copy=False)
+        layers = [layer for layer in layers if layer not in found]
         size = self._batch
-        for start in range(0, len(inputs), size):
+        for start in range(0, len(inputs) if layers else 0, size):
             batch = inputs[start : start + size]
             parts = self._reader.outputs(batch, layers)
             for layer, part in zip(layers, map(partial(self._rows, batch), layers, parts), strict=True):

@@ -1,11 +1,11 @@
 """Principal subspaces through the origin: eigendecompositions of uncentred second moments, in float64."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from scipy.linalg import eigh_tridiagonal, qr
 from scipy.linalg.blas import dsyrk
 from scipy.linalg.lapack import dormqr, dsytrd
@@ -39,14 +39,28 @@ class Subspace(NamedTuple):
         """Orthonormal rows (k, d) that span it: the basis or, where that lies outside, any, computed at each call."""
         return np.ascontiguousarray(qr(self.basis.T)[0].T[len(self.basis) :]) if self.outside else self.basis
 
-    def squared_lengths(self, features: NDArray[np.floating]) -> NDArray[np.floating]:
-        """The squared length |P x|^2 of each row's projection on the subspace; (n, d) of the basis' dtype in, (n,) out.
+
+class Subspaces:
+    """Several linear subspaces of R^d, each as a `Subspace`, their bases in one matrix (m, d) of a dtype."""
+
+    def __init__(self, subspaces: Iterable[Subspace], dtype: DTypeLike = np.float64):
+        bases, outside = zip(*subspaces, strict=True)
+        self._bases = np.concatenate(bases, dtype=dtype, casting="same_kind")
+        self._ends = np.cumsum([len(basis) for basis in bases])[:-1]
+        self._outside = outside
+
+    def __iter__(self) -> Iterator[Subspace]:
+        return map(Subspace, np.split(self._bases, self._ends), self._outside)
+
+    def squared_lengths(self, features: NDArray[np.floating]) -> NDArray[Any]:
+        """|P x|^2 of each row's projection on each subspace; (n, d) of the bases' dtype in, (subspaces, n) out.
 
         From outside, with the basis R, it is |x|^2 - |R x|^2: exactly |x|^2 where k = d, so that subspaces which are
         the whole space tie.
         """
-        lengths = squared_norms(features @ self.basis.T)
-        return squared_norms(features) - lengths if self.outside else lengths
+        parts = np.split(features @ self._bases.T, self._ends, axis=1)
+        lengths = np.stack([squared_norms(part) for part in parts])
+        return np.where(np.array(self._outside)[:, np.newaxis], squared_norms(features) - lengths, lengths)
 
 
 def principal_subspace(

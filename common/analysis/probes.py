@@ -17,7 +17,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from common.analysis.features import batches, check_features, varies
-from common.analysis.linalg import Subspace, check_size, principal_subspace, squared_norms
+from common.analysis.linalg import Subspaces, check_size, principal_subspace, squared_norms
 from common.data.arrays import Floats
 
 CLOSE = 5e-5  # shares of |x|^2 that differ by less are computed again in float64
@@ -91,10 +91,10 @@ class MASC(HighestScore):
         rows, targets = self._begin(X, y)
         if self.components is not None:
             check_counts(targets, self.components)
-        self._subspaces = [
+        self._subspaces = Subspaces(
             principal_subspace(rows[targets == name], variance=self.variance, components=self.components)
             for name in self.classes_
-        ]
+        )
         self.n_components_ = np.array([subspace.size for subspace in self._subspaces])
         return self
 
@@ -109,14 +109,14 @@ class MASC(HighestScore):
 
         Those are looked at again in float64: rounding errors of float32 are some 1e-6 of |x|^2, `CLOSE` far above them.
         """
-        if len(self._subspaces) == 1:
+        if len(self.classes_) == 1:
             return super()._highest(rows)
         highest, close = np.empty(len(rows), dtype=np.intp), np.empty(len(rows), dtype=bool)
-        subspaces = [Subspace(basis.astype(np.float32), outside) for basis, outside in self._subspaces]
+        subspaces = Subspaces(self._subspaces, np.float32)
         for batch in batches(len(rows)):
             with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold is close
                 single = rows[batch].astype(np.float32)
-                lengths = np.stack([subspace.squared_lengths(single) for subspace in subspaces])
+                lengths = subspaces.squared_lengths(single)
                 second, first = np.partition(lengths, -2, axis=0)[-2:]
                 close[batch] = ~(first - second > CLOSE * np.maximum(squared_norms(single), LEAST))
             highest[batch] = np.argmax(lengths, axis=0)
@@ -125,7 +125,7 @@ class MASC(HighestScore):
 
     def _scores(self, batch: Floats) -> Floats:
         """Squared length of the projection on each class's subspace; (n, d) in, (c, n) out."""
-        return np.stack([subspace.squared_lengths(batch) for subspace in self._subspaces])
+        return self._subspaces.squared_lengths(batch)
 
 
 class VeLPIC(HighestScore):

@@ -273,12 +273,16 @@ def read_out(
     """
     splits = [split for split in (task.train, task.validation, task.test) if len(split)]
     inputs = {id(split): model.prepare(split.inputs, config) for split in splits}
-    own = predictions(model, inputs, task.num_classes)
-    lines = [{"layer": model.layers[-1], "probe": OWN, "fitted_on": None, **line} for line in scores(own, task)]
     makers = named() if probes is None else probes
+    last, wanted = model.layers[-1], [model.layer(name) for name in layers] or model.layers[:-1]
+    lines: list[Line] = []
     reasons: list[str] = []
-    for group in together(model, [model.layer(name) for name in layers] or model.layers[:-1], sum(map(len, splits))):
+    for group in together(model, [last, *wanted], sum(map(len, splits))):
         outputs = {key: model.outputs(x, group) for key, x in inputs.items()}
+        if not lines:
+            own = predictions(model, {key: values[last] for key, values in outputs.items()}, task.num_classes)
+            lines = [{"layer": last, "probe": OWN, "fitted_on": None, **line} for line in scores(own, task)]
+            group.remove(last)
         for layer, (name, probe) in product(group, makers.items()):
             features = {key: values[layer] for key, values in outputs.items()}
             called = "input" if layer == model.input_layer else layer
@@ -294,14 +298,14 @@ def read_out(
     return [{"epoch": epoch, "components": None, **line} for line in lines]
 
 
-def predictions(model: SavedModel, inputs: Mapping[int, Array], num_classes: int) -> dict[int, Labels]:
-    """The network's own, (n,) for each of several inputs; ValueError unless its outputs are finite."""
+def predictions(model: SavedModel, logits: Mapping[int, Array], num_classes: int) -> dict[int, Labels]:
+    """The network's own, (n,) for each of several outputs of its last layer; ValueError unless these are finite."""
     try:
-        outputs = [check_features(model.logits(x)) for x in inputs.values()]
+        outputs = [check_features(rows) for rows in logits.values()]
     except ValueError as error:
         raise ValueError(f"{model.layers[-1]} in {model.path.name}: {error}") from error
     said = model.classes(np.concatenate(outputs), num_classes)
-    return dict(zip(inputs, np.split(said, np.cumsum([len(rows) for rows in outputs])[:-1]), strict=True))
+    return dict(zip(logits, np.split(said, np.cumsum([len(rows) for rows in outputs])[:-1]), strict=True))
 
 
 def unscored(task: Task) -> list[Line]:

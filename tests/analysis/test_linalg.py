@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from common.analysis import linalg
-from common.analysis.linalg import principal_subspace
+from common.analysis.linalg import Subspaces, principal_subspace
 
 TALL, WIDE, SQUARE = (300, 40), (40, 300), (60, 60)
 SHAPES = pytest.mark.parametrize("shape", [TALL, WIDE, SQUARE], ids=["tall", "wide", "square"])
@@ -119,16 +119,19 @@ def test_size_is_at_most_the_rank(shape, size):
 def test_features_that_are_all_zero_span_nothing(shape, size):
     subspace = principal_subspace(np.zeros(shape), **size)
     assert subspace.directions.shape == (0, shape[1])
-    np.testing.assert_array_equal(subspace.squared_lengths(np.ones((3, shape[1]))), 0)
+    np.testing.assert_array_equal(Subspaces([subspace]).squared_lengths(np.ones((3, shape[1]))), 0)
 
 
 @SHAPES
-@pytest.mark.parametrize("components", [1, 9, 19, 21, 38, 40])
-def test_squared_lengths_are_those_of_the_projections(shape, components):
-    subspace = principal_subspace(decaying(shape, smallest=0.1), components=components)
+def test_squared_lengths_are_those_of_the_projections(shape):
+    spaces = [principal_subspace(decaying(shape, 0.1, seed=k), components=k) for k in (1, 9, 19, 21, 38, 40)]
+    spaces.insert(1, principal_subspace(np.zeros(shape), components=1))
     points = normal((50, shape[1]), seed=1)
-    expected = np.linalg.norm(points @ projector(subspace.directions), axis=1) ** 2
-    np.testing.assert_allclose(subspace.squared_lengths(points), expected, rtol=1e-10)
+    expected = [np.linalg.norm(points @ projector(space.directions), axis=1) ** 2 for space in spaces]
+    together = Subspaces(spaces)
+    np.testing.assert_allclose(together.squared_lengths(points), expected, rtol=1e-10)
+    np.testing.assert_equal(list(together), spaces)
+    assert Subspaces(together, np.float32).squared_lengths(points.astype(np.float32)).dtype == np.float32
 
 
 def test_the_shorter_basis_is_kept():
@@ -156,7 +159,7 @@ def test_eigenvectors_are_those_that_are_asked_for(side):
 def test_the_whole_space_keeps_every_length_exactly():
     points = normal((50, 40), seed=2)
     spaces = [principal_subspace(decaying(TALL, seed=seed), components=40) for seed in (0, 1)]
-    lengths = [space.squared_lengths(points) for space in spaces]
+    lengths = Subspaces(spaces).squared_lengths(points)
     np.testing.assert_array_equal(lengths[0], lengths[1])
     np.testing.assert_allclose(lengths[0], np.sum(points**2, axis=1))
 
