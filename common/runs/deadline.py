@@ -26,6 +26,11 @@ def now() -> float:
     return time.time()
 
 
+def needed(seconds: float) -> float:
+    """What must be left of a time limit for what takes so long."""
+    return END + FACTOR * seconds
+
+
 class Closing(Protocol):
     """A run that says in how many seconds it can be at a checkpoint."""
 
@@ -51,7 +56,7 @@ class Deadline:
 
     def allows(self, seconds: float, moment: float | None = None) -> bool:
         """Whether what takes so long may still be begun, now or at a moment."""
-        return self.ends - (now() if moment is None else moment) >= END + FACTOR * seconds
+        return self.ends - (now() if moment is None else moment) >= needed(seconds)
 
     @property
     def left(self) -> float:

@@ -26,7 +26,7 @@ from common.progress import about, counted
 from common.runs import processes
 from common.runs.children import CHILDREN, Answer, carry_out_together, end_children
 from common.runs.config import Config, Options, alike, as_dict, obstacles, run_id
-from common.runs.deadline import Deadline, check_force
+from common.runs.deadline import Deadline, check_force, needed
 from common.runs.estimates import known_records, on_gpu, to_checkpoint
 from common.runs.store import Record, Store
 from common.runs.training import train
@@ -66,7 +66,8 @@ def run(
     if options.time_limit and (more := left(configs, options)):
         begun = sum(Store.of(options).checkpoint(config).exists() for config in more)
         done = f"of {counted(len(set(configs)), 'run')} {len(set(configs)) - len(more)} are done"
-        raise OutOfTime(processes.told(f"{done}, {begun} at a checkpoint"))
+        wait = "" if begun else f", which takes {about(needed(seconds_to_checkpoint([more[:1]], options)[0]))}"
+        raise OutOfTime(processes.told(f"{done}, {begun} at a checkpoint{wait}"))
     return [train(config, options) for config in configs]
 
 

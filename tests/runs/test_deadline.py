@@ -286,10 +286,10 @@ def test_nothing_begins_that_could_not_be_at_a_checkpoint_in_time(
     clock(0)
     monkeypatch.setattr(sweep, "train", lambda *_: pytest.fail("began"))
     monkeypatch.setattr(job, "train_stacked", lambda *_: pytest.fail("began"))
-    with pytest.raises(OutOfTime, match="^of 1 run 0 are done, 0 at a checkpoint$"):
+    with pytest.raises(OutOfTime, match="^of 1 run 0 are done, 0 at a checkpoint, which takes about 18 seconds$"):
         sweep.run([BASE], options(tmp_path, f"{LIMIT - 3}s"))
     configs = list(sweep.grid(BASE, seed=[0, 1]))
-    with pytest.raises(OutOfTime, match="^of 2 runs 0 are done, 0 at a checkpoint$"):
+    with pytest.raises(OutOfTime, match="^of 2 runs 0 are done, 0 at a checkpoint, which takes about 18 seconds$"):
         sweep.run(configs, options(tmp_path, f"{LIMIT - 3}s", workers=1))
     assert capsys.readouterr().err.count(" left for later\n") == 2
 
