@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from common.report.claims import gap
 from common.report.numbers import Curve
@@ -12,6 +12,7 @@ from common.report.runs import CORRUPTION, Measure, Run, Runs
 from common.runs.config import SEEDS, recipe
 from common.runs.parts import Stopping
 
+T = TypeVar("T")
 OverEpochs = Callable[[Run], Mapping[int, float]]  # values by epoch
 Epochs = Mapping[str, float | None]  # by setting
 Levels = Sequence[Sequence[str]]
@@ -112,7 +113,7 @@ def told(seed: Mapping[Any, float | None], at: Any) -> float | None:
     return math.nan if at in seed and value is None else value
 
 
-def complete(seeds: Sequence[dict[float, float | None]], points: Collection[float]) -> list[dict[float, float | None]]:
+def complete(seeds: Iterable[dict[float, T]], points: Collection[float]) -> list[dict[float, T]]:
     """The seeds that have a run at each point of a curve; others would be judged by another curve, of fewer points."""
     return [seed for seed in seeds if seed.keys() >= set(points)]
 

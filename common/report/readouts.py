@@ -96,6 +96,16 @@ def of(*models: str, datasets: Container[str] = (), least: float = 0, most: floa
     return about
 
 
+def among(*kinds: Callable[[Setting], bool]) -> Callable[[Setting], bool]:
+    """Whether a setting is of one of these kinds."""
+    return lambda setting: any(kind(setting) for kind in kinds)
+
+
+def but(kind: Callable[[Setting], bool], *others: Callable[[Setting], bool]) -> Callable[[Setting], bool]:
+    """Whether a setting is of a kind, and of none of the others."""
+    return lambda setting: kind(setting) and not among(*others)(setting)
+
+
 def pairs_by_setting(pairs: Iterable[tuple[Run, Any]]) -> dict[Setting, list[tuple[Run, Any]]]:
     """Likewise, of runs and what came of them when they were trained on."""
     ordered = sorted(pairs, key=lambda pair: (setting_of(pair[0]), pair[0].config.seed))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from common.papers.arpit.recipes import BASE, DATASETS, KEPT, fields
 from common.papers.arpit.targets import TARGETS
 from common.report import figures
 from common.report.claims import CONFIRMED, INDICATED, Finding, growth
+from common.report.fitting import complete
 from common.report.numbers import Count, cell, compared, less, mean_share, number, rate, share
 from common.report.runs import Line, Run, Runs
 from common.report.tables import Table
@@ -211,7 +212,7 @@ def critical_findings(runs: Runs, call: Call) -> list[Finding]:
             if real and kind == "random labels":
                 findings.append(_slower(network(seeds[0]), real, seeds))
     for name, shares in families(measured).items():
-        findings += _over_shares(name, shares, how)
+        findings += _over_shares(name, shares, how, {0.0, *call.grid.fractions})
         for noise, seeds in shares.items():
             if 0 < noise < 1 and seeds[0].config.corruption == "uniform":
                 findings += _transition(f"{name}, {100 * noise:g} %", shares.get(0.0, Runs()), seeds, how)
@@ -239,10 +240,11 @@ def _slower(subject: str, real: Runs, labels: Runs) -> Finding:
     return TARGETS.tested("arpit-time-labels", subject, real + labels, effects, told and f"epochs {told}")
 
 
-def _over_shares(name: str, shares: Shares, how: Measurement) -> list[Finding]:
-    """What grows with the share of noise."""
+def _over_shares(name: str, shares: Shares, how: Measurement, points: Collection[float]) -> list[Finding]:
+    """What grows with the share of noise, in seeds that have a run at all these shares."""
     runs = Runs(run for group in shares.values() for run in group)
-    seeds = [{run.config.corruption_fraction: run for run in group} for group in runs.by("seed").values()]
+    by_share = ({run.config.corruption_fraction: run for run in group} for group in runs.by("seed").values())
+    seeds = complete(by_share, points)
     falls = {
         "error at the end: ": lambda run: _errors(run, run.outcome["validation_accuracy"]),
         "least error: ": lambda run: _errors(run, best_accuracy(run)),
@@ -252,7 +254,7 @@ def _over_shares(name: str, shares: Shares, how: Measurement) -> list[Finding]:
         "arpit-sharpness": {"": how.sharpness},
         "arpit-validation-falls": falls,
     }
-    return [_growing(claim, name, runs, seeds, of) for claim, of in measures.items()]
+    return [_growing(claim, name, runs, seeds, of) for claim, of in measures.items() if seeds]
 
 
 def _growing(claim: str, name: str, runs: Runs, seeds: Sequence[Mapping[float, Run]], measures: Measures) -> Finding:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from common.analysis.readout import decode_controls
 from common.data.datasets import DATASETS
-from common.papers.decoding.recipes import BASE, KEPT, SMOKE, Corrupted
+from common.papers.decoding.recipes import BASE, FRACTIONS, KEPT, SMOKE, Corrupted
 from common.papers.decoding.targets import TARGETS
 from common.report import profiles, readouts
 from common.report.claims import Finding, gap
+from common.report.fitting import complete
 from common.report.numbers import cell, less, number
 from common.report.runs import Measure, Run, Runs
 from common.report.tables import Table
@@ -31,9 +32,11 @@ FLAT = partial(readouts.in_layer, layer="flatten")
 WIDE, NARROW, BEHIND = (
     partial(readouts.in_best_of, layers=names.split()) for names in ("fc3 fc4", "fc1 fc2", "fc1 fc2 fc3")
 )
-Comparison, of = readouts.Comparison, readouts.of
+Comparison, of, but, HIGH = readouts.Comparison, readouts.of, readouts.but, readouts.HIGH
+CIFAR, GREY = ("cifar10",), ("mnist", "fashion_mnist")
+HIGH_MLP = of("mlp4", least=HIGH, most=HIGH)
 COMPARISONS = (
-    Comparison("above-model", CHOSEN, readouts.own, of("mlp4", "cnn")),
+    Comparison("above-model", CHOSEN, readouts.own, but(of("mlp4", "cnn"), of("cnn", datasets=CIFAR, most=0.2))),
     Comparison("above-cifar100", CHOSEN, readouts.own, of("alexnet_large", datasets=("cifar100",))),
     Comparison("above-tiny-imagenet", CHOSEN, readouts.own, of("alexnet_large", datasets=("tiny_imagenet",))),
     Comparison("above-resnet", CHOSEN, readouts.own, of("resnet18", least=0.4)),
@@ -42,13 +45,17 @@ COMPARISONS = (
     Comparison("random-true-labels", TRUE, CHOSEN, lambda setting: setting.fraction == 1),
     Comparison("above-input", CHOSEN, readouts.in_input),
     Comparison("input", readouts.in_input, readouts.own, readouts.highly),
-    Comparison("above-untrained", CHOSEN, UNTRAINED),
-    Comparison("untrained", UNTRAINED, CHOSEN, readouts.highly),
+    Comparison(
+        "above-untrained", CHOSEN, UNTRAINED, but(readouts.in_part, HIGH_MLP, of("cnn", datasets=CIFAR, least=HIGH))
+    ),
+    Comparison("untrained", UNTRAINED, CHOSEN, HIGH_MLP),
     Comparison("wide-layers", WIDE, NARROW, of("mlp4")),
     Comparison("narrow-layer", readouts.in_input, partial(readouts.in_layer, layer="fc1"), of("mlp4", least=0.4)),
-    Comparison("flat-layer", FLAT, BEHIND, of("cnn", datasets=("mnist", "fashion_mnist"))),
-    Comparison("last-layer", readouts.in_last_layer, readouts.own, of("cnn", least=readouts.HIGH)),
+    Comparison("flat-layer", FLAT, BEHIND, of("cnn", datasets=GREY)),
+    Comparison("last-layer", readouts.in_last_layer, readouts.own, of("cnn", least=HIGH)),
 )
+"""About settings in which what is published, where it is, lies in the statement's band."""
+GROWS = of("mlp4", "cnn", datasets=GREY)
 
 
 def read(configs: Sequence[Config], call: Call) -> None:
@@ -99,7 +106,7 @@ def findings(runs: Runs, call: Call) -> list[Finding]:
     return [
         *readouts.compare(runs, COMPARISONS, TARGETS),
         *(chance(setting, group) for setting, group in settings if random_of_ten(setting)),
-        *growing(runs),
+        *growing(runs, call.grid.fractions or FRACTIONS[call.preset]),
         *readouts.clean_findings(runs, TARGETS),
     ]
 
@@ -114,14 +121,14 @@ def chance(setting: readouts.Setting, runs: Runs) -> Finding:
     return TARGETS.tested("decoding-chance", setting.text(), runs, [readouts.in_chosen_layer(run) for run in runs])
 
 
-def growing(runs: Runs) -> list[Finding]:
+def growing(runs: Runs, fractions: Sequence[float]) -> list[Finding]:
     """What grows with corruption: the lead over the network, and the size of the last layer's subspaces."""
+    between = [fraction for fraction in fractions if 0 < fraction < 1]
     tested: list[Finding] = []
     for network, group in runs.grouped(readouts.network_of).items():
-        between = group.where(lambda run: readouts.in_part(readouts.setting_of(run)))
-        ends = group.where(lambda run: run.config.corruption_fraction in (0, readouts.HIGH))
-        tested.append(_grown("decoding-gap-grows", network.text(2), between, "points", _lead, _least_step))
-        tested.append(_grown("decoding-size", network.text(2), ends, "components", _size, _times))
+        if GROWS(network._replace(fraction=HIGH)):
+            tested.append(_grown("decoding-gap-grows", network, group, between, "points", _lead, _least_step))
+        tested.append(_grown("decoding-size", network, group, (0.0, HIGH), "components", _size, _times))
     return [finding for finding in tested if finding.runs]
 
 
@@ -138,25 +145,29 @@ def _least_step(values: Sequence[float | None]) -> float | None:
 
 
 def _times(values: Sequence[float | None]) -> float | None:
-    first, *_, last = values
+    first, last = values
     return last / first if first and last else None
 
 
 def _grown(
     name: str,
-    subject: str,
+    network: readouts.Setting,
     runs: Runs,
+    fractions: Sequence[float],
     unit: str,
     measure: Measure,
     effect: Callable[[Sequence[float | None]], float | None],
 ) -> Finding:
-    """The effect of the values of a measure from corruption to corruption, of each seed with two steps or more."""
-    seeds = [seed.by("corruption_fraction") for seed in runs.by("seed").values()]
-    curves = [{x: measure(run) for x, (run,) in seed.items()} for seed in seeds if len(seed) > 1]
-    shown = {x: number((curve.get(x) for curve in curves), unit) for x in sorted(set().union(*curves))}
-    text = ", ".join(f"{cell(value)} at {100 * x:g} %" for x, value in shown.items())
-    tested = Runs(run for seed in seeds if len(seed) > 1 for group in seed.values() for run in group)
-    return TARGETS.tested(name, subject, tested, [effect(list(curve.values())) for curve in curves], f"{unit}: {text}")
+    """The effect of the values of a measure from corruption to corruption, of each seed that has all of several."""
+    by_fraction = (
+        {x: run for x, (run,) in seed.by("corruption_fraction").items()} for seed in runs.by("seed").values()
+    )
+    seeds = complete(by_fraction, fractions) if len(fractions) > 1 else []
+    curves = [[measure(seed[x]) for x in sorted(fractions)] for seed in seeds]
+    shown = zip(sorted(fractions), zip(*curves, strict=True), strict=bool(curves))
+    text = ", ".join(f"{cell(number(values, unit))} at {100 * x:g} %" for x, values in shown)
+    tested = Runs(seed[x] for seed in seeds for x in sorted(fractions))
+    return TARGETS.tested(name, network.text(2), tested, [effect(curve) for curve in curves], f"{unit}: {text}")
 
 
 STUDY = Study("masc_decoding", Corrupted(), BASE, report, KEPT, read, smoke=SMOKE, findings=findings)

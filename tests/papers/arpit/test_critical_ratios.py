@@ -1,7 +1,7 @@
 """Figures 7 to 9 of Arpit et al. on curves written out by hand."""
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 from arpit_runs import SMALL, Runs, a_run, found
@@ -24,6 +24,8 @@ from common.runs.config import Options
 from common.study import Call
 
 HOW = MEASUREMENTS["small"]
+SHARES = (0.2, 0.4, 1.0)
+CALL = replace(SMALL, grid=replace(STUDY.grid, fractions=SHARES))
 SETTINGS = asdict(HOW.search) | {"size": HOW.size}
 EPOCHS = (0, 1, 4, 10)
 
@@ -64,7 +66,7 @@ def run(
 def study(rule="uniform", seeds=1, **noisy):
     """Real data and shares of noise, with more critical examples and less accuracy as they grow."""
     runs = [run(curve=(0, 0, 4, 5), accuracies=(0.96, 0.98, 0.97), seed=seed) for seed in range(seeds)]
-    for share in (0.2, 0.4, 1.0):
+    for share in SHARES:
         curve = tuple(round(critical * share) for critical in (0, 40, 79, 80))
         accuracies = (0.9, 0.95 - 0.1 * share, 0.9 - 0.5 * share)
         runs += [run(rule, share, **({"curve": curve, "accuracies": accuracies} | noisy), seed=s) for s in range(seeds)]
@@ -88,7 +90,7 @@ OF = {"rises": "random labels", "plateau": "random labels", "training": "random 
 
 def by_name(runs):
     """A finding of each statement there is, on random labels, or on the least share of them."""
-    findings = critical_findings(runs, SMALL)
+    findings = critical_findings(runs, CALL)
     there = {finding.statement.id for finding in findings}
     return {name: found(findings, of, OF.get(name, "")) for name, of in NAMES.items() if of in there}
 
@@ -105,7 +107,7 @@ def test_every_statement_is_confirmed_on_what_it_describes():
     runs = study(seeds=3)
     assert verdicts(runs) == dict.fromkeys(NAMES, "confirmed")
     assert {finding.effect.n for finding in by_name(runs).values()} == {3}
-    assert len(critical_findings(runs, SMALL)) == 2 * 3 + 2 + 3 + 2 * 3
+    assert len(critical_findings(runs, CALL)) == 2 * 3 + 2 + 3 + 2 * 3
     assert effects(runs) == pytest.approx({
         "noise": 0.75,
         "grows": 1.0,
@@ -119,6 +121,15 @@ def test_every_statement_is_confirmed_on_what_it_describes():
         "sharpness": 1.0,
         "labels": math.log(9 / 2),
     })  # fmt: skip
+
+
+def test_a_seed_without_a_run_at_some_share_says_nothing_of_what_grows():
+    whole, part = (
+        study(),
+        [run for run in study(seeds=2) if run.config.seed == 1 and run.config.corruption_fraction < 1],
+    )
+    assert found(critical_findings(Runs([*whole, *part]), CALL), NAMES["grows"]).effect.n == 1
+    assert NAMES["grows"] not in {finding.statement.id for finding in critical_findings(Runs(part), CALL)}
 
 
 @pytest.mark.parametrize("noisy, name, effect", [
@@ -231,7 +242,7 @@ def test_without_real_data_beside_it_a_fall_or_rise_says_nothing():
 
 
 def test_of_random_inputs_no_transition_is_claimed():
-    there = {finding.statement.id for finding in critical_findings(study("gaussian"), SMALL)}
+    there = {finding.statement.id for finding in critical_findings(study("gaussian"), CALL)}
     assert there == {NAMES[name] for name in NAMES.keys() - {"first", "peak", "transition", "labels"}}
 
 
@@ -239,7 +250,7 @@ def test_a_run_without_lines_is_not_measured_and_in_no_report():
     runs = study()
     for unmeasured in runs:
         unmeasured.source.files[CRITICAL] = unmeasured.source.files[SHARPNESS] = []
-    assert critical_findings(runs, SMALL) == []
+    assert critical_findings(runs, CALL) == []
     items = STUDY.report(runs, SMALL)
     assert items["ratios"].rows == [] and list(items) == ["ratios"]
 
