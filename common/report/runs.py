@@ -184,7 +184,8 @@ class Run:
     def full_size(self) -> bool:
         """Whether it may stand for a published one: the whole training and test set, at least 60 epochs, to the end."""
         whole = self.config.downscale == 1 and all(getattr(self.config, name) is None for name in OWN)
-        return whole and not self.reduced and self.config.epochs >= FULL_EPOCHS
+        ended = self.config.epochs >= FULL_EPOCHS and self.outcome["stop_reason"] != "diverged"
+        return whole and ended and not self.reduced
 
     @property
     def scale(self) -> list[str]:

@@ -65,6 +65,9 @@ def test_a_run_is_of_full_size_or_says_how_it_is_smaller():
     assert not small.full_size and small.scale == ["train_n=3000", "images 2 times smaller", "bfloat16"]
     for changes in ({"stop_loss": 0.1}, {"epochs": 59}, {"downscale": 2}, {"test_size": 10}, {"labels": "a.npy"}):
         assert not a_run(**changes).full_size
+    diverged = a_run()
+    diverged.outcome["stop_reason"] = "diverged"
+    assert not diverged.full_size
 
 
 def test_runs_are_each_there_once_and_in_order():
