@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LAST = "last hidden layer"
+Epochs = Sequence[int]
 LayerOf = Callable[[Sequence[Line]], str | None]
 LAYER_COLOURS = (figures.GREY, figures.SKY, figures.AMBER, figures.ORANGE, figures.PURPLE, figures.BLUE)
 
@@ -78,7 +79,7 @@ def layers_over_epochs(run: Run, title: str, probe: str = "masc") -> Figure:
     return figure
 
 
-def early_stopping_table(runs: Runs, targets: readouts.Published, title: str) -> Table:
+def early_stopping_table(runs: Runs, targets: readouts.Published, title: str, epochs: Epochs) -> Table:
     """Early stopping beside the end of training, of the network and of the layer that is chosen at each epoch."""
     cited = partial(readouts.published, targets=targets, probe="model", layer="logits", quantity="best_test_accuracy")
     cells: readouts.Cells = {
@@ -88,20 +89,20 @@ def early_stopping_table(runs: Runs, targets: readouts.Published, title: str) ->
         "network's peak, %": readouts.mean("best_test_accuracy"),
         "published peak, %": cited,
         "network at the end, %": readouts.mean("test_accuracy"),
-        "layer's best epoch": readouts.mean(lambda run: peak(run)[0], "components"),
-        "layer there, %": readouts.mean(lambda run: peak(run)[1]),
+        "layer's best epoch": readouts.mean(lambda run: peak(run, epochs)[0], "components"),
+        "layer there, %": readouts.mean(lambda run: peak(run, epochs)[1]),
         "layer at the end, %": readouts.mean(readouts.in_chosen_layer),
     }
     return readouts.setting_table(runs, cells, title)
 
 
-def peak(run: Run, layer_of: LayerOf = choose_layer) -> tuple[int | None, float | None]:
+def peak(run: Run, epochs: Epochs, layer_of: LayerOf = choose_layer) -> tuple[int | None, float | None]:
     """The first epoch of training at which a layer, by default the one chosen at it, is best on held-out examples.
 
-    And its test accuracy there; null where fewer than two epochs of training were read out.
+    And its test accuracy there; null unless the run was read out at all of these epochs, and at two of training.
     """
     known = {e: values for e in readouts.epochs_of(run) if e and (values := shares(run, e, layer_of))}
-    if len(known) < 2:
+    if len(known) < 2 or not readouts.followed(run, epochs):
         return None, None
     best = max(known, key=lambda epoch: known[epoch][HELD_OUT])
     return best, known[best]["test"]
@@ -115,20 +116,9 @@ def shares(run: Run, epoch: int, layer_of: LayerOf) -> dict[str, float]:
     return values if len(values) == len(found) else {}
 
 
-def at_peak(run: Run, layer_of: LayerOf = choose_layer) -> float | None:
-    """Test accuracy of the subspaces at their peak."""
-    return peak(run, layer_of)[1]
-
-
 def network_fall(run: Run) -> float | None:
     """How much of its test accuracy the network loses from early stopping to the end."""
     return less(stopped_accuracy(run), readouts.own(run))
-
-
-def subspaces_fall(run: Run, layer_of: LayerOf = choose_layer) -> float | None:
-    """Likewise of the subspaces, from their peak."""
-    lines = readouts.lines_of(run)
-    return less(at_peak(run, layer_of), accuracy(lines, layer_of(lines)))
 
 
 def network_peaks(run: Run) -> float | None:
@@ -136,21 +126,27 @@ def network_peaks(run: Run) -> float | None:
     return stopped(run)["epoch"] / run.outcome["epochs"]
 
 
-def subspaces_peak(run: Run) -> float | None:
-    """Likewise of the subspaces."""
-    epoch = peak(run)[0]
-    return None if epoch is None else epoch / run.outcome["epochs"]
+def comparisons(epochs: Epochs) -> list[readouts.Comparison]:
+    """By names of statements, which each wing that asks has of its own; subspaces peak at one of these epochs."""
 
+    def at_peak(run: Run, layer_of: LayerOf = choose_layer) -> float | None:
+        return peak(run, epochs, layer_of)[1]
 
-COMPARISONS = (
-    readouts.Comparison("early-stopping", stopped_accuracy, readouts.in_chosen_layer),
-    readouts.Comparison("network-peak", stopped_accuracy, readouts.own),
-    readouts.Comparison("early-peak", at_peak, readouts.in_chosen_layer),
-    readouts.Comparison("early-peak", partial(at_peak, layer_of=last_layer), readouts.in_last_layer, where=LAST),
-    readouts.Comparison("peaks-together", subspaces_peak, network_peaks),
-    readouts.Comparison("falls-less", network_fall, subspaces_fall, unit="points"),
-    readouts.Comparison(
-        "falls-less", network_fall, partial(subspaces_fall, layer_of=last_layer), where=LAST, unit="points"
-    ),
-)
-"""Names of statements, which each wing that asks has of its own."""
+    def subspaces_fall(run: Run, layer_of: LayerOf = choose_layer) -> float | None:
+        lines = readouts.lines_of(run)
+        return less(at_peak(run, layer_of), accuracy(lines, layer_of(lines)))
+
+    def subspaces_peak(run: Run) -> float | None:
+        epoch = peak(run, epochs)[0]
+        return None if epoch is None else epoch / run.outcome["epochs"]
+
+    of_last, last_falls = partial(at_peak, layer_of=last_layer), partial(subspaces_fall, layer_of=last_layer)
+    return [
+        readouts.Comparison("early-stopping", stopped_accuracy, readouts.in_chosen_layer),
+        readouts.Comparison("network-peak", stopped_accuracy, readouts.own),
+        readouts.Comparison("early-peak", at_peak, readouts.in_chosen_layer),
+        readouts.Comparison("early-peak", of_last, readouts.in_last_layer, where=LAST),
+        readouts.Comparison("peaks-together", subspaces_peak, network_peaks),
+        readouts.Comparison("falls-less", network_fall, subspaces_fall, unit="points"),
+        readouts.Comparison("falls-less", network_fall, last_falls, where=LAST, unit="points"),
+    ]

@@ -128,6 +128,13 @@ def epochs_of(run: Run) -> list[int]:
     return sorted({line["epoch"] for line in run.readout})
 
 
+def followed(run: Run, epochs: Iterable[int], probe: str = "masc") -> bool:
+    """Whether a probe was read out at the end of training, and at all of these epochs that lie before it."""
+    last = run.outcome["epochs"]
+    read = {line["epoch"] for line in run.readout if line["probe"] == probe}
+    return {last, *(epoch for epoch in epochs if epoch < last)} <= read
+
+
 def lines_of(run: Run, epoch: int | None = None) -> list[Line]:
     """The read-out of one epoch, the last of training where none is named."""
     epoch = run.outcome["epochs"] if epoch is None else epoch

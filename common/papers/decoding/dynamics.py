@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from common.analysis.readout import decode_run
@@ -31,11 +32,11 @@ def read(configs: Sequence[Config], call: Call) -> None:
 def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
     """Curves, a heat map of each setting's first seed, and the table."""
     runs = readouts.read_out(runs)
-    followed = runs.where(lambda run: len(readouts.epochs_of(run)) > 2)  # other studies read out both ends
+    followed = runs.where(partial(readouts.followed, epochs=EPOCHS))  # other studies read out both ends
     groups = readouts.by_setting(followed)
     return {
         **({"dynamics": peaks.curves(followed, TITLE)} if followed else {}),
-        "early_stopping": peaks.early_stopping_table(followed, TARGETS.of("dynamics"), TITLE),
+        "early_stopping": peaks.early_stopping_table(followed, TARGETS.of("dynamics"), TITLE, EPOCHS),
         **{
             f"heat_map_{setting.name()}": peaks.layers_over_epochs(group[0], setting.text())
             for setting, group in groups.items()
@@ -55,7 +56,8 @@ STOPPED_ABOVE = readouts.among(  # the others are published less than 2 points a
     readouts.of("alexnet_large", datasets=("tiny_imagenet",)),
 )
 COMPARISONS = [
-    each._replace(about=STOPPED_ABOVE) if each.statement == "early-stopping" else each for each in peaks.COMPARISONS
+    each._replace(about=STOPPED_ABOVE) if each.statement == "early-stopping" else each
+    for each in peaks.comparisons(EPOCHS)
 ]
 GRID = Corrupted(fractions=(0.8,))
 STUDY = Study(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from common.papers.decoding import raw_inputs
+from common.papers.decoding import dynamics, raw_inputs
 from common.papers.decoding.recipes import BASE, EDIT_EPOCHS, RECIPES, fields, untrained
 from common.papers.decoding.targets import TARGETS
 from common.papers.decoding.transfer import trained_on
@@ -110,7 +110,9 @@ def at(run: Run, quantity: str, epoch: int) -> float | None:
 
 
 def best_edited(run: Run) -> float | None:
-    """Test accuracy with VeLPIC as output layer, at the epoch that is best on test data."""
+    """Test accuracy with VeLPIC as output layer, at the epoch that is best on test data, of all that are followed."""
+    if not readouts.followed(run, dynamics.EPOCHS, "velpic"):
+        return None
     last = last_layer(readouts.lines_of(run))
     values = [readouts.in_layer(run, last, epoch, probe="velpic") for epoch in readouts.epochs_of(run)]
     return max((value for value in values if value is not None), default=None)

@@ -36,7 +36,7 @@ COMPARISONS = (
     Comparison("input", readouts.in_input, readouts.own, readouts.highly),
     Comparison("above-untrained", CHOSEN, partial(CHOSEN, epoch=0)),
     Comparison("first-layer", LOOKED_UP, STATE, readouts.of("lstm")),
-    *peaks.COMPARISONS,
+    *peaks.comparisons(EPOCHS),
 )
 
 
@@ -62,7 +62,7 @@ def report(runs: Runs, call: Call) -> dict[str, Table | Figure]:
         **{f"layers_{model}": profiles.layer_profiles(group, f"{TITLE}: {model}") for model, group in models.items()},
         **{f"training_{model}": peaks.curves(group, f"{TITLE}: {model}") for model, group in models.items()},
         "layers": unpublished(readouts.layer_table(runs, (), TITLE)),
-        "early_stopping": unpublished(peaks.early_stopping_table(runs, (), TITLE)),
+        "early_stopping": unpublished(peaks.early_stopping_table(runs, (), TITLE, EPOCHS)),
         "clean_networks": unpublished(readouts.clean_table(runs, "Networks trained on true labels")),
     }
 

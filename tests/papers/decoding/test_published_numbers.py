@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from common.papers.decoding import raw_inputs
+from common.papers.decoding import dynamics, raw_inputs
 from common.papers.decoding.published import as_published, numbers
 from common.papers.decoding.recipes import BASE, fields
 from common.papers.decoding.transfer import trained_on
@@ -76,8 +76,9 @@ def test_what_is_measured_of_a_number(decoding, published):
     lines = decoding.read_out(LAYERS, epoch=296, components=1700.0)
     lines += decoding.read_out(LAYERS, epoch=296, fitted_on="true_labels")
     lines += decoding.read_out({"fc2": (0.1, 0.94)}, "qda", epoch=296)
-    for epoch, test in ((0, 0.5), (25, 0.9011), (296, 0.821)):
-        lines += decoding.read_out({"fc4": (0.1, test)}, "velpic", epoch=epoch)
+    edited = {**dict.fromkeys(dynamics.EPOCHS, 0.5), 25: 0.9011, 296: 0.821}
+    for epoch in (epoch for epoch in edited if epoch <= 296):
+        lines += decoding.read_out({"fc4": (0.1, edited[epoch])}, "velpic", epoch=epoch)
     lines += decoding.read_out({"fc1": (0.1, 0.99), "fc4": (0.1, 0.859)}, epoch=0)
     worse = [{**line, "correct": line["correct"] - 4000} if line["layer"] == "fc1" else line for line in lines]
     measured = found([published(lines), published(worse, seed=1)])
@@ -96,6 +97,8 @@ def test_what_is_measured_of_a_number(decoding, published):
     assert mean("dynamics-mlp4-mnist-best-0.8") == mean("dynamics-mlp4-mnist-model-296-0.8") == 0.3116
     assert mean("dynamics-mlp4-mnist-model-20-0.8") == 0.02
     assert mean("velpic-mlp4-mnist-unedited-100-0.8") == 0.1
+    some = [line for line in lines if (line["probe"], line["epoch"]) != ("velpic", 30)]
+    assert found([published(some)])["velpic-mlp4-mnist-best-0.8"].verdict == "not measured"  # the best of all epochs
     assert mean("dynamics-mlp4-mnist-masc-20-0.8") is None  # a mean over classes
     assert mean("velpic-mlp4-mnist-trained-on-44-0.8") is None
 

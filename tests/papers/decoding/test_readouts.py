@@ -172,15 +172,15 @@ def test_dynamics(decoding):
     history = decoding.history([0.1, 0.3, 0.3, *[0.2] * 8], test=[0.1, 0.8, 0.85, *[0.3] * 8])
     run = decoding.run(lines, test=0.3, history=history)
     run.outcome |= {"best_test_epoch": 2, "best_test_accuracy": 0.85}
-    (row,) = texts(early_stopping_table([run], TARGETS.of("dynamics"), "Title"))
+    (row,) = texts(early_stopping_table([run], TARGETS.of("dynamics"), "Title", (0, 2, 4)))
     assert list(row.items())[6:] == [
         ("early stopping, epoch", "1.0"), ("network there, %", "80.00"), ("network's peak on test, epoch", "2.0"),
         ("network's peak, %", "85.00"), ("published peak, %", "91.50"), ("network at the end, %", "30.00"),
         ("layer's best epoch", "2.0"), ("layer there, %", "90.00"), ("layer at the end, %", "70.00"),
     ]  # fmt: skip
     unread = decoding.run(decoding.read_out({"fc1": (0.1, 0.2)}, probe="qda"), seed=1)
-    assert list(texts(early_stopping_table([unread], [], "Title"))[0].values())[-3:] == ["–", "–", "–"]
-    (row,) = texts(early_stopping_table([run, unread], [], "Title"))
+    assert list(texts(early_stopping_table([unread], [], "Title", (0, 2, 4)))[0].values())[-3:] == ["–", "–", "–"]
+    (row,) = texts(early_stopping_table([run, unread], [], "Title", (0, 2, 4)))
     assert (row["seeds"], row["layer there, %"]) == ("2", "90.00 (n=1)")
 
 

@@ -316,7 +316,10 @@ def test_the_layer_is_chosen_at_every_epoch(decoding):
     other = {"fc1": "fc2", "fc2": "fc1"}
     lines = [{**line, "layer": other[line["layer"]]} if line["epoch"] == 1 else line for line in run.readout]
     run.readout = lines
-    assert peaks.peak(run) == (1, 0.94)
+    assert peaks.peak(run, dynamics.EPOCHS) == (1, 0.94)
+    assert peaks.peak(run, (0, 1, 2)) == (1, 0.94)
+    run.readout = [line for line in lines if line["epoch"] != 1]
+    assert peaks.peak(run, (0, 1, 2)) == (None, None)  # not read out at all of them
 
 
 def test_the_last_hidden_layer_is_tested_too(decoding):
