@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 BLOCK = 256  # examples whose hinges are evaluated at a time
+VALUES = 2**22  # of a layer, of as many examples as there are at a time
 
 
 @dataclass(frozen=True)
@@ -135,11 +136,14 @@ def hidden_layer(weights: Floats, offsets: Floats, first: bool) -> Layer:
 
 
 def deep_outputs(layers: list[Layer], x: Floats) -> Floats:
-    """Outputs (m,) of the layers at projections x (m,)."""
-    state = x[None]
-    for layer in layers[:-1]:
-        state = np.maximum(layer.weights @ state + layer.biases[:, None], 0)
-    found: Floats = (layers[-1].weights @ state)[0]
+    """Outputs (m,) of the layers at projections x (m,), so many at a time that their states fit into VALUES."""
+    found: Floats = np.empty(len(x))
+    size = max(1, VALUES // width(layers))
+    for start in range(0, len(x), size):
+        state = x[None, start : start + size]
+        for layer in layers[:-1]:
+            state = np.maximum(layer.weights @ state + layer.biases[:, None], 0)
+        found[start : start + size] = (layers[-1].weights @ state)[0]
     return found
 
 

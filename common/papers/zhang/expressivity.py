@@ -44,7 +44,7 @@ LABELS: dict[str, dict[str, Any]] = {"true": {}, "random": {"corruption": "unifo
 NEAR, MIDPOINT = 0.1, 0.5
 RULES = {NEAR: "near the example before", MIDPOINT: "midpoint"}
 DEPTHS = (2, 4, 8)
-DEEP_EXAMPLES, FILE_EXAMPLES = 2000, 200
+FILE_EXAMPLES = 200
 DRAWN = 12  # points of the figure of the construction
 STYLES = {"random": "-", "true": "--"}
 TITLE = "Theorem 1: 2n + d weights fit any labels"
@@ -168,11 +168,11 @@ def share_right(outputs: Floats, labels: Labels, num_classes: int) -> float:
 
 
 def depths(network: Hinges, inputs: Floats, labels: Labels) -> Iterator[Record]:
-    """Corollary 1: the same function at several depths, on the first examples."""
-    x = inputs[:DEEP_EXAMPLES] @ network.projection
+    """Corollary 1: the same function at several depths, on all examples."""
+    x = inputs @ network.projection
     for depth in DEPTHS:
         layers = expressivity.deep(network, depth)
-        wrong = np.abs(expressivity.deep_outputs(layers, x) - labels[:DEEP_EXAMPLES]).max()
+        wrong = np.abs(expressivity.deep_outputs(layers, x) - labels).max()
         size = {"width": expressivity.width(layers), "connections": expressivity.connections(layers)}
         yield {"depth": depth, **size, "evaluated": len(x), "largest_error": float(wrong)}
 
