@@ -29,7 +29,7 @@ def matches(run: Run, target: Target) -> bool:
 
 
 def as_stated(run: Run, target: Target) -> bool:
-    """Whether a run may decide on a number: at full size, with the values that the paper states."""
+    """Whether a run may decide on a number: at full size, with the values of its recipe."""
     stated: Mapping[str, Any] = target.get("recipe", {})
     return run.full_size and all(getattr(run.config, name) == value for name, value in stated.items())
 
@@ -56,7 +56,8 @@ def _number_finding(target: Target, group: Runs, measure: Measure) -> Finding:
     if missing := values.count(None):
         said = f"{len(values) - missing} of {len(values)} seeds have a value"
         return replace(judged_number(target, subject_of(target), group), numbers=said)
-    return judged_number(target, subject_of(target), group, values, _counts(target, group, values))
+    found = judged_number(target, subject_of(target), group, values, _counts(target, group, values))
+    return replace(found, numbers=", ".join(group[0].scale) or None)
 
 
 def outcome(run: Run, quantity: str) -> float | None:

@@ -4,15 +4,19 @@ Statements are decided per seed, on runs of any size, which is stated; numbers o
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from common.papers.zhang.recipes import BASE, SETTINGS, fields
 from common.report.claims import Finding, Targets
 from common.report.published import Target
-from common.report.runs import Run, Runs
+from common.report.runs import CORRUPTION, Run, Runs
+from common.runs.config import SEEDS
 
 TARGETS = Targets(Path(__file__).parent / "targets")
-NUMBERS = TARGETS.of("cifar10")  # of Tables 1 and 4
+FREE = {*SEEDS, *CORRUPTION, "framework", "epochs", "precision", "train_evaluation_every"}
+"""Fields that runs of a recipe may differ in: the corruption is matched by itself, and a precision is named."""
 REDUCED = (
     "Published: one run on 50,000 training examples; runs on fewer (train_n), or on smaller images, say nothing about "
     "its numbers."
@@ -29,11 +33,17 @@ def on_setting(runs: Runs, settings: Sequence[str], model: str | None = None) ->
     return runs.where(belongs)
 
 
-def recipe_of(model: str) -> Mapping[str, Any]:
-    """What the paper states of how a model is trained, from its row without regularizers in Table 1."""
-    row = next(target for target in NUMBERS if (target["model"], target["setting"]) == (model, "true_labels"))
-    recipe: Mapping[str, Any] = row["recipe"]
-    return recipe
+def recipe_of(model: str, setting: str) -> dict[str, Any]:
+    """Config fields of runs that decide on the numbers of a model in a setting: all but those that may differ."""
+    config = replace(BASE, **fields(model, setting if setting in SETTINGS else "true_labels"))
+    return {name: value for name, value in vars(config).items() if name not in FREE}
+
+
+NUMBERS = [
+    {**target, "recipe": {**recipe_of(target["model"], target["setting"]), **target["recipe"]}}
+    for target in TARGETS.of("cifar10")
+]
+"""Of Tables 1 and 4."""
 
 
 def curve_numbers(source: str, read: Callable[[Target, float], Mapping[str, Any]]) -> list[Target]:
@@ -52,7 +62,7 @@ def _number(curve: Target, at: float) -> Target:
     else:
         band = max(0.0, value - judged["within"]), min(1.0, value + judged["within"])
     more = {"id": f"{curve['id']}-{at:g}", "band": band, "band_source": judged["band_source"], "at": at}
-    return {**curve, **more, "recipe": recipe_of(curve["model"])}
+    return {**curve, **more, "recipe": recipe_of(curve["model"], curve["setting"])}
 
 
 def tested(name: str, model: str, runs: Runs, effects: Sequence[float | None], numbers: str | None = None) -> Finding:

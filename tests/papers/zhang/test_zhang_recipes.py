@@ -5,12 +5,12 @@ import dataclasses
 import pytest
 
 from common.papers.zhang.recipes import BASE, LONG, MODELS, WEIGHT_DECAY, WIDE_RESNET, fields, mlp
-from common.papers.zhang.targets import NUMBERS
+from common.papers.zhang.targets import TARGETS
 from common.runs.config import Config
 
 
 def test_every_run_has_the_values_that_the_paper_states():
-    targets = NUMBERS
+    targets = TARGETS.of("cifar10")
     assert len({(target["model"], target["setting"]) for target in targets}) == 25
     for target in targets:
         config = dataclasses.replace(BASE, **fields(target["model"], target["setting"]))

@@ -9,6 +9,7 @@ from common.papers.zhang.corruption import numbers as figures_1b_1c
 from common.papers.zhang.randomization import numbers as figure_1a
 from common.papers.zhang.targets import NUMBERS, TARGETS, recipe_of
 from common.report.claims import Statement
+from common.report.published import as_stated, number_findings
 from common.report.runs import Runs
 
 PAPER = "Zhang et al. 2017"
@@ -165,8 +166,28 @@ def test_numbers_are_read_from_the_curves(numbers, name, value, band, unit):
     assert (said.value, said.band, said.unit) == (value, pytest.approx(band), unit)
 
 
-def test_the_recipe_of_a_curve_is_that_of_its_models_row():
-    assert recipe_of("inception")["learning_rate"] == 0.1 and recipe_of("mlp1")["learning_rate"] == 0.01
+def test_the_recipe_of_a_curve_is_that_of_its_model():
+    assert recipe_of("inception", "gaussian")["learning_rate"] == 0.1
+    assert recipe_of("mlp1", "corrupted_labels")["learning_rate"] == 0.01
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"label_smoothing": 0.3}, {"initializer": "torch"}, {"batch_size": 4096}, {"shuffle": False}, {"decay": 0.9},
+     {"weight_average": 0.999}, {"train_evaluation_size": 100}],
+)  # fmt: skip
+def test_a_run_of_another_recipe_decides_on_no_number(zhang, changes):
+    target = next(target for target in NUMBERS if target["id"] == "zhang-table1-mlp3-true_labels-test")
+    assert as_stated(zhang.run((), {}, model="mlp3"), target)
+    assert as_stated(zhang.run((), {}, model="mlp3", precision="bfloat16", epochs=90), target)
+    assert not as_stated(zhang.run((), {}, model="mlp3", **changes), target)
+
+
+def test_a_number_names_a_precision_that_is_not_the_papers(zhang):
+    target = next(target for target in NUMBERS if target["id"] == "zhang-table1-mlp3-true_labels-test")
+    kinds = ({}, {"precision": "bfloat16"})
+    runs = [zhang.run((), {"test_accuracy": 0.5}, model="mlp3", **changes) for changes in kinds]
+    assert sorted(found.told for found in number_findings(target, Runs(runs))) == ["", "bfloat16"]
 
 
 def test_every_statement_says_what_it_measures_and_against_what():
