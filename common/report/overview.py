@@ -38,7 +38,8 @@ ALL_VERDICTS = tuple(chain(*KIND_VERDICTS.values()))
 MATRIX_NOTE = (
     "Statements of the same evidence count once for each network or data set that they were tested on. Confirmed: from "
     f"{LEAST_SEEDS} seeds on, all of the 95 % interval of the effect lies where it counts; fewer seeds only indicate. "
-    "Numbers are judged at full size alone, by their bands; one that a paper prints in several tables counts in each."
+    "Numbers are judged at full size alone, by their bands, parameters whatever a network was trained on; one that a "
+    "paper prints in several tables counts in each."
 )
 NEITHER = "at neither size"
 POWER_SEEDS, ENOUGH = 5, 0.8
@@ -52,10 +53,10 @@ def kind_of(finding: Finding) -> str:
 
 def matrix_table(findings: Sequence[Finding]) -> Table:
     """Papers by size against verdicts; each count leads to its findings. What no size measured stands at full size."""
-    counted, papers, rows = matrix(findings), owners(findings), []
+    at_size, papers, rows = matrix(findings), owners(findings), []
     for paper, group in grouped(findings, lambda finding: papers[evidence(finding)]).items():
         for size in SIZES:
-            at = counted.get((paper, size), {})
+            at = at_size.get((paper, size), {})
             if at or size == FULL:
                 rows.append(
                     [paper, size, *(count for kind in KINDS for count in _counts(paper, size, kind, group, at))]
@@ -67,10 +68,14 @@ def matrix_table(findings: Sequence[Finding]) -> Table:
 
 
 def _of_no_network(findings: Sequence[Finding]) -> str:
-    """How many of the numbers measured come from no trained network; nothing where none does."""
+    """How many of the numbers measured need no trained network, and how many networks the others are of."""
     measured = [found for found in independent(findings) if found.is_number]
-    few = sum(not found.runs for found in measured)
-    said = f" Of the {len(measured)} measured {few} are of raw inputs, labels or kernels and train no network."
+    trained = [[run.id for run in found.runs if run.config.epochs] for found in measured]
+    few, networks = trained.count([]), len(set(chain(*trained)))
+    said = (
+        f" Of the {len(measured)} measured {few} need no trained network (they are of raw inputs, labels, kernels, "
+        f"untrained networks, or parameters); the others are of {counted(networks, 'trained network')}."
+    )
     return said if few else ""
 
 

@@ -54,8 +54,9 @@ def test_the_matrix_counts_independent_statements_of_all_and_leads_to_them():
 def test_the_matrix_says_how_many_numbers_are_of_no_network():
     raw = replace(NUMBERS[0], statement=replace(NUMBER, id="raw"), runs=Runs())
     assert overview.matrix_table(ALL).note.endswith("; one that a paper prints in several tables counts in each.")
-    said = " Of the 2 measured 1 are of raw inputs, labels or kernels and train no network."
-    assert overview.matrix_table([*ALL, raw]).note.endswith(said)
+    untrained = replace(raw, statement=replace(NUMBER, id="untrained"), runs=Runs([a_run(epochs=0)]))
+    said = overview.matrix_table([*ALL, raw, untrained]).note
+    assert " Of the 3 measured 2 need no trained network (" in said and said.endswith("of 1 trained network.")
 
 
 def test_the_matrix_of_a_readme_has_no_empty_column():

@@ -118,14 +118,14 @@ def numbers(runs: Runs) -> list[Finding]:
 
 
 def parameter_findings(target: Target, runs: Runs) -> list[Finding]:
-    """A count of parameters in each framework, of any run with images of the size that it depends on."""
+    """A count of parameters in each framework, of any run with images of the size that it depends on: of no training."""
     own = runs.where(
         lambda run: run.model == target["model"], dataset=target["dataset"], width=None, **target["recipe"]
     )
     found = []
     for group in own.by("framework").values():
         counts = sorted({run.record["model"]["parameters"] for run in group})
-        found.append(judged_number(target, subject_of(target), group[:1], counts))
+        found.append(judged_number(target, subject_of(target), values=counts))
     return found or [judged_number(target, subject_of(target))]
 
 
