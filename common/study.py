@@ -297,6 +297,11 @@ class Publishing:
     publish: bool = False
     """Copy them to results/published and make its report anew."""
 
+    def check(self, actions: Actions) -> None:
+        """ValueError for a smoke test, whose runs say nothing."""
+        if self.publish and actions.smoke:
+            raise ValueError("publish must be off in a smoke test. Received: publish=True")
+
 
 def with_progress(runs: Sequence[Item], options: Options) -> Iterator[Item]:
     """Runs, or pairs of these, that are read out one after the other, with a bar on a terminal, until time is over."""

@@ -21,7 +21,7 @@ from common.papers.decoding.recipes import fields as decoding_fields
 from common.papers.zhang.recipes import fields
 from common.runs.config import Actions, Config, Options, run_id
 from common.runs.estimates import by_cost
-from common.runs.store import PUBLISHED, ROOT, SUFFIX, Record, Store, read_record
+from common.runs.store import PUBLISHED, ROOT, SUFFIX, Record, Store, file_sha256, read_record
 from common.study import run_all
 
 FOLDER = ROOT / "saved_models" / "published"
@@ -66,9 +66,12 @@ class Names:
 
 
 def is_there(file: str) -> bool:
-    """Whether it is published, with the record of its run."""
-    model, record = FOLDER / file, FOLDER / f"{file}.json"
-    return model.exists() and record.exists() and read_record(record)["run_id"] == run_id(RUNS[file])
+    """Whether it is published, whole and with the record of its run."""
+    model, path = FOLDER / file, FOLDER / f"{file}.json"
+    if not model.exists() or not path.exists():
+        return False
+    record = read_record(path)
+    return record["run_id"] == run_id(RUNS[file]) and record["model"]["sha256"] == file_sha256(model)
 
 
 def copy(file: str, store: Store) -> str:

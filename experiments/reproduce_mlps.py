@@ -28,6 +28,7 @@ def configs(smoke: bool = False) -> list[Config]:
 
 def main() -> None:
     arguments = parse(__doc__, publishing=Publishing(), options=Options(), actions=Actions())
+    arguments.publishing.check(arguments.actions)
     records = run_all(configs(arguments.actions.smoke), arguments.options, arguments.actions)
     for record in records:
         print(summary(record, arguments.options))

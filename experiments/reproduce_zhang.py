@@ -25,6 +25,7 @@ STUDIES = (*(study for study in zhang.STUDIES if study not in (*BY_MODEL, *image
 def main() -> None:
     flags = {"repetitions": Seeds(), "publishing": Publishing(), "preset": Preset(), "config": BASE}
     arguments = parse(__doc__, **flags, options=Options(), actions=Actions())
+    arguments.publishing.check(arguments.actions)
     options, store, wanted = arguments.options, Store.of(arguments.options), []
     preset, smoking, given = preset_of(arguments), arguments.actions.smoke, given_flags()
     for study in STUDIES:

@@ -24,7 +24,7 @@ from common.report.classes import class_table, confusion_figure, title_of
 from common.report.network_figures import feature_map_grids, feature_maps, weight_histograms, weight_table
 from common.report.runs import Run
 from common.runs.config import Actions, Config, Options, run_id, smoke
-from common.runs.store import Store
+from common.runs.store import Store, file_sha256
 from common.runs.task import prepare
 from common.study import run_all, show
 
@@ -54,6 +54,8 @@ def items(run: Run, store: Store, selection: Selection, options: Options) -> Ite
     path = store.model_path(run.config)
     if not path.exists():
         return
+    if file_sha256(path) != run.record["model"]["sha256"]:
+        raise ValueError(f"a model must be the one of its run's record. Received: {path}")
     model, title = evaluator.load(path), title_of(run)
     yield "weights", weight_table(model.get_weights(), f"Weights: {title}")
     yield "weight_histograms", weight_histograms(model.get_weights(), f"Weights: {title}")

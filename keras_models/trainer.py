@@ -1,4 +1,4 @@
-"""Trains one model in Keras, on any backend; `torch_models/trainer.py` is its twin."""
+"""Trains one model in Keras, on TensorFlow or PyTorch; `torch_models/trainer.py` is its twin."""
 
 from __future__ import annotations
 
@@ -283,9 +283,10 @@ def name_of(device: str) -> str:
 
 
 def find_device(name: str) -> str:
-    """The Keras device; a GPU is used through the torch backend alone."""
-    gpus = 0
-    if keras.backend.backend() == "torch":
+    """The Keras device; a GPU is used through the torch backend alone. ValueError on any but this and TensorFlow."""
+    gpus, backend = 0, keras.backend.backend()
+    check_choice("KERAS_BACKEND", backend, ("tensorflow", "torch"))
+    if backend == "torch":
         import torch
 
         gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0

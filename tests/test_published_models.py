@@ -83,6 +83,10 @@ def test_what_is_trained_is_copied_with_its_record(script, command, capsys, tmp_
     assert capsys.readouterr().out == f"small.pt: {file.stat().st_size / 1e6:.1f} MB\n"
     script.main()
     assert capsys.readouterr().out == "small.pt: published\n"
+    file.write_bytes(file.read_bytes()[:-100])  # by a kill, or a hand
+    script.main()
+    assert capsys.readouterr().out.startswith("small.pt: 0.")
+    assert file.read_bytes() == Store(tmp_path / "own").model_path(CONFIG).read_bytes()
     command("--names", "small", "--force")
     script.main()
     assert capsys.readouterr().out == f"small.pt: {file.stat().st_size / 1e6:.1f} MB\n"

@@ -480,3 +480,6 @@ def test_any_run_has_tables_and_its_network_figures(script, tmp_path):
     published = folder.name, "--records", tmp_path, "--output-dir", tmp_path / "elsewhere"
     assert script("run_tables.py", *published)[0] == 0
     assert (tmp_path / "elsewhere" / "run_tables" / folder.name / "classes.md").exists()
+    model = tmp_path / "saved_models" / f"{folder.name}.pt"
+    model.write_bytes(model.read_bytes() + b"another's")
+    assert script("run_tables.py", folder.name, *arguments)[0] == 2

@@ -694,6 +694,12 @@ def test_a_gpu_may_be_named_by_its_number_where_there_is_one_of_that_number(fram
             backend.find_device(name)
 
 
+def test_keras_trains_on_tensorflow_and_pytorch_alone(monkeypatch):
+    monkeypatch.setattr(module("keras").keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ValueError, match="KERAS_BACKEND must be one of tensorflow, torch. Received: .*'jax'"):
+        module("keras").find_device("auto")
+
+
 @both
 def test_an_unknown_model_is_an_error_of_one_line_with_the_nearest_name(framework):
     with pytest.raises(ValueError, match="Did you mean mlp3?") as error:

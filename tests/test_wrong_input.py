@@ -83,6 +83,13 @@ def test_wrong_values_name_what_must_hold(capsys, monkeypatch, tmp_path, argumen
     assert not list(tmp_path.rglob("run.json"))
 
 
+@pytest.mark.parametrize("script", ["reproduce_mlps.py", "reproduce_zhang.py"])
+def test_a_smoke_test_is_not_published(capsys, monkeypatch, tmp_path, script):
+    arguments = ["--smoke", "--publish", "--output-dir", tmp_path]
+    assert "publish must be off in a smoke test" in refused(capsys, monkeypatch, script, *arguments)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("script", "model", "named"),
     [
@@ -142,6 +149,12 @@ def test_runs_that_a_figure_or_table_does_not_show_are_refused_untrained(
         ("interpolation_peak.py", ["--train-size", "17"], "train_size must be at least 18"),
         ("gradient_descent_minimum_norm.py", ["--train-size", "784"], "train_size must be below the 784 values"),
         ("interpolation_peak.py", ["--seed", "-1", "--list"], "seed must be at least 0. Received: seed=-1"),
+        ("gradient_descent_minimum_norm.py", ["--seed", "-1"], "seed must be at least 0. Received: seed=-1"),
+        ("critical_sample_ratio.py", ["--noises", "shuffled_words", "--list"], "noise must be one of uniform, "),
+        ("critical_sample_ratio.py", ["--noises", "none", "--list"], "noise must be one of uniform, "),
+        ("capacity_and_noise.py", ["--noises", "mnist", "--list"], "noises must be DATASET:RULE, as mnist:gaussian"),
+        ("capacity_and_noise.py", ["--noises", "mnist:shuffled_words", "--list"], "noise must be one of uniform, "),
+        ("example_difficulty.py", ["--datasets", "imdb", "--list"], "data set must be one of digits, "),
         ("mlp3_random_labels.py", ["--dataset", "cifar11", "--list"], "dataset must be one of digits, "),
         ("masc_decoding.py", ["--seeds", "-1", "--list"], "seed must be 0 or more, and below 2**32. Received: seed=-1"),
         ("attributions.py", ["--framework", "keras", "--preset", "small"], "framework must be torch for attributions"),

@@ -56,14 +56,17 @@ def decode(
     layers: Sequence[str] = (),
     probes: Probes | None = None,
     declared: Declared = NOTHING,
+    run: Config | None = None,
 ) -> list[Line]:
     """Read a model file out on the data that its own config names, with the `given` fields of the config replaced.
 
     Of a file from elsewhere, which has none, `given` must say the data set and the preprocessing, and is read out on
     whole images where no `crop` is given; what else it does not say is `declared`. ValueError where examples that are
-    held out may be ones that the network was trained on.
+    held out may be ones that the network was trained on, and where a finished `run` had other data.
     """
     model, config, task = opened(path, given, options, declared)
+    if run:
+        check_data(run, task, options)
     return read_out(model, config, task, layers, probes)
 
 
@@ -129,7 +132,7 @@ def decode_run(
         for epoch, file in kept.files.items():
             missing = [name for name in probes if (epoch, name) not in done]
             if missing:
-                found = decode(file.path, given, options, probes=named(missing))
+                found = decode(file.path, given, options, probes=named(missing), run=config)
                 made = [line for line in found if (epoch, line["probe"]) not in done]
                 for name in dict.fromkeys(line["probe"] for line in made):
                     kept.drop({"epoch": epoch, "probe": name, **labels})
@@ -179,6 +182,14 @@ def finished(config: Config, options: Options) -> Record:
     if record is None:
         raise ValueError(f"a run must be finished to be read out. Received: {run_id(config)}")
     return record
+
+
+def check_data(config: Config, task: Task, options: Options) -> None:
+    """ValueError unless a finished run's examples are still those that it was trained on."""
+    if task.sha256 != finished(config, options)["data"]["sha256"]:
+        raise ValueError(
+            f"data must be what a run was trained on; train it again. Received: {config.dataset}, {run_id(config)}"
+        )
 
 
 @contextlib.contextmanager
@@ -250,6 +261,7 @@ def measured_run(
         missing = [fields for fields in wanted if force or not kept.having(fields)]
         if missing:
             task = prepare(config, options.data_dir, Store.of(options).models)
+            check_data(config, task, options)
             for fields in missing:
                 path, sha256 = kept.files[fields["epoch"]]
                 made = [{**fields, **line, "model_sha256": sha256} for line in measure(load(path), task, fields)]

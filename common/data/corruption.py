@@ -27,6 +27,8 @@ def corrupt_labels(
     true class may be drawn again. `name` is the random stream: training and test labels have different ones.
     """
     check_choice("rule", rule, LABEL_RULES)
+    if rule == "other_class" and num_classes < 2:
+        raise ValueError(f"other_class needs two classes or more. Received: num_classes={num_classes}")
     if rule == "ketha":
         legacy = np.random.RandomState(42)
         chosen = legacy.rand(len(labels)) <= fraction

@@ -22,7 +22,15 @@ def downscale(images: Images, factor: int) -> Images:
 
 
 def crop_side(image_shape: tuple[int, ...], crop: int | None) -> int:
-    """Side in pixels that the crop leaves of (height, width, channels): images that are smaller stay whole."""
+    """Side in pixels that the crop leaves of (height, width, channels): images that are smaller stay whole.
+
+    ValueError without a crop of images that are not square, which networks do not take.
+    """
+    if crop is None and image_shape[0] != image_shape[1]:
+        raise ValueError(
+            "crop must be the side of a square where images are not square. "
+            f"Received: crop=None, images of {image_shape[0]} x {image_shape[1]} pixels"
+        )
     return min(image_shape[0], image_shape[1], crop or max(image_shape[:2]))
 
 
@@ -106,10 +114,10 @@ def sample_boxes(images: Images, boxes: NDArray[np.float32], side: int) -> NDArr
 
 
 def channel_statistics(images: Images) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of each channel of the training images, on the 0-1 scale."""
+    """Mean and standard deviation of each channel of the training images, on the 0-1 scale; 1 of a constant channel."""
     channels = [images[..., channel] for channel in range(images.shape[-1])]
     mean = [float(np.mean(values, dtype=np.float64)) / 255 for values in channels]
-    return mean, [float(np.std(values, dtype=np.float64)) / 255 for values in channels]
+    return mean, [float(np.std(values, dtype=np.float64)) / 255 or 1.0 for values in channels]
 
 
 def standardize(images: Images, kind: str, statistics: tuple[list[float], list[float]] | None) -> NDArray[np.float32]:

@@ -90,7 +90,7 @@ class Stored:
         sums, squares = ([int(total) for total in self.facts[name][self.places].sum(0)] for name in ("sums", "squares"))
         # Whole numbers of any size, so that nothing cancels.
         variances = [(square * count - total * total) / count**2 for total, square in zip(sums, squares, strict=True)]
-        return [total / count / 255 for total in sums], [variance**0.5 / 255 for variance in variances]
+        return [total / count / 255 for total in sums], [variance**0.5 / 255 or 1.0 for variance in variances]
 
 
 def digest(classes: Sequence[str], facts: Sequence[Facts]) -> str:

@@ -26,11 +26,11 @@ Guess = tuple[float | None, bool]
 
 
 def listing(configs: Sequence[Config], store: Store, options: Options) -> str:
-    """A line per run and how much longer it takes, as records say.
+    """A line per run, each once, and how much longer it takes, as records say.
 
     It is done, missing, recorded, where its network is not here, or at an epoch's checkpoint.
     """
-    known = Estimates(known_records(store), options)
+    configs, known = list(dict.fromkeys(configs)), Estimates(known_records(store), options)
     recorded, lines, left = {record["run_id"] for record in known.records}, [], []
     for config in configs:
         name, done, (seconds, rough) = run_id(config), store.done(config, options.keep_epochs), known.guess(config)

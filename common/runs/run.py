@@ -47,8 +47,9 @@ Life = Generator[Wanted, tuple[Online | None, float], Record]
 class Run:
     """A config, its examples and its trainer, with all that a checkpoint keeps: the history and what was learned when.
 
-    `history` has a line for each epoch, the first of the untrained network; `seconds` are those spent on the epoch that
-    is paused, and on the longest evaluation.
+    `history` has a line for each epoch, the first of the untrained network; `stretches` say by which code and in which
+    environment it trained since which epoch; `seconds` are those spent on the epoch that is paused, and on the longest
+    evaluation.
     """
 
     def __init__(self, config: Config, task: Task, trainer: Trainer, options: Options, writer: Writer | None = None):
@@ -59,6 +60,7 @@ class Run:
         self.learning = Learning(len(task.measured))
         self.inputs = self.store.inputs(config)
         self.history: list[Record] = []
+        self.stretches: list[Record] = []
         self.seconds = {"epoch": 0.0, "measure": 0.0}
 
     @property
@@ -87,6 +89,7 @@ class Run:
         with self.writer:
             if not self.resumed(force):
                 self.add_line({"epoch": 0, "learning_rate": None, "seconds": 0.0}, None)
+            self.begin_stretch(started)
             if self.options.time_limit:  # how long does it take?
                 self.writer.checkpoint(self)
             while not (reason := stop_reason(self.config, self.history)):
@@ -101,7 +104,13 @@ class Run:
                 line = {"epoch": self.epoch + 1, "learning_rate": learning_rate, "seconds": self.seconds["epoch"]}
                 self.add_line(line, online)
             self.check(late())
-        return processes.told(self.writer.finish(self, reason, started))
+        return processes.told(self.writer.finish(self, reason))
+
+    def begin_stretch(self, started: str) -> None:
+        """Note where it goes on, unless that is as before."""
+        here = {"code": code_version(), "environment": environment(self.config, self.trainer)}
+        if not self.stretches or not here.items() <= self.stretches[-1].items():
+            self.stretches.append({"start_utc": started, "epoch": self.epoch, **here})
 
     def resumed(self, force: bool) -> bool:
         """Whether it goes on from a checkpoint; all its processes must find the same one."""
@@ -170,8 +179,9 @@ class Run:
         arrays |= {f"optimizer/{name}": array for name, array in self.trainer.get_optimizer_state().items()}
         arrays |= {f"examples/{name}": array for name, array in self.learning.arrays().items()}
         arrays |= {f"progress/{name}": array for name, array in self.trainer.get_progress().items()}
-        content = {"config": as_dict(self.config), "inputs": self.inputs, "history": self.history}
-        text = json.dumps({**content, "seconds": self.seconds})
+        content: Record = {"config": as_dict(self.config), "inputs": self.inputs, "data": self.task.sha256}
+        content |= {"history": self.history, "stretches": self.stretches, "seconds": self.seconds}
+        text = json.dumps(content)
         return arrays | {"json": np.frombuffer(text.encode(), np.uint8)}
 
     def restore(self) -> bool:
@@ -181,8 +191,9 @@ class Run:
             with np.load(path) as file:
                 arrays = dict(file)
             content = json.loads(arrays.pop("json").tobytes())
-            history, inputs = content["history"], content.get("inputs", self.inputs)
-            fits = from_dict(content["config"]) == self.config and inputs == self.inputs
+            history, made_of = content["history"], (self.inputs, self.task.sha256)
+            same = (content.get("inputs", self.inputs), content.get("data", self.task.sha256)) == made_of
+            fits = from_dict(content["config"]) == self.config and same
             passed = {epoch for epoch in self.options.keep_epochs if epoch <= history[-1]["epoch"]}
             if not fits or not passed <= set(self.store.snapshots(self.config)):
                 return False
@@ -197,6 +208,7 @@ class Run:
             self.trainer.set_progress(parts["progress"])
             self.learning.restore(parts["examples"])
             self.seconds |= content.get("seconds", {})
+            self.stretches = content.get("stretches", [])
         except FileNotFoundError:
             return False
         except Exception as error:
@@ -206,20 +218,25 @@ class Run:
         self.history = history
         return True
 
-    def record(self, reason: str, started: str, model: Record) -> Record:
-        """What the run was and what came of it; `model` says which file holds the network."""
+    def record(self, reason: str, model: Record) -> Record:
+        """What the run was and what came of it; `model` says which file holds the network.
+
+        Code and environment are those that it ended in; what trained it before, if that was another, is `earlier`.
+        """
+        *earlier, last = self.stretches
         return {
             "schema": SCHEMA,
             "run_id": run_id(self.config),
             "config": as_dict(self.config),
-            "code": code_version(),
-            "environment": environment(self.config, self.trainer),
+            "code": last["code"],
+            "environment": last["environment"],
+            "earlier": earlier,
             "data": describe(self.config, self.task),
             "inputs": self.inputs,
             "outcome": outcome(self.config, self.history, reason),
             "model": model,
             "time": {
-                "start_utc": started,
+                "start_utc": self.stretches[0]["start_utc"],
                 "train_seconds": sum(line["seconds"] for line in self.history),
                 "evaluate_seconds": sum(line.get("evaluate_seconds", 0.0) for line in self.history),
             },

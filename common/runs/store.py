@@ -88,8 +88,9 @@ class Store:
 
     def snapshots(self, config: Config) -> dict[int, Path]:
         """Model files of the epochs that were kept, by epoch."""
-        found = (self.models / run_id(config)).glob(f"epoch*{SUFFIX[config.framework]}")
-        return {int(path.stem.removeprefix("epoch")): path for path in sorted(found)}
+        found = sorted((self.models / run_id(config)).glob(f"epoch*{SUFFIX[config.framework]}"))
+        epochs = {path: path.stem.removeprefix("epoch") for path in found}
+        return {int(epoch): path for path, epoch in epochs.items() if epoch.isdecimal()}
 
     def snapshot_path(self, config: Config, epoch: int) -> Path:
         return self.models / run_id(config) / f"epoch{epoch:04d}{SUFFIX[config.framework]}"
@@ -204,14 +205,28 @@ def warn_of_no_locks(folder: Path) -> None:
 
 
 def publish(store: Store, name: str) -> None:
-    """Copy what a run recorded, all but its model, to the committed results; what is there of another network goes."""
+    """Copy what a run recorded, all but its model, to the committed results, its record last.
+
+    Of what is there of another network all goes; of this one lines of read-outs stay that are only there.
+    """
     target, there = PUBLISHED / "runs" / name, Store(PUBLISHED).record(name)
     target.mkdir(parents=True, exist_ok=True)
     if there and there["model"]["sha256"] != store.named(name)["model"]["sha256"]:
         for file in target.iterdir():
             file.unlink()
-    for source in kept_files(store, name):
+    record, *others = kept_files(store, name)
+    kept = {file.name: only_in(Store(PUBLISHED), store, name, file.name) for file in others if file.suffix == LINES}
+    for source in (*others, record):
         copy_packed(source, target / source.name)
+        if more := kept.get(source.name):
+            write_lines(packed(target / source.name), read_lines(source) + more)
+
+
+def only_in(there: Store, own: Store, name: str, file: str) -> list[Record]:
+    """Lines of a run's read-outs that its own file lacks; none of a damaged one."""
+    with contextlib.suppress(ValueError):
+        return new_lines(file, own.lines(name, file), there.lines(name, file))
+    return []
 
 
 def kept_files(store: Store, name: str) -> list[Path]:
@@ -263,6 +278,10 @@ def read_record(path: Path) -> Record:
             value = record["outcome"][name]
             if value is not None and not 0 <= value <= 1:
                 raise ValueError(f"{name} is {value}")
+        times = record["time"]["train_seconds"], record["time"]["evaluate_seconds"]
+        for number in (record["outcome"]["epochs"], *times):
+            if not isinstance(number, int | float):
+                raise TypeError("outcome.epochs and times must be numbers")
     return record
 
 

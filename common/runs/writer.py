@@ -36,7 +36,7 @@ class Measured(Protocol):
     def checkpoint(self) -> Path: ...
     def metadata(self) -> Record: ...
     def state(self) -> Arrays: ...
-    def record(self, reason: str, started: str, model: Record) -> Record: ...
+    def record(self, reason: str, model: Record) -> Record: ...
 
 
 class Writer:
@@ -78,7 +78,7 @@ class Writer:
             write_arrays(run.checkpoint, state)
         self.seconds = max(self.seconds, time.perf_counter() - start)
 
-    def finish(self, run: Measured, reason: str, started: str) -> Record:
+    def finish(self, run: Measured, reason: str) -> Record:
         """Write model, history, per-example values and, last, the record; empty where another process does."""
         examples = example_arrays(run)
         if not self.writes:
@@ -89,7 +89,7 @@ class Writer:
         arrays = self.measured_of(run, sha256) | examples | first_layer_filters(run.trainer)
         write_arrays(self.folder / "arrays.npz", arrays, compress=True)
         write_lines(self.folder / HISTORY, run.history)
-        record = run.record(reason, started, model)
+        record = run.record(reason, model)
         write(self.folder / "run.json", json.dumps(record, indent=1, allow_nan=False) + "\n")
         run.checkpoint.unlink(missing_ok=True)
         return record

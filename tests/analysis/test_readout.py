@@ -1,6 +1,7 @@
 """The read-out of a trained run: which lines there are, what they count, and when they are made again."""
 
 import dataclasses
+import json
 import os
 import threading
 from itertools import product
@@ -244,12 +245,27 @@ def test_a_kept_epoch_is_read_out_again_where_its_file_is_another(run, loaded, t
     options = dataclasses.replace(options, output_dir=tmp_path, keep_epochs=(0, 1))
     train(config, options)
     lines, first = readout.decode_run(config, options, epochs=(0, 1)), Store.of(options).snapshot_path(config, 0)
+    first.with_stem("epoch0000 (copy)").write_bytes(b"a stray file")
     first.write_bytes(Store.of(options).snapshot_path(config, 1).read_bytes())
     stay = [line for line in lines if line["epoch"]]
     assert readout.decode_run(config, options) == stay and len(loaded) == 3
     again = readout.decode_run(config, options, epochs=(0,))
     assert again[: len(stay)] == stay and loaded[3:] == ["epoch0000"]
     assert {line["model_sha256"] for line in again[len(stay) :]} == {file_sha256(first)}
+
+
+def test_a_run_is_measured_on_the_data_that_it_was_trained_on(run, tmp_path):
+    config, options, _ = run
+    options = dataclasses.replace(options, output_dir=tmp_path)
+    path = Store.of(options).folder(run_id(config)) / "run.json"
+    record = train(config, options)
+    path.write_text(json.dumps({**record, "data": record["data"] | {"sha256": "of others of this name"}}))
+    for measure in (
+        lambda: readout.decode_run(config, options),
+        lambda: readout.measured_run(config, options, "statistics.jsonl", (), [{}], lambda *_: []),
+    ):
+        with pytest.raises(ValueError, match="^data must be what a run was trained on; .* Received: digits, mlp"):
+            measure()
 
 
 def test_a_damaged_read_out_is_one_line_and_made_again_by_force(run, kept):

@@ -52,6 +52,11 @@ def test_labels_change_at_the_requested_rate(rule, fraction):
         assert not changed.any()
 
 
+def test_there_must_be_another_class():
+    with pytest.raises(ValueError, match="other_class needs two classes or more. Received: num_classes=1"):
+        corrupt_labels(np.zeros(5, int), 1, "other_class", 1.0, 0)
+
+
 def test_other_class_never_redraws_the_true_class_and_draws_the_others_alike():
     corrupted = corrupt_labels(LABELS, CLASSES, "other_class", 1.0, 0)
     assert not np.any(corrupted == LABELS)

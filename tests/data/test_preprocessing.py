@@ -35,13 +35,17 @@ def images(shape=SHAPE, seed=0):
         ((28, 28, 1), 28, 28),
         ((8, 8, 1), 28, 8),
         ((32, 32, 3), None, 32),
-        ((64, 48, 3), None, 48),
         ((64, 48, 3), 60, 48),
         ((48, 64, 3), 28, 28),
     ],
 )
 def test_the_crop_is_no_larger_than_the_image(shape, crop, side):
     assert crop_side(shape, crop) == side
+
+
+def test_images_that_are_not_square_are_cut_where_that_is_asked_for():
+    with pytest.raises(ValueError, match="crop must be the side of a square .* crop=None, images of 64 x 48 pixels"):
+        crop_side((64, 48, 3), None)
 
 
 @pytest.mark.parametrize("side, top, left", [(7, 0, 1), (6, 0, 1), (5, 1, 2), (4, 1, 2), (1, 3, 4)])
@@ -207,6 +211,7 @@ def test_per_channel_gives_every_channel_mean_0_and_standard_deviation_1():
     np.testing.assert_allclose(mean, [x[..., c].astype(float).mean() / 255 for c in range(3)], rtol=1e-12)
     np.testing.assert_allclose(std, [x[..., c].astype(float).std() / 255 for c in range(3)], rtol=1e-12)
     assert all(type(value) is float for value in mean + std)  # they go into files
+    assert channel_statistics(np.full((2, 3, 3, 1), 51, np.uint8)) == ([0.2], [1.0])  # and inputs are 0
     result = standardize(x, "per_channel", (mean, std))
     assert result.dtype == np.float32
     np.testing.assert_allclose(result.mean((0, 1, 2), np.float64), 0, atol=1e-5)

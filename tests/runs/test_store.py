@@ -41,9 +41,9 @@ RECORD = {
     "code": {},
     "environment": {},
     "data": {},
-    "outcome": {"train_accuracy": 1.0, "test_accuracy": None},
+    "outcome": {"epochs": 1, "train_accuracy": 1.0, "test_accuracy": None},
     "model": {"sha256": hashlib.sha256(MODEL).hexdigest()},
-    "time": {},
+    "time": {"train_seconds": 1.0, "evaluate_seconds": 0.5},
 }
 
 
@@ -198,13 +198,20 @@ def test_publishing_copies_what_was_recorded_but_neither_the_model_nor_what_is_t
     publish(finished, run_id(CONFIG))
     assert gzip.decompress((target / "history.jsonl.gz").read_bytes()) == b"new" and smaller.read_bytes() == before
     assert all_records(Store(tmp_path / "published")) == [RECORD]
+    line = {"epoch": 1, "layer": "fc1", "probe": "masc", "fitted_on": "true_labels", "scored_on": "test", "n": 9}
+    own, only_there = line | {"correct": 3}, line | {"probe": "qda", "correct": 4}
+    write_lines(target / "readout.jsonl.gz", [line | {"correct": 1}, only_there])
+    write_lines(folder / "readout.jsonl", [own])
+    publish(finished, run_id(CONFIG))
+    assert read_lines(target / "readout.jsonl.gz") == [own, only_there]
     other = RECORD | {"model": RECORD["model"] | {"sha256": "another network's"}}
     (folder / "run.json").write_text(json.dumps(other))
     (folder / "loss_sensitivity.npz").unlink()
     publish(finished, run_id(CONFIG))
     assert {file.name for file in target.iterdir()} == {
-        *("run.json", "history.jsonl.gz", "sensitivity_choices.jsonl.gz", "arrays.npz")
+        *("run.json", "history.jsonl.gz", "readout.jsonl.gz", "sensitivity_choices.jsonl.gz", "arrays.npz")
     }
+    assert read_lines(target / "readout.jsonl.gz") == [own]
 
 
 def test_a_run_is_named_by_its_id_and_a_wrong_one_is_told_the_nearest(finished):

@@ -110,7 +110,8 @@ def test_the_record_is_the_designs(store, framework):
     record = train(config, options(store))
     folder, path = store.folder(run_id(config)), store.model_path(config)
     assert json.loads((folder / "run.json").read_text()) == record
-    assert set(record) == {"schema", "run_id", "config", "inputs", *SCHEMA} and record["inputs"] == {}
+    assert set(record) == {"schema", "run_id", "config", "inputs", "earlier", *SCHEMA}
+    assert record["inputs"] == {} and record["earlier"] == []
     assert {part: set(record[part]) for part in SCHEMA} == SCHEMA
     assert (record["schema"], record["run_id"], record["config"]) == (1, run_id(config), as_dict(config))
     environment, data, time = record["environment"], record["data"], record["time"]
@@ -455,10 +456,8 @@ def test_a_spoilt_checkpoint_is_one_line_and_stays_until_it_is_deleted(store, ch
 
 
 def test_a_checkpoint_of_before_the_added_fields_goes_on(store, checkpoint, trained_epochs):
-    arrays = dict(np.load(checkpoint))
-    content = json.loads(arrays["json"].tobytes())
-    content["config"] = {name: value for name, value in content["config"].items() if name in FOUNDING}
-    np.savez(checkpoint, **arrays | {"json": np.frombuffer(json.dumps(content).encode(), np.uint8)})
+    config = json.loads(np.load(checkpoint)["json"].tobytes())["config"]
+    changed_content(checkpoint, config={name: value for name, value in config.items() if name in FOUNDING})
     trained_epochs.clear()
     train(BASE, options(store))
     assert trained_epochs == [2]
@@ -484,6 +483,30 @@ def test_a_run_whose_labels_were_replaced_starts_again(store, monkeypatch, train
     record = train(config, options(store))
     assert trained_epochs == [0, 1, 2] and record["data"]["corruption_realised"] == 1.0
     assert record["inputs"] == {"labels": file_sha256(store.models / "mine.npy")}
+
+
+def changed_content(path, **changes):
+    """A checkpoint whose JSON says something else."""
+    arrays = dict(np.load(path))
+    content = json.loads(arrays["json"].tobytes()) | changes
+    np.savez(path, **arrays | {"json": np.frombuffer(json.dumps(content).encode(), np.uint8)})
+
+
+def test_a_run_whose_data_were_replaced_starts_again(store, checkpoint, trained_epochs):
+    changed_content(checkpoint, data="of other images under the same name")
+    trained_epochs.clear()
+    train(BASE, options(store))
+    assert trained_epochs == [0, 1, 2]
+
+
+def test_a_record_names_what_trained_it_before(store, checkpoint, trained_epochs):
+    (here,) = json.loads(np.load(checkpoint)["json"].tobytes())["stretches"]
+    before = here | {"start_utc": "2000-01-01T00:00:00+00:00", "environment": here["environment"] | {"threads": 7}}
+    changed_content(checkpoint, stretches=[before])
+    trained_epochs.clear()
+    record = train(BASE, options(store))
+    assert trained_epochs == [2] and record["earlier"] == [before] and before["epoch"] == 0
+    assert record["environment"] == here["environment"] and record["time"]["start_utc"] == before["start_utc"]
 
 
 def test_a_killed_run_that_is_to_keep_an_epoch_it_has_passed_starts_again_at_once(store, checkpoint, trained_epochs):

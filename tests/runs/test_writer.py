@@ -32,8 +32,8 @@ class Silent(Writer):
     def epoch(self, run):
         pass
 
-    def finish(self, run, reason, started):
-        return run.record(reason, started, {})
+    def finish(self, run, reason):
+        return run.record(reason, {})
 
 
 class Counting(Writer):

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from common.data.corruption import RULES
 from common.errors import check_choice
 from common.papers.arpit.networks import FITTED, best_accuracy, noise_of
-from common.papers.arpit.recipes import BASE, HELD_OUT, SIZES, fields
+from common.papers.arpit.recipes import BASE, HELD_OUT, NOISES, SIZES, fields
 from common.papers.arpit.targets import TARGETS
 from common.report.claims import Finding
 from common.report.figures import add_legend, doubling_axis, draw_curve, handle, panel_figure, shades
@@ -68,9 +67,11 @@ class Capacities(Seeds):
 
     def __post_init__(self) -> None:
         for pair in self.noises:
-            dataset, _, noise = pair.partition(":")
+            dataset, colon, noise = pair.partition(":")
+            if not colon:
+                raise ValueError(f"noises must be DATASET:RULE, as mnist:gaussian. Received: {pair}")
             check_choice("data set", dataset, TRAIN_SIZE["paper"])
-            check_choice("noise", noise, RULES[1:])
+            check_choice("noise", noise, NOISES)
         check_fractions(self.fractions)
 
     def rows(self, preset: str) -> Iterable[Fields]:

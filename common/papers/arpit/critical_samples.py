@@ -11,7 +11,7 @@ from common.analysis.perturbations import CRITICAL, SHARPNESS, critical_run, sha
 from common.data.preprocessing import pixel_scale
 from common.errors import check_choice
 from common.papers.arpit.networks import FITTED, best_accuracy, network, noise_of
-from common.papers.arpit.recipes import BASE, DATASETS, KEPT, fields
+from common.papers.arpit.recipes import BASE, DATASETS, KEPT, NOISES, fields
 from common.papers.arpit.targets import TARGETS
 from common.report import figures
 from common.report.claims import CONFIRMED, INDICATED, Finding, growth
@@ -90,6 +90,7 @@ class Noises(Seeds):
             check_choice("model", model, DATASETS)
             yield fields(model, DATASETS[model], preset)
             for noise in self.noises:
+                check_choice("noise", noise, NOISES)
                 yield from (fields(model, DATASETS[model], preset, noise, fraction) for fraction in self.fractions)
 
 

@@ -9,6 +9,7 @@ padding (none), momentum of the MLP's SGD (none), whether a random label may be 
 from typing import Any
 
 from common.data import datasets
+from common.data.corruption import IMAGE_RULES, LABEL_RULES
 from common.errors import check_choice
 from common.runs.config import Config
 from common.study import Fields
@@ -30,6 +31,7 @@ SMALL: dict[str, Fields] = {
 some 60 epochs and not in many hundreds."""
 KEPT = (0, 1, 2, 4, 8, 16, 30, 50, 128, 256, 500)
 """Epochs whose networks the studies of the CNN share: until the end, and until half of it, of every preset."""
+NOISES = (*LABEL_RULES, *IMAGE_RULES)
 DATASETS = {"mlp2": "mnist", "cnn2": "cifar10"}
 
 
@@ -37,7 +39,8 @@ def fields(
     model: str, dataset: str, preset: str, noise: str = "none", fraction: float = 1.0, **changes: Any
 ) -> dict[str, Any]:
     """Fields of a run; `noise` is a corruption rule, of random inputs or labels, used where the fraction is above 0."""
-    check_choice("data set", dataset, datasets.DATASETS)
+    check_choice("data set", dataset, datasets.IMAGE_SETS)
+    check_choice("noise", noise, ("none", *NOISES))
     fraction = fraction if noise != "none" else 0.0
     corruption = {"corruption": noise if fraction else "none", "corruption_fraction": fraction}
     sizes = {**SIZES, **SMALL[model]} if preset == "small" else {}

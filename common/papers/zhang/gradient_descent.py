@@ -45,6 +45,7 @@ class GradientDescent(Computation):
     """A linear model of few images with more pixels, trained by gradient descent from 0 and from elsewhere."""
 
     slug = "gradient_descent_minimum_norm"
+    least = {"train_size": 1, "steps": 1}
 
     dataset: Annotated[str, tyro.conf.arg(metavar="|".join(datasets.IMAGE_SETS))] = "mnist"
     """Data set."""
@@ -57,9 +58,7 @@ class GradientDescent(Computation):
 
     def __post_init__(self) -> None:
         check_choice("dataset", self.dataset, datasets.IMAGE_SETS)
-        for name in ("train_size", "steps"):
-            if (value := getattr(self, name)) < 1:
-                raise ValueError(f"{name} must be positive. Received: {name}={value}")
+        super().__post_init__()
         pixels = math.prod(datasets.DATASETS[self.dataset].shape[1:])
         if self.train_size >= pixels:
             raise ValueError(

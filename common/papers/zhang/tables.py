@@ -118,7 +118,7 @@ def numbers(runs: Runs) -> list[Finding]:
 
 
 def parameter_findings(target: Target, runs: Runs) -> list[Finding]:
-    """A count of parameters in each framework, of any run with images of the size that it depends on: of no training."""
+    """A count of parameters in each framework, of any run with images of the size that it depends on."""
     own = runs.where(
         lambda run: run.model == target["model"], dataset=target["dataset"], width=None, **target["recipe"]
     )

@@ -25,6 +25,7 @@ def a_run(history=(), outcome=None, train_n=50_000, arrays=None, files=None, val
     """A PyTorch run under an id of its own, with its history, arrays and other files by name."""
     config = as_dict(Config(**{"framework": "torch", "model": "mlp2", **changes}))
     measured = {"train_accuracy": 1.0, "test_accuracy": 0.86, "best_test_accuracy": 0.865, "epochs": len(history)}
+    measured["stop_reason"] = "epochs"
     record = {
         "run_id": repr((sorted(config.items(), key=str), train_n)),
         "config": config,

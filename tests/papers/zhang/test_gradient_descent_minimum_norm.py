@@ -55,7 +55,7 @@ def test_the_statement_is_that_stochastic_steps_end_near_the_solution_of_least_n
     "changes, message",
     [
         ({"train_size": 784}, "train_size must be below the 784 values of an example. Received: train_size=784"),
-        ({"steps": 0}, "steps must be positive. Received: steps=0"),
+        ({"steps": 0}, "steps must be at least 1. Received: steps=0"),
         ({"dataset": "mnits"}, "dataset must be one of .* Did you mean mnist"),
     ],
 )
