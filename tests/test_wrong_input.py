@@ -73,6 +73,7 @@ def model_file(output, content=None):
         (["--device", "cuda"], "finds no GPU"),
         (["--device", "cuda:1"], "finds no GPU here. Received: device='cuda:1'"),
         (["--schedule", "steps"], "decay_epochs=()"),
+        (["--framework", "keras", "--processes", "2"], "framework must be torch with processes"),
     ],
 )
 def test_wrong_values_name_what_must_hold(capsys, monkeypatch, tmp_path, arguments, named):

@@ -75,7 +75,7 @@ def files_of(store: Store, configs: Iterable[Config], computations: Iterable[str
     """What there is of these runs and computations.
 
     Of one that is done record, what was measured and, where asked for, its networks; of one that is begun all it takes
-    to go on, networks of epochs that were kept among it.
+    to go on, networks of epochs that were kept, and the one that it began from, among it; labels of one's own stay.
     """
     files: dict[str, Path] = {}
     for config in configs:
@@ -85,7 +85,7 @@ def files_of(store: Store, configs: Iterable[Config], computations: Iterable[str
             models = [*models_of(store, record), *models] if networks else []
         else:
             own = [path] if (path := store.checkpoint(config)).exists() else []
-            models = models if own else []
+            models = [*models, *begun_from(store, config)] if own else []
         files |= {f"runs/{name}/{file.name}": file for file in own}
         files |= {f"saved_models/{file.relative_to(store.models).as_posix()}": file for file in models}
     for name in computations:
@@ -110,6 +110,12 @@ def models_of(store: Store, record: Record) -> list[Path]:
     """The network of a record, where it is there."""
     path = store.models / record["model"]["path"]
     return [path] if path.exists() and file_sha256(path) == record["model"]["sha256"] else []
+
+
+def begun_from(store: Store, config: Config) -> list[Path]:
+    """The network whose weights a run began with, where it has one and that is there."""
+    path = store.models / (config.initial_model or "")
+    return [path] if path.is_file() else []
 
 
 def computed_files(folder: Path) -> list[Path]:
@@ -228,6 +234,7 @@ def checked(archive: Store, kinds: Mapping[str, Computation]) -> Taken:
     configs = [*(from_dict(record["config"]) for record in done.values()), *begun.values()]
     known = {path for config in configs for path in archive.snapshots(config).values()}
     known |= {path for record in done.values() for path in models_of(archive, record)}
+    known |= {path for config in begun.values() for path in begun_from(archive, config)}
     for model in archive.models.rglob("*.*"):
         if model not in known and model.is_file():
             raise ValueError(f"{model.name} is not the model of a run's record")
@@ -328,6 +335,10 @@ def checkpoints_of(archive: Store, own: Store) -> Iterator[Pair]:
         there = own.checkpoint(new.config)
         if not own.done(new.config) and not (there.exists() and place_of(there)[1:] >= new[1:]):
             yield from snapshots_of(archive, own, new.config)
+            if not begun_from(own, new.config):
+                yield from (
+                    (file, own.models / file.relative_to(archive.models)) for file in begun_from(archive, new.config)
+                )
             yield path, there
 
 

@@ -155,7 +155,7 @@ class Options:
     """Also write TensorBoard event files into the run's folder."""
     time_limit: Annotated[Deadline | None, TIME] = None
     """Time after which the command stops, with what it trains at checkpoints: 90s, 8m, 1h30m. Nothing begins that by
-    the records of like runs would not be at one in time; the same command goes on."""
+    the records of like runs would not be at one in time, but for the first read-out; the same command goes on."""
 
     def __post_init__(self) -> None:
         if self.checkpoint_every < 1:

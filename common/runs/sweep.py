@@ -48,7 +48,7 @@ def run(
     and must be `here`, unless flags say how many side by side. `begin` is told the missing ones, with `force` all,
     before they are trained; with `decode` a sweep reads each out where it was trained.
     """
-    check_options(options)
+    check_options(configs, options)
     check_force(force, options.time_limit)
     missing = list(dict.fromkeys(configs)) if force else left(configs, options)
     if processes.is_first():
@@ -71,8 +71,10 @@ def run(
     return [train(config, options) for config in configs]
 
 
-def check_options(options: Options) -> None:
-    """ValueError for options of a sweep under torchrun, which has started the processes that train."""
+def check_options(configs: Sequence[Config], options: Options) -> None:
+    """ValueError for processes that Keras cannot use, and for options of a sweep under torchrun, which started them."""
+    if options.processes > 1 and "keras" in {config.framework for config in configs}:
+        raise ValueError("framework must be torch with processes. Received: framework='keras'")
     for name in ("scheduler", "workers", "processes") if processes.count() > 1 else ():
         if (value := getattr(options, name)) != (default := getattr(Options, name)):
             raise ValueError(f"{name} must be {default} under torchrun. Received: {name}={value}")

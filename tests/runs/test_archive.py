@@ -126,6 +126,22 @@ def test_a_run_that_is_begun_goes_on_elsewhere_from_where_it_was(away, home, tmp
     assert own.done(BEGUN, (0,)) and not checkpoint.exists()
 
 
+def test_a_begun_run_brings_the_network_that_it_began_from(away, home, tmp_path):
+    _, own, _ = home
+    follower = dataclasses.replace(BEGUN, initial_model=f"{NAME}.pt")
+    begin(follower, Options(output_dir=away.results, threads=1), 1)
+    pack(tmp_path / "begun.tar", files_of(away, [follower], []))
+    take_in(tmp_path / "begun.tar", *home)
+    place = own.models / f"{NAME}.pt"
+    assert place.read_bytes() == away.model_path(CONFIG).read_bytes()
+    train(follower, Options(output_dir=own.results, threads=1))
+    place.write_bytes(b"another's")
+    begin(dataclasses.replace(follower, epochs=4), Options(output_dir=away.results, threads=1), 1)
+    pack(tmp_path / "begun.tar", files_of(away, [dataclasses.replace(follower, epochs=4)], []))
+    take_in(tmp_path / "begun.tar", *home)
+    assert place.read_bytes() == b"another's"  # what is there stays
+
+
 HELD_OUT = dict.fromkeys(["validation_accuracy", "test_loss", "test_accuracy", "test_accuracy_corrupted_labels"])
 
 
