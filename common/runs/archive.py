@@ -335,10 +335,8 @@ def checkpoints_of(archive: Store, own: Store) -> Iterator[Pair]:
         there = own.checkpoint(new.config)
         if not own.done(new.config) and not (there.exists() and place_of(there)[1:] >= new[1:]):
             yield from snapshots_of(archive, own, new.config)
-            if not begun_from(own, new.config):
-                yield from (
-                    (file, own.models / file.relative_to(archive.models)) for file in begun_from(archive, new.config)
-                )
+            for file in [] if begun_from(own, new.config) else begun_from(archive, new.config):
+                yield file, own.models / file.relative_to(archive.models)
             yield path, there
 
 
