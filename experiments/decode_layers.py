@@ -61,7 +61,7 @@ class Decoding:
     preprocessing: str | None = None
     """Input scale."""
     crop: int | None = None
-    """Side of the centre crop in pixels; `None` keeps all of it, as for a file that does not say."""
+    """Side of the centre crop in pixels; `None` keeps all of square images, as for a file that does not say."""
     vocabulary: int | None = None
     """Most frequent words of the training texts that the network knows; none means all."""
     length: int | None = None

@@ -92,7 +92,7 @@ def test_a_run_that_is_planned_says_which_numbers_it_may_decide(script, tmp_path
     wanted = script.numbers_of("zhang", configs)
     assert len(configs) == 3 and {name.split("-")[0] for name in wanted} == {"zhang"} and len(wanted) >= 6
     few = script.numbers_of("zhang", [dataclasses.replace(config, train_size=100) for config in configs])
-    assert few == {"zhang-table1-mlp3-parameters"}  # a count is the same at any size
+    assert few == set()
     assert len(script.numbers_of("decoding", script.CAMPAIGN[6].configs(arguments(script, tmp_path)))) > 30
     (piece,) = script.pieces(script.Plan(studies=("independent_replication",)))
     assert len(script.numbers_of("arpit", piece.configs(arguments(script, tmp_path)))) > 30

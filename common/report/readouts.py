@@ -130,9 +130,9 @@ def epochs_of(run: Run) -> list[int]:
 
 def followed(run: Run, epochs: Iterable[int], probe: str = "masc") -> bool:
     """Whether a probe was read out at the end of training, and at all of these epochs that lie before it."""
-    last = run.outcome["epochs"]
     read = {line["epoch"] for line in run.readout if line["probe"] == probe}
-    return {last, *(epoch for epoch in epochs if epoch < last)} <= read
+    last = run.outcome["epochs"]
+    return bool(read) and {last, *(epoch for epoch in epochs if epoch < last)} <= read
 
 
 def lines_of(run: Run, epoch: int | None = None) -> list[Line]:

@@ -203,7 +203,8 @@ class Inputs(Part):
     preprocessing: Annotated[str, *one_of(*PREPROCESSING), IMAGES] = "per_image"
     """Input scale: per image as TensorFlow standardises it, per channel, [-1, 1], [0, 1], or raw as 0-255."""
     crop: Annotated[int | None, Mark.COST, IMAGES] = 28
-    """Side of the crop in pixels (Zhang et al., appendix A: 28); smaller images stay whole, none keeps all of it."""
+    """Side of the crop in pixels (Zhang et al., appendix A: 28); smaller images stay whole, none keeps all of
+    square ones."""
     center_box: Annotated[float | None, Mark.TORCH, IMAGES] = None
     """Take the central box of this share of an image's sides and resize it to the crop's side (TensorFlow's Inception:
     0.875 and 299); none cuts the crop out of pixels as they are; PyTorch only."""

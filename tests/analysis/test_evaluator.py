@@ -125,7 +125,7 @@ def test_a_functional_keras_file_from_elsewhere_loads_and_reads_out(tmp_path):
     expected = exponentials / exponentials.sum(1, keepdims=True)
     np.testing.assert_allclose(model.logits(x), expected, rtol=0, atol=1e-5)
     images = np.random.default_rng(1).integers(0, 256, (3, 6, 5, 2), np.uint8)
-    prepared = model.prepare(images, Config(preprocessing="minus_one_one", crop=None))
+    prepared = model.prepare(images, Config(preprocessing="minus_one_one", crop=5))
     np.testing.assert_array_equal(prepared, standardize(images[:, :5], "minus_one_one", None))
 
 
