@@ -115,7 +115,7 @@ class MASC(HighestScore):
         subspaces = Subspaces(self._subspaces, np.float32)
         for batch in batches(len(rows)):
             with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold is close
-                single = rows[batch].astype(np.float32)
+                single = rows[batch].astype(np.float32, copy=False)
                 lengths = subspaces.squared_lengths(single)
                 second, first = np.partition(lengths, -2, axis=0)[-2:]
                 close[batch] = ~(first - second > CLOSE * np.maximum(squared_norms(single), LEAST))
