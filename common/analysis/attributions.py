@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.analysis.evaluator import SavedModel, load
-from common.analysis.readout import check_data, model_files
+from common.analysis.readout import model_files, own_task
 from common.data.arrays import Array, Floats, Labels
 from common.runs.config import Config, Options, run_id
 from common.runs.store import Store, write_arrays
-from common.runs.task import Task, prepare
+from common.runs.task import Task
 
 ATTRIBUTIONS = "attributions.npz"
 BASELINES = ("black", "mean")
@@ -48,8 +48,7 @@ def attribute_run(config: Config, options: Options, epochs: tuple[int, ...], for
     kept = {} if force else store.kept_arrays(run_id(config), ATTRIBUTIONS)
     if not files or kept.get("made_of") == made_of:  # it diverged, or is done
         return kept
-    task = prepare(config, options.data_dir, store.models)
-    check_data(config, task, options)
+    task = own_task(config, options)
     places = first_of_each(task.test.true_labels, task.num_classes)
     networks = [of_network(load(files[epoch].path), config, task, places, options.device) for epoch in sorted(files)]
     arrays = {name: np.stack([network[name] for network in networks]) for name in networks[0]}

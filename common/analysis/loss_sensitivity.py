@@ -19,14 +19,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from common import frameworks
 from common.analysis.evaluator import SavedModel, load
-from common.analysis.readout import check_data, model_files
+from common.analysis.readout import model_files, own_task
 from common.data.arrays import Floats, Labels
 from common.data.epochs import EpochPlan
 from common.errors import check_choice
 from common.runs.config import Config, Options, run_id
 from common.runs.run import draw_plan
 from common.runs.store import READ, Store, write_arrays
-from common.runs.task import prepare
 from common.runs.trainers import make_trainer
 
 Arrays = dict[str, NDArray[Any]]
@@ -165,8 +164,7 @@ def unrolled_sensitivity(
 ) -> Arrays:
     """The arrays of `sensitivity_run`, but for the settings: made of a training that ends at the saved model."""
     models, unrolled = Store.of(options).models, frameworks.module("torch", "unrolled")
-    task = prepare(config, options.data_dir, models)
-    check_data(config, task, options)
+    task = own_task(config, options)
     trainer: Any = make_trainer(config, task, options.device, models)
     plans = [draw_plan(config, task, epoch) for epoch in range(epochs + 1)]  # the last for the batch after the end
     rates = [config.learning_rate_at(epoch) for epoch in range(epochs)]

@@ -192,6 +192,13 @@ def check_data(config: Config, task: Task, options: Options) -> None:
         )
 
 
+def own_task(config: Config, options: Options) -> Task:
+    """The examples of a finished run; ValueError where they are not those that it was trained on."""
+    task = prepare(config, options.data_dir, Store.of(options).models)
+    check_data(config, task, options)
+    return task
+
+
 @contextlib.contextmanager
 def kept_lines(config: Config, options: Options, name: str, epochs: Sequence[int], force: bool) -> Iterator[KeptLines]:
     """The lines of the file `name` beside a finished run, which no other process changes meanwhile."""
@@ -260,8 +267,7 @@ def measured_run(
         wanted = [{"epoch": epoch, **setting} for epoch, setting in product(kept.files, settings)]
         missing = [fields for fields in wanted if force or not kept.having(fields)]
         if missing:
-            task = prepare(config, options.data_dir, Store.of(options).models)
-            check_data(config, task, options)
+            task = own_task(config, options)
             for fields in missing:
                 path, sha256 = kept.files[fields["epoch"]]
                 made = [{**fields, **line, "model_sha256": sha256} for line in measure(load(path), task, fields)]
