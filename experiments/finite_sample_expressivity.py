@@ -1,7 +1,8 @@
 """Theorem 1 built: two layers with 2n + d weights fit any labels of a whole training set, and say nothing of a test.
 
 Claim:     Zhang et al. (2017), section 4 and appendix C: there is a network of two ReLU layers with 2n + d weights that
-           can represent any function on n examples of d values; Corollary 1: the same at depth k and width O(n / k)
+           can represent any function on n examples of d values; Lemma 1: its weights solve a triangular system of
+           full rank; Corollary 1: the same at depth k and width O(n / k)
 Run:       python experiments/finite_sample_expressivity.py [--preset small] [--dataset mnist --labels random]
 Expected:  every label of MNIST by 120,784 weights in float64, true or random; test accuracy near chance for both
 Measured:  results/published/*.html, with hardware and commit, where it has been

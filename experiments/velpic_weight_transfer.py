@@ -3,14 +3,15 @@
 Claim:     Ketha & Ramaswamy (2026), arXiv 2603.19865: with its output weights replaced by the principal direction of
            each class in the last hidden layer, found with the corrupted labels alone, a memorizing network classifies
            the test set better at once, without training; trained on, it memorizes more slowly. The control goes on
-           from the same epoch with an output layer that is drawn anew
+           from the same epoch with an output layer that is drawn anew. In a submission of 2025: an MLP that starts
+           from such weights memorizes less than from drawn ones
 Run:       python experiments/velpic_weight_transfer.py [--preset small --precision bfloat16]
                [--models mlp4] [--datasets mnist]
 Expected:  test accuracy far above the memorizing network's at 80 % corruption, slightly below the clean one's at 0
 Measured:  results/published/*.html, with n, interval, hardware and commit, where it has been
-Result:    saved_models/RUN_ID-velpic.h5 or .pt, -redrawn for the control; figure, table and verdicts
-           under results/velpic_weight_transfer/
-Time:      with --preset small a minute or two for each network beside its training
+Result:    saved_models/RUN_ID-velpic.h5 or .pt, -redrawn for the control, -start for the untrained MLP; figure, table
+           and verdicts under results/velpic_weight_transfer/
+Time:      with --preset small two or three minutes for each network beside its training
 Deviations: biases become 0, as in the paper's first variant; the optimizer starts anew, and the small preset's
            falling learning rate with it; that preset edits after 8 of 60 epochs, where the paper does after 40 of
            about 300

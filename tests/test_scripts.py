@@ -325,6 +325,14 @@ def test_networks_that_are_edited_or_relabelled_are_kept_beside_their_runs(decod
     assert "an edited network that is trained on" in claims and "undecided: " not in claims  # it has its control
 
 
+def test_mlps_are_also_trained_from_the_edit_of_their_untrained_network(script, tmp_path):
+    chosen = ["--smoke", "--models", "mlp4", "--fractions", "0.8", "--framework", "torch", "--output-dir", tmp_path]
+    assert script("velpic_weight_transfer.py", *chosen)[0] == 0
+    assert len(list((tmp_path / "saved_models").glob("*-epoch0000-start.pt"))) == 1
+    claims = (tmp_path / "velpic_weight_transfer" / "claims.csv").read_text()
+    assert "whose output layer starts as VeLPIC's directions" in claims
+
+
 @DECODED
 @pytest.mark.parametrize("name", SHARED["decoding"])
 def test_studies_of_decoding_show_what_there_is_where_runs_diverge(script, decoded, monkeypatch, name):

@@ -31,23 +31,31 @@ EDITING = "VeLPIC as the output layer"
 RELABELLING = "Training on with the subspaces' labels"
 RELABELLED_EPOCHS, PATIENCE = 30, 3
 PROBES = ("masc", "masc_0.75", "masc_0.50", "masc_0.25", "masc_1pc")
-COLOURS = {"unedited": figures.BLACK, "velpic": figures.ORANGE, "redrawn": figures.GREY}
-NAMES = {"velpic": "edited, then trained on", "redrawn": "output layer drawn anew, then trained on"}
+START = "start"
+"""The edit of the untrained network."""
+STARTED = ("mlp4",)
+"""Networks that are also trained from it: the papers say it of MLPs."""
+COLOURS = {"unedited": figures.BLACK, "velpic": figures.ORANGE, "redrawn": figures.GREY, START: figures.SKY}
+NAMES = {
+    "velpic": "edited, then trained on",
+    "redrawn": "output layer drawn anew, then trained on",
+    START: "edited untrained, then trained",
+}
 SPLITS = {"test_accuracy": ("on test labels", "-"), "train_accuracy": ("on training labels", ":")}
-EDITS = {"velpic": edit_output, "redrawn": redraw_output}
+EDITS = {"velpic": edit_output, "redrawn": redraw_output, START: edit_output}
 Continued = tuple[Run, Mapping[str, Sequence[Line]]]
 """A run, and histories of the networks that go on from its edits, over the epochs of the unedited one."""
 UNCONTROLLED = "undecided: an output layer that is drawn anew slows training too, and no such network was trained"
 
 
-def edit_epoch(config: Config, preset: str) -> int:
+def edit_epoch(config: Config, preset: str, edit: str) -> int:
     """After how many epochs of training the output layer of a network that is trained on is replaced."""
-    return min(EDIT_EPOCHS[preset], config.epochs // 2)
+    return 0 if edit == START else min(EDIT_EPOCHS[preset], config.epochs // 2)
 
 
 def trained_on(config: Config, preset: str, edit: str) -> Config:
     """The run that goes on from the edited network, up to the epoch at which the unedited one ends at the latest."""
-    epoch = edit_epoch(config, preset)
+    epoch = edit_epoch(config, preset, edit)
     return replace(config, initial_model=edited_name(config, edit, epoch), epochs=config.epochs - epoch)
 
 
@@ -57,24 +65,30 @@ def edited_name(config: Config, edit: str, epoch: int | None = None) -> str:
     return f"{name}-{edit}{SUFFIX[config.framework]}"
 
 
+def edits_of(config: Config) -> list[str]:
+    """The edits from which a network is trained: those that memorize, and from the start those that the papers say."""
+    return [edit for edit in EDITS if config.corruption_fraction and (edit != START or config.model in STARTED)]
+
+
 def read_edited(configs: Sequence[Config], call: Call) -> None:
     """Probes at the end, the edited networks, and those that are trained on."""
-    options, store, going_on = call.options, call.store, []
+    options, store = call.options, call.store
+    going_on: dict[str, list[Config]] = {edit: [] for edit in EDITS}
     for config in with_progress(configs, call.options):
         if not decode_run(config, options, ("masc", "velpic"), force=call.force):  # it diverged
             continue
-        epoch = edit_epoch(config, call.preset)
         files: dict[tuple[str, int | None], Path] = {("velpic", None): store.model_path(config)}
-        if config.corruption_fraction and epoch in store.snapshots(config):
-            files |= {(edit, epoch): store.snapshot_path(config, epoch) for edit in EDITS}
-            going_on.append(config)
+        for edit in edits_of(config):
+            epoch = edit_epoch(config, call.preset, edit)
+            if epoch in store.snapshots(config):
+                files[edit, epoch] = store.snapshot_path(config, epoch)
+                going_on[edit].append(trained_on(config, call.preset, edit))
         for (edit, at), path in files.items():
             edited = store.models / edited_name(config, edit, at)
             if outdated(edited, path, call.force):
                 EDITS[edit](path, config, prepare(config, options.data_dir, store.models), edited)
-    options = replace(options, keep_epochs=())
-    for edit in EDITS:
-        sweep.run([trained_on(config, call.preset, edit) for config in going_on], options, force=call.force)
+    for followers in going_on.values():
+        sweep.run(followers, replace(options, keep_epochs=()), force=call.force)
 
 
 def report_edited(runs: Runs, call: Call) -> dict[str, Table | Figure]:
@@ -102,7 +116,7 @@ def continued(runs: Runs, call: Call) -> list[Continued]:
 def following(run: Run, call: Call, edit: str) -> list[Line]:
     """History of the network that is trained on after an edit; none where there is none."""
     edited = readouts.finished(trained_on(run.config, call.preset, edit), call.store)
-    start = edit_epoch(run.config, call.preset)
+    start = edit_epoch(run.config, call.preset, edit)
     return [{**line, "epoch": line["epoch"] + start} for line in edited.history] if edited else []
 
 
@@ -154,7 +168,10 @@ def edited_findings(runs: Runs, call: Call) -> list[Finding]:
 
 
 def training_findings(pairs: Sequence[Continued]) -> list[Finding]:
-    """Networks trained on after their output layer was edited, against those where it was drawn anew."""
+    """Networks trained on after their output layer was edited, against those where it was drawn anew.
+
+    From the start the unedited network is one that was drawn.
+    """
     tested: list[Finding] = []
     for setting, group in readouts.pairs_by_setting(pairs).items():
         runs, slowed = Runs(run for run, _ in group), [lag(run.history, its["velpic"]) for run, its in group]
@@ -168,6 +185,9 @@ def training_findings(pairs: Sequence[Continued]) -> list[Finding]:
                 undecided="" if controlled else UNCONTROLLED,
             )
         )  # fmt: skip
+        started = [lag(run.history, its.get(START, ())) for run, its in group]
+        if any(effect is not None for effect in started):
+            tested.append(TARGETS.tested("decoding-velpic-start", setting.text(), runs, started))
     return tested
 
 

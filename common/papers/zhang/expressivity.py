@@ -45,6 +45,7 @@ NEAR, MIDPOINT = 0.1, 0.5
 RULES = {NEAR: "near the example before", MIDPOINT: "midpoint"}
 DEPTHS = (2, 4, 8)
 FILE_EXAMPLES = 200
+LEMMA_EXAMPLES = 500
 DRAWN = 12  # points of the figure of the construction
 STYLES = {"random": "-", "true": "--"}
 TITLE = "Theorem 1: 2n + d weights fit any labels"
@@ -124,13 +125,14 @@ def compute(settings: Theorem1, options: Options) -> Result:
         start = time.perf_counter()
         network = expressivity.construct(train[few], labels[few], projection, settings.place)
         lines.append({"build_seconds": time.perf_counter() - start, **measured(network, train[few], labels[few])})
-    outputs = network.outputs(test)
+    outputs, few = network.outputs(test), order[:LEMMA_EXAMPLES]
     outcome = {
         "lines": lines,
         "dimensions": train.shape[1],
         "test_n": len(test),
         "test_accuracy": share_right(outputs, task.test.true_labels, task.num_classes),
         "depths": list(depths(network, train, labels)),
+        "lemma": lemma(expressivity.construct(train[few], labels[few], projection, settings.place), train[few]),
         "files": {path.suffix: difference(path, task, network) for path in save(settings, options, task, network)},
     }
     return Result(outcome, {settings.dataset: task.sha256})
@@ -175,6 +177,17 @@ def depths(network: Hinges, inputs: Floats, labels: Labels) -> Iterator[Record]:
         wrong = np.abs(expressivity.deep_outputs(layers, x) - labels).max()
         size = {"width": expressivity.width(layers), "connections": expressivity.connections(layers)}
         yield {"depth": depth, **size, "evaluated": len(x), "largest_error": float(wrong)}
+
+
+def lemma(network: Hinges, inputs: Floats) -> Record:
+    """Lemma 1 on as many examples as a dense matrix has room for: its least eigenvalue, and what that should be."""
+    x = np.sort(inputs @ network.projection)
+    eigenvalues = np.abs(np.linalg.eigvals(np.maximum(x[:, None] - network.biases, 0)))
+    return {
+        "n": len(x),
+        "least_eigenvalue": float(eigenvalues.min()),
+        "least_distance": float((x - network.biases).min()),
+    }
 
 
 def save(settings: Theorem1, options: Options, task: Task, network: Hinges) -> Iterator[Path]:
@@ -309,18 +322,17 @@ def report(computed: Sequence[Computed]) -> dict[str, Table | Figure]:
 
 
 def findings(computed: Sequence[Computed]) -> list[Finding]:
-    """Theorem 1 and its corollary on each data set, random labels, biases near the example before."""
+    """Theorem 1, its lemma and corollary on each data set, random labels, biases near the example before."""
     chosen = [f for f in computed if f.settings["labels"] == "random" and f.settings["place"] == NEAR]
     judged = []
     kinds = grouped(chosen, lambda found: (found.settings["dataset"], found.settings["train_size"]))
     for (dataset, train_size), draws in kinds.items():
         subject = f"{dataset}, n={draws[0].outcome['lines'][-1]['n']:,}"
         size = FULL if dataset in PAPERS and train_size is None else REDUCED
-        for name, errors in (
-            ("zhang-theorem-1", [*map(error, draws)]),
-            ("zhang-corollary-1", [*map(deep_error, draws)]),
-        ):
-            judged.append(replace(TARGETS.tested(name, subject, NO_RUNS, errors), size=size))
+        for name, effect in (
+            ("zhang-theorem-1", error), ("zhang-lemma-1", eigenvalue), ("zhang-corollary-1", deep_error),
+        ):  # fmt: skip
+            judged.append(replace(TARGETS.tested(name, subject, NO_RUNS, [*map(effect, draws)]), size=size))
     return judged
 
 
@@ -328,6 +340,12 @@ def error(found: Computed) -> float:
     """Largest error on all training examples, in standard deviations of the labels."""
     line = found.outcome["lines"][-1]
     return float(line["largest_error"] / line["spread"])
+
+
+def eigenvalue(found: Computed) -> float | None:
+    """The least eigenvalue of Lemma 1's matrix over what it should be; null in records from before it was kept."""
+    kept = found.outcome.get("lemma")
+    return kept["least_eigenvalue"] / kept["least_distance"] if kept else None
 
 
 def deep_error(found: Computed) -> float:

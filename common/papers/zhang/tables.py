@@ -8,7 +8,7 @@ from common.papers.zhang.recipes import BASE, MODELS, WIDE_RESNET, WIDE_RESNET_S
 from common.papers.zhang.targets import NUMBERS, TARGETS, tested
 from common.report.claims import Finding, judged_number
 from common.report.fitting import by_seed
-from common.report.numbers import less, over
+from common.report.numbers import estimate, less, over
 from common.report.published import Target, number_findings, outcome, published_table, subject_of
 from common.report.runs import Run, Runs, setting_text
 from common.report.tables import Table
@@ -68,6 +68,7 @@ def _model_findings(runs: Runs, model: str) -> list[Finding]:
     found = [
         tested("zhang-fit-random-labels", model, runs, [seed.get("random_labels") for seed in train]),
         tested("zhang-chance", model, runs, [*map(_above_chance, test, train)]),
+        tested("zhang-rademacher", model, runs, _signs(runs)),
         tested("zhang-regularizers-not-necessary", model, runs, kept, f"with {setting_text(whole)}"),
     ]
     if "random_crop" in _settings(model):
@@ -80,6 +81,16 @@ def _above_chance(test: BySetting, train: BySetting) -> float | None:
     """A seed's test accuracy above chance after random labels; nan where these were not fitted, which tells nothing."""
     above, fitted = _above(test.get("random_labels")), train.get("random_labels") or 0
     return above if above is None or fitted >= BASE.fit_accuracy else math.nan
+
+
+def _signs(runs: Runs) -> list[float | None]:
+    """For each draw of random labels, what is known of the correlation of random signs with what networks say.
+
+    A sign is whether the class that was drawn is one of the upper half; a wrong class turns at most this one.
+    """
+    draws = runs.where(lambda run: run.setting == "random_labels").by("data_seed").values()
+    fitted = [estimate([run.outcome["train_accuracy"] for run in draw]).mean for draw in draws]
+    return [None if share is None else 2 * share - 1 for share in fitted]
 
 
 def most_regularized(model: str) -> str:

@@ -3,7 +3,7 @@ from made_up import mean_lines, seed_lines
 from matplotlib.colors import to_hex
 
 from common.papers.decoding.transfer import edited_training
-from common.report.figures import BLACK, BLUE, GREY, ORANGE, png
+from common.report.figures import BLACK, BLUE, GREY, ORANGE, SKY, png
 from common.report.peaks import curves, layers_over_epochs
 from common.report.profiles import OWN, PROFILES, layer_profiles, over_fractions
 from common.report.readouts import in_chosen_layer, own
@@ -157,4 +157,8 @@ def test_training_of_edited_networks(decoding):
     controlled = edited_training([pair(0.75), pair(0.75, True, model="cnn")], "")
     assert points(shown(controlled)[0], color=GREY, linestyle="-") == [(0, 30), (1, 40)]
     assert legend(controlled)[:3] == ["unedited", "edited, then trained on", "output layer drawn anew, then trained on"]
+    run, edits = pair(0.75)
+    started = edited_training([(run, edits | {"start": run.history[:2]})], "")
+    assert points(shown(started)[0], color=SKY, linestyle="-") == [(0, 10), (1, 90)]
+    assert legend(started)[:3] == ["unedited", "edited, then trained on", "edited untrained, then trained"]
     assert png(edited_training([], "Title")).startswith(b"\x89PNG")

@@ -384,6 +384,9 @@ def test_an_edited_network_is_compared_with_one_whose_output_layer_was_drawn_ane
     assert of(edited, 0.1, 0.2, 0.3) == ("0.00", "not indicated", slowed)
     long = [{**line, "epoch": line["epoch"] + 2} for line in history(0.1, 0.95, 0.2)]
     assert of(long)[0] == "-5.00"  # epochs that both trained
+    _, started = training_findings([(run, {"velpic": edited, "start": history(0.1, 0.47, 0.81)})])
+    assert started.statement.id == "decoding-velpic-start"
+    assert (effect(started), started.verdict) == ("1.00", "not indicated")
 
 
 def test_training_on_with_the_labels_of_subspaces(decoding, monkeypatch):
@@ -420,10 +423,10 @@ def test_every_statement_is_tested_by_a_study_but_one(decoding):
         for found in (
             *masc_findings(runs, (0.2, 0.8)), *threshold_findings(runs), *probe_findings(runs),
             *dynamics_findings(runs), *velpic_findings(runs),
-            *training_findings([(runs[0], {"velpic": followed, "redrawn": []})]),
+            *training_findings([(runs[0], {"velpic": followed, "start": followed})]),
         )
     }  # fmt: skip
     known = {target["id"].removeprefix("decoding-") for target in TARGETS.of("statements")}
-    assert known - tested == {"velpic-start", "relabelling"} and tested < known
+    assert known - tested == {"relabelling"} and tested < known
     calls = [(study, Call("paper", study.grid, Options())) for study in STUDIES]
     assert [found for study, call in calls for found in study.findings(Runs(), call)] == []

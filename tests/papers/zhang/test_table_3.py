@@ -29,7 +29,7 @@ def made_up(**changes):
         for n in (1000, 60_000) for labels, error in (("true", 0.012), ("random", 0.9))
     ]  # fmt: skip
     outcome = {"lines": lines, "train_n": 60_000, "test_n": 10_000, "bandwidth": 0.02, "penalty": 0.5,
-               "factor_seconds": 1000.0}  # fmt: skip
+               "factor_seconds": 1000.0, "device": "cpu"}  # fmt: skip
     record = {"environment": {"processor": "Processor", "threads": 2}, "code": {"commit": "0123456789", "dirty": False}}
     given = settings_of(MinimumNorm(**fields))
     return type("Made", (), {"settings": given, "outcome": outcome, "record": record})()
@@ -163,6 +163,22 @@ def test_statements_are_decided_over_draws_of_one_size():
     assert statements_of(*pixels, *worse)["zhang-norm", "MNIST"][0] == "undecided"
     assert ("zhang-norm", "MNIST") not in statements_of(*pixels)
     assert statements_of(draw(0, dataset="cifar10")) == {}
+
+
+def test_the_time_of_the_equations_is_judged_where_there_are_as_many_cores_as_published():
+    def timed(threads, seconds, device="cpu", **changes):
+        one = made_up(**changes)
+        one.record = {**one.record, "environment": {"processor": "Processor", "threads": threads}}
+        one.outcome = {**one.outcome, "factor_seconds": seconds, "device": device}
+        found = {f.statement.id: f for f in kernels.findings([one]) if f.measured}
+        time = found.get("zhang-kernel-time")
+        return time and (time.verdict, time.effect.mean, time.numbers, time.size)
+
+    assert timed(24, 120.0) == ("indicated", 2.0, None, "full size") and timed(24, 240.0)[0] == "not indicated"
+    elsewhere = "threads: 1 on cpu, where the paper has 24 cores"
+    assert timed(1, 4320.0) == ("undecided", 72.0, elsewhere, "full size")
+    assert timed(24, 30.0, "cuda")[:2] == ("undecided", 0.5)
+    assert timed(24, 120.0, train_size=6000) is timed(24, 120.0, penalized=True) is None
 
 
 def test_seeds_are_averaged_and_nothing_else():

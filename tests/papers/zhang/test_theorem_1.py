@@ -38,7 +38,9 @@ def test_every_label_is_fitted_by_2n_plus_d_weights(built):
     assert 0.03 < outcome["test_accuracy"] < 0.3 and outcome["test_n"] == 360
     assert [deep["depth"] for deep in outcome["depths"]] == [2, 4, 8]
     assert all(deep["largest_error"] < 1e-7 and deep["evaluated"] == 300 for deep in outcome["depths"])
-    assert json.dumps(outcome)
+    lemma = outcome["lemma"]
+    assert lemma["n"] == 300 and lemma["least_eigenvalue"] == pytest.approx(lemma["least_distance"], rel=1e-9)
+    assert 0 < lemma["least_distance"] < 0.01 and json.dumps(outcome)
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".h5"])
@@ -108,10 +110,13 @@ def test_figures_and_tables_say_what_was_built(built):
 
 
 def test_errors_are_judged_in_standard_deviations_of_the_labels(built):
-    def judged(scale, draws=3, **changes):
+    lemma = built[1].outcome["lemma"]
+
+    def judged(scale, draws=3, lemma=lemma, **changes):
         outcome = {**built[1].outcome, "lines": [dict(built[1].outcome["lines"][-1])]}
         outcome["lines"][0]["largest_error"] = scale * outcome["lines"][0]["spread"]
         settings = {**dataclasses.asdict(SETTINGS), **changes}
+        outcome["lemma"] = lemma
         found = [type("Made", (), {"settings": settings, "outcome": outcome})()] * draws
         return {one.statement.id: (one.verdict, one.subject, one.size) for one in expressivity.findings(found)}
 
@@ -120,6 +125,9 @@ def test_errors_are_judged_in_standard_deviations_of_the_labels(built):
     assert judged(1e-7, dataset="mnist", train_size=None)["zhang-theorem-1"][2] == "full size"
     assert judged(1e-5)["zhang-corollary-1"][0] == "confirmed"
     assert judged(1e-5, draws=1)["zhang-theorem-1"][0] == "not indicated"
+    assert judged(1e-5)["zhang-lemma-1"][0] == "confirmed"
+    assert judged(1e-5, lemma={**lemma, "least_eigenvalue": 0.0})["zhang-lemma-1"][0] == "contradicted"
+    assert judged(1e-5, lemma=None)["zhang-lemma-1"][0] == "not measured"  # a record from before
     assert judged(1e-7, labels="true") == judged(1e-7, place=0.5) == {}
 
 

@@ -34,11 +34,14 @@ def test_what_regularizers_do(zhang):
                 weight_decay_random_crop=(1.0, 0.9), random_labels=(1.0, 0.099))  # fmt: skip
     found = by_name(TABLE_1, runs)
     assert {name: f.effect.mean for (name, _), f in found.items()} == pytest.approx(
-        {"fit-random-labels": 1.0, "chance": 0.0, "regularizers-not-necessary": 0.95, "crop-above-decay": 0.028},
+        {"fit-random-labels": 1.0, "chance": 0.0, "rademacher": 1.0, "regularizers-not-necessary": 0.95,
+         "crop-above-decay": 0.028},
         abs=1e-3,
-    )
-    assert {f.verdict for f in found.values()} == {"confirmed"} and {subject for _, subject in found} == {"inception"}
+    )  # fmt: skip
+    assert {subject for _, subject in found} == {"inception"}
     assert found["regularizers-not-necessary", "inception"].numbers == "with weight decay, random crop"
+    assert found.pop(("rademacher", "inception")).verdict == "indicated"  # three networks, one draw of labels
+    assert {f.verdict for f in found.values()} == {"confirmed"}
 
 
 def test_what_regularizers_do_not_do(zhang):
@@ -46,6 +49,7 @@ def test_what_regularizers_do_not_do(zhang):
                 weight_decay_random_crop=(1.0, 0.9), random_labels=(0.98, 0.15))  # fmt: skip
     verdicts = {name: f.verdict for (name, _), f in by_name(TABLE_1, runs).items()}
     assert verdicts.pop("chance") == "undecided"  # what was not fitted
+    assert verdicts.pop("rademacher") == "not indicated"  # of one draw
     assert set(verdicts.values()) == {"contradicted"}
     learned = by_name(TABLE_1, rows(zhang, random_labels=(1.0, 0.15)))["chance", "inception"]
     assert learned.verdict == "contradicted"
@@ -54,8 +58,20 @@ def test_what_regularizers_do_not_do(zhang):
 def test_rows_that_are_missing_leave_statements_unmeasured(zhang):
     found = by_name(TABLE_1, rows(zhang, seeds=1, model="mlp1", true_labels=(1.0, 0.5), random_labels=(1.0, 0.1)))
     assert {name: f.verdict for (name, _), f in found.items()} == {
-        "fit-random-labels": "indicated", "chance": "indicated", "regularizers-not-necessary": "not measured"
+        "fit-random-labels": "indicated", "chance": "indicated", "rademacher": "indicated",
+        "regularizers-not-necessary": "not measured",
     }  # fmt: skip
+
+
+def test_a_wrong_class_turns_a_random_sign_at_most(zhang):
+    """Draws of labels count, networks that share one do not."""
+
+    def run(train, seed, draw, setting="random_labels"):
+        return zhang.run((), {"train_accuracy": train}, seed=seed, data_seed=draw, **ROWS[setting])
+
+    runs = [run(1.0, 0, 0), run(0.98, 1, 0), run(0.99, 0, 1), run(1.0, 0, 2), run(0.5, 0, 3, "true_labels")]
+    found = by_name(TABLE_1, Runs(runs))["rademacher", "inception"]
+    assert (found.effect.n, found.effect.mean, found.verdict) == (3, pytest.approx(0.98667, abs=1e-4), "undecided")
 
 
 def test_a_model_has_a_study_of_its_own_with_all_of_its_rows():
