@@ -49,7 +49,13 @@ def run(doc: str | None, config: Config, small: Fields | None = None, medium: Fi
         arguments = parse(doc, config=config, options=Options(), actions=Actions(), **presets)
         preset = arguments.preset.preset if presets else "paper"
         reduced = {"small": small, "medium": medium}.get(preset) or {}
-        chosen = overlay(arguments.config, config, reduced, f"--preset {preset}", given_flags())
+        given = given_flags()
+        chosen = overlay(arguments.config, config, reduced, f"--preset {preset}", given)
+        if chosen.corruption != "none" and not chosen.corruption_fraction and "corruption_fraction" not in given:
+            raise ValueError(
+                "corruption_fraction must be above 0 where a rule is named. "
+                f"Received: corruption={chosen.corruption!r}, corruption_fraction=0"
+            )
         for record in run_all([chosen], arguments.options, arguments.actions):
             print(summary(record, arguments.options))
 

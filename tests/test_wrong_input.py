@@ -66,6 +66,7 @@ def model_file(output, content=None):
         (["--corruption", "uniform", "--corruption-fraction", "1.5"], "corruption_fraction=1.5"),
         (["--corruption", "uniform", "--corruption-fraction", "-0.1"], "corruption_fraction=-0.1"),
         (["--corruption-fraction", "0.5"], "corruption is none"),
+        (["--corruption", "uniform"], "corruption_fraction must be above 0 where a rule is named. Received"),
         (["--train-size", "5000"], "train_size=5000"),
         (["--validation-size", "2000"], "validation_size=2000"),
         (["--precision", "float16"], "Did you mean bfloat16?"),

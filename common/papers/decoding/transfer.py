@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common.analysis.readout import decode_run
+from common.analysis.readout import decode_run, own_task
 from common.analysis.transfer import edit_output, outdated, redraw_output, relabel
 from common.papers.decoding.recipes import BASE, EDIT_EPOCHS, KEPT, SMOKE, Corrupted
 from common.papers.decoding.targets import TARGETS
@@ -21,7 +21,6 @@ from common.report.tables import Table
 from common.runs import sweep
 from common.runs.config import Config, run_id
 from common.runs.store import HISTORY, SUFFIX, Store
-from common.runs.task import prepare
 from common.study import Call, Study, with_progress
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ def read_edited(configs: Sequence[Config], call: Call) -> None:
         for (edit, at), path in files.items():
             edited = store.models / edited_name(config, edit, at)
             if outdated(edited, path, call.force):
-                EDITS[edit](path, config, prepare(config, options.data_dir, store.models), edited)
+                EDITS[edit](path, config, own_task(config, options), edited)
     for followers in going_on.values():
         sweep.run(followers, replace(options, keep_epochs=()), force=call.force)
 
@@ -221,7 +220,7 @@ def read_relabelled(configs: Sequence[Config], call: Call) -> None:
         model, labels = store.model_path(config), store.models / str(following[-1].labels)
         if outdated(labels, model, call.force):
             probe, layer = best_pair(readout, PROBES)
-            relabel(model, config, prepare(config, options.data_dir, store.models), str(layer), labels, probe)
+            relabel(model, config, own_task(config, options), str(layer), labels, probe)
     sweep.run(following, replace(options, keep_epochs=()), force=call.force)
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from common.analysis.examples import join, measured
 from common.analysis.keys import NO_WORD, own_words
+from common.analysis.readout import own_task
 from common.data import datasets
 from common.data.inputs import TokenInputs
 from common.data.texts import sentence
@@ -30,7 +31,6 @@ from common.report.runs import Measure, Run, Runs, setting_text
 from common.report.tables import Table
 from common.runs.config import Config, run_id
 from common.runs.learning import NEVER
-from common.runs.task import prepare
 from common.study import Call, Study, with_progress
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def read(configs: Sequence[Config], call: Call) -> None:
     """Keep with each run the words that its texts have alone, and with the first seed's the texts that are shown."""
     for config in with_progress(configs, call.options):
         if call.force or "train_own_words" not in call.store.arrays(run_id(config)):
-            task = prepare(config, call.options.data_dir, call.store.models)
+            task = own_task(config, call.options)
             call.store.add_arrays(run_id(config), {"train_own_words": own_words(task.train.inputs)})
     kinds = grouped(
         configs, lambda config: (config.dataset, config.model, config.vocabulary, config.corruption_fraction)

@@ -163,7 +163,7 @@ def test_what_texts_are_shown_and_which_words_are_their_own_is_kept_with_runs(mo
     data = SimpleNamespace(x_train=ids, words=tuple(f"w{number}" for number in range(50)))
     task = SimpleNamespace(train=SimpleNamespace(inputs=np.arange(2, 2 + N, dtype=np.int32)[:, None]))
     monkeypatch.setattr(texts.datasets, "load", lambda name, folder: data)
-    monkeypatch.setattr(texts, "prepare", lambda *arguments: task)
+    monkeypatch.setattr(texts, "own_task", lambda *arguments: task)
     call = SimpleNamespace(store=Kept(), options=Options(), force=True)
     first, second = (text_run(seed=seed).config for seed in range(2))
     read([first, second], call)
