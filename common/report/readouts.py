@@ -253,13 +253,18 @@ class Comparison(NamedTuple):
 
 
 def compare(runs: Iterable[Run], comparisons: Sequence[Comparison], targets: Targets) -> list[Finding]:
-    """What becomes of each of these statements of a wing in each setting that it is about: seeds decide."""
-    return [
-        compared(comparison, group, targets)
-        for setting, group in by_setting(runs).items()
-        for comparison in comparisons
-        if comparison.about(setting)
-    ]
+    """What becomes of each of these statements of a wing in each setting that it is about: seeds decide.
+
+    Where the layer that is chosen is in every seed and epoch the last one, what is said of both is said once.
+    """
+    found: dict[Any, Finding] = {}
+    for setting, group in by_setting(runs).items():
+        for comparison in comparisons:
+            if comparison.about(setting):
+                one = compared(comparison, group, targets)
+                same = (one.effect, one.numbers) if one.measured else comparison.where
+                found.setdefault((setting, comparison.statement, same), one)
+    return list(found.values())
 
 
 def compared(comparison: Comparison, runs: Runs, targets: Targets) -> Finding:

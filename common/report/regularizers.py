@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from common.groups import grouped
 from common.report.claims import Finding, Targets
-from common.report.figures import BLACK, COLOURS, add_legend, new_figure
+from common.report.figures import BLACK, COLOURS, GREY, add_legend, new_figure
 from common.report.numbers import cell, number
 from common.report.runs import Run, Runs
 from common.report.tables import Table
@@ -16,6 +16,7 @@ from common.report.tables import Table
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+PALETTE = (BLACK, *(colour for colour in COLOURS if colour != BLACK), GREY)
 NONE, BOTH = "none", "dropout and adversarial training"
 LOST = 0.01  # of validation accuracy, that a regularizer may cost
 
@@ -89,7 +90,7 @@ def trade_off_figure(measured: Sequence[Effect], title: str) -> Figure:
     """Figure 10: best validation accuracy on real data against final training accuracy on random labels (%)."""
     figure, (axes,) = new_figure(title, (6.8, 6))
     handles = []
-    for (name, group), colour in zip(by_technique(measured).items(), (BLACK, *COLOURS), strict=False):
+    for (name, group), colour in zip(by_technique(measured).items(), PALETTE, strict=False):
         for seed in grouped(group, lambda effect: effect.seed).values():
             points = sorted((100 * effect.memorized, 100 * effect.generalized) for effect in seed)
             lines = axes.plot(*zip(*points, strict=True), color=colour, marker="o", label=name)

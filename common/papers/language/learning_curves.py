@@ -151,14 +151,14 @@ def of_kind(runs: Runs, subject: str) -> list[Finding]:
     trained = seeds(lambda run: run.outcome["train_accuracy"])
     changes = {name: [less(seed.get("true_labels"), seed.get(name)) for seed in accuracies] for name in WORDS}
     worst = [least([seed.get(name) for name in SHOWN]) for seed in trained]
-    told = partial(named, names=("true_labels", *WORDS))
+    told = named(accuracies, ("true_labels", *WORDS), "fraction")
     return [
         TARGETS.tested("language-fit", subject, runs, worst, named(trained, SHOWN, "fraction")),
         TARGETS.tested("language-order", subject, runs, [lead(seed, LEVELS) for seed in fits], named(fits, SHOWN)),
         TARGETS.tested("language-start", subject, runs, [lead(seed, (("random_tokens",), LEVELS[-1]))
                                                          for seed in starts], named(starts, SHOWN)),
-        TARGETS.tested("language-word-order", subject, runs, changes["shuffled_words"], told(accuracies)),
-        TARGETS.tested("language-renamed", subject, runs, changes["shuffled_vocabulary"], told(accuracies)),
+        TARGETS.tested("language-word-order", subject, runs, changes["shuffled_words"], told),
+        TARGETS.tested("language-renamed", subject, runs, changes["shuffled_vocabulary"], told),
         *as_others(runs, subject, [seed.get("true_labels") for seed in accuracies]),
     ]  # fmt: skip
 

@@ -281,16 +281,25 @@ def later_without(run: Run) -> float | None:
 
 
 def agreement(runs: Runs) -> dict[int, float]:
-    """By seed, the rank correlation over texts of when each was first right and when it was in the other seeds."""
+    """By seed, the rank correlation over texts of when each was first right and when it was in the other seeds.
+
+    The mean over labels of that over the texts with the same one, by their number: the label that a network answers
+    everywhere at first says nothing of texts.
+    """
     from scipy import stats
 
     shares = {run.config.seed: measured(run.arrays, run.outcome["epochs"])["learned"][1] for run in runs}
-    others = {seed: [values for other, values in shares.items() if other != seed] for seed in shares}
-    return {
-        seed: float(stats.spearmanr(shares[seed], np.mean(others[seed], axis=0)).statistic)
-        for seed in shares
-        if others[seed] and len(np.unique(shares[seed])) > 1
-    }
+    found = {}
+    for run in runs:
+        own, labels = shares[run.config.seed], run.arrays["train_labels"]
+        if others := [values for seed, values in shares.items() if seed != run.config.seed]:
+            rest = np.mean(others, axis=0)
+            pairs = [(own[labels == label], rest[labels == label]) for label in np.unique(labels)]
+            told = [pair for pair in pairs if all(len(np.unique(values)) > 1 for values in pair)]
+            if told:
+                alike = [stats.spearmanr(*pair).statistic for pair in told]
+                found[run.config.seed] = float(np.average(alike, weights=[len(texts) for texts, _ in told]))
+    return found
 
 
 STUDY = Study(

@@ -65,8 +65,15 @@ def _number(curve: Target, at: float) -> Target:
     return {**curve, **more, "recipe": recipe_of(curve["model"], curve["setting"])}
 
 
-def tested(name: str, model: str, runs: Runs, effects: Sequence[float | None], numbers: str | None = None) -> Finding:
+def tested(
+    name: str,
+    model: str,
+    runs: Runs,
+    effects: Sequence[float | None],
+    numbers: str | None = None,
+    undecided: str = "",
+) -> Finding:
     """A statement on a model with its effect in each seed; not measured, on no runs, where no seed has one."""
     measured = any(effect is not None for effect in effects)
     subject = model.replace("_", " ")
-    return TARGETS.tested(name, subject, runs, effects, numbers) if measured else TARGETS.tested(name, subject)
+    return TARGETS.tested(name, subject, *((runs, effects, numbers, undecided) if measured else ()))

@@ -191,7 +191,7 @@ def test_what_was_not_trained_is_not_measured():
 def test_figures_and_table_show_every_technique():
     measured = effects(runs(seeds=2), technique_of)
     (axes,) = trade_off_figure(measured, "title").axes
-    assert len(axes.lines) == 2 * 7
+    assert len(axes.lines) == 2 * 7 and len({line.get_color() for line in axes.lines}) == 7
     assert axes.lines[2].get_xdata() == pytest.approx([10, 60]) and axes.lines[2].get_ydata() == pytest.approx([40, 71])
     panels = loss_figure(measured, "title").axes
     assert [panel.get_title() for panel in panels] == ["random labels", "real data"]

@@ -64,7 +64,7 @@ def test_the_numbers_are_those_of_the_logs():
     values = {(t["width"], t["corruption_fraction"], t["quantity"]): t["value"] for t in inputs}
     assert len(published()) == 37 and len(values) == 34
     assert values[1024, 0, "train_accuracy"] == 0.9979 and values[512, 1.0, "train_accuracy"] == 0.87
-    assert values[16, 0.8, "best_test_accuracy"] == 0.918 and values[512, 0.2, "best_test_accuracy"] == 0.9808
+    assert values[16, 0.8, "best_test_accuracy"] == 0.918 and values[512, 0.2, "best_test_accuracy"] == 0.9797
 
 
 def test_a_report_draws_the_first_seed_beside_the_table():

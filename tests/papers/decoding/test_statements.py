@@ -331,6 +331,11 @@ def test_the_last_hidden_layer_is_tested_too(decoding):
         ("mlp4, mnist, 80 %", "10.00"), ("mlp4, mnist, 80 %, last hidden layer", "0.00"),
     ]  # fmt: skip
     assert verdicts("falls-less", found) == [("50.00", 1, "indicated"), ("60.00", 1, "indicated")]
+    alone = over_epochs(decoding, [0.8, 0.94, 0.84], [0.1, 0.9, 0.3], [0.1, 0.3, 0.2])
+    alone.readout = [line for line in alone.readout if line["layer"] in ("fc1", "logits")]
+    said_once = dynamics_findings([alone])  # the layer that is chosen is the last one
+    assert [f.subject for f in about("early-peak", said_once)] == ["mlp4, mnist, 80 %"]
+    assert len(about("falls-less", said_once)) == 1
 
 
 def test_peaks_are_together_within_a_tenth_of_the_training(decoding):

@@ -122,6 +122,20 @@ def test_seeds_agree_on_texts():
     assert agreement(runs[:1]) == {}
 
 
+def test_what_is_answered_everywhere_at_first_is_no_agreement_on_texts():
+    """Half of the labels are right in the first epoch; of the texts with one label nothing is alike."""
+    labels = np.repeat([0, 1], N // 2)
+    orders = [np.tile(order, N // 4) for order in ([0, 0, 1, 1], [0, 1, 0, 1])]
+    runs = Runs(
+        text_run(30, seed=seed, arrays={**arrays(), "train_labels": labels,
+                 "train_learned_epochs": 1 + order + 20 * labels})
+        for seed, order in enumerate(orders)
+    )  # fmt: skip
+    assert agreement(runs) == dict.fromkeys(range(2), pytest.approx(0))
+    constant = {**arrays(), "train_labels": labels, "train_learned_epochs": 1 + labels}
+    assert agreement(Runs(text_run(30, seed=seed, arrays=constant) for seed in range(2))) == {}
+
+
 def test_the_largest_vocabulary_is_the_whole_one():
     runs = Runs([text_run(), text_run(vocabulary=500), text_run(dataset="rt_polarity")])
     assert [run.config.vocabulary for run in whole(runs)] == [None, 10_000]

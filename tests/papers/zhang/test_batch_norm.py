@@ -64,6 +64,17 @@ def test_effect_of_batch_norm_needs_both_sides_without_regularizers(zhang, with_
     assert (gain.verdict, len(gain.runs), stable.verdict) == ("not measured", 0, "not measured")
 
 
+def test_networks_that_did_not_fit_their_training_set_tell_nothing_of_accuracy(zhang):
+    fits = {"train_accuracy": 1.0, "test_accuracy": 0.86}
+    runs = [zhang.run(trained(0.86), fits),
+            zhang.run(trained(0.83), {**fits, "train_accuracy": 0.957}, batch_norm=False)]  # fmt: skip
+    gain, _, stopping = by_name(Runs(runs))
+    assert (gain.verdict, gain.numbers) == ("undecided", "86.00 with batch norm, 86.00 without batch norm (%)")
+    assert {subject: found.verdict for subject, found in stopping.items()} == {
+        "inception": "indicated", "inception without batch norm": "undecided"
+    }  # fmt: skip
+
+
 def test_stability_is_the_change_from_one_epoch_to_the_next(zhang):
     smooth, rough = zhang.run(trained(0.5, 0.6, 0.7)), zhang.run(trained(0.5, 0.8, 0.7), batch_norm=False)
     assert (mean_change(smooth), mean_change(rough)) == (pytest.approx(0.1), pytest.approx(0.2))

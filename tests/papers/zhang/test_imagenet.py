@@ -93,11 +93,20 @@ def test_the_published_rows_confirm_what_is_said_of_them():
 
 
 def test_rows_that_say_otherwise_confirm_nothing():
-    outcome = {"train_accuracy": 0.3, "test_accuracy": 0.3}
-    runs = Runs(run_of(row, seed, **outcome) for row in (*TRUE, *RANDOM) for seed in range(3))
-    said = {name for (name, _), found in verdicts(runs).items() if found.verdict == "contradicted"}
+    def rows(test=0.3, **trained):
+        return Runs(
+            run_of(row, seed, test_accuracy=test, train_accuracy=trained.get(row, 0.3 if row in RANDOM else 0.9))
+            for row in (*TRUE, *RANDOM) for seed in range(3)
+        )  # fmt: skip
+
+    said = {name for (name, _), found in verdicts(rows()).items() if found.verdict == "contradicted"}
     assert said == {"zhang-fit-imagenet", "zhang-chance-imagenet", "zhang-regularizers-imagenet",
                     "zhang-augmentation-imagenet"}  # fmt: skip
+    unlearned = verdicts(rows(augmentation_dropout_weight_decay=0.334, augmentation=0.3))
+    told = unlearned["zhang-generalizes-imagenet", "inception v3, true labels"]
+    assert (told.verdict, told.effect.mean) == ("undecided", 1)
+    assert told.numbers.startswith("right on few of their training images: ") and "33.40" in told.numbers
+    assert unlearned["zhang-augmentation-imagenet", "inception v3"].verdict == "undecided"
     assert {found.verdict for found in verdicts(Runs([run_of(TRUE[0])])).values()} == {"not measured"}
 
 
@@ -115,6 +124,10 @@ def test_early_stopping_gains_what_the_best_epoch_has_over_the_last():
         ("inception v3, weight decay", "confirmed"), ("inception v3, true labels", "confirmed"),
     ]  # fmt: skip
     assert found[0].effect.mean == pytest.approx(0.101)
+    few = run_of("true_labels", 0, lines(0.1, 0.7, 0.6), test_accuracy=0.6)
+    few.record["data"]["test_n"] = 250
+    told = imagenet.early_stopping_findings(Runs([few]), None)[1]
+    assert (told.verdict, told.numbers) == ("undecided", "the best of many epochs on 250 test images")
     figure = imagenet.early_stopping_report(runs, None)["accuracy"]
     train, test = figure.axes
     curve = next(line for line in test.lines if line.get_label() == "weight_decay")

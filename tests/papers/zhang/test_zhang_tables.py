@@ -49,7 +49,7 @@ def test_what_regularizers_do_not_do(zhang):
                 weight_decay_random_crop=(1.0, 0.9), random_labels=(0.98, 0.15))  # fmt: skip
     verdicts = {name: f.verdict for (name, _), f in by_name(TABLE_1, runs).items()}
     assert verdicts.pop("chance") == "undecided"  # what was not fitted
-    assert verdicts.pop("rademacher") == "not indicated"  # of one draw
+    assert verdicts.pop("rademacher") == "undecided"  # 0.96 is a bound from below
     assert set(verdicts.values()) == {"contradicted"}
     learned = by_name(TABLE_1, rows(zhang, random_labels=(1.0, 0.15)))["chance", "inception"]
     assert learned.verdict == "contradicted"
