@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from common.groups import grouped
 from common.report.claims import Finding, Targets
-from common.report.figures import BLACK, COLOURS, GREY, add_legend, new_figure
+from common.report.figures import BLACK, COLOURS, GREY, add_legend, new_figure, palette
 from common.report.numbers import cell, number
 from common.report.runs import Run, Runs
 from common.report.tables import Table
@@ -89,11 +89,12 @@ def hindrance(group: Sequence[Effect], none: Effect, baseline: float) -> tuple[f
 def trade_off_figure(measured: Sequence[Effect], title: str) -> Figure:
     """Figure 10: best validation accuracy on real data against final training accuracy on random labels (%)."""
     figure, (axes,) = new_figure(title, (6.8, 6))
-    handles = []
-    for (name, group), colour in zip(by_technique(measured).items(), PALETTE, strict=False):
+    handles, techniques = [], by_technique(measured)
+    colours = palette(list(techniques), PALETTE)
+    for name, group in techniques.items():
         for seed in grouped(group, lambda effect: effect.seed).values():
             points = sorted((100 * effect.memorized, 100 * effect.generalized) for effect in seed)
-            lines = axes.plot(*zip(*points, strict=True), color=colour, marker="o", label=name)
+            lines = axes.plot(*zip(*points, strict=True), color=colours[name], marker="o", label=name)
         handles += lines[-1:]
     axes.set(xlabel="final training accuracy on random labels (%)", ylabel="best validation accuracy on real data (%)")
     add_legend(figure, handles)

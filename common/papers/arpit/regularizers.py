@@ -16,12 +16,13 @@ from common.papers.arpit.networks import FITTED, network
 from common.papers.arpit.recipes import BASE, KEPT, fields
 from common.papers.arpit.targets import TARGETS
 from common.report.claims import CONTRADICTED, NOT_INDICATED, UNDECIDED, Finding
-from common.report.figures import BLACK, COLOURS, add_legend, line_over_epochs, panel_figure
+from common.report.figures import add_legend, line_over_epochs, palette, panel_figure
 from common.report.numbers import compared, less
 from common.report.regularizers import (
     BOTH,
     LOST,
     NONE,
+    PALETTE,
     Effect,
     Groups,
     baselines,
@@ -115,10 +116,11 @@ def loss_figure(measured: Sequence[Effect], title: str) -> Figure:
     figure, panels = panel_figure(title, ("random labels", "real data"), 2, (4.2, 3.4))
     handles = []
     shown = selected(by_seed(measured)[0], fmean(baselines(measured))) if by_seed(measured) else {}
-    for (name, effect), colour in zip(shown.items(), (BLACK, *COLOURS), strict=False):
+    colours = palette(list(shown), PALETTE)
+    for name, effect in shown.items():
         label = f"{name} {effect.strength}".strip()
         for axes, run in zip(panels, (effect.random, effect.real), strict=True):
-            lines = line_over_epochs(axes, run.trained, "train_loss", color=colour, label=label)
+            lines = line_over_epochs(axes, run.trained, "train_loss", color=colours[name], label=label)
         handles += lines
     for axes in panels:
         axes.set(xlabel="epoch", ylabel="training loss (nats)", yscale="log")
