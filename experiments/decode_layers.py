@@ -15,6 +15,7 @@ Deviations: the layer is chosen on training examples held out from the network (
 """
 
 import dataclasses
+import math
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ from common.report import figures
 from common.report.layers import run_table
 from common.runs.config import Actions, Config, Options, Untimed, from_dict, run_id
 from common.runs.foreign import Declared
-from common.runs.store import PUBLISHED, Store, file_sha256, write_lines
+from common.runs.store import PUBLISHED, Store, file_sha256, read_lines, write_lines
 from common.runs.task import prepare
 from common.runs.threads import limit_threads
 
@@ -194,19 +195,24 @@ def check(name: str, decoding: Decoding, declared: Declared, options: Options) -
     tried = trials(find(name, Store.of(options))[0], decoding.given(), options, declared)
     for trial in tried:
         print(f"{trial.correct / trial.n:8.2%} of {trial.n:,} training examples: {trial.flags}")
-    best = tried[0]
+    best, n = tried[0], tried[0].n
+    share = best.correct / n
+    alike = [
+        trial.flags for trial in tried[1:] if best.correct - trial.correct <= 2 * math.sqrt(n * share * (1 - share))
+    ]
     if at_chance(best.correct, best.n, best.num_classes):
         print("none fits: labels, the order of the classes, the crop or the weights are not the network's own")
     else:
-        print(f"fits best: {best.flags}")
+        print(f"fits best: {best.flags}" + "".join(f"\nwithin two standard errors: {flags}" for flags in alike))
 
 
 def show_layers(name: str, decoding: Decoding, declared: Declared, options: Options) -> None:
     """Print whether a model's results are there, and its layers in order."""
-    folder = Store.of(options).results / "decoding" / label_of(name)
-    done = all((folder / f"{title_of(probe)}.md").exists() for probe in decoding.probes)
+    folder, (path, _) = Store.of(options).results / "decoding" / label_of(name), find(name, Store.of(options))
+    lines = read_lines(folder / "readout.jsonl") if (folder / "readout.jsonl").exists() else []
+    own = file_sha256(path) in (line.get("model_sha256") for line in lines)  # not of another file of its name
+    done = own and all((folder / f"{title_of(probe)}.md").exists() for probe in decoding.probes)
     print(f"{'done' if done else 'to decode':11}{name}")
-    path, _ = find(name, Store.of(options))
     given = decoding.given()
     if kind_of(given.get("dataset", "")) == ImageInputs.name:
         given = {**UNPREPARED, **given}

@@ -244,7 +244,10 @@ class Reader:
         self._networks: dict[tuple[str, ...], keras.Model] = {}
         self._output, self._own = declared.output, own
         if declared.image_shape:
-            self.arrangement = layouts.find(self._predict, declared.image_shape, declared.layout)
+            scale = 255 if self.dtype == "uint8" else 1  # whole numbers from 0 to 1 would all be 0
+            self.arrangement = layouts.find(
+                lambda images: self._predict(scale * images), declared.image_shape, declared.layout
+            )
         self._graph = self._graph_of(self.arrangement(np.zeros((1, *self.input_shape), self.dtype)).shape[1:])
         self.layers, self.input_layer = tuple(self._graph.taps), self._graph.input_layer
         self.rescaling, self.ids, self.sigmoid = self._graph.rescaling, number_of_ids(model), self._graph.sigmoid

@@ -76,6 +76,24 @@ def test_files_from_before_batches_were_counted_and_with_more_around_the_network
     np.testing.assert_allclose(model.logits(x), expected, atol=1e-5)
 
 
+def test_of_several_networks_that_fit_the_trained_one_is_taken_by_its_name_or_none(tmp_path):
+    made, declared = user_net(tmp_path)
+    other = {name: value + 1 for name, value in made.state_dict().items()}
+
+    def opened(content):
+        foreign.torch.save(content, tmp_path / "m.pt")
+        return evaluator.load(tmp_path / "m.pt", replace(declared, image_shape=(8, 8, 1), num_classes=10))
+
+    x = np.random.default_rng(0).random((3, 8, 8, 1), np.float32)
+    expected = made(foreign.torch.from_numpy(x.transpose(0, 3, 1, 2))).detach().numpy()
+    trained = opened({"ema": other, "state_dict": made.state_dict()})
+    np.testing.assert_allclose(trained.logits(x), expected, atol=1e-5)
+    both = {f"{part}.{name}": value for part in ("online", "target") for name, value in made.state_dict().items()}
+    for content, names in (({"ema": other, "weights": other}, "ema, weights"), (both, "online., target.")):
+        with pytest.raises(ValueError, match=f"one network that fits; save it alone. Received: {names}"):
+            opened(content)
+
+
 @pytest.mark.parametrize(
     "edit, reason",
     [
@@ -145,6 +163,60 @@ def test_large_layers_go_through_a_network_from_elsewhere_in_small_batches(tmp_p
     assert sizes == [4, 4, 2]
     with pytest.raises(ValueError, match="a .pt that the suite saved, for gradients"):
         model.derivatives("cpu")
+
+
+UNUSUAL = """
+import torch
+from torch import nn
+
+class Squeezed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(64, 1)
+    def forward(self, x):
+        return self.fc(x.flatten(1)).squeeze(1)
+
+class Steps(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.fc = nn.Linear(64, 5), nn.Linear(5, 10)
+    def forward(self, x):  # colours are time steps, which come first
+        return self.fc(self.first(x.flatten(2).transpose(0, 1)).sum(0))
+"""
+
+
+def unusual(folder, name, channels):
+    """A network of that code, and the suite's view of it."""
+    file = foreign.user_file(folder, "unusual.py", UNUSUAL)
+    made = getattr(frameworks.user_module(file), name)()
+    foreign.torch.save(made.state_dict(), folder / "m.pt")
+    declared = Declared(module=f"{file}:{name}", image_shape=(8, 8, channels), num_classes=2, layout="nchw")
+    return made, evaluator.load(folder / "m.pt", declared)
+
+
+def test_an_only_output_without_an_axis_tells_two_classes_apart(tmp_path):
+    made, model = unusual(tmp_path, "Squeezed", 1)
+    x = np.random.default_rng(0).random((5, 8, 8, 1), np.float32)
+    expected = made(foreign.torch.from_numpy(x.transpose(0, 3, 1, 2))).detach().numpy()
+    np.testing.assert_allclose(model.logits(x)[:, 0], expected, atol=1e-5)
+    assert model.classes(model.logits(x) - 10, 2).tolist() == [0] * 5
+
+
+def test_the_layout_of_a_network_of_whole_numbers_is_asked_for_too(tmp_path):
+    keras = foreign.keras
+    layers = [keras.Input((192,), dtype="uint8"), keras.layers.Rescaling(1 / 255), keras.layers.Dense(10)]
+    keras.Sequential(layers).save(tmp_path / "whole.keras")
+    with pytest.raises(ValueError, match="layout must be named, as the network takes both"):
+        evaluator.load(tmp_path / "whole.keras", Declared(image_shape=(8, 8, 3), num_classes=10))
+
+
+def test_what_has_another_axis_in_front_is_no_layer_of_images(tmp_path, monkeypatch):
+    _, model = unusual(tmp_path, "Steps", 3)
+    assert "first" not in model.layers and "fc" in model.layers
+    x = np.zeros((4, 8, 8, 3), np.float32)
+    monkeypatch.setattr(model._reader, "outputs", lambda batch, layers: [np.zeros((3, 10), np.float32)])
+    with pytest.raises(ValueError, match="a layer must have one row for each input. Received: 3 of fc for 4"):
+        model.features(x, "fc")
 
 
 def test_the_shape_of_images_must_be_known_where_a_network_does_not_say_it(tmp_path):

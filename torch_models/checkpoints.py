@@ -6,7 +6,7 @@ import contextlib
 import pickletools
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -137,20 +137,33 @@ def kind_of(content: Any) -> str:
 
 
 def fit(content: Any, network: nn.Module) -> None:
-    """Give a network the weights of a file, whatever they are wrapped in; ValueError where none fit."""
+    """Give a network the weights of a file, whatever they are wrapped in.
+
+    ValueError where none fit, and where several do, of which no name says that it is the one that was trained.
+    """
     candidates = dict(state_dicts(content))
     names = sorted(candidates, key=lambda place: [*FIRST, place].index(place))
-    reasons = []
+    reasons, fitting = [], list[str]()
     for place in names:
         try:
             network.load_state_dict(unwrapped(candidates[place], network))
         except (ValueError, RuntimeError) as error:
             reasons.append(error)
         else:
-            return
-    if not reasons:
+            fitting.append(place)
+            if place in FIRST:
+                break
+    if not names:
         raise ValueError(f"it must hold weights. Received: {kind_of(content)}")
-    raise ValueError(" ".join(str(reasons[0]).split()))
+    if not fitting:
+        raise ValueError(" ".join(str(reasons[0]).split()))
+    check_single(fitting)
+
+
+def check_single(networks: Collection[str]) -> None:
+    """ValueError for several that fit, by their names."""
+    if len(networks) > 1:
+        raise ValueError(f"it must hold one network that fits; save it alone. Received: {', '.join(sorted(networks))}")
 
 
 def unwrapped(state: State, network: nn.Module) -> State:
@@ -164,12 +177,15 @@ def unwrapped(state: State, network: nn.Module) -> State:
     if not wanted:
         raise ValueError("the network must have weights. Received: one without")
     prefixes = {name[: -len(wanted[0])] for name in state if name == wanted[0] or name.endswith(f".{wanted[0]}")}
-    for prefix in sorted(prefixes, key=len):
-        if all(prefix + name in state for name in wanted):
-            return {name[len(prefix) :]: tensor for name, tensor in state.items() if name.startswith(prefix)} | missing(
-                state, prefix, network
-            )
-    raise ValueError(difference(list(state), wanted))
+    fitting = [prefix for prefix in prefixes if all(prefix + name in state for name in wanted)]
+    if not fitting:
+        raise ValueError(difference(list(state), wanted))
+    if (prefix := "") not in fitting:
+        check_single(fitting)
+        (prefix,) = fitting
+    return {name[len(prefix) :]: tensor for name, tensor in state.items() if name.startswith(prefix)} | missing(
+        state, prefix, network
+    )
 
 
 def missing(state: State, prefix: str, network: nn.Module) -> State:

@@ -19,7 +19,7 @@ from common.runs.store import Record
 
 See = Callable[[str, Any], None]
 OUTPUT = "output"
-LOOKED_AT = 3  # images that layers are found with
+LOOKED_AT = 7  # images that layers are found with: no number of colours, which may be time steps
 
 
 class Reader:
@@ -58,6 +58,8 @@ class Reader:
         """The output that says the class (n, d); ValueError where there is not one for each input."""
         with torch.no_grad():
             output = chosen(self._run(torch.as_tensor(inputs), see), self._output).cpu().float()
+        if output.shape == (len(inputs),):  # an only output, squeezed
+            output = output[:, None]
         if output.ndim < 2 or len(output) != len(inputs):
             raise ValueError(f"outputs must be one for each input. Received: an output of shape {tuple(output.shape)}")
         see(OUTPUT, output)

@@ -17,6 +17,7 @@ from common.data.datasets import kind_of
 from common.data.inputs import KINDS
 from common.data.texts import MARKS, counts, mean_over_tokens
 from common.errors import check_choice, in_short
+from common.progress import counted
 from common.runs.config import Config, from_dict
 from common.runs.foreign import NOTHING, Declared
 
@@ -124,13 +125,14 @@ class SavedModel:
         0. Where that is not known, as of PyTorch's code, outputs that all lie within 0 and 1 are a sigmoid's.
         ValueError where there are more classes.
         """
-        if outputs.shape[1] > 1:
-            return outputs.argmax(1)
-        if num_classes > 2:
+        number = outputs.shape[1]
+        if max(number, 2) < num_classes:
             raise ValueError(
-                f"a network must have an output for each of {num_classes} classes. Received: one output, "
-                f"{self.layers[-1]} in {self.path.name}"
+                f"a network must have an output for each of {num_classes} classes. Received: "
+                f"{counted(number, 'output')}, {self.layers[-1]} in {self.path.name}"
             )
+        if number > 1:
+            return outputs.argmax(1)
         within = bool(np.all((outputs >= 0) & (outputs <= 1)))
         sigmoid = within if self._reader.sigmoid is None else self._reader.sigmoid
         return (outputs[:, 0] > (0.5 if sigmoid else 0)).astype(np.int64)
@@ -194,6 +196,10 @@ class SavedModel:
             batch = inputs[start : start + size]
             parts = self._reader.outputs(batch, layers)
             for layer, part in zip(layers, map(partial(self._rows, batch), layers, parts), strict=True):
+                if len(part) != len(batch):
+                    raise ValueError(
+                        f"a layer must have one row for each input. Received: {len(part)} of {layer} for {len(batch)}"
+                    )
                 if layer not in found:
                     found[layer] = np.empty((len(inputs), part.shape[1]), np.float32)
                 found[layer][start : start + len(part)] = part

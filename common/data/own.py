@@ -106,9 +106,12 @@ def read_picture(file: Path) -> NDArray[np.uint8]:
     """(h, w, 1) of a grey one, (h, w, 3) of any other."""
     from PIL import Image
 
-    with Image.open(file) as picture:
-        grey = picture.mode in ("1", "L", "I;16")
-        return np.atleast_3d(np.asarray(picture.convert("L" if grey else "RGB")))
+    try:
+        with Image.open(file) as picture:
+            grey = picture.mode in ("1", "L", "I;16")
+            return np.atleast_3d(np.asarray(picture.convert("L" if grey else "RGB")))
+    except (OSError, SyntaxError) as error:  # what Pillow raises for damaged ones
+        raise ValueError(f"{file.name} must be a picture. Received: {error}") from error
 
 
 def as_images(x: NDArray[Any]) -> Pixels:
@@ -125,11 +128,10 @@ def as_images(x: NDArray[Any]) -> Pixels:
         return np.ascontiguousarray(x)
     if x.dtype.kind not in "fiu" or not np.isfinite(x).all():
         raise ValueError(f"pixels must be numbers from 0 to 255. Received: dtype {x.dtype}")
-    if x.dtype.kind == "f" and 0 <= x.min() and x.max() <= 1:
-        x = x * 255
-    whole = np.rint(x)
-    if np.abs(x - whole).max() > 0.01 or whole.min() < 0 or whole.max() > 255:
-        raise ValueError(f"pixels must be whole from 0 to 255, or 0 to 1. Received: {x.min():g} to {x.max():g}")
+    scale = 255 if x.dtype.kind == "f" and 0 <= x.min() and x.max() <= 1 else 1
+    whole = np.rint(scale * x)
+    if np.abs(scale * x - whole).max() > 0.01 or whole.min() < 0 or whole.max() > 255:
+        raise ValueError(f"pixels must be whole from 0 to 255, or these over 255. Received: {x.min():g} to {x.max():g}")
     return np.ascontiguousarray(whole.astype(np.uint8))
 
 

@@ -82,7 +82,7 @@ def test_labels_of_two_values_may_be_bool(tmp_path):
 @pytest.mark.parametrize(
     "changes, reason",
     [
-        ({"x_train": IMAGES - 300.0}, "pixels must be whole from 0 to 255, or 0 to 1. Received: -300 to"),
+        ({"x_train": IMAGES - 300.0}, "pixels must be whole from 0 to 255, or these over 255. Received: -300 to"),
         ({"x_train": IMAGES + 0.5}, "pixels must be whole"),
         ({"x_train": IMAGES / np.float64("nan")}, "pixels must be numbers"),
         ({"x_train": IMAGES.astype(str)}, "pixels must be numbers from 0 to 255. Received: dtype <U"),

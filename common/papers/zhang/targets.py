@@ -40,7 +40,7 @@ def recipe_of(model: str, setting: str) -> dict[str, Any]:
 
 
 NUMBERS = [
-    {**target, "recipe": {**recipe_of(target["model"], target["setting"]), **target["recipe"]}}
+    {**target, "recipe": {**recipe_of(target["model"], target["setting"]), **target.get("recipe", {})}}
     for target in TARGETS.of("cifar10")
 ]
 """Of Tables 1 and 4."""
