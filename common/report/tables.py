@@ -114,7 +114,7 @@ class Table:
     def html(self) -> str:
         """HTML table in a box of its own that scrolls sideways; classes tell which of its columns hold numbers."""
         head = "".join(f"<th>{html.escape(name)}</th>" for name in self.columns)
-        body = "\n".join(f"<tr>{''.join(map(_html_cell, row))}" for row in self.rows)
+        body = "\n".join(f"<tr>{''.join(map(_html_cell, row))}</tr>" for row in self.rows)
         title, note = html.escape(self.title), f"<p>{html.escape(self.note)}</p>" if self.note else ""
         right = [f"right{place}" for place, numeric in enumerate(self.numeric(), 1) if numeric]
         kind = f' class="{" ".join([self.kind, *right]).strip()}"' if self.kind or right else ""
@@ -126,12 +126,11 @@ class Table:
 
 
 def _html_cell(value: object) -> str:
-    """Without an end tag, which HTML does not need here: pages of thousands of cells are lighter."""
     if isinstance(value, Link | Links):
-        return f"<td>{value.html()}"
+        return f"<td>{value.html()}</td>"
     text = cell(value)
     name = text.replace(" ", "-") if text in VERDICTS else "long" if len(text) > LONG else ""
-    return f'<td class="{name}">{html.escape(text)}' if name else f"<td>{html.escape(text)}"
+    return f'<td class="{name}">{html.escape(text)}</td>' if name else f"<td>{html.escape(text)}</td>"
 
 
 def claims_table(findings: Sequence[Finding], title: str) -> Table:
