@@ -208,15 +208,17 @@ def _finding_cells(finding: Finding) -> list[object]:
     said, runs = finding.statement, finding.runs
     counts = "; ".join(text for text in (*published_text(said), band_text(said)) if text)
     frameworks = ", ".join(sorted({FRAMEWORKS[run.config.framework] for run in runs}))
-    records = Links(counted(len(runs), "run"), [_record(run) for run in runs], command(finding)) if runs else ""
+    several = len({run.config.corruption_fraction for run in runs}) > 1
+    records = [_record(run, several) for run in runs]
+    made = Links(counted(len(runs), "run"), records, command(finding)) if runs else ""
     return [said.statement, finding.verdict, finding.subject, effect_text(finding) or "", counts,
-            finding.effect.n or "", finding.size, frameworks, records, finding.told, kind_of(finding),
+            finding.effect.n or "", finding.size, frameworks, made, finding.told, kind_of(finding),
             said.paper, said.source, finding.study.replace("_", " ")]  # fmt: skip
 
 
-def _record(run: Run) -> Link:
-    config = run.config
-    return Link(f"{100 * config.corruption_fraction:g} %, seed {config.seed}", f"runs/{run.id}/run.json")
+def _record(run: Run, of_several_fractions: bool) -> Link:
+    share = f"{100 * run.config.corruption_fraction:g} %, " if of_several_fractions else ""
+    return Link(f"{share}seed {run.config.seed}", f"runs/{run.id}/run.json")
 
 
 def command(finding: Finding) -> str:

@@ -130,7 +130,8 @@ def _html_cell(value: object) -> str:
         return f"<td>{value.html()}</td>"
     text = cell(value)
     name = text.replace(" ", "-") if text in VERDICTS else "long" if len(text) > LONG else ""
-    return f'<td class="{name}">{html.escape(text)}</td>' if name else f"<td>{html.escape(text)}</td>"
+    text = html.escape(text, quote=False)
+    return f'<td class="{name}">{text}</td>' if name else f"<td>{text}</td>"
 
 
 def claims_table(findings: Sequence[Finding], title: str) -> Table:

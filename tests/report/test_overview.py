@@ -119,7 +119,10 @@ def test_a_finding_has_its_verdict_second_its_records_and_its_command():
     assert number["counts"] == "published 50.00; 40.00 to 60.00" and number["kind"] == "number"
     assert "records" not in missing and "measured" not in missing
     records = table.rows[0][8]
-    assert records.links == [Link(f"0 %, seed {run.config.seed}", f"runs/{run.id}/run.json") for run in RUNS]
+    assert records.links == [Link(f"seed {run.config.seed}", f"runs/{run.id}/run.json") for run in RUNS]
+    several = replace(FOUND, runs=Runs([*RUNS, a_run(corruption="uniform", corruption_fraction=0.2)]))
+    links = overview.findings_table([several]).rows[0][8].links
+    assert [link.text for link in links] == ["0 %, seed 0", "0 %, seed 1", "20 %, seed 0"]
     script = "python experiments/masc_decoding.py"
     assert records.command == f"{script} --preset small --framework torch; {script} --preset small --framework keras"
     assert overview.command(NUMBERS[0]) == ""
