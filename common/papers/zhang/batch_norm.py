@@ -138,13 +138,12 @@ def mean_change(run: Run) -> float | None:
 def _early_stopping(runs: Runs, model: str) -> Finding:
     """Best less final test accuracy of whole trainings: how others would have gone on nobody knows."""
     whole = runs.where(lambda run: run.trained, lambda run: run.outcome["stop_reason"] == "epochs")
-    gains = [less(run.best("test_accuracy").get("test_accuracy"), _fitted(run)) for run in whole]
-    return tested("zhang-early-stopping", model, whole, gains)
+    return tested("zhang-early-stopping", model, whole, [early_stopping_gain(run, _fitted) for run in whole])
 
 
-def early_stopping_gain(run: Run) -> float | None:
+def early_stopping_gain(run: Run, final: Measure = _final) -> float | None:
     """Best less final test accuracy."""
-    return less(run.best("test_accuracy").get("test_accuracy"), run.outcome["test_accuracy"])
+    return less(run.best("test_accuracy").get("test_accuracy"), final(run))
 
 
 def numbers(runs: Runs) -> list[Finding]:
