@@ -135,7 +135,9 @@ def of_study(study: Study, preset: str, framework: str, precision: str, known: M
     alike = [run for run in known.values() if (run.config.framework, run.config.precision) == (framework, precision)]
     seeds = {*MOST_SEEDS, *study.grid.seeds} & {run.config.seed for run in alike}
     wanted = [dict.fromkeys(study.configs(base, of_seeds(study.grid, [seed]), preset)) for seed in sorted(seeds)]
-    there = [Runs(known[name] for name in map(run_id, seed) if name in known) for seed in wanted]
+    free = {name: getattr(base, name) for name in study.free}
+    named = {**{run_id(replace(run.config, **free)): run for run in alike if free}, **known}
+    there = [Runs(named[name] for name in map(run_id, seed) if name in named) for seed in wanted]
     if not any(map(enough, there, wanted)):
         return Group(study, preset, Runs(), 0)
     return Group(study, preset, Runs(chain(*there)), len(wanted[0]) * sum(map(bool, there)))

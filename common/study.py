@@ -144,7 +144,8 @@ class Study:
     read. Without `stack` each run is trained alone, so that it can be trained again to the same bits. `smoke` are the
     fewest values of the grid's fields that still draw everything, for a smoke test whose flags do not give them.
     `findings` are what becomes of the published statements that the runs test. `preset` is the size where none is
-    named, of those that there are; `frameworks` can train the runs.
+    named, of those that there are; `frameworks` can train the runs. What is reported does not depend on the `free`
+    fields, in which published runs may differ from the grid.
     """
 
     name: str
@@ -159,6 +160,7 @@ class Study:
     findings: Callable[[Runs, Call], list[Finding]] = lambda runs, call: []
     preset: Preset = Preset()
     frameworks: tuple[str, ...] = CHOICES["framework"]
+    free: tuple[str, ...] = ()
 
     def configs(self, given: Config, grid: Seeds, preset: str, flags: Collection[str] = ()) -> list[Config]:
         """The runs, over the fields that flags have given."""

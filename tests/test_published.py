@@ -3,7 +3,7 @@
 import csv
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -154,6 +154,16 @@ def test_a_study_is_shown_with_all_seeds_where_one_has_half_of_its_runs():
     assert (list(group.tables), list(group.figures)) == (["table"], ["curves"])
     for other in (of_study(known(0), "keras"), of_study(known(0), precision="bfloat16"), of_study({})):
         assert (len(other.runs), other.wanted) == (0, 0)
+
+
+def test_runs_differ_from_a_study_in_its_free_fields_alone():
+    there, free = known(0, train_evaluation_every=2), replace(STUDY, free=("train_evaluation_every",))
+
+    def found(study, there):
+        return [run.id for run in publishing.of_study(study, "paper", "torch", "float32", there).runs]
+
+    assert found(STUDY, there) == [] and found(free, known(0, batch_size=7)) == []
+    assert found(free, there) == [*there] and found(free, {**there, **known(0)}) == [*known(0)]
 
 
 @pytest.mark.parametrize(

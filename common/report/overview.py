@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
-from itertools import chain
+from itertools import chain, compress
 
 from common.groups import grouped
 from common.progress import counted
@@ -26,7 +26,7 @@ from common.report.claims import (
 from common.report.documents import effect_text, published_text
 from common.report.numbers import Number, t_quantile
 from common.report.page import Block, Folded, Items
-from common.report.runs import FRAMEWORKS, Run, Runs
+from common.report.runs import FRAMEWORKS, Run, Runs, setting_text
 from common.report.tables import Link, Links, Table, band_text
 from common.report.verdicts import by_chance, evidence, independent, matrix, owners, power
 from common.runs.store import ROOT
@@ -208,17 +208,20 @@ def _finding_cells(finding: Finding) -> list[object]:
     said, runs = finding.statement, finding.runs
     counts = "; ".join(text for text in (*published_text(said), band_text(said)) if text)
     frameworks = ", ".join(sorted({FRAMEWORKS[run.config.framework] for run in runs}))
-    several = len({run.config.corruption_fraction for run in runs}) > 1
-    records = [_record(run, several) for run in runs]
-    made = Links(counted(len(runs), "run"), records, command(finding)) if runs else ""
+    made = Links(counted(len(runs), "run"), _records(runs), command(finding)) if runs else ""
     return [said.statement, finding.verdict, finding.subject, effect_text(finding) or "", counts,
             finding.effect.n or "", finding.size, frameworks, made, finding.told, kind_of(finding),
             said.paper, said.source, finding.study.replace("_", " ")]  # fmt: skip
 
 
-def _record(run: Run, of_several_fractions: bool) -> Link:
-    share = f"{100 * run.config.corruption_fraction:g} %, " if of_several_fractions else ""
-    return Link(f"{share}seed {run.config.seed}", f"runs/{run.id}/run.json")
+def _records(runs: Runs) -> list[Link]:
+    """A link to each record, named by its seed and by those of model, setting and fraction that differ."""
+    kinds = [(run.model, setting_text(run.setting), f"{100 * run.config.corruption_fraction:g} %") for run in runs]
+    differ = [len(set(names)) > 1 for names in zip(*kinds, strict=True)]
+    return [
+        Link(", ".join([*compress(names, differ), f"seed {run.config.seed}"]), f"runs/{run.id}/run.json")
+        for run, names in zip(runs, kinds, strict=True)
+    ]
 
 
 def command(finding: Finding) -> str:

@@ -1,6 +1,7 @@
 """Tables as Markdown, CSV and HTML, and that of statements with their verdicts."""
 
 import csv
+import hashlib
 import html
 import io
 from collections.abc import Collection, Mapping, Sequence
@@ -49,7 +50,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Links:
-    """Links folded under one text, with the command that makes what they lead to."""
+    """Links that a button shows, with the command that makes what they lead to."""
 
     text: str
     links: Sequence[Link]
@@ -59,10 +60,21 @@ class Links:
         return self.text
 
     def html(self) -> str:
-        """Details that open."""
+        """The button."""
+        return f'<button popovertarget="{self._name}">{html.escape(self.text)}</button>'
+
+    def shown(self) -> str:
+        """What the button shows; the same for all of the same links, so that a page needs it once."""
+        return f'<div popover id="{self._name}">{self._inside}</div>'
+
+    @property
+    def _inside(self) -> str:
         command = f"<code>{html.escape(self.command)}</code>" if self.command else ""
-        inside = " ".join([command, *(link.html() for link in self.links)])
-        return f"<details><summary>{html.escape(self.text)}</summary>{inside}</details>"
+        return " ".join([command, *(link.html() for link in self.links)])
+
+    @property
+    def _name(self) -> str:
+        return "links-" + hashlib.sha256(self._inside.encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True)
@@ -118,10 +130,12 @@ class Table:
         title, note = html.escape(self.title), f"<p>{html.escape(self.note)}</p>" if self.note else ""
         right = [f"right{place}" for place, numeric in enumerate(self.numeric(), 1) if numeric]
         kind = f' class="{" ".join([self.kind, *right]).strip()}"' if self.kind or right else ""
+        linked = (value for row in self.rows for value in row if isinstance(value, Links))
+        shown = "".join(f"\n{one}" for one in dict.fromkeys(links.shown() for links in linked))
         return (
             f'<figure class="table"><figcaption>{title}</figcaption>'
             f'<div class="scroll" role="region" aria-label="{title}" tabindex="0"><table{kind}>\n'
-            f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>{note}</figure>"
+            f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>{note}{shown}</figure>"
         )
 
 

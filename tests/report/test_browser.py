@@ -103,7 +103,7 @@ def test_verdicts_are_in_sight_and_nothing_moves_sideways(browser, path, width, 
 def test_there_is_no_dead_link(browser, path):
     with opened(browser, path) as shown:
         assert dead_links(shown, path.parent) == []
-        assert shown.locator("a[href^='runs/']").count() == 4 * 6 + 1
+        assert shown.locator("a[href^='runs/']").count() == 2 * 6 + 1  # of each set of runs once
 
 
 def test_a_phone_names_each_verdict_as_the_heading_does(browser, path):
@@ -112,6 +112,18 @@ def test_a_phone_names_each_verdict_as_the_heading_does(browser, path):
         labels = shown.evaluate("""[...document.querySelector('.matrix tbody tr').cells].map(cell =>
           getComputedStyle(cell, '::before').content)""")
         assert labels == ["none", "none", *(f'"{head} "' for head in heads[2:])]
+
+
+def test_a_button_shows_the_records_of_a_finding_and_what_makes_them(browser, path):
+    with opened(browser, path) as shown:
+        button = shown.locator(".findings button").first
+        records = shown.locator(f"#{button.get_attribute('popovertarget')}")
+        assert not records.is_visible()
+        button.click()
+        assert records.is_visible() and records.locator("code").text_content().startswith("python experiments/")
+        assert records.locator("a").count() == int(button.text_content().split()[0])
+        shown.keyboard.press("Escape")
+        assert not records.is_visible()
 
 
 def rows(shown):

@@ -120,9 +120,12 @@ def test_a_finding_has_its_verdict_second_its_records_and_its_command():
     assert "records" not in missing and "measured" not in missing
     records = table.rows[0][8]
     assert records.links == [Link(f"seed {run.config.seed}", f"runs/{run.id}/run.json") for run in RUNS]
-    several = replace(FOUND, runs=Runs([*RUNS, a_run(corruption="uniform", corruption_fraction=0.2)]))
-    links = overview.findings_table([several]).rows[0][8].links
-    assert [link.text for link in links] == ["0 %, seed 0", "0 %, seed 1", "20 %, seed 0"]
+    several = [a_run(corruption="uniform", corruption_fraction=fraction) for fraction in (0.2, 0.4)]
+    names = [["seed 0", "seed 1"], ["20 %, seed 0", "40 %, seed 0"],
+             ["true labels, 0 %, seed 0", "corrupted labels, 20 %, seed 0"]]  # fmt: skip
+    for some, texts in zip([RUNS, several, [RUNS[0], several[0]]], names, strict=True):
+        links = overview.findings_table([replace(FOUND, runs=Runs(some))]).rows[0][8].links
+        assert [link.text for link in links] == texts
     script = "python experiments/masc_decoding.py"
     assert records.command == f"{script} --preset small --framework torch; {script} --preset small --framework keras"
     assert overview.command(NUMBERS[0]) == ""

@@ -54,6 +54,7 @@ BLOCKS = [
         [Picture(b"\x89PNG", 'curves of "x"', "Caption"), Picture("figures/a.png", "beside", size=(3, 4), drawing=True)]
     ),
     Folded("Opens <>", [Heading("Third"), Code("python <x>"), Items(["one <1>", LINK])], opened=True),
+    Folded("Closed", []),
     Chart("Curves & points", {"epochs": {"a": {"b": [0]}}}),
 ]
 
@@ -77,6 +78,8 @@ def test_page_parses_and_escapes():
         {"class": "chart", "aria-label": "Curves & points", "data-chart": '{"epochs":{"a":{"b":[0]}}}'},
     ) in (checker.tags)
     assert ("details", {"open": None}) in checker.tags and ("details", {}) in checker.tags
+    (button,), (shown,) = ([one for tag, one in checker.tags if name in one] for name in ("popovertarget", "popover"))
+    assert button["popovertarget"] == shown["id"]
 
 
 def test_page_asks_nothing_of_the_network(tmp_path):

@@ -66,6 +66,14 @@ def test_links_are_text_elsewhere():
     assert "| 5 | 2 runs |" in table.markdown() and table.csv() == "a,b\n5,2 runs\n"
 
 
+def test_links_of_many_rows_are_in_the_page_once():
+    one, other = Links("2 runs", [Link("a", "a"), Link("b", "b")]), Links("1 run", [Link("a", "a")], "make")
+    text = Table("", ["a"], [[one], [other], [one]]).html()
+    assert text.count("<button") == 3 and text.count("<div popover") == 2
+    assert [text.count(links.shown()) for links in (one, other)] == [1, 1]
+    assert text.count(one.html()) == 2 and "<code>make</code>" in other.shown()
+
+
 def test_claims_table():
     said = Statement("a", "A paper", "Figure 1b", "it grows", "rank correlation", "points", (0.02, None))
     effect, verdict = decide([0.05, 0.06, 0.07], (0.02, None))

@@ -51,8 +51,8 @@ def table_study(
     def report(runs: Runs, call: Call) -> dict[str, Table]:
         return {"table": published_table(targets, runs)}
 
-    smoke = {"models": known[-1:]}
-    return Study(name, Rows(), BASE, report, check=shown(settings, known), smoke=smoke, findings=findings)
+    smoke, check, free = {"models": known[-1:]}, shown(settings, known), ("train_evaluation_every",)
+    return Study(name, Rows(), BASE, report, check=check, smoke=smoke, findings=findings, free=free)
 
 
 def regularizer_findings(runs: Runs, call: Call) -> list[Finding]:
