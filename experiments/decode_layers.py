@@ -25,7 +25,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from common.analysis.check import at_chance, doubts, own_accuracy, rescaled, trials
+from common.analysis.check import at_chance, chance, doubts, own_accuracy, rescaled, trials
 from common.analysis.evaluator import FRAMEWORKS, load, metadata
 from common.analysis.readout import Line, Probes, decode_run, named, opened, read_out
 from common.cli import check_off, given_flags, one_line_errors, parse
@@ -133,13 +133,13 @@ def read(name: str, decoding: Decoding, declared: Declared, options: Options, fo
     if config and decoding.is_default and declared == Declared():
         if not (lines := decode_run(config, options, decoding.probes, force=force)):
             raise ValueError(f"a run must not have diverged to be read out. Received: {name}")
-        warn(doubts(lines, prepare(config, options.data_dir, store.models).num_classes, recorded))
+        warn(doubts(lines, chance(prepare(config, options.data_dir, store.models).train.labels), recorded))
         return lines
     model, config, task = opened(path, decoding.given(), options, declared)
     made_of = {"model_sha256": file_sha256(path)}
     lines = [line | made_of for line in read_out(model, config, task, decoding.layers, decoding.made())]
     reasons = {f"no results of {line['reason']}": None for line in lines if "reason" in line}
-    warn([*doubts(lines, task.num_classes, recorded), *rescaled(model, config), *reasons])
+    warn([*doubts(lines, chance(task.train.labels), recorded), *rescaled(model, config), *reasons])
     return lines
 
 
@@ -200,7 +200,7 @@ def check(name: str, decoding: Decoding, declared: Declared, options: Options) -
     alike = [
         trial.flags for trial in tried[1:] if best.correct - trial.correct <= 2 * math.sqrt(n * share * (1 - share))
     ]
-    if at_chance(best.correct, best.n, best.num_classes):
+    if at_chance(best.correct, best.n, best.chance):
         print("none fits: labels, the order of the classes, the crop or the weights are not the network's own")
     else:
         print(f"fits best: {best.flags}" + "".join(f"\nwithin two standard errors: {flags}" for flags in alike))

@@ -155,10 +155,15 @@ def line(correct, n=1000, scored_on="train_corrupted_labels"):
     ],
 )
 def test_an_accuracy_is_doubted_at_chance_and_below_its_record(correct, recorded, doubt):
-    found = list(check.doubts([line(3, scored_on="test"), line(correct)], 10, recorded))
+    found = list(check.doubts([line(3, scored_on="test"), line(correct)], 0.1, recorded))
     assert len(found) == bool(doubt) and (not doubt or doubt in found[0])
     assert check.own_accuracy([line(3, 9, "test")], "train_corrupted_labels") is None
-    assert list(check.doubts([], 10)) == []
+    assert list(check.doubts([], 0.1)) == []
+
+
+def test_chance_is_the_share_of_the_most_frequent_label():
+    labels = np.array([2, 0, 2, 2, 1])
+    assert check.chance(labels) == 0.6 and check.at_chance(620, 1000, 0.6) and not check.at_chance(700, 1000, 0.6)
 
 
 @pytest.fixture

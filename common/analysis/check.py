@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from common.analysis.evaluator import SavedModel
 from common.analysis.readout import OWN, Line, opened
@@ -33,16 +34,23 @@ def own_accuracy(lines: Sequence[Line], scored_on: str) -> tuple[int, int] | Non
     return None
 
 
-def at_chance(correct: int, n: int, num_classes: int) -> bool:
-    """Whether so many right ones of `n` are what guessing gives: within three standard deviations, or below."""
-    share = 1 / num_classes
+def chance(labels: NDArray[np.integer[Any]]) -> float:
+    """The accuracy of one answer to all: the share of the most frequent label."""
+    return float(np.bincount(labels).max() / len(labels))
+
+
+def at_chance(correct: int, n: int, share: float) -> bool:
+    """Whether so many right ones of `n` are what chance gives: within three standard deviations, or below."""
     return correct <= n * share + 3 * math.sqrt(n * share * (1 - share))
 
 
-def doubts(lines: Sequence[Line], num_classes: int, recorded: float | None = None) -> Iterator[str]:
-    """What is wrong with a network's accuracy on its training examples, if anything, and what may be the cause."""
+def doubts(lines: Sequence[Line], share: float, recorded: float | None = None) -> Iterator[str]:
+    """What is wrong with a network's accuracy on its training examples, if anything, and what may be the cause.
+
+    `share` is that of chance, `recorded` the accuracy of the network's record.
+    """
     correct, n = own_accuracy(lines, "train_corrupted_labels") or (0, 0)
-    if n and at_chance(correct, n, num_classes) and not (recorded and recorded <= correct / n):
+    if n and at_chance(correct, n, share) and not (recorded and recorded <= correct / n):
         yield f"the network's own accuracy on its training examples, {correct / n:.1%}, is that of chance: {CAUSES}"
     elif n and recorded is not None and correct / n < recorded - SHORT_OF_RECORD:
         yield (
@@ -66,7 +74,7 @@ class Trial(NamedTuple):
     flags: str
     correct: int
     n: int
-    num_classes: int
+    chance: float
 
 
 def trials(path: Path, given: dict[str, Any], options: Options, declared: Declared) -> list[Trial]:
@@ -91,7 +99,7 @@ def trials(path: Path, given: dict[str, Any], options: Options, declared: Declar
             inputs = model.prepare(examples.inputs, dataclasses.replace(config, preprocessing=scale))
             right = model.classes(model.logits(inputs), task.num_classes) == examples.labels
             flags = flags_of(scale, declared_as, layout)
-            found.append(Trial(flags, int(right.sum()), len(right), task.num_classes))
+            found.append(Trial(flags, int(right.sum()), len(right), chance(examples.labels)))
         if layout is None:  # the network takes one layout, or both are one to it
             break
     if not found:

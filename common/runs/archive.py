@@ -124,7 +124,10 @@ def computed_files(folder: Path) -> list[Path]:
 
 
 def pack(path: Path, files: Files) -> None:
-    """Write files into one tar, and last a manifest of their hashes; the same files give the same bytes."""
+    """Write files into one tar, and last a manifest of their hashes; the same files give the same bytes.
+
+    Parts of an earlier archive of its name are removed.
+    """
     hashes = {}
     with replacing(path) as temporary, tarfile.open(temporary, "w") as tar:
         for name, file in sorted(files.items()):
@@ -132,6 +135,8 @@ def pack(path: Path, files: Files) -> None:
             hashes[name] = hashlib.sha256(content).hexdigest()
             add(tar, name, content)
         add(tar, MANIFEST, json.dumps({"format": FORMAT, "files": hashes}, indent=1).encode())
+    for earlier in list(parts_of(path)):
+        earlier.unlink()
 
 
 def add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
@@ -145,8 +150,6 @@ def split(path: Path, size: int) -> list[Path]:
     """An archive in parts of at most so many bytes, named path.000 and so on, in its place."""
     content = path.read_bytes()
     parts = [content[start : start + size] for start in range(0, len(content), size)]
-    for earlier in parts_of(path):
-        earlier.unlink()
     for name, part in zip(numbered(path), parts, strict=False):
         write(name, part)
     path.unlink()

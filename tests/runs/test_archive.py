@@ -172,8 +172,10 @@ def test_a_run_with_a_damaged_file_is_left_out_and_named(away, tmp_path, capsys)
 
 def test_an_archive_comes_in_parts(away, home, tmp_path):
     whole = tmp_path / "parts.tar"
+    files = files_of(away, [CONFIG, BEGUN], [COMPUTATION], networks=True)
     for size in ("4K", "8K"):  # parts of an earlier one go
-        whole.write_bytes((away.results / "runs.tar").read_bytes())
+        pack(whole, files)
+        assert [*tmp_path.glob("parts.tar*")] == [whole]
         parts = split(whole, read_size(size))
     assert not whole.exists() and len(parts) > 1 and all(part.stat().st_size <= 8 * 2**10 for part in parts)
     assert sorted(tmp_path.glob("parts.tar*")) == parts
