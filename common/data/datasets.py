@@ -5,43 +5,21 @@
 """
 
 import argparse
-import contextlib
-import errno
-import gzip
-import hashlib
-import math
 import os
-import pickle
 import re
 import shlex
 import sys
-import tarfile
-import zipfile
-import zlib
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TypeAlias, cast
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import cast
 
 from common.cores import cores
-from common.data import build, corpora, own, stored, texts
-from common.data.arrays import Array
+from common.data import build, own, readers, stored
+from common.data.arrays import Array, Labels, Pixels, digest
+from common.data.sources import Source
 from common.errors import Parser, check_choice
-from common.files import replacing
 
-Images: TypeAlias = NDArray[np.uint8]
-Labels: TypeAlias = NDArray[np.int64]
-Arrays: TypeAlias = tuple[Images, Labels, Images, Labels] | corpora.Arrays
-
-TIMEOUT = 3, 30  # seconds: to connect, between two packets
-TINY_IMAGENET_PER_CLASS = 500  # training images
-PHRASES = 400  # generated test texts
-CACHE = "ids.npz"
 ARRAY = re.compile(r"(\w*imagenet\w*)_(\d+)")  # what `build` calls an array of a folder of images
 
 
@@ -73,31 +51,6 @@ class Dataset:
         return digest({name: getattr(self, name) for name in own.ARRAYS})
 
 
-def digest(arrays: Mapping[str, Array]) -> str:
-    """Hex digest over the names, types, shapes and bytes of arrays."""
-    found = hashlib.sha256()
-    for name, values in arrays.items():
-        array = np.ascontiguousarray(values)
-        found.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-        found.update(array.data.cast("B"))
-    return found.hexdigest()
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a data set comes from; checksums read ``algorithm:hex digest``."""
-
-    shape: tuple[int, ...]  # of the training inputs
-    num_classes: int
-    read: Callable[[str, Path], Arrays]  # from the data set's name and the data folder
-    kind: str = "images"  # in `common.data.inputs.KINDS`
-    words: int = 0  # of the training texts
-    folder: str = ""  # below the data folder
-    url: str = ""
-    files: dict[str, str] = field(default_factory=dict)  # file, or folder of texts: checksum; training files come first
-    downloads: dict[str, str] = field(default_factory=dict)  # file below the URL: checksum
-
-
 def find_data_dir(data_dir: str | os.PathLike[str] | None = None) -> Path:
     """The folder that holds the data sets: the argument, else the environment's ``DATA_DIR``, else ``data``."""
     return Path(data_dir or os.environ.get("DATA_DIR") or "data").expanduser()
@@ -119,7 +72,7 @@ def load(name: str, data_dir: str | os.PathLike[str] | None = None, download: bo
     if name not in DATASETS:
         return same(load_stored(name, directory / own.path_of(name)), directory / own.path_of(name))
     source = DATASETS[name]
-    x_train, y_train, x_test, y_test, *words = source.read(name, directory)
+    x_train, y_train, x_test, y_test, *words = source.read(source, directory)
     return Dataset(name, x_train, y_train, x_test, y_test, source.num_classes, source.kind, *words)
 
 
@@ -133,8 +86,7 @@ def obtain(name: str, data_dir: str | os.PathLike[str] | None = None, download: 
         return directory
     check_made(name, directory)
     check_name(name, directory)
-    if missing := [file for file in DATASETS[name].files if not _locate(name, directory, file).exists()]:
-        _obtain(name, directory, missing, download)
+    DATASETS[name].obtain(directory, download)
     return directory
 
 
@@ -147,7 +99,7 @@ def load_own(name: str) -> Dataset:
 def load_stored(name: str, folder: Path) -> Dataset:
     """An array on disk, of which no image is read."""
     x_train, y_train, x_test, y_test, classes, sha256 = stored.load(folder)
-    images = (cast(Images, split) for split in (x_train, x_test))  # it stands for an array
+    images = (cast(Pixels, split) for split in (x_train, x_test))  # it stands for an array
     return Dataset(name, next(images), y_train, next(images), y_test, len(classes), known_sha256=sha256)
 
 
@@ -194,228 +146,6 @@ def check_train_size(name: str, train_size: int | None) -> int:
     return train_size or whole
 
 
-def parse_idx(content: bytes) -> Images:
-    """Return the unsigned bytes of an idx file, in the shape of its header (http://yann.lecun.com/exdb/mnist/)."""
-    start = 4 + 4 * int.from_bytes(content[3:4], "big")
-    shape = np.frombuffer(content[4:start].ljust(start - 4, b"\0"), ">u4").tolist()
-    if content[:3] != b"\0\0\x08" or len(content) != start + math.prod(shape):
-        raise ValueError(f"an idx file must hold the bytes that its header announces. Received: {content[:16].hex()}")
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape).copy()
-
-
-def _read_digits(name: str, data_dir: Path) -> Arrays:
-    """scikit-learn's digits, 0..16 scaled to 0..255: (n, 8, 8, 1); 360 of 1,797, stratified, are the test split.
-
-    They lie in a file of the package, since it takes a second to import scikit-learn.
-    """
-    with np.load(Path(__file__).with_name("digits.npz")) as file:
-        x_train, y_train, x_test, y_test = (file[part] for part in own.ARRAYS)
-    return x_train, y_train.astype(np.int64), x_test, y_test.astype(np.int64)
-
-
-def _read_idx(name: str, data_dir: Path) -> Arrays:
-    """MNIST (LeCun, Cortes, Burges, 1998) and Fashion-MNIST (Xiao, Rasul, Vollgraf, 2017): (n, 28, 28, 1)."""
-    x_train, y_train, x_test, y_test = (parse_idx(_checked(name, data_dir, file)) for file in DATASETS[name].files)
-    return x_train[..., None], y_train.astype(np.int64), x_test[..., None], y_test.astype(np.int64)
-
-
-def _read_cifar(name: str, data_dir: Path) -> Arrays:
-    """CIFAR-10 and CIFAR-100 with fine labels (Krizhevsky, 2009): (n, 32, 32, 3)."""
-    images, labels = [], []
-    *batches, meta = DATASETS[name].files
-    _checked(name, data_dir, meta)
-    for file in batches:
-        batch = pickle.loads(_checked(name, data_dir, file), encoding="bytes")  # only ever the published bytes
-        images.append(np.ascontiguousarray(batch[b"data"].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)))
-        labels.append(np.array(batch[b"labels" if b"labels" in batch else b"fine_labels"], np.int64))
-    return np.concatenate(images[:-1]), np.concatenate(labels[:-1]), images[-1], labels[-1]
-
-
-def _read_tiny_imagenet(name: str, data_dir: Path) -> Arrays:
-    """Tiny ImageNet (Stanford CS231n), its first classes in wnids.txt: (n, 64, 64, 3); validation is the test split.
-
-    Labels and the order of the training images are by name, as in torchvision's ImageFolder: class follows class.
-    Checksums are of the archive and of the two lists; an image must be there and decode to its shape.
-    """
-    wnids, annotations = (_checked(name, data_dir, file).decode().splitlines() for file in DATASETS[name].files)
-    classes = {wnid: label for label, wnid in enumerate(sorted(wnids[: DATASETS[name].num_classes]))}
-    numbers = sorted(f"{number}.JPEG" for number in range(TINY_IMAGENET_PER_CLASS))
-    train = [(f"train/{wnid}/images/{wnid}_{number}", label) for wnid, label in classes.items() for number in numbers]
-    rows = [line.split("\t") for line in annotations]
-    folder = data_dir / DATASETS[name].folder
-    test = [(_validation_image(folder, *row[:2]), classes[row[1]]) for row in rows if row[1] in classes]
-    x_train, x_test = (_read_jpegs(name, data_dir, [file for file, _ in split]) for split in (train, test))
-    y_train, y_test = (np.array([label for _, label in split], np.int64) for split in (train, test))
-    return x_train, y_train, x_test, y_test
-
-
-def _validation_image(folder: Path, image: str, wnid: str) -> str:
-    """Where a validation image lies: as published, or in a folder of its class, into which many scripts sort them."""
-    places = [f"val/images/{image}", f"val/{wnid}/images/{image}", f"val/{wnid}/{image}"]
-    return next((place for place in places if (folder / place).exists()), places[0])
-
-
-def _read_jpegs(name: str, data_dir: Path, files: list[str]) -> Images:
-    """(n, 64, 64, 3); of a grey image all channels are equal."""
-    folder = data_dir / DATASETS[name].folder
-    images = np.empty((len(files), 64, 64, 3), np.uint8)
-    for image, file in zip(images, files, strict=True):
-        try:
-            image[:] = _read_jpeg(folder / file)
-        except (OSError, ValueError) as error:
-            missing = isinstance(error, FileNotFoundError)
-            raise (FileNotFoundError if missing else ValueError)(
-                f"{folder / file} is {'missing' if missing else 'truncated or altered'}. "
-                f"Move {folder} away and run: {_command(name, data_dir)}"
-            ) from error
-    return images
-
-
-def _read_jpeg(path: Path) -> Images:
-    from PIL import Image
-
-    with Image.open(path, formats=["JPEG"]) as picture:
-        if picture.size != (64, 64):
-            raise ValueError(f"an image must have 64 x 64 pixels. Received: {picture.size}")
-        return np.asarray(picture.convert("RGB"))
-
-
-def _read_trec(name: str, data_dir: Path) -> Arrays:
-    """TREC's questions, of six classes, as the publisher splits them."""
-    splits = [corpora.read_questions(_checked(name, data_dir, file)) for file in DATASETS[name].files]
-    return corpora.encoded(splits[0], splits[1], DATASETS[name].shape[1])
-
-
-def _read_rt_polarity(name: str, data_dir: Path) -> Arrays:
-    """Sentences of film reviews, negative ones and positive ones."""
-    negative, positive = (_checked(name, data_dir, file) for file in DATASETS[name].files)
-    return corpora.encoded(*corpora.read_sentences(negative, positive), DATASETS[name].shape[1])
-
-
-def _read_imdb(name: str, data_dir: Path) -> Arrays:
-    """Film reviews, negative ones and positive ones; their ids are kept beside them, as reading them takes long."""
-    source, cache = DATASETS[name], data_dir / DATASETS[name].folder / CACHE
-    made_of = _made_of(source)
-    with contextlib.suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
-        with np.load(cache) as file:
-            kept = {array: file[array] for array in (*own.ARRAYS, "words")}
-            if (str(file["made_of"]), str(file["sha256"])) == (made_of, digest(kept)):
-                words = kept.pop("words").tobytes().decode().split("\n")
-                return cast(corpora.Arrays, (*kept.values(), tuple(words)))
-    arrays = corpora.reviews([_checked(name, data_dir, folder) for folder in source.files], source.shape[1])
-    kept = dict(zip(own.ARRAYS, arrays, strict=False))
-    kept["words"] = np.frombuffer("\n".join(arrays[-1]).encode(), np.uint8)
-    with contextlib.suppress(OSError), replacing(cache) as temporary:  # a folder that nobody may write into will do
-        np.savez_compressed(temporary, made_of=made_of, sha256=digest(kept), **kept)
-    return arrays
-
-
-def _made_of(source: Source) -> str:
-    """What decides the ids of texts: their files in order with checksums, the length of a row, and the code."""
-    code = b"".join(Path(str(module.__file__)).read_bytes() for module in (corpora, texts))
-    return f"{source.shape} {source.files} {hashlib.sha256(code).hexdigest()}"
-
-
-def _generate_phrases(name: str, data_dir: Path) -> Arrays:
-    """Short texts about four topics, made here."""
-    train, test = ((texts, labels.copy()) for texts, labels in _phrases())
-    return corpora.encoded(train, test, DATASETS[name].shape[1])
-
-
-@cache
-def _phrases() -> tuple[corpora.Texts, ...]:
-    return tuple(corpora.phrases((DATASETS["phrases"].shape[0], PHRASES)))
-
-
-def _checked(name: str, data_dir: Path, file: str) -> bytes:
-    """The content of a file of the data set, unpacked if need be, after its checksum was compared: who packed it how
-    does not matter. Of a folder of texts it is all of them, with zeros in between."""
-    path = _locate(name, data_dir, file)
-    parts = sorted(path.glob("*.txt")) if path.is_dir() else [path]
-    content = b"\0".join(part.read_bytes() for part in parts)
-    if path.suffix == ".gz":
-        with contextlib.suppress(OSError, EOFError, zlib.error):  # then the checksum differs
-            content = gzip.decompress(content)
-    expected = DATASETS[name].files[file]
-    algorithm = expected.split(":")[0]
-    found = f"{algorithm}:{hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()}"
-    if found != expected:
-        remedy = f"Move {DATASETS[name].folder} away" if path.is_dir() else "Delete it"
-        remedy = f"{remedy} and run: {_command(name, data_dir)}"
-        raise ValueError(f"{path} is truncated or altered: expected {expected}, found {found}. {remedy}")
-    return content
-
-
-def _locate(name: str, data_dir: Path, file: str) -> Path:
-    """Where a file of the data set is or belongs: also as a .gz, or with the dot that some archives put in its name."""
-    path = data_dir / DATASETS[name].folder / file
-    dotted = path.with_name(path.name.replace("-idx", ".idx"))
-    places = [place.with_name(place.name + ending) for place in (path, dotted) for ending in ("", ".gz")]
-    return next((place for place in places if place.exists()), path)
-
-
-def _command(name: str, data_dir: Path) -> str:
-    return f"python -m common.data.datasets {name} --data-dir {shlex.quote(str(data_dir))}"
-
-
-def _obtain(name: str, data_dir: Path, missing: list[str], download: bool) -> None:
-    """Download what is missing, or say in one line how to do without."""
-    try:
-        if not download or os.environ.get("OFFLINE", "0") not in ("", "0"):
-            raise ConnectionError(errno.ENETDOWN, "downloads are off")
-        _download(DATASETS[name], data_dir / DATASETS[name].folder, missing)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__  # the message of a requests error is long
-        raise FileNotFoundError(
-            f"{data_dir / DATASETS[name].folder} has no {missing[0]} ({reason}). "
-            f"Download: {_command(name, data_dir)}. "
-            f"Without files: --dataset {FREE[DATASETS[name].kind]}"
-        ) from error
-
-
-def _download(source: Source, folder: Path, missing: list[str]) -> None:
-    """Fetch, check and unpack in a temporary folder; whole files are then moved to names that are not taken."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for file, checksum in source.downloads.items():
-        if file.removesuffix(".gz") in source.files and file.removesuffix(".gz") not in missing:
-            continue
-        with TemporaryDirectory(dir=folder, prefix=".download-") as temporary:
-            unpacked = _unpack(_fetch(source.url + file, checksum, Path(temporary)), source.folder)
-            for path in unpacked.iterdir():
-                if not (folder / path.name).exists():
-                    os.replace(path, folder / path.name)
-
-
-def _unpack(archive: Path, folder: str) -> Path:
-    """Unpack an archive beside itself and return the folder with its files: a .gz is kept with what was in it, and what
-    is not packed stays as it is."""
-    target = archive.parent / folder
-    if archive.name.endswith(".tar.gz"):
-        with tarfile.open(archive) as members:
-            members.extractall(archive.parent, filter="data")
-    elif archive.suffix == ".zip":
-        with zipfile.ZipFile(archive) as zipped:
-            zipped.extractall(archive.parent)
-    elif archive.suffix != ".gz":
-        target.mkdir(parents=True)
-        (target / archive.name).write_bytes(archive.read_bytes())
-    else:
-        target.mkdir(parents=True)
-        content = archive.read_bytes()
-        (target / archive.name).write_bytes(content)
-        (target / archive.stem).write_bytes(gzip.decompress(content))
-    return target
-
-
-def _fetch(url: str, checksum: str, folder: Path) -> Path:
-    """Download a file into the folder, once, and check it."""
-    import pooch
-
-    pooch.get_logger().setLevel("WARNING")
-    downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), chunk_size=1 << 20, timeout=TIMEOUT)
-    return Path(pooch.retrieve(url, checksum, url.rsplit("/", 1)[-1], folder, downloader=downloader))
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Download a data set, or make it, unless it is there; check it, print its shapes; 2 and one line if that fails."""
     parser = Parser(prog="python -m common.data.datasets", description="Download or make a data set.")
@@ -448,18 +178,30 @@ def made(options: argparse.Namespace) -> str:
     return name
 
 
-FREE = {"images": "digits", "tokens": "phrases"}
-"""By kind the data set that needs no files."""
 _TREC_FILES = {  # which are downloaded as they are
     "train_5500.label": "sha256:9e4c8bdcaffb96ed61041bd64b564183d52793a8e91d84fc3a8646885f466ec3",
     "TREC_10.label": "sha256:033f22c028c2bbba9ca682f68ffe204dc1aa6e1cf35dd6207f2d4ca67f0d0e8e",
 }
-DATASETS = {
-    "digits": Source(shape=(1437, 8, 8, 1), num_classes=10, read=_read_digits),
-    "mnist": Source(
+_TINY_IMAGENET = Source(
+    "tiny_imagenet",
+    shape=(100_000, 64, 64, 3),
+    num_classes=200,
+    read=readers.read_tiny_imagenet,
+    folder="tiny-imagenet-200",
+    url="https://cs231n.stanford.edu/",
+    files={
+        "wnids.txt": "sha256:a36eb4b603007f1985cdfbfc5987166a2710b3c6f0f6d3e29636fc129bba527b",
+        "val/val_annotations.txt": "sha256:c37765a8b40fce4f28962bf1847a2537e2781753974cbb2447eeb50ff31130a2",
+    },
+    downloads={"tiny-imagenet-200.zip": "sha256:6198c8ae015e2b3e007c7841da39ec069199b9aa3bfa943a462022fe5e43c821"},
+)
+_SOURCES = (
+    Source("digits", shape=(1437, 8, 8, 1), num_classes=10, read=readers.read_digits),
+    Source(
+        "mnist",
         shape=(60_000, 28, 28, 1),
         num_classes=10,
-        read=_read_idx,
+        read=readers.read_idx,
         folder="MNIST/raw",
         url="https://ossci-datasets.s3.amazonaws.com/mnist/",
         files={
@@ -475,10 +217,11 @@ DATASETS = {
             "t10k-labels-idx1-ubyte.gz": "sha256:f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
         },
     ),
-    "fashion_mnist": Source(
+    Source(
+        "fashion_mnist",
         shape=(60_000, 28, 28, 1),
         num_classes=10,
-        read=_read_idx,
+        read=readers.read_idx,
         folder="FashionMNIST/raw",
         url="http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
         files={
@@ -494,10 +237,11 @@ DATASETS = {
             "t10k-labels-idx1-ubyte.gz": "sha256:67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
         },
     ),
-    "cifar10": Source(
+    Source(
+        "cifar10",
         shape=(50_000, 32, 32, 3),
         num_classes=10,
-        read=_read_cifar,
+        read=readers.read_cifar,
         folder="cifar-10-batches-py",
         url="https://www.cs.toronto.edu/~kriz/",
         files={
@@ -511,10 +255,11 @@ DATASETS = {
         },
         downloads={"cifar-10-python.tar.gz": "sha256:6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"},
     ),
-    "cifar100": Source(
+    Source(
+        "cifar100",
         shape=(50_000, 32, 32, 3),
         num_classes=100,
-        read=_read_cifar,
+        read=readers.read_cifar,
         folder="cifar-100-python",
         url="https://www.cs.toronto.edu/~kriz/",
         files={
@@ -526,23 +271,13 @@ DATASETS = {
             "cifar-100-python.tar.gz": "sha256:85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7"
         },
     ),
-    "tiny_imagenet": Source(
-        shape=(100_000, 64, 64, 3),
-        num_classes=200,
-        read=_read_tiny_imagenet,
-        folder="tiny-imagenet-200",
-        url="https://cs231n.stanford.edu/",
-        files={
-            "wnids.txt": "sha256:a36eb4b603007f1985cdfbfc5987166a2710b3c6f0f6d3e29636fc129bba527b",
-            "val/val_annotations.txt": "sha256:c37765a8b40fce4f28962bf1847a2537e2781753974cbb2447eeb50ff31130a2",
-        },
-        downloads={"tiny-imagenet-200.zip": "sha256:6198c8ae015e2b3e007c7841da39ec069199b9aa3bfa943a462022fe5e43c821"},
-    ),
-    "phrases": Source(shape=(1000, 12), num_classes=4, read=_generate_phrases, kind="tokens", words=385),
-    "trec": Source(
+    _TINY_IMAGENET,
+    Source("phrases", shape=(1000, 12), num_classes=4, read=readers.generate_phrases, kind="tokens", words=385),
+    Source(
+        "trec",
         shape=(5452, 37),
         num_classes=6,
-        read=_read_trec,
+        read=readers.read_trec,
         kind="tokens",
         words=8466,
         folder="TREC",
@@ -550,10 +285,11 @@ DATASETS = {
         files=_TREC_FILES,
         downloads=_TREC_FILES,
     ),
-    "rt_polarity": Source(
+    Source(
+        "rt_polarity",
         shape=(8530, 59),
         num_classes=2,
-        read=_read_rt_polarity,
+        read=readers.read_rt_polarity,
         kind="tokens",
         words=18_966,
         folder="rt-polaritydata",
@@ -564,10 +300,11 @@ DATASETS = {
         },
         downloads={"rt-polaritydata.tar.gz": "sha256:a05befe52aafda71d458d188a1c54506a998b1308613ba76bbda2e5029409ce9"},
     ),
-    "imdb": Source(
+    Source(
+        "imdb",
         shape=(25_000, 600),
         num_classes=2,
-        read=_read_imdb,
+        read=readers.read_imdb,
         kind="tokens",
         words=81_055,
         folder="aclImdb",
@@ -580,8 +317,9 @@ DATASETS = {
         },
         downloads={"aclImdb_v1.tar.gz": "sha256:c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe"},
     ),
-}
-DATASETS["tiny_imagenet_10"] = replace(DATASETS["tiny_imagenet"], shape=(5_000, 64, 64, 3), num_classes=10)
+    replace(_TINY_IMAGENET, name="tiny_imagenet_10", shape=(5_000, 64, 64, 3), num_classes=10),
+)
+DATASETS = {source.name: source for source in _SOURCES}
 IMAGE_SETS = tuple(name for name, source in DATASETS.items() if source.kind == "images")
 
 if __name__ == "__main__":

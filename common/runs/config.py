@@ -14,9 +14,10 @@ from typing import Annotated, Any
 
 import tyro
 
-from common.data.datasets import FREE, kind_of
+from common.data.datasets import kind_of
 from common.data.inputs import ImageInputs, TokenInputs, number_of_ids
 from common.data.own import word_of
+from common.data.sources import FREE
 from common.errors import check_choice
 from common.runs.deadline import Deadline
 from common.runs.parts import (

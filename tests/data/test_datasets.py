@@ -18,8 +18,9 @@ import pytest
 import requests
 from PIL import Image
 
-from common.data import datasets
-from common.data.datasets import DATASETS, find_data_dir, load, main, parse_idx
+from common.data import readers, sources
+from common.data.datasets import DATASETS, find_data_dir, load, main
+from common.data.readers import parse_idx
 
 pytestmark = pytest.mark.slow
 
@@ -135,7 +136,7 @@ def tiny_imagenet_files(monkeypatch):
     for wnid in (1, 2):
         files |= {f"train/n{wnid}/images/n{wnid}_{i}.JPEG": jpeg(100 * wnid + i) for i in range(11)}
     files |= {f"val/images/val_{i}.JPEG": jpeg(20 * i, mode="L" if i == 2 else "RGB") for i in (0, 2, 3)}
-    monkeypatch.setattr(datasets, "TINY_IMAGENET_PER_CLASS", 11)
+    monkeypatch.setattr(readers, "TINY_IMAGENET_PER_CLASS", 11)
     monkeypatch.setitem(DATASETS, "tiny_imagenet", replace(DATASETS["tiny_imagenet"], num_classes=2, files=checksums))
     return files
 
@@ -328,7 +329,7 @@ def test_tiny_imagenet_whose_validation_images_were_sorted_by_class_is_the_same(
 
 
 def test_tiny_imagenet_of_ten_classes_comes_from_the_whole_one():
-    ten = {"shape": (5_000, 64, 64, 3), "num_classes": 10}
+    ten = {"name": "tiny_imagenet_10", "shape": (5_000, 64, 64, 3), "num_classes": 10}
     assert DATASETS["tiny_imagenet_10"] == replace(DATASETS["tiny_imagenet"], **ten)
     assert DATASETS["tiny_imagenet"].num_classes == 200
 
@@ -461,7 +462,7 @@ def test_interrupted_unpacking_leaves_no_file(server, mnist_files, tmp_path, mon
 
     for file in mnist_files:
         (server / file).write_bytes(mnist_files[file])
-    monkeypatch.setattr(datasets.gzip, "decompress", interrupt)
+    monkeypatch.setattr(sources.gzip, "decompress", interrupt)
     with pytest.raises(KeyboardInterrupt):
         load("mnist", tmp_path / "data")
     assert not [path for path in (tmp_path / "data").rglob("*") if path.is_file()]

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from common.data import corpora, datasets, texts
+from common.data import corpora, readers, texts
 from common.data.datasets import DATASETS, load
 from common.data.inputs import TokenInputs
 from common.runs.config import Config
@@ -148,7 +148,7 @@ def test_reviews_are_read_once_and_their_ids_kept(reviews, monkeypatch):
         patch.delattr(corpora, "read_reviews")
         again = load("imdb", reviews)
     assert again.sha256 == data.sha256 and again.words == data.words
-    kept = reviews / "aclImdb" / datasets.CACHE
+    kept = reviews / "aclImdb" / readers.CACHE
     kept.write_bytes(kept.read_bytes()[:-30])  # one that is not whole is made anew
     assert load("imdb", reviews).sha256 == data.sha256
     with np.load(kept) as file:
