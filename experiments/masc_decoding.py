@@ -5,7 +5,7 @@ Claim:     Ketha & Ramaswamy (2025), arXiv 2501.14687: subspaces of a layer, fit
            subspaces of the true labels do better still; where all labels are random they are at chance. Controls
            are subspaces of untrained networks, of raw inputs and of networks trained on true labels
 Run:       python experiments/masc_decoding.py [--preset small --precision bfloat16]
-               [--models mlp4 cnn] [--datasets mnist] [--seeds 0 1 2]
+               [--models mlp4 cnn resnet18] [--datasets mnist] [--seeds 0 1 2]
 Expected:  the orders above; published numbers, beside the measured ones, are of whole training sets
 Measured:  results/published/*.html, with n, interval, hardware and commit, where it has been
 Result:    figures, tables and verdicts under results/masc_decoding/; read-outs beside each run

@@ -6,7 +6,7 @@ Claim:     Ketha & Ramaswamy (2026), arXiv 2603.19865: with its output weights r
            from the same epoch with an output layer that is drawn anew. In a submission of 2025: an MLP that starts
            from such weights memorizes less than from drawn ones
 Run:       python experiments/velpic_weight_transfer.py [--preset small --precision bfloat16]
-               [--models mlp4] [--datasets mnist]
+               [--models mlp4 resnet18] [--datasets mnist]
 Expected:  test accuracy far above the memorizing network's at 80 % corruption, slightly below the clean one's at 0
 Measured:  results/published/*.html, with n, interval, hardware and commit, where it has been
 Result:    saved_models/RUN_ID-velpic.h5 or .pt, -redrawn for the control, -start for the untrained MLP; figure, table

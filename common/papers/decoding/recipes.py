@@ -52,8 +52,14 @@ KEPT = (0, 1, *sorted(EDIT_EPOCHS.values()))
 """Epochs whose networks the studies share: untrained, and those that are edited, the first in a smoke test."""
 SMOKE: dict[str, tuple[Any, ...]] = {"models": ("cnn",), "fractions": (0.0, 0.8)}
 """Values of `Corrupted` in a smoke test."""
-SMALL_DATASETS = ("mnist", "fashion_mnist", "cifar10")
+SMALL_DATASETS = {"resnet18": ("cifar10",)}
+"""Of the small preset, where they are not all `THREE`."""
+THREE = ("mnist", "fashion_mnist", "cifar10")
 FRACTIONS = {"paper": (0.0, 0.2, 0.4, 0.6, 0.8, 1.0), "small": (0.0, 0.4, 0.8)}
+MORE_FRACTIONS = {"mlp4": (1.0,), "resnet18": (0.2,)}
+"""Of the small preset, for what the papers say of random labels and of ResNet-18 at 20 %."""
+DECODED = ("mlp4", "cnn", "resnet18")
+"""Networks of the studies that test what the papers say of ResNet-18 too."""
 
 
 def fields(model: str, dataset: str, fraction: float, preset: str = "paper") -> Fields:
@@ -82,20 +88,27 @@ class Corrupted(Seeds):
     datasets: tuple[str, ...] = ()
     """Data sets; none means those on which the papers train the model, with the small preset three."""
     fractions: tuple[float, ...] = ()
-    """Corrupted fractions of the labels; none means the papers', with the small preset 0, 0.4, 0.8, and 1 for MLPs."""
+    """Corrupted fractions of the labels; none means the papers', with the small preset 0, 0.4, 0.8, 1 for MLPs too, 0.2
+    for ResNet-18."""
 
     def rows(self, preset: str) -> list[Fields]:
         return [
             fields(model, dataset, fraction, preset)
             for model in self.models
             for dataset in self.datasets or datasets_of(model, preset)
-            for fraction in self.fractions or FRACTIONS[preset] + (1.0,) * (preset == "small" and model == "mlp4")
+            for fraction in self.fractions or fractions_of(model, preset)
         ]
+
+
+def fractions_of(model: str, preset: str) -> tuple[float, ...]:
+    """How many of the labels are corrupted."""
+    more = MORE_FRACTIONS.get(model, ()) if preset == "small" else ()
+    return tuple(sorted(FRACTIONS[preset] + more))
 
 
 def datasets_of(model: str, preset: str) -> Sequence[str]:
     """Where the papers train the model; the small preset takes what two cores can."""
     if preset == "small":
-        return SMALL_DATASETS
+        return SMALL_DATASETS.get(model, THREE)
     check_choice("models", model, sorted({name for name, _ in RECIPES}))
     return [dataset for name, dataset in RECIPES if name == model]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from common.analysis.readout import decode_controls
 from common.data.datasets import DATASETS
-from common.papers.decoding.recipes import BASE, FRACTIONS, KEPT, SMOKE, Corrupted
+from common.papers.decoding.recipes import BASE, DECODED, FRACTIONS, KEPT, SMOKE, Corrupted
 from common.papers.decoding.targets import TARGETS
 from common.report import profiles, readouts
 from common.report.claims import Finding, gap
@@ -170,4 +170,4 @@ def _grown(
     return TARGETS.tested(name, network.text(2), tested, [effect(curve) for curve in curves], f"{unit}: {text}")
 
 
-STUDY = Study("masc_decoding", Corrupted(), BASE, report, KEPT, read, smoke=SMOKE, findings=findings)
+STUDY = Study("masc_decoding", Corrupted(models=DECODED), BASE, report, KEPT, read, smoke=SMOKE, findings=findings)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from common.analysis.readout import decode_run, own_task
 from common.analysis.transfer import edit_output, outdated, redraw_output, relabel
-from common.papers.decoding.recipes import BASE, EDIT_EPOCHS, KEPT, SMOKE, Corrupted
+from common.papers.decoding.recipes import BASE, DECODED, EDIT_EPOCHS, KEPT, SMOKE, Corrupted
 from common.papers.decoding.targets import TARGETS
 from common.report import figures, profiles, readouts
 from common.report.claims import Finding
@@ -285,7 +285,7 @@ COMPARISONS = (
     readouts.Comparison("transfer-clean", EDITED, readouts.own, lambda setting: setting.fraction == 0),
 )
 EDITING_STUDY = Study(
-    "velpic_weight_transfer", Corrupted(), BASE, report_edited, KEPT, read_edited, smoke=SMOKE,
+    "velpic_weight_transfer", Corrupted(models=DECODED), BASE, report_edited, KEPT, read_edited, smoke=SMOKE,
     findings=edited_findings,
 )  # fmt: skip
 RELABELLING_STUDY = Study(
