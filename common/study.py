@@ -19,7 +19,8 @@ from common.errors import check_choice
 from common.groups import Item
 from common.report import figures
 from common.report.claims import FULL, REDUCED, Finding
-from common.report.runs import Runs
+from common.report.layers import run_table
+from common.report.runs import Run, Runs
 from common.report.tables import Table, claims_table
 from common.runs import processes, sweep
 from common.runs.computation import (
@@ -58,6 +59,8 @@ def run(doc: str | None, config: Config, small: Fields | None = None, medium: Fi
             )
         for record in run_all([chosen], arguments.options, arguments.actions):
             print(summary(record, arguments.options))
+            if arguments.actions.decode:
+                print(f"\n{run_table(Run(record, Store.of(arguments.options)).readout).markdown()}")
 
 
 @dataclasses.dataclass(frozen=True)

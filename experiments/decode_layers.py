@@ -58,7 +58,8 @@ class Decoding:
     variance: float = 0.99
     """Share of each class's variance that its subspace holds."""
     dataset: str | None = None
-    """Data set, by name, or one's own: an .npz with x_train, y_train, x_test, y_test, or a folder of class folders."""
+    """Data set, by name, or one's own: an .npz with x_train, y_train, x_test, y_test, or a folder of train/CLASS and
+    test/CLASS."""
     preprocessing: str | None = None
     """Input scale."""
     crop: int | None = None

@@ -278,6 +278,13 @@ def test_layers_are_read_out_where_asked(folder, decode):
     assert layers == ({"input", "fc1", "logits"} if decode else set())
 
 
+def test_the_layers_of_one_run_are_shown_where_they_are_read_out(arguments, folder, capsys):
+    for flags, shown in ((), 0), (("--decode",), 1):
+        arguments("--output-dir", folder, "--threads", 1, *flags)
+        run("doc", BASE)
+        assert capsys.readouterr().out.count("| fc1 | ") == shown
+
+
 def test_force_reads_out_again_what_is_damaged(folder):
     run_all([BASE], options(folder), Actions(decode=True))
     path = Store(folder).folder(run_id(BASE)) / READOUT

@@ -29,6 +29,7 @@ import numpy as np
 
 from common.data.arrays import Pixels
 from common.data.listing import Listing, list_source
+from common.data.own import check_depth
 from common.data.stored import FACTS, SIDECAR, SPLITS, Facts, digest
 from common.errors import in_short
 from common.files import replacing, write
@@ -263,7 +264,6 @@ def decode(file: Path, side: int) -> tuple[Pixels, tuple[int, int]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of large images and odd metadata
         with Image.open(file) as picture:
-            if picture.mode.startswith(("I", "F")):
-                raise ValueError(f"pixels must have 8 bits a channel. Received: mode={picture.mode}")
+            check_depth(picture.mode)
             squashed = picture.convert("RGB").resize((side, side), Image.Resampling.BILINEAR)
             return np.asarray(squashed), picture.size

@@ -1,6 +1,7 @@
 """Corruption of labels, images and texts, drawn once per run from named streams (Zhang et al. 2017, section 2.1)."""
 
 import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,26 @@ from common.data.texts import MARKS, PADDING
 from common.errors import check_choice
 from common.seeds import stream
 
-LABEL_RULES = ("uniform", "other_class", "ketha")
+
+def _uniform(labels: Labels, num_classes: int, generator: np.random.Generator) -> Labels:
+    """Any class, so that the true one may be drawn again (Zhang et al.)."""
+    return generator.integers(num_classes, size=len(labels))
+
+
+def _other_class(labels: Labels, num_classes: int, generator: np.random.Generator) -> Labels:
+    """One of the others."""
+    if num_classes < 2:
+        raise ValueError(f"other_class needs two classes or more. Received: num_classes={num_classes}")
+    drawn = generator.integers(num_classes - 1, size=len(labels))
+    return drawn + (drawn >= labels)
+
+
+NEW_LABELS: Mapping[str, Callable[[Labels, int, np.random.Generator], Labels]] = {
+    "uniform": _uniform,
+    "other_class": _other_class,
+}
+"""By rule, from labels (n,), the number of classes and a generator: what each would be replaced with, (n,)."""
+LABEL_RULES = (*NEW_LABELS, "ketha")
 IMAGE_RULES = ("shuffled_pixels", "random_pixels", "random_scalars", "gaussian")
 TOKEN_RULES = ("shuffled_words", "random_words", "random_tokens", "shuffled_vocabulary")
 RULES = ("none", *LABEL_RULES, *IMAGE_RULES, *TOKEN_RULES)
@@ -22,25 +42,20 @@ def corrupt_labels(
 ) -> Labels:
     """Each label replaced with probability `fraction`; (n,) int64 in, a new array out.
 
-    `uniform`: by a uniform class, so that the true one may be drawn again (Zhang et al.). `other_class`: by a uniform
-    class among the others. `ketha`: the decoding paper's legacy generator with seed 42, whatever `data_seed` is; the
-    true class may be drawn again. `name` is the random stream: training and test labels have different ones.
+    Rules are those of `NEW_LABELS`, and `ketha`: the decoding paper's legacy generator with seed 42, whatever
+    `data_seed` is; the true class may be drawn again. `name` is the random stream: training and test labels have
+    different ones.
     """
     check_choice("rule", rule, LABEL_RULES)
-    if rule == "other_class" and num_classes < 2:
-        raise ValueError(f"other_class needs two classes or more. Received: num_classes={num_classes}")
+    corrupted = labels.copy()
     if rule == "ketha":
         legacy = np.random.RandomState(42)
         chosen = legacy.rand(len(labels)) <= fraction
-        drawn = legacy.choice(num_classes, int(chosen.sum()))
+        corrupted[chosen] = legacy.choice(num_classes, int(chosen.sum()))
     else:
         generator = stream(data_seed, name)
         chosen = generator.random(len(labels)) < fraction
-        drawn = generator.integers(num_classes - (rule == "other_class"), size=len(labels))[chosen]
-        if rule == "other_class":
-            drawn += drawn >= labels[chosen]
-    corrupted = labels.copy()
-    corrupted[chosen] = drawn
+        corrupted[chosen] = NEW_LABELS[rule](labels, num_classes, generator)[chosen]
     return corrupted
 
 
@@ -76,9 +91,11 @@ def corrupt_images(
         values = _positions(chosen)
         order = generator.permuted(np.tile(np.arange(values.shape[1]), (len(values), 1)), axis=1)
         corrupted[mask] = np.take_along_axis(values, order[..., None], axis=1).reshape(chosen.shape)
-    else:
+    elif rule == "random_scalars":
         values = chosen.reshape(len(chosen), math.prod(chosen.shape[1:]))
         corrupted[mask] = generator.permuted(values, axis=1).reshape(chosen.shape)
+    else:
+        raise NotImplementedError(rule)
     return corrupted, mask
 
 
@@ -111,9 +128,11 @@ def corrupt_texts(
         pool = texts[texts != PADDING]
         chosen[tokens] = pool[generator.integers(len(pool), size=tokens.sum())]
         corrupted[mask] = chosen
-    else:
+    elif rule == "shuffled_vocabulary":
         others = stream(data_seed, "vocabulary permutation").permutation(number - len(MARKS)) + len(MARKS)
         corrupted[mask] = np.concatenate([np.arange(len(MARKS)), others]).astype(texts.dtype)[chosen]
+    else:
+        raise NotImplementedError(rule)
     return corrupted, mask
 
 

@@ -67,7 +67,9 @@ def find(predict: Callable[[Array], Array], shape: Shape, layout: str | None = N
                 reasons.append(f"{arrangement.layout}: {in_short(error)}")
         if outputs:
             return only(outputs)
-    raise ValueError(f"it must take images of shape {shape}. Received: one that does not ({'; '.join(reasons[:2])})")
+    raise ValueError(
+        f"it must take the data set's shape, {shape}. Received: one that does not ({'; '.join(reasons[:2])})"
+    )
 
 
 def only(outputs: dict[Arrangement, Array]) -> Arrangement:

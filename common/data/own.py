@@ -108,10 +108,17 @@ def read_picture(file: Path) -> NDArray[np.uint8]:
 
     try:
         with Image.open(file) as picture:
-            grey = picture.mode in ("1", "L", "I;16")
+            check_depth(picture.mode)
+            grey = picture.mode in ("1", "L")
             return np.atleast_3d(np.asarray(picture.convert("L" if grey else "RGB")))
     except (OSError, SyntaxError) as error:  # what Pillow raises for damaged ones
         raise ValueError(f"{file.name} must be a picture. Received: {error}") from error
+
+
+def check_depth(mode: str) -> None:
+    """ValueError for a picture of more than 8 bits a channel, which Pillow would cut off at white."""
+    if mode.startswith(("I", "F")):
+        raise ValueError(f"pixels must have 8 bits a channel. Received: mode={mode}")
 
 
 def as_images(x: NDArray[Any]) -> Pixels:
@@ -172,7 +179,9 @@ def is_one_hot(labels: NDArray[Any]) -> bool:
 
 def read_labels(path: Path) -> NDArray[Any]:
     """Labels (n,) of a .npy, or of a .csv or .txt with one a line: the last column where there are several, any header
-    left out."""
+    left out. FileNotFoundError where there is no such file."""
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file of labels {path}")
     try:
         if path.suffix not in (".csv", ".txt"):
             return one_column(np.load(path, allow_pickle=False))

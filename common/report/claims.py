@@ -195,14 +195,25 @@ class Targets:
         numbers: str | None = None,
         undecided: str = "",
     ) -> Finding:
-        """A statement with its effect in each seed of some runs; `undecided` says why measurements cannot tell."""
-        statement = self.statement(name)
-        if statement.band is None and not undecided and any(effect is not None for effect in effects):
-            raise ValueError(f"a statement that is tested must have a band. Received: statement={name}")
-        found, verdict = decide(effects, statement.band or (None, None))
-        if undecided and found.n:
-            numbers, verdict = f"{numbers}; {undecided}" if numbers else undecided, UNDECIDED
-        return Finding(statement, subject, runs, found, numbers, verdict)
+        """The statement of an id, as `tested` gives it."""
+        return tested(self.statement(name), subject, runs, effects, numbers, undecided)
+
+
+def tested(
+    statement: Statement,
+    subject: str,
+    runs: Runs = NO_RUNS,
+    effects: Sequence[float | None] = (),
+    numbers: str | None = None,
+    undecided: str = "",
+) -> Finding:
+    """A statement with its effect in each seed of some runs; `undecided` says why measurements cannot tell."""
+    if statement.band is None and not undecided and any(effect is not None for effect in effects):
+        raise ValueError(f"a statement that is tested must have a band. Received: statement={statement.id}")
+    found, verdict = decide(effects, statement.band or (None, None))
+    if undecided and found.n:
+        numbers, verdict = f"{numbers}; {undecided}" if numbers else undecided, UNDECIDED
+    return Finding(statement, subject, runs, found, numbers, verdict)
 
 
 @cache

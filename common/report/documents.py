@@ -17,8 +17,8 @@ from common.report.claims import (
     Finding,
     Statement,
 )
-from common.report.numbers import UNITS, Number, cell
-from common.report.tables import band_text
+from common.report.numbers import Number, cell
+from common.report.tables import band_text, effect_text
 
 PARTS = {
     "What held": (CONFIRMED, INDICATED, IN_BAND),
@@ -76,10 +76,3 @@ def line(found: Finding) -> str:
 def published_text(said: Statement) -> list[str]:
     """The number that was published; nothing of a statement without one."""
     return [] if said.value is None else [f"published {cell(Number(said.value, said.unit))}"]
-
-
-def effect_text(found: Finding) -> str | None:
-    """The effect with interval and unit; null where there is none."""
-    unit, effect = found.statement.unit, found.effect.number(found.statement.unit)
-    name = UNITS[unit][2].removeprefix(",") or (f" {unit}" if unit in ("components", "epochs") else "")
-    return None if effect.value is None else f"{cell(effect)}{name}"

@@ -97,8 +97,10 @@ def run_table(readout: Sequence[Line], title: str = "Test accuracy by layer", pr
     for line in accuracies(lines, "model", None).values():
         rows.append(["the network's own output", _accuracy(line), None, None, ""])
     columns = ["layer", "fitted on corrupted labels, %", "fitted on true labels, %", "components", "chosen on"]
+    counted = any(row[3] is not None for row in rows)
     note = (
-        "Brackets: 95 % Wilson intervals over test examples. Components: class mean, fitted on corrupted labels. "
-        "The choice is among hidden layers, for the probe fitted on corrupted labels."
+        "Brackets: 95 % Wilson intervals over test examples. "
+        + "Components: class mean, fitted on corrupted labels. " * counted
+        + "The choice is among hidden layers, for the probe fitted on corrupted labels."
     )
     return Table(title, columns, rows, note)

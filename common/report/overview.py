@@ -23,11 +23,11 @@ from common.report.claims import (
     STATEMENT_VERDICTS,
     Finding,
 )
-from common.report.documents import effect_text, published_text
+from common.report.documents import published_text
 from common.report.numbers import Number, t_quantile
 from common.report.page import Block, Folded, Items
 from common.report.runs import FRAMEWORKS, Run, Runs, setting_text
-from common.report.tables import Link, Links, Table, band_text
+from common.report.tables import Link, Links, Table, band_text, effect_text
 from common.report.verdicts import by_chance, evidence, independent, matrix, owners, power
 from common.runs.store import ROOT
 

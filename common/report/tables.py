@@ -20,7 +20,7 @@ from common.report.claims import (
     Statement,
     runs_text,
 )
-from common.report.numbers import Number, cell
+from common.report.numbers import UNITS, Number, cell
 
 LONG = 40  # characters of a cell that the page breaks into lines
 VERDICTS = (*STATEMENT_VERDICTS, IN_BAND, OUTSIDE, NO_BAND)
@@ -155,10 +155,10 @@ def claims_table(findings: Sequence[Finding], title: str) -> Table:
 
 
 def _claim_cells(finding: Finding) -> list[object]:
-    said, effect = finding.statement, finding.effect
-    shown = None if effect.mean is None else effect.number(said.unit)
+    said = finding.statement
     cited = said.effect or said.band_source, f"{said.paper}, {said.source}", runs_text(finding.runs)
-    return [said.statement, finding.verdict, finding.subject, finding.size, shown, band_text(said), effect.n or None,
+    return [said.statement, finding.verdict, finding.subject, finding.size, effect_text(finding), band_text(said),
+            finding.effect.n or None,
             finding.numbers, *cited]  # fmt: skip
 
 
@@ -168,3 +168,10 @@ def band_text(said: Statement) -> str | None:
         return None
     least, most = (None if end is None else cell(Number(end, said.unit)) for end in said.band)
     return f"{least} to {most}" if least and most else f"at least {least}" if least else f"at most {most}"
+
+
+def effect_text(found: Finding) -> str | None:
+    """The effect with interval and unit; null where there is none."""
+    unit, effect = found.statement.unit, found.effect.number(found.statement.unit)
+    name = UNITS[unit][2].removeprefix(",") or (f" {unit}" if unit in ("components", "epochs") else "")
+    return None if effect.value is None else f"{cell(effect)}{name}"

@@ -139,8 +139,8 @@ class Subject(Part):
     model: Annotated[str, Mark.COST] = "mlp3"
     """Architecture, by its name in `keras_models.MODELS` and `torch_models.MODELS`."""
     dataset: Annotated[str, Mark.COST] = "cifar10"
-    """Data set, by its name in `common.data.datasets.DATASETS`, or one's own: an .npz, a folder of class folders, or
-    an array on disk made of one, by its name in the data folder or its path."""
+    """Data set, by its name in `common.data.datasets.DATASETS`, or one's own: an .npz, a folder of train/CLASS and
+    test/CLASS, or an array on disk made of one, by its name in the data folder or its path."""
     framework: Annotated[str, *one_of("keras", "torch"), Mark.COST] = "keras"
     """Framework that trains."""
 

@@ -47,7 +47,7 @@ def test_of_two_ways_that_differ_one_must_be_named():
 
 def test_a_network_for_other_images_is_refused_with_its_reasons():
     with pytest.raises(
-        ValueError, match=r"it must take images of shape \(4, 5, 3\).*nhwc: no \(2, 4, 5, 3\); nchw: no"
+        ValueError, match=r"it must take the data's shape, \(4, 5, 3\).*nhwc: no \(2, 4, 5, 3\); nchw: no"
     ):
         find(takes(7, 7, 3), (4, 5, 3))
 

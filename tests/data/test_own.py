@@ -144,6 +144,9 @@ def test_a_folder_that_is_none_says_what_it_lacks(tmp_path):
     Image.fromarray(IMAGES[0][:3]).save(tmp_path / "train" / "class0" / "odd.png")
     with pytest.raises(ValueError, match=r"pictures must have one size. Received: \[\(3, 6, 3\), \(5, 6, 3\)\]"):
         datasets.load(str(tmp_path))
+    Image.fromarray(np.full((5, 6), 300, np.uint16)).save(tmp_path / "train" / "class0" / "odd.png")
+    with pytest.raises(ValueError, match="pixels must have 8 bits a channel. Received: mode=I;16"):
+        datasets.load(str(tmp_path))
     (tmp_path / "data" / "MNIST").mkdir(parents=True)
     with pytest.raises(ValueError, match="a folder of data sets, among them MNIST: name it by --data-dir"):
         datasets.load(str(tmp_path / "data"))

@@ -81,9 +81,10 @@ def test_claims_table():
     table = claims_table([found, Finding(said, "cnn")], "Title")
     first, second = rows_of(table)
     assert {name: cell(value) for name, value in first.items()} == {
-        "statement": "it grows", "verdict": "confirmed", "of": "mlp1", "size": "reduced", "effect": "6.00 [3.52, 8.48]",
-        "counts from": "at least 2.00", "n": "3", "measured": "0.9 against 0.84", "tested by": "rank correlation",
-        "source": "A paper, Figure 1b", "runs": "PyTorch, float32, train_n=50000",
+        "statement": "it grows", "verdict": "confirmed", "of": "mlp1", "size": "reduced",
+        "effect": "6.00 [3.52, 8.48] points", "counts from": "at least 2.00", "n": "3",
+        "measured": "0.9 against 0.84", "tested by": "rank correlation", "source": "A paper, Figure 1b",
+        "runs": "PyTorch, float32, train_n=50000",
     }  # fmt: skip
     assert second["verdict"] == "not measured"
     assert [second[name] for name in ("effect", "n", "measured", "runs")] == [None] * 4
