@@ -67,9 +67,8 @@ def find(predict: Callable[[Array], Array], shape: Shape, layout: str | None = N
                 reasons.append(f"{arrangement.layout}: {in_short(error)}")
         if outputs:
             return only(outputs)
-    raise ValueError(
-        f"it must take the data set's shape, {shape}. Received: one that does not ({'; '.join(reasons[:2])})"
-    )
+    said = "; ".join(reasons[:2])
+    raise ValueError(f"it must take the data's shape, {shape}. Received: one that does not ({said})")
 
 
 def only(outputs: dict[Arrangement, Array]) -> Arrangement:
