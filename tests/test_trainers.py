@@ -398,7 +398,7 @@ def test_batch_norm_that_a_model_does_not_have_in_that_way_is_refused_in_one_lin
         module(framework).Trainer(
             config := Config(model=model, batch_norm=False), ImageInputs((8, 8, 1), config), 10, device="cpu"
         )
-    assert str(caught.value) == "batch_norm must be True for this model. Received: batch_norm=False"
+    assert str(caught.value) == f"batch_norm must be True for {model}. Received: batch_norm=False"
 
 
 @both
@@ -408,7 +408,7 @@ def test_dropout_that_a_model_does_not_have_is_refused_in_one_line(framework, mo
     assert untrained(framework, model="bare").logits(IMAGES).shape == (40, 10)
     with pytest.raises(ValueError) as caught:
         untrained(framework, model="bare", dropout=0.5)
-    assert str(caught.value) == "dropout must be 0.0 for this model. Received: dropout=0.5"
+    assert str(caught.value) == "dropout must be 0.0 for bare. Received: dropout=0.5"
 
 
 @both

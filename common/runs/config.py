@@ -241,7 +241,7 @@ def model_options(config: Config, model: Callable[..., Any]) -> dict[str, Any]:
         raise ValueError(f"model must be one for {kind}: this one takes {takes}. Received: model={config.model!r}")
     for name in config.marked(Mark.MODEL):
         if name not in known and getattr(config, name) != (off := getattr(type(config), name)):
-            raise ValueError(f"{name} must be {off} for this model. Received: {name}={getattr(config, name)}")
+            raise ValueError(f"{name} must be {off} for {config.model}. Received: {name}={getattr(config, name)}")
     options = {name: getattr(config, name) for name in known if name in Network.types()}
     return {**options, "ids": number_of_ids(config)} if reads else options
 

@@ -400,7 +400,7 @@ def test_a_model_is_given_the_options_that_it_knows():
         (name, value), *_ = changes.items()
         with pytest.raises(ValueError) as caught:
             model_options(Config(**changes), model)
-        assert str(caught.value) == f"{rule} for this model. Received: {name}={value}"
+        assert str(caught.value) == f"{rule} for mlp3. Received: {name}={value}"
 
 
 def test_a_model_that_reads_texts_is_told_how_many_ids_there_are_and_no_other_reads_them():
