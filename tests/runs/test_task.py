@@ -258,13 +258,13 @@ def test_labels_from_a_file_are_those_of_the_whole_set_or_of_the_subset(tmp_path
         (np.append(DIGITS.y_train, 0), "one for each of the 400 examples, or of the whole set of 1437"),
         (np.array(3), "a .npy, .csv or .txt with a class for each example"),
         (np.array([None]), "a .npy, .csv or .txt with a class for each example"),
-        (None, "a .npy, .csv or .txt with a class for each example"),
     ],
     ids=str,
 )
 def test_a_file_of_wrong_labels_is_named_in_one_line(tmp_path, labels, rule):
-    if labels is not None:
-        np.save(tmp_path / "labels.npy", labels)
+    with pytest.raises(FileNotFoundError, match=r"^there is no file of labels .*labels.npy$"):
+        prepare(dataclasses.replace(CONFIG, labels="labels.npy"), models=tmp_path)
+    np.save(tmp_path / "labels.npy", labels)
     with pytest.raises(ValueError, match=f"^labels must be {rule}. Received: .*labels.npy") as caught:
         prepare(dataclasses.replace(CONFIG, labels="labels.npy"), models=tmp_path)
     assert "\n" not in str(caught.value)
