@@ -395,7 +395,7 @@ def test_everything_of_the_decoding_papers_has_a_recipe(script, tmp_path):
     models = ["--models", "mlp4", "cnn", "alexnet_large", "resnet18", "--output-dir", tmp_path]
     text = script("masc_decoding.py", "--list", *models)[1]
     assert "48 runs" in text and len(set(text.splitlines())) == 49
-    assert "21 runs" in script("masc_decoding.py", "--list", "--preset", "small", "--output-dir", tmp_path)[1]
+    assert "25 runs" in script("masc_decoding.py", "--list", "--preset", "small", "--output-dir", tmp_path)[1]
     assert script("masc_decoding.py", "--datasets", "cifar100", "--list", "--output-dir", tmp_path)[0] == 2
 
 
