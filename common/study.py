@@ -306,7 +306,7 @@ class Publishing:
     """What becomes of the records."""
 
     publish: bool = False
-    """Copy them to results/published and make its report anew."""
+    """Copy them to results/published, where runs of other networks stay, and make its report anew."""
 
     def check(self, actions: Actions) -> None:
         """ValueError for a smoke test, whose runs say nothing."""

@@ -9,6 +9,7 @@ Result:    results/published/tables/, figures/, index.html with a page for each 
 Time:      two minutes
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -22,15 +23,15 @@ import benchmark_texts
 import benchmark_training
 import durability_files
 import durability_kills
+from common import publishing
 from common.cli import check_off, one_line_errors, parse
-from common.publishing import COMPUTED, publish
 from common.report import benchmarks
 from common.report.runs import Runs
 from common.report.tables import Table
 from common.runs.archive import take_in
 from common.runs.computation import Computation
 from common.runs.config import Actions, Untimed
-from common.runs.store import PUBLISHED, Store
+from common.runs.store import PUBLISHED, Record, Store, publish
 
 BENCHMARKS = {
     "What an epoch costs": benchmark_training,
@@ -56,7 +57,7 @@ def benchmark_tables(store: Store) -> dict[str, dict[str, Table]]:
 def report() -> None:
     """Make everything anew from the records."""
     store = Store(PUBLISHED)
-    publish(Runs.under(store), benchmark_tables(store))
+    publishing.publish(Runs.under(store), benchmark_tables(store))
     print(PUBLISHED / "index.html")
 
 
@@ -70,7 +71,7 @@ class Archive:
 
 def kinds() -> dict[str, Computation]:
     """All computations that may be published, by slug."""
-    studied = [study.default for studies in COMPUTED.values() for study in studies]
+    studied = [study.default for studies in publishing.COMPUTED.values() for study in studies]
     return {each.slug: each for each in [*studied, *(script.Benchmark() for script in BENCHMARKS.values())]}
 
 
@@ -78,7 +79,20 @@ def show_taken(path: Path, own: Store) -> None:
     """Take an archive in, and print what came of it."""
     taken = take_in(path, Store(PUBLISHED), own, kinds())
     numbers = f"{len(taken.runs)} runs, {len(taken.begun)} begun runs, {len(taken.computations)} computations"
-    print("\n".join([f"{numbers} of {path}", *(f"stays as it is: {name}, of another network" for name in taken.stays)]))
+    print(f"{numbers} of {path}")
+    show_stays(taken.stays)
+
+
+def publish_runs(store: Store, records: Sequence[Record]) -> None:
+    """Copy runs to the committed results, say which are there with another network, and make everything anew."""
+    show_stays([f"{name} in {PUBLISHED}" for name in publish(store, records)])
+    report()
+
+
+def show_stays(names: Sequence[str]) -> None:
+    """A line for each run that was not replaced."""
+    for name in names:
+        print(f"stays as it is: {name}, of another network")
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import published_report
 from common.cli import one_line_errors, parse
 from common.papers.zhang.recipes import mlp
 from common.runs.config import CHOICES, Actions, Config, Options
-from common.runs.store import Store, publish
+from common.runs.store import Store
 from common.study import Publishing, run_all, summary
 
 ROWS = [mlp(model, s) for s in ("random_labels", "true_labels", "weight_decay") for model in ("mlp3", "mlp1")]
@@ -34,9 +34,7 @@ def main() -> None:
     for record in records:
         print(summary(record, arguments.options))
     if arguments.publishing.publish:
-        for record in records:
-            publish(Store.of(arguments.options), record["run_id"])
-        published_report.report()
+        published_report.publish_runs(Store.of(arguments.options), records)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from common.papers.zhang.recipes import BASE
 from common.papers.zhang.tables import BY_MODEL, REST, TABLE_1
 from common.report.runs import Runs
 from common.runs.config import Actions, Options, run_id, smoke
-from common.runs.store import Store, publish
+from common.runs.store import Store
 from common.study import Call, Publishing, Seeds, changes, preset_of, run_all
 
 STUDIES = (*(study for study in zhang.STUDIES if study not in (*BY_MODEL, *imagenet.STUDIES)), TABLE_1, REST)
@@ -40,9 +40,7 @@ def main() -> None:
         call = Call(preset, study.grid, options, changed=changes(given, arguments.actions))
         study.show(Runs.of((records[run_id(config)] for config in configs), store), call)
     if arguments.publishing.publish:
-        for name in records:
-            publish(store, name)
-        published_report.report()
+        published_report.publish_runs(store, list(records.values()))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from common.report.claims import Finding, Statement
 from common.report.page import ASSETS, INDEX, SHARED
 from common.report.runs import Run, Runs
 from common.report.tables import Table
+from common.runs import store
 from common.runs.archive import files_of, pack
 from common.runs.computation import Computation, Result, carry_out
 from common.runs.config import Config, Options, as_dict, run_id
@@ -77,6 +78,9 @@ def test_an_archive_is_taken_in_before_the_report_is_made(runs, monkeypatch, tmp
     report.main()
     told = capsys.readouterr().out.splitlines()[1:]
     assert told == [f"stays as it is: {runs[0].id} in {tmp_path / 'published'}, of another network"]
+    monkeypatch.setattr(store, "PUBLISHED", tmp_path / "published")
+    report.publish_runs(Store(PUBLISHED), [runs[0].record])
+    assert capsys.readouterr().out.splitlines() == told and made[-1] == json.loads(record)
 
 
 @pytest.mark.parametrize("script, words", [(report, ()), (decode_layers, ("a.pt",))])

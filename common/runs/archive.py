@@ -32,6 +32,7 @@ from common.runs.store import (
     file_sha256,
     kept_files,
     new_lines,
+    other,
     read_arrays,
     read_lines,
     readable,
@@ -298,12 +299,6 @@ def check_identity(schema: object, own: int, name: str, identity: str) -> None:
 def recorded(archive: Store) -> list[Record]:
     """Records of the runs of an archive."""
     return [archive.named(path.parent.name) for path in sorted(archive.results.glob("runs/*/run.json"))]
-
-
-def other(records: Iterable[Record], there: Store) -> list[str]:
-    """Ids of the runs that are there with another network."""
-    pairs = ((record, there.record(record["run_id"])) for record in records)
-    return [new["run_id"] for new, old in pairs if old and old["model"]["sha256"] != new["model"]["sha256"]]
 
 
 def fitting(records: Sequence[Record], there: Store) -> list[Record]:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import zipfile
 import zlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -204,22 +204,29 @@ def warn_of_no_locks(folder: Path) -> None:
     )
 
 
-def publish(store: Store, name: str) -> None:
-    """Copy what a run recorded, all but its model, to the committed results, its record last.
+def publish(store: Store, records: Sequence[Record]) -> list[str]:
+    """Copy what runs recorded, all but their models, to the committed results, each record last.
 
-    Of what is there of another network all goes; of this one lines of read-outs stay that are only there.
+    Lines of read-outs that are only there stay, and so does a run that is there with another network: returns ids of
+    these.
     """
-    target, there = PUBLISHED / "runs" / name, Store(PUBLISHED).record(name)
-    target.mkdir(parents=True, exist_ok=True)
-    if there and there["model"]["sha256"] != store.named(name)["model"]["sha256"]:
-        for file in target.iterdir():
-            file.unlink()
-    record, *others = kept_files(store, name)
-    kept = {file.name: only_in(Store(PUBLISHED), store, name, file.name) for file in others if file.suffix == LINES}
-    for source in (*others, record):
-        copy_packed(source, target / source.name)
-        if more := kept.get(source.name):
-            write_lines(packed(target / source.name), read_lines(source) + more)
+    there = Store(PUBLISHED)
+    stays = other(records, there)
+    for name in (record["run_id"] for record in records if record["run_id"] not in stays):
+        last, *others = kept_files(store, name)
+        kept = {file.name: only_in(there, store, name, file.name) for file in others if file.suffix == LINES}
+        for source in (*others, last):
+            target = there.folder(name) / source.name
+            copy_packed(source, target)
+            if more := kept.get(source.name):
+                write_lines(packed(target), read_lines(source) + more)
+    return stays
+
+
+def other(records: Iterable[Record], there: Store) -> list[str]:
+    """Ids of the runs that are there with another network."""
+    pairs = ((record, there.record(record["run_id"])) for record in records)
+    return [new["run_id"] for new, old in pairs if old and old["model"]["sha256"] != new["model"]["sha256"]]
 
 
 def only_in(there: Store, own: Store, name: str, file: str) -> list[Record]:
