@@ -234,6 +234,12 @@ class Costs:
         total = None if None in seconds else sum(filter(None, seconds))
         return Cost(len(seconds), len(configs) + len(cases), total, any(rough for _, rough in known))
 
+    def recorded(self, configs: Iterable[Config], cases: Iterable[Any]) -> bool:
+        """Whether all of these have a record, here or published, so that statements which are open stay open."""
+        known, stores = {record["run_id"] for record in self.estimates.records}, (self.store, Store(PUBLISHED))
+        computed = [any(store.computed(computation_id(case)) for store in stores) for case in cases]
+        return {run_id(config) for config in configs} <= known and all(computed)
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -272,9 +278,11 @@ def ordered(arguments: Any) -> list[Ordered]:
     for piece in pieces(arguments.plan):
         configs = piece.configs(arguments)
         numbers = numbers_of(piece.paper, configs if preset_of(arguments) == "paper" else []) - decided[piece.paper]
-        worth = len(numbers) + len(statements_of(piece.study.name))
+        cases = piece.cases(arguments)
+        statements = set() if costs.recorded(configs, cases) else statements_of(piece.study.name)
         with piece.backend():
-            plan.append(Ordered(piece, worth, costs.of(configs, piece.cases(arguments), piece.keep_epochs)))
+            cost = costs.of(configs, cases, piece.keep_epochs)
+        plan.append(Ordered(piece, len(numbers) + len(statements), cost))
     if arguments.plan.campaign:
         return plan
     return sorted(plan, key=lambda entry: (entry.per_hour is None, -(entry.per_hour or 0)))

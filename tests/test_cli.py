@@ -515,14 +515,17 @@ def test_the_cheapest_come_first_and_what_no_record_tells_last(monkeypatch, fold
 
 
 def test_a_rate_is_of_a_network_at_any_size_by_examples_and_pixels():
+    text = Config(dataset="trec", length=20)
+    assert estimates.area(text) == 20 and estimates.area(dataclasses.replace(text, length=None)) == 1
     small = dataclasses.replace(BASE, crop=4)
     assert estimates.area(small) == 16 and estimates.area(dataclasses.replace(BASE, crop=None)) == 64
     assert estimates.area(dataclasses.replace(BASE, crop=None, downscale=2)) == 16
     assert estimates.area(dataclasses.replace(BASE, crop=28)) == 64  # no more than there is, unless it is resized
     assert estimates.area(dataclasses.replace(BASE, crop=28, center_box=0.875)) == 28**2
     assert estimates.volume(dataclasses.replace(small, train_size=None), Options()) == 1437 * 16 * BASE.epochs
-    rate = estimates.rate(BASE.model, "torch", [record(small)], Options(device="cpu"))
+    rate = estimates.rate(BASE.model, "torch", BASE.width, [record(small)], Options(device="cpu"))
     assert rate == pytest.approx(30 / (2 * 200 * 16))
-    assert estimates.rate("mlp3", "torch", [record(small)], Options()) is None
+    for other in (("mlp3", "torch", BASE.width), (BASE.model, "torch", 999)):
+        assert estimates.rate(*other, [record(small)], Options()) is None
     elsewhere = record(dataclasses.replace(small, dataset="imagenet_320"))  # its size is known where it lies
-    assert estimates.rate(BASE.model, "torch", [elsewhere], Options(device="cpu")) is None
+    assert estimates.rate(BASE.model, "torch", BASE.width, [elsewhere], Options(device="cpu")) is None

@@ -75,6 +75,9 @@ def test_what_decides_most_in_an_hour_comes_first_and_what_nobody_knows_last(scr
     monkeypatch.setattr(script.Costs, "of", lambda *_: next(made))
     monkeypatch.setattr(script, "known_records", lambda store: [])
     plan = script.ordered(arguments(script, tmp_path))
+    monkeypatch.setattr(script.Costs, "recorded", lambda *_: True)
+    monkeypatch.setattr(script.Costs, "of", lambda *_: script.Cost(1, 1, 1.0, False))
+    assert {entry.worth for entry in script.ordered(arguments(script, tmp_path))} == {1}  # numbers, no statements
     assert [entry.piece.study.name for entry in plan] == [
         "velpic_weight_transfer",
         "masc_decoding",
@@ -116,13 +119,14 @@ def test_costs_are_those_of_like_runs_else_rough(script, tmp_path, monkeypatch):
     record["time"] = {"train_seconds": 30.0, "evaluate_seconds": 10.0}
     monkeypatch.setattr(script, "known_records", lambda store: [record])
     costs = script.Costs(Options(output_dir=tmp_path))
-    seed, wide = (
+    seed, other = (
         dataclasses.replace(base, seed=1, epochs=4),
-        dataclasses.replace(base, width=16, crop=3, train_size=200),
+        dataclasses.replace(base, crop=3, train_size=200),
     )
+    assert costs.recorded([base], []) and not costs.recorded([base, seed], [])
     assert costs.of([base, seed], []) == script.Cost(1, 2, 80.0, False)
-    assert costs.of([seed, wide], []) == script.Cost(2, 2, 80.0 + 20.0, True)
-    for change in ({"model": "mlp1"}, {"dataset": "imagenet_320", "train_size": None}):
+    assert costs.of([seed, other], []) == script.Cost(2, 2, 80.0 + 20.0, True)
+    for change in ({"model": "mlp1"}, {"width": 16, "crop": 3}, {"dataset": "imagenet_320", "train_size": None}):
         assert costs.of([dataclasses.replace(base, **change)], []).text == "no estimate"
 
 

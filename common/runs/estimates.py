@@ -70,7 +70,7 @@ class Estimates:
     def __init__(self, records: Sequence[Record], options: Options):
         self.records, self.options = records, options
         self.like = grouped(records, lambda record: kind_of(record["config"]))
-        self.rates: dict[tuple[str, str], float | None] = {}
+        self.rates: dict[tuple[str, str, int | None], float | None] = {}
 
     def guess(self, config: Config) -> Guess:
         """Of one run."""
@@ -80,7 +80,7 @@ class Estimates:
 
     def roughly(self, config: Config) -> float | None:
         """By a rate of its network; null without one, and where only files tell how many examples there are."""
-        kind = config.model, config.framework
+        kind = config.model, config.framework, config.width
         if kind not in self.rates:
             self.rates[kind] = rate(*kind, self.records, self.options)
         found = self.rates[kind]
@@ -117,11 +117,11 @@ def epochs_left(config: Config, epochs: float, options: Options) -> float:
     return max(epochs - Store.of(options).epochs_begun(config), min(epochs, 1))
 
 
-def rate(model: str, framework: str, records: Sequence[Record], options: Options) -> float | None:
-    """Seconds of an epoch for each example, and pixel of an image, of a network at any size; null where none ran."""
+def rate(model: str, framework: str, width: int | None, records: Sequence[Record], options: Options) -> float | None:
+    """Seconds of an epoch for each pixel, or token, of each example, of a network at any size; null where none ran."""
     known = [
-        record for record in records if record["outcome"]["epochs"]
-        and record["config"]["model"] == model and record["config"]["dataset"] in DATASETS
+        record for record in records if record["outcome"]["epochs"] and record["config"]["dataset"] in DATASETS
+        and (record["config"]["model"], record["config"]["width"]) == (model, width)
     ]  # fmt: skip
     like = on_device(known, framework, options) or known
     costs = [
@@ -133,16 +133,16 @@ def rate(model: str, framework: str, records: Sequence[Record], options: Options
 
 
 def volume(config: Config, options: Options) -> float:
-    """Examples of all epochs that a run may take, and pixels of each: what a rate is multiplied by."""
+    """Examples of all epochs that a run may take, and pixels, or tokens, of each: what a rate is multiplied by."""
     examples = config.train_size or DATASETS[config.dataset].shape[0]
     return examples * area(config) * epochs_left(config, config.epochs, options)
 
 
 def area(config: Config) -> float:
-    """Pixels of a network's input; 1 where it is no image."""
+    """Pixels of a network's input, or tokens; 1 where it is neither an image nor a text."""
     shape = DATASETS[config.dataset].shape
     if len(shape) != 4:
-        return 1.0
+        return float(config.length or 1)
     side = shape[1] // config.downscale
     taken = config.crop or side
     return float(taken if config.center_box else min(taken, side)) ** 2
