@@ -7,7 +7,7 @@ Run:       python experiments/compare_frameworks.py [--models mlp1 mlp3] [--frac
            python experiments/compare_frameworks.py --by precision --frameworks torch     (float32 against bfloat16)
 Result:    framework.md and framework.csv (precision.*) under results/compare_frameworks/: mean, 95 % interval and n on
            each side, and the difference, for accuracy, epochs to fit, decoding and seconds per epoch
-Time:      --list estimates it; 4 (Keras) to 10 minutes (PyTorch) a run of an MLP, 60 epochs, on CIFAR-10 on one core
+Time:      --list estimates it; 7 to 11 minutes a run of an MLP, 60 epochs, on CIFAR-10 on one core
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,17 +19,17 @@ import tyro
 
 from common.cli import one_line_errors
 from common.errors import check_choice
-from common.papers.zhang.recipes import BASE, MODELS, small
+from common.papers.zhang.recipes import BASE, ByRecipe, Fields
 from common.report.comparison import FIELDS, comparison_table
 from common.report.runs import Runs
 from common.report.tables import Table
 from common.runs.config import Config
 from common.runs.store import Store
-from common.study import FEWEST, Call, Combinations, Fields, Study
+from common.study import FEWEST, Call, Study
 
 
 @dataclass(frozen=True)
-class Sides(Combinations):
+class Sides(ByRecipe):
     """A run on each side for each combination of these values, by the recipes of Zhang et al."""
 
     fractions: tuple[float, ...] = (0.0, 1.0)
@@ -42,9 +42,7 @@ class Sides(Combinations):
 
     def rows(self, preset: str) -> Iterator[Fields]:
         sides = [{"precision": name} for name in FIELDS["precision"]] if self.by == "precision" else [{}]
-        for row in super().rows(preset):
-            recipe = {**MODELS.get(row["model"], {}), **(small(row["model"]) if preset == "small" else {})}
-            yield from ({**recipe, **row, **side} for side in sides)
+        yield from ({**row, **side} for row in super().rows(preset) for side in sides)
 
 
 @dataclass(frozen=True)

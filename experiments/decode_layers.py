@@ -33,6 +33,7 @@ from common.data.datasets import kind_of
 from common.data.inputs import ImageInputs
 from common.report import figures
 from common.report.layers import run_table
+from common.report.runs import last_epoch
 from common.runs.config import Actions, Config, Options, Untimed, from_dict, run_id
 from common.runs.foreign import Declared
 from common.runs.store import PUBLISHED, Store, file_sha256, read_lines, write_lines
@@ -132,7 +133,7 @@ def read(name: str, decoding: Decoding, declared: Declared, options: Options, fo
     record = store.record(run_id(config)) if config else None
     recorded = record["outcome"]["train_accuracy"] if record else None
     if config and decoding.is_default and declared == Declared():
-        if not (lines := decode_run(config, options, decoding.probes, force=force)):
+        if not (lines := last_epoch(decode_run(config, options, decoding.probes, force=force))):
             raise ValueError(f"a run must not have diverged to be read out. Received: {name}")
         warn(doubts(lines, chance(prepare(config, options.data_dir, store.models).train.labels), recorded))
         return lines

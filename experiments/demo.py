@@ -123,7 +123,7 @@ def demo_page(runs: Runs, options: Options) -> str:
             Picture(figures.png(figure), "Accuracy against the corrupted fraction of the training labels"),
             means_table(runs),
         ]),
-        Section("Inside a network that has memorized 60 % wrong labels", [
+        Section("Inside a network that has memorized 60 % random labels", [
             Picture(figures.png(learned), LEARNED), Picture(figures.png(known), KNOWN),
             Picture(figures.png(layers), "Test accuracy of each layer's subspace classifier"),
             *(run_table(lines, f"{label}, 60 % corrupted, seed 0") for label, lines in readouts.items()),

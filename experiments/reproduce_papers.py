@@ -1,4 +1,4 @@
-"""All that the papers measured: every full-size run of every wing, what decides most in an hour first.
+"""All that the papers measured, and texts: every full-size run of every wing, what decides most in an hour first.
 
 Run:       python experiments/reproduce_papers.py [--papers arpit zhang] [--preset small] [--list] [--time-limit 8m]
            python experiments/reproduce_papers.py --campaign --device cuda --time-limit 8m

@@ -1,4 +1,4 @@
-"""Everything that Zhang et al. (2017) measured on CIFAR-10: the runs of all its scripts, one script after the other.
+"""Every network that Zhang et al. (2017) trained on CIFAR-10: the runs of all its scripts, one after the other.
 
 Run:       python experiments/reproduce_zhang.py --precision bfloat16 [--seeds 0 1 2] [--preset small] [--publish]
 Result:    what the scripts make, under results/; --publish copies the records to results/published and makes its

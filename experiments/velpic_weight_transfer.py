@@ -9,8 +9,9 @@ Run:       python experiments/velpic_weight_transfer.py [--preset small --precis
                [--models mlp4 resnet18] [--datasets mnist]
 Expected:  test accuracy far above the memorizing network's at 80 % corruption, slightly below the clean one's at 0
 Measured:  results/published/*.html, with n, interval, hardware and commit, where it has been
-Result:    saved_models/RUN_ID-velpic.h5 or .pt, -redrawn for the control, -start for the untrained MLP; figure, table
-           and verdicts under results/velpic_weight_transfer/
+Result:    saved_models/RUN_ID-velpic.h5 or .pt; of networks that are trained on RUN_ID-epoch0040-velpic and, for the
+           control, -redrawn (epoch0008 with the small preset), of the untrained MLP RUN_ID-epoch0000-start; figure,
+           table and verdicts under results/velpic_weight_transfer/
 Time:      with --preset small two or three minutes for each network beside its training
 Deviations: biases become 0, as in the paper's first variant; the optimizer starts anew, and the small preset's
            falling learning rate with it; that preset edits after 8 of 60 epochs, where the paper does after 40 of

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from common.analysis import check
-from common.analysis.readout import opened
+from common.analysis.readout import decode_run, opened
 from common.runs.config import Config, Options, run_id
 from common.runs.training import train
 
@@ -253,6 +253,9 @@ def test_networks_that_read_texts_are_read_out_ours_and_others(decode, tmp_path)
     ]
     assert decode(tmp_path / "theirs.h5", "--vocabulary", 60)[1][0].startswith("error: dataset must be named ")
     config = Config(model="lstm", framework="torch", dataset="phrases", train_size=200, width=4, epochs=1)
-    train(config, Options(output_dir=tmp_path, threads=1))
+    options = Options(output_dir=tmp_path, threads=1, keep_epochs=(0,))
+    outcome = train(config, options)["outcome"]
+    decode_run(config, options, epochs=(0,))
     printed, _ = decode(run_id(config))
+    assert f"the network itself: {outcome['test_accuracy']:.2%} of 400 test examples" in printed
     assert all(f"| {layer} " in printed for layer in ("input", "embedding", "lstm"))

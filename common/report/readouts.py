@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple
 
 from common.groups import grouped
 from common.report.claims import Finding, Targets
@@ -19,9 +20,6 @@ from common.report.runs import FRAMEWORKS, Line, Measure, Run, Runs, of_other_la
 from common.report.tables import Table
 from common.runs.config import Config, run_id
 from common.runs.store import READOUT, Store
-
-if TYPE_CHECKING:
-    pass
 
 HIGH = 0.8  # corruption at which the statements about high corruption are tested
 PUBLISHED_NOTE = (
@@ -286,10 +284,10 @@ def clean_table(runs: Runs, title: str) -> Table:
     rows: list[list[object]] = []
     for setting, group in by_setting(runs.where(other_lines)).items():
         others = [other_lines(run) for run in group]
-        for fraction in sorted(others[0]):
+        for fraction in sorted(set().union(*others)):
             seeds = [lines.get(fraction, []) for lines in others]
             head = [*setting._replace(fraction=fraction).cells(), len(group)]
-            rows += [[*head, layer, *_clean_cells(seeds, layer)] for layer in layers_of(seeds[0])]
+            rows += [[*head, layer, *_clean_cells(seeds, layer)] for layer in layers_of(chain(*seeds))]
     columns = [*COLUMNS, "layer", "training, corrupted labels, %", "training, true labels, %", "test, %"]
     note = f"Subspaces of corrupted labels on networks that never saw them. {NOTE}"
     return Table(title, columns, rows, note)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NotRequired, Protocol, TypedDict, overload
+from typing import TYPE_CHECKING, Any, NotRequired, Protocol, TypedDict, TypeVar, overload
 
 from numpy.typing import NDArray
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas
 
 Line = Mapping[str, Any]
+AnyLine = TypeVar("AnyLine", bound=Line)
 FRAMEWORKS = {"keras": "Keras", "torch": "PyTorch"}
 FULL_EPOCHS = 60
 FULL_TRAIN_N = {  # the whole training set
@@ -337,7 +338,7 @@ def example_frames(arrays: Mapping[str, NDArray[Any]]) -> Iterator[pandas.DataFr
             yield frame.replace({"learned_epochs": NEVER}, float("nan"))
 
 
-def last_epoch(lines: Sequence[Line]) -> list[Line]:
+def last_epoch(lines: Sequence[AnyLine]) -> list[AnyLine]:
     """Lines of the last epoch; a null epoch (unknown) comes before all others."""
     last = max((line["epoch"] for line in lines), default=None, key=lambda epoch: -1 if epoch is None else epoch)
     return [line for line in lines if line["epoch"] == last]

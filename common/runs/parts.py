@@ -263,7 +263,7 @@ class Network(Part):
 
     width: Annotated[int | None, Mark.COST, Mark.MODEL] = None
     """Units of each hidden layer, or channels of each convolution, in models that have a choice (mlp2, cnn2,
-    inception_v3, lstm, bilstm); none: as published."""
+    inception_v3, lstm, bilstm, text_cnn); none: as published."""
     embedding_width: Annotated[int | None, Mark.COST, Mark.MODEL, TOKENS] = None
     """Dimensions of the embedding of words; none: as many as an LSTM has units, in other models 64."""
     padding: Annotated[str, *one_of("valid", "same_stride_3", "same_stride_2"), Mark.MODEL] = "valid"

@@ -118,10 +118,6 @@ class Store:
     def history(self, name: str) -> list[Record]:
         return read_lines(readable(self.folder(name) / HISTORY))
 
-    def histories(self, records: Iterable[Record]) -> dict[str, list[Record]]:
-        """Lines of each run's history, by run id."""
-        return {record["run_id"]: self.history(record["run_id"]) for record in records}
-
     def arrays(self, name: str, file: str = "arrays.npz") -> dict[str, NDArray[Any]]:
         """Arrays of a file beside a run: of each example and, where it has convolutions, the first layer's filters."""
         return read_arrays(self.folder(name) / file)

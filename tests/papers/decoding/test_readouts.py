@@ -158,9 +158,9 @@ def test_every_layer_beside_the_published_number(decoding):
 
 def test_clean_networks_with_subspaces_of_corrupted_labels(decoding):
     other = {0.8: decoding.read_out(LAYERS), 0.4: decoding.read_out({"fc1": (0.3, 0.9, 0.7, 0.5)})}
-    clean = decoding.run(test=0.98, other=other, corruption="none", corruption_fraction=0.0)
-    second = decoding.run(other={0.4: other[0.4]}, corruption="none", corruption_fraction=0.0, seed=1)
-    rows = [list(row.values()) for row in texts(clean_table(Runs([clean, decoding.run(), second]), "Title"))]
+    first = decoding.run(other={0.4: other[0.4]}, corruption="none", corruption_fraction=0.0)
+    clean = decoding.run(test=0.98, other=other, corruption="none", corruption_fraction=0.0, seed=1)
+    rows = [list(row.values()) for row in texts(clean_table(Runs([first, decoding.run(), clean]), "Title"))]
     assert [row[2] for row in rows] == ["40 %", *["80 %"] * 3]
     assert rows[0][5:] == ["2", "fc1", "70.00 [70.00, 70.00]", "50.00 [50.00, 50.00]", "90.00 [90.00, 90.00]"]
     assert rows[1][5:] == ["2", "input", "99.00 (n=1)", "30.00 (n=1)", "95.00 (n=1)"]
