@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import itertools
@@ -15,28 +16,29 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
-from common.errors import in_short
+from common.errors import OutOfTime, in_short
 from common.files import replacing, write
 from common.runs.computation import SCHEMA as COMPUTATION_SCHEMA
 from common.runs.computation import Computation, Computed, computation_id, of_settings
 from common.runs.config import Config, from_dict, run_id
+from common.runs.deadline import Deadline, now
 from common.runs.run import SCHEMA, place_of
 from common.runs.store import (
     CHECKPOINT,
     KEPT,
     LINES,
+    LOCK,
     PACKED,
+    READ,
     Record,
     Store,
-    copy_packed,
     file_sha256,
     kept_files,
-    new_lines,
+    merge,
     other,
     read_arrays,
     read_lines,
     readable,
-    write_lines,
 )
 
 MANIFEST = "manifest.json"
@@ -190,17 +192,31 @@ def take_in(path: Path, published: Store, own: Store, kinds: Mapping[str, Comput
             raise
         except Exception as error:  # whatever the libraries that read the files make of what is none
             raise ValueError(f"an archive must be one of whole runs. Received: {path} ({in_short(error)})") from error
-        records = recorded(archive)
-        stays = [f"{name} in {store.results}" for store in (published, own) for name in other(records, store)]
-        mine = [each for each in fitting(records, own) if models_of(archive, each) or models_of(own, each)]
-        pairs = [*records_of(archive, published, fitting(records, published)), *records_of(archive, own, mine)]
-        pairs += [*networks_of(archive, own, mine), *checkpoints_of(archive, own)]
-        for _, place in pairs:
-            if (file := readable(place)).exists():
-                check_whole(file)
-        for source, place in pairs:
-            put(source, place, small=place.is_relative_to(published.results))
+        with idle(own, [*taken.runs, *taken.begun]):
+            records = recorded(archive)
+            stays = [f"{name} in {store.results}" for store in (published, own) for name in other(records, store)]
+            mine = [each for each in fitting(records, own) if models_of(archive, each) or models_of(own, each)]
+            pairs = [*records_of(archive, published, fitting(records, published)), *records_of(archive, own, mine)]
+            pairs += [*networks_of(archive, own, mine), *checkpoints_of(archive, own)]
+            for _, place in pairs:
+                if (file := readable(place)).exists():
+                    check_whole(file)
+            for source, place in pairs:
+                put(source, place, small=place.is_relative_to(published.results))
     return taken._replace(stays=stays)
+
+
+@contextlib.contextmanager
+def idle(own: Store, names: Iterable[str]) -> Iterator[None]:
+    """While no other process trains these runs, or reads them out; ValueError where one does."""
+    with contextlib.ExitStack() as locks:
+        for name, file in itertools.product(names, (LOCK, READ)):
+            if own.folder(name).exists():
+                try:
+                    locks.enter_context(own.lock(name, file, Deadline("0s", now())))
+                except OutOfTime as busy:
+                    raise ValueError(f"an archive must come while nothing writes its runs. Received: {busy}") from None
+        yield
 
 
 def unpack(content: bytes, folder: Path) -> None:
@@ -346,14 +362,8 @@ def snapshots_of(archive: Store, own: Store, config: Config, but: Collection[int
 
 
 def put(source: Path, place: Path, small: bool) -> None:
-    """A file where there is none; a checkpoint or network in any case; of lines those that are new; else nothing."""
-    there = readable(place)
-    if not there.exists() or place.name == CHECKPOINT or source.suffix in (".h5", ".pt"):
-        if small:
-            copy_packed(source, place)
-        else:
-            write(place, source.read_bytes())
-    elif source.suffix == LINES:
-        lines = read_lines(there)
-        if new := new_lines(place.name, lines, read_lines(source)):
-            write_lines(there, lines + new)
+    """A checkpoint or network in any case, else what is not there."""
+    if place.name == CHECKPOINT or source.suffix in (".h5", ".pt"):
+        write(place, source.read_bytes())
+    else:
+        merge(source, place, small)

@@ -11,6 +11,7 @@ import json
 import lzma
 import subprocess
 import sys
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -29,10 +30,11 @@ from common.runs.parts import Mark
 Record = dict[str, Any]
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "results" / "published"
-READ = "read.lock"
+LOCK, READ = "lock", "read.lock"
 HISTORY, READOUT = "history.jsonl", "readout.jsonl"
 LINES, PACKED = ".jsonl", ".gz"
 EXPORTED = ".git_archival.txt"  # git writes the commit into it where it makes an archive
+ARRAYS = "arrays.npz"
 CHECKPOINT = "checkpoint.npz"
 """File in a run's folder that it goes on from."""
 WITHOUT_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
@@ -49,7 +51,7 @@ MEASURED = {
 """What came out in the lines of read-outs; all else says what was measured, and how."""
 KEPT = (
     *("run.json", HISTORY, READOUT, "statistics.jsonl", "similarity_*.jsonl", "critical_samples.jsonl"),
-    *("sharpness.jsonl", "sensitivity_choices.jsonl", "arrays.npz", "loss_sensitivity.npz", "attributions.npz"),
+    *("sharpness.jsonl", "sensitivity_choices.jsonl", ARRAYS, "loss_sensitivity.npz", "attributions.npz"),
 )
 """Files beside a run that are published with it."""
 SUFFIX = {"keras": ".h5", "torch": ".pt"}
@@ -118,7 +120,7 @@ class Store:
     def history(self, name: str) -> list[Record]:
         return read_lines(readable(self.folder(name) / HISTORY))
 
-    def arrays(self, name: str, file: str = "arrays.npz") -> dict[str, NDArray[Any]]:
+    def arrays(self, name: str, file: str = ARRAYS) -> dict[str, NDArray[Any]]:
         """Arrays of a file beside a run: of each example and, where it has convolutions, the first layer's filters."""
         return read_arrays(self.folder(name) / file)
 
@@ -134,10 +136,10 @@ class Store:
     def add_arrays(self, name: str, arrays: dict[str, NDArray[Any]]) -> None:
         """Write more per-example values beside those there are, over those of the same names."""
         with self.lock(name):
-            write_arrays(self.folder(name) / "arrays.npz", self.arrays(name) | arrays, compress=True)
+            write_arrays(self.folder(name) / ARRAYS, self.arrays(name) | arrays, compress=True)
 
     @contextlib.contextmanager
-    def lock(self, name: str, file: str = "lock", deadline: Deadline | None = None) -> Iterator[None]:
+    def lock(self, name: str, file: str = LOCK, deadline: Deadline | None = None) -> Iterator[None]:
         """As `locked`, the run's folder.
 
         Read-outs, which write to the folder on their way, have a `file` of their own, READ.
@@ -168,7 +170,7 @@ class Store:
 
 
 @contextlib.contextmanager
-def locked(folder: Path, file: str = "lock", deadline: Deadline | None = None) -> Iterator[None]:
+def locked(folder: Path, file: str = LOCK, deadline: Deadline | None = None) -> Iterator[None]:
     """Waits until this process is the only writer of a folder; the lock dies with the process.
 
     OutOfTime where it would wait too long. On a file system without locks there is none, which is said once.
@@ -210,12 +212,8 @@ def publish(store: Store, records: Sequence[Record]) -> list[str]:
     stays = other(records, there)
     for name in (record["run_id"] for record in records if record["run_id"] not in stays):
         last, *others = kept_files(store, name)
-        kept = {file.name: only_in(there, store, name, file.name) for file in others if file.suffix == LINES}
         for source in (*others, last):
-            target = there.folder(name) / source.name
-            copy_packed(source, target)
-            if more := kept.get(source.name):
-                write_lines(packed(target), read_lines(source) + more)
+            merge(source, there.folder(name) / source.name, small=True, over=True)
     return stays
 
 
@@ -225,11 +223,27 @@ def other(records: Iterable[Record], there: Store) -> list[str]:
     return [new["run_id"] for new, old in pairs if old and old["model"]["sha256"] != new["model"]["sha256"]]
 
 
-def only_in(there: Store, own: Store, name: str, file: str) -> list[Record]:
-    """Lines of a run's read-outs that its own file lacks; none of a damaged one."""
-    with contextlib.suppress(ValueError):
-        return new_lines(file, own.lines(name, file), there.lines(name, file))
-    return []
+def merge(source: Path, place: Path, small: bool, over: bool = False) -> None:
+    """Copy a file of a run to where there may be one of the same network; lines and arrays that only that has stay.
+
+    Of what both have that which is there stays too, or with `over` does not; `small` packs the file as it is published.
+    """
+    there = readable(place)
+    first, second = (source, there) if over else (there, source)
+    if there.exists() and place.suffix == LINES:
+        lines = read_lines(first)
+        if new := new_lines(place.name, lines, read_lines(second)):
+            return write_lines(there, lines + new)
+    if there.exists() and place.name == ARRAYS:
+        arrays, others = read_arrays(first), read_arrays(second)
+        if others.keys() - arrays.keys():
+            both = others | arrays
+            return write_packed(place, both) if small else write_arrays(place, both, compress=True)
+    if over or not there.exists():
+        if small:
+            copy_packed(source, place)
+        else:
+            write(place, source.read_bytes())
 
 
 def kept_files(store: Store, name: str) -> list[Path]:
@@ -357,6 +371,13 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
 def write_arrays(path: Path, arrays: dict[str, NDArray[Any]], compress: bool = False) -> None:
     with replacing(path) as temporary, open(temporary, "wb") as file:
         (np.savez_compressed if compress else np.savez)(file, **arrays)  # type: ignore[arg-type]
+
+
+def write_packed(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    """Write arrays as they are published."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_arrays(whole := Path(folder) / path.name, arrays)
+        copy_packed(whole, path)
 
 
 def file_sha256(path: Path) -> str:

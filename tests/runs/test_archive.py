@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import shutil
 import tarfile
 
 import numpy as np
@@ -15,7 +16,20 @@ from common.runs.archive import files_of, pack, read_size, split, take_in, whole
 from common.runs.computation import computation_id, of_settings, settings_of
 from common.runs.config import Config, Options, run_id
 from common.runs.run import Run, place_of
-from common.runs.store import HISTORY, MEASURED, PUBLISHED, Store, measured, new_lines, read_lines, write_lines
+from common.runs.store import (
+    ARRAYS,
+    HISTORY,
+    LOCK,
+    MEASURED,
+    PUBLISHED,
+    READ,
+    Store,
+    measured,
+    new_lines,
+    read_lines,
+    write_arrays,
+    write_lines,
+)
 from common.runs.training import train
 from common.runs.writer import Writer
 
@@ -81,7 +95,7 @@ def home(tmp_path):
 def contents(*stores):
     return {
         path: path.read_bytes() for store in stores if isinstance(store, Store)
-        for path in store.results.rglob("*") if path.is_file()
+        for path in store.results.rglob("*") if path.is_file() and path.name not in (LOCK, READ)
     }  # fmt: skip
 
 
@@ -103,6 +117,30 @@ def test_what_comes_home_is_what_went(away, home):
     assert len(contents(published)) == 5 and len(contents(own)) == 5 + 2 + 2  # networks; a checkpoint with one of its
     before = contents(*home)
     assert take_in(away.results / "runs.tar", *home).stays == []
+    assert contents(*home) == before
+
+
+def test_what_was_measured_later_comes_home_too(away, home, tmp_path):
+    take_in(away.results / "runs.tar", *home)
+    shutil.copytree(away.results, tmp_path / "later")
+    later, kept = Store(tmp_path / "later"), away.arrays(NAME)
+    write_arrays(later.folder(NAME) / ARRAYS, {**dict.fromkeys(kept, np.zeros(1)), "train_critical": np.ones(3)})
+    pack(tmp_path / "later.tar", files_of(later, [CONFIG], [], networks=True))
+    take_in(tmp_path / "later.tar", *home)
+    for store in home[:2]:
+        arrays = store.arrays(NAME)
+        assert arrays.pop("train_critical").tolist() == [1, 1, 1] and arrays.keys() == kept.keys()
+        assert all(np.array_equal(arrays[name], kept[name]) for name in kept)  # what is there stays
+
+
+@pytest.mark.parametrize("file", [LOCK, READ])
+def test_an_archive_waits_for_nobody_and_writes_nothing_beside_another_process(away, home, file):
+    take_in(away.results / "runs.tar", *home)
+    before = contents(*home)
+    with home[1].lock(NAME, file), pytest.raises(ValueError) as caught:
+        take_in(away.results / "runs.tar", *home)
+    busy = f"another process is at {NAME}"
+    assert str(caught.value) == f"an archive must come while nothing writes its runs. Received: {busy}"
     assert contents(*home) == before
 
 

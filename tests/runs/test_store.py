@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -177,7 +178,11 @@ def test_publishing_copies_what_was_recorded_but_neither_the_model_nor_what_is_t
         "loss_sensitivity.npz",
         "sensitivity_choices.jsonl",
     }
-    for name in (recorded - {"run.json"}) | {"checkpoint.npz", "lock", "learning_curves.png"}:
+    line = {"epoch": 1, "layer": "fc1", "probe": "masc", "fitted_on": "true_labels", "scored_on": "test", "n": 9}
+    own, only_there = line | {"correct": 3}, line | {"probe": "qda", "correct": 4}
+    for name in ("history.jsonl", "readout.jsonl", "sensitivity_choices.jsonl"):
+        write_lines(folder / name, [line | {"correct": 2}])
+    for name in ("checkpoint.npz", "lock", "learning_curves.png"):
         (folder / name).write_text(f"content of {name}")
     arrays = {"train_indices": np.arange(5000), "test_labels": np.arange(10) % 3}
     for name in ("arrays.npz", "loss_sensitivity.npz"):
@@ -194,16 +199,20 @@ def test_publishing_copies_what_was_recorded_but_neither_the_model_nor_what_is_t
         assert {name: kept[name].tolist() for name in kept} == {name: array.tolist() for name, array in arrays.items()}
     before = smaller.read_bytes()
     (folder / "readout.jsonl").unlink()
-    (folder / "history.jsonl").write_text("new")
+    write_lines(folder / "history.jsonl", [{"epoch": 2}])
     publish(finished, [RECORD])
-    assert gzip.decompress((target / "history.jsonl.gz").read_bytes()) == b"new" and smaller.read_bytes() == before
+    assert read_lines(target / "history.jsonl.gz") == [{"epoch": 2}] and smaller.read_bytes() == before
     assert all_records(Store(tmp_path / "published")) == [RECORD]
-    line = {"epoch": 1, "layer": "fc1", "probe": "masc", "fitted_on": "true_labels", "scored_on": "test", "n": 9}
-    own, only_there = line | {"correct": 3}, line | {"probe": "qda", "correct": 4}
     write_lines(target / "readout.jsonl.gz", [line | {"correct": 1}, only_there])
     write_lines(folder / "readout.jsonl", [own])
     publish(finished, [RECORD])
     assert read_lines(target / "readout.jsonl.gz") == [own, only_there]
+    np.savez_compressed(folder / "arrays.npz", test_labels=np.zeros(10), test_words=np.ones(10))
+    publish(finished, [RECORD])
+    with np.load(smaller) as kept:
+        assert sorted(kept) == ["test_labels", "test_words", "train_indices"] and not kept["test_labels"].any()
+    with zipfile.ZipFile(smaller) as kept:
+        assert {entry.compress_type for entry in kept.infolist()} == {zipfile.ZIP_LZMA}
     other = RECORD | {"model": RECORD["model"] | {"sha256": "another network's"}}
     (folder / "run.json").write_text(json.dumps(other))
     there = {file: file.read_bytes() for file in target.iterdir()}
