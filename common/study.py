@@ -110,8 +110,8 @@ FEWEST: Mapping[str, tuple[Any, ...]] = {"seeds": (0,), "models": ("mlp1",), "fr
 class Call:
     """How a study was called: what its read-outs and reports may depend on beside the runs.
 
-    With `force` what was read out is read out again. `changed` says that flags changed runs in more than their
-    framework and seed.
+    With `force` what was read out is read out again. `changed` says that flags changed runs in more than
+    their framework, precision and seed.
     """
 
     preset: str
@@ -132,8 +132,8 @@ class Call:
 
 
 def changes(flags: Collection[str], actions: Actions) -> bool:
-    """Whether flags change runs in more than their framework and seed, as a smoke test does."""
-    own = {field.name for field in dataclasses.fields(Config)} & set(flags) - {"framework", *SEEDS}
+    """Whether flags change runs in more than framework, precision and seed, as a smoke test does."""
+    own = {field.name for field in dataclasses.fields(Config)} & set(flags) - {"framework", "precision", *SEEDS}
     return actions.smoke or bool(own)
 
 
@@ -180,6 +180,18 @@ class Study:
         """The grid of a smoke test, over which flags have the last word."""
         return dataclasses.replace(grid, **{name: few for name, few in self.smoke.items() if name not in flags})
 
+    def grid_of(self, arguments: Any) -> Seeds:
+        """The grid of a command line."""
+        return self.reduced(arguments.grid, given_flags()) if arguments.actions.smoke else arguments.grid
+
+    def configs_of(self, arguments: Any) -> list[Config]:
+        """The runs of a command line."""
+        return self.configs(arguments.config, self.grid_of(arguments), preset_of(arguments), given_flags())
+
+    def kept_epochs(self, options: Options) -> tuple[int, ...]:
+        """Epochs whose networks are kept."""
+        return tuple(sorted({*self.keep_epochs, *options.keep_epochs}))
+
     def main(self, doc: str | None) -> None:
         """The whole script."""
         with one_line_errors():
@@ -192,16 +204,15 @@ class Study:
 
     def carry_out(self, arguments: Any) -> None:
         """Train what is missing, read it out, save and print what it shows."""
-        options, actions, flags = arguments.options, arguments.actions, given_flags()
-        preset = preset_of(arguments)
-        grid = self.reduced(arguments.grid, flags) if actions.smoke else arguments.grid
-        configs = self.configs(arguments.config, grid, preset, flags)
+        options, actions = arguments.options, arguments.actions
+        configs = self.configs_of(arguments)
         for config in configs:
             self.check(config)
-        kept = tuple(sorted({*self.keep_epochs, *options.keep_epochs}))
+        kept = self.kept_epochs(options)
         training = dataclasses.replace(options, stack=options.stack and self.stack, keep_epochs=kept)
         records = run_all(configs, training, actions)
-        call = Call(preset, grid, options, actions.force, changes(flags, actions))
+        changed = changes(given_flags(), actions)
+        call = Call(preset_of(arguments), self.grid_of(arguments), options, actions.force, changed)
         self.read([from_dict(record["config"]) for record in records], call)
         self.show(Runs.of(records, call.store), call)
 
@@ -247,6 +258,12 @@ class ComputedStudy:
                 cases = picked or [dataclasses.replace(case, **{name: value}) for case in cases]
         return list(dict.fromkeys(cases))
 
+    def cases_of(self, arguments: Any, flags: Collection[str] = ()) -> list[Computation]:
+        """The computations of a command line."""
+        cases = self.computations(arguments.computation, arguments.preset.preset, flags)
+        smoke = self.smoke if arguments.actions.smoke else {}
+        return list(dict.fromkeys(dataclasses.replace(case, **smoke) for case in cases))
+
     def main(self, doc: str | None) -> None:
         """The whole script."""
         with one_line_errors():
@@ -256,9 +273,7 @@ class ComputedStudy:
     def carry_out(self, arguments: Any, flags: Collection[str] = ()) -> None:
         """Compute what is missing, save and print what it shows; with --list only say what there is."""
         options, actions = arguments.options, arguments.actions
-        cases = self.computations(arguments.computation, arguments.preset.preset, flags)
-        if actions.smoke:
-            cases = list(dict.fromkeys(dataclasses.replace(case, **self.smoke) for case in cases))
+        cases = self.cases_of(arguments, flags)
         store = Store.of(options)
         folders = {case: store.computation(computation_id(case)) for case in cases}
         done = {case: store.computed(folder.name) and not actions.force for case, folder in folders.items()}

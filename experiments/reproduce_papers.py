@@ -30,10 +30,11 @@ from common.papers.decoding import subspaces
 from common.papers.zhang import corruption, randomization, tables
 from common.progress import counted
 from common.publishing import COMPUTED, QUESTIONS, WINGS
+from common.report.claims import Finding
 from common.report.runs import FULL_TRAIN_N, Run, Runs
 from common.report.tables import Table
 from common.runs.archive import Files, files_of, pack, read_size, split, whole
-from common.runs.computation import computation_id, seconds_known
+from common.runs.computation import Computation, computation_id, seconds_known
 from common.runs.config import Actions, Config, Options, as_dict, from_dict, run_id, smoke
 from common.runs.deadline import check_force
 from common.runs.estimates import Estimates, known_records
@@ -100,30 +101,31 @@ class Piece:
         if isinstance(self.study, ComputedStudy):
             return SimpleNamespace(computation=self.study.default, **common)
         given = {name: getattr(arguments.config, name) for name in given_flags() if hasattr(arguments.config, name)}
+        seeds = {"seeds": arguments.plan.seeds} if arguments.plan.seeds else {}
+        for name, value in {**given, **seeds}.items():
+            if (own := {**self.fields, **self.own}.get(name, value)) != value:
+                raise ValueError(f"{name} of {self.study.name} must be {own!r} in the campaign. Received: {value!r}")
         config = replace(self.study.default, **{**given, **self.fields})
-        seeds = arguments.plan.seeds or max(SEEDS, self.study.grid.seeds, key=len)
-        grid = replace(self.study.grid, **{"seeds": seeds, **self.own})
+        few = {"seeds": max(SEEDS, self.study.grid.seeds, key=len)}
+        grid = replace(self.study.grid, **{**few, **seeds, **self.own})
         return SimpleNamespace(config=config, grid=grid, **common)
 
     def configs(self, arguments: Any) -> list[Config]:
         """Its runs; a study of computations has none."""
-        if isinstance(self.study, ComputedStudy):
-            return []
-        own, smoking, flags = self.arguments(arguments), arguments.actions.smoke, given_flags()
-        grid = self.study.reduced(own.grid, flags) if smoking else own.grid
-        configs = self.study.configs(own.config, grid, preset_of(arguments), flags)
-        return list(dict.fromkeys(map(smoke, configs) if smoking else configs))
+        configs = self.study.configs_of(self.arguments(arguments)) if isinstance(self.study, Study) else []
+        return list(dict.fromkeys(map(smoke, configs) if arguments.actions.smoke else configs))
+
+    def cases(self, arguments: Any) -> list[Computation]:
+        """Its computations; a study of runs has none."""
+        return self.study.cases_of(self.arguments(arguments)) if isinstance(self.study, ComputedStudy) else []
 
     def computations(self, arguments: Any) -> list[str]:
-        """Ids of its computations; a study of runs has none."""
-        if isinstance(self.study, Study):
-            return []
+        """Ids of these."""
         return [computation_id(case) for case in self.cases(arguments)]
 
-    @property
-    def keep_epochs(self) -> tuple[int, ...]:
-        """Epochs whose networks it reads."""
-        return self.study.keep_epochs if isinstance(self.study, Study) else ()
+    def keep_epochs(self, options: Options) -> tuple[int, ...]:
+        """Epochs whose networks it reads, or that are to be kept."""
+        return self.study.kept_epochs(options) if isinstance(self.study, Study) else ()
 
     @contextmanager
     def backend(self) -> Iterator[None]:
@@ -137,13 +139,6 @@ class Piece:
             if self.keras_backend:
                 os.environ.pop("KERAS_BACKEND")
                 os.environ.update({"KERAS_BACKEND": before} if before else {})
-
-    def cases(self, arguments: Any) -> list[Any]:
-        """Its computations."""
-        study = self.study
-        cases = study.computations(study.default, preset_of(arguments)) if isinstance(study, ComputedStudy) else []
-        reduced = study.smoke if isinstance(study, ComputedStudy) and arguments.actions.smoke else {}
-        return list(dict.fromkeys(replace(case, **reduced) for case in cases))
 
 
 CAMPAIGN = (
@@ -211,6 +206,15 @@ def numbers_of(paper: str, configs: Iterable[Config]) -> set[str]:
     return {found.statement.id for found in judged if found.runs}
 
 
+def measured(paper: str, stores: Iterable[Store]) -> set[str]:
+    """Ids of the published numbers that whole training sets have been measured for, or asked in vain."""
+    found: list[Finding] = []
+    for store in stores:
+        if any(store.results.glob("runs/*/run.json")):
+            found += WINGS[PAPERS[paper]][0].numbers(Runs.under(store).where(lambda run: not run.config.train_size))
+    return {each.statement.id for each in found if each.measured or each.numbers}
+
+
 def statements_of(study: str) -> set[str]:
     """Statements that a study tests, as published runs of any size show, and that no full-size run has decided."""
     rows = [row for row in recorded_findings() if row["kind"] == "statement" and row["verdict"] != "not measured"]
@@ -273,15 +277,15 @@ class Ordered:
 def ordered(arguments: Any) -> list[Ordered]:
     """Pieces, what decides most in an hour first, or in the campaign's own order."""
     costs, plan = Costs(arguments.options), []
-    recorded = [from_dict(record["config"]) for record in costs.estimates.records if not record["config"]["train_size"]]
-    decided = {paper: numbers_of(paper, recorded) for paper in dict.fromkeys(p.paper for p in pieces(arguments.plan))}
+    stores = costs.store, Store(PUBLISHED)
+    decided = {paper: measured(paper, stores) for paper in dict.fromkeys(p.paper for p in pieces(arguments.plan))}
     for piece in pieces(arguments.plan):
         configs = piece.configs(arguments)
         numbers = numbers_of(piece.paper, configs if preset_of(arguments) == "paper" else []) - decided[piece.paper]
         cases = piece.cases(arguments)
         statements = set() if costs.recorded(configs, cases) else statements_of(piece.study.name)
         with piece.backend():
-            cost = costs.of(configs, cases, piece.keep_epochs)
+            cost = costs.of(configs, cases, piece.keep_epochs(arguments.options))
         plan.append(Ordered(piece, len(numbers) + len(statements), cost))
     if arguments.plan.campaign:
         return plan
@@ -385,9 +389,10 @@ def check_export(path: Path) -> None:
 
 def progress_of(arguments: Any) -> str:
     """How much of the plan is done."""
-    store, configs, own = Store.of(arguments.options), all_configs(arguments), pieces(arguments.plan)
+    options, configs, own = arguments.options, all_configs(arguments), pieces(arguments.plan)
+    store = Store.of(options)
     names = [name for piece in own for name in piece.computations(arguments)]
-    left = {c for piece in own for c in piece.configs(arguments) if not store.done(c, piece.keep_epochs)}
+    left = {c for piece in own for c in piece.configs(arguments) if not store.done(c, piece.keep_epochs(options))}
     ready = len(configs) - len(left) + sum(store.computed(name) for name in names)
     begun = sum(store.checkpoint(config).exists() for config in left)
     return f"of {len(configs) + len(names)} runs and computations {ready} are done, {begun} at a checkpoint"

@@ -7,6 +7,7 @@ Time:      made for a GPU; --preset small takes about eight hours on two cores w
 """
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import published_report
 from common.cli import Preset, given_flags, one_line_errors, parse
@@ -27,17 +28,17 @@ def main() -> None:
     arguments = parse(__doc__, **flags, options=Options(), actions=Actions())
     arguments.publishing.check(arguments.actions)
     options, store, wanted = arguments.options, Store.of(arguments.options), []
-    preset, smoking, given = preset_of(arguments), arguments.actions.smoke, given_flags()
+    smoking = arguments.actions.smoke
     for study in STUDIES:
         grid = replace(study.grid, seeds=arguments.repetitions.seeds)
-        configs = study.configs(arguments.config, study.reduced(grid, given) if smoking else grid, preset, given)
+        configs = study.configs_of(SimpleNamespace(**{**vars(arguments), "grid": grid}))
         for config in configs:
             study.check(config)
         wanted.append([smoke(config) for config in configs] if smoking else configs)
     unique = dict.fromkeys(config for configs in wanted for config in configs)
     records = {record["run_id"]: record for record in run_all(list(unique), options, arguments.actions)}
     for study, configs in zip(STUDIES, wanted, strict=True):
-        call = Call(preset, study.grid, options, changed=changes(given, arguments.actions))
+        call = Call(preset_of(arguments), study.grid, options, changed=changes(given_flags(), arguments.actions))
         study.show(Runs.of((records[run_id(config)] for config in configs), store), call)
     if arguments.publishing.publish:
         published_report.publish_runs(store, list(records.values()))

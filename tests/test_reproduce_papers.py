@@ -13,8 +13,8 @@ from common.cli import Preset
 from common.errors import OutOfTime, RunsFailed
 from common.runs import deadline, estimates, sweep, training
 from common.runs.archive import take_in
-from common.runs.config import Actions, Config, Options, run_id
-from common.runs.store import Store
+from common.runs.config import Actions, Config, Options, from_dict, run_id
+from common.runs.store import PUBLISHED, Store
 from common.runs.writer import Writer
 
 pytestmark = pytest.mark.slow
@@ -69,6 +69,7 @@ def test_what_decides_most_in_an_hour_comes_first_and_what_nobody_knows_last(scr
     )
     monkeypatch.setattr(script, "numbers_of", lambda paper, configs: {f"{config.width}" for config in configs})
     monkeypatch.setattr(script, "statements_of", lambda study: {"a", "b", "c"})
+    monkeypatch.setattr(script, "measured", lambda paper, stores: set())
     costs = iter(hours[piece.study.name] for piece in pieces)
     seconds = [None if value is None else 3600 * value for value in costs]
     made = iter(script.Cost(1, 2, value, True) for value in seconds)
@@ -99,6 +100,30 @@ def test_a_run_that_is_planned_says_which_numbers_it_may_decide(script, tmp_path
     assert len(script.numbers_of("decoding", script.CAMPAIGN[6].configs(arguments(script, tmp_path)))) > 30
     (piece,) = script.pieces(script.Plan(studies=("independent_replication",)))
     assert len(script.numbers_of("arpit", piece.configs(arguments(script, tmp_path)))) > 30
+
+
+def test_a_number_is_open_until_a_full_size_run_was_read_out(script, tmp_path):
+    name, published = "mlp4-mnist-ketha0.8-torch-seed0-4c269699", Store(PUBLISHED)
+    shutil.copytree(published.folder(name), Store(tmp_path).folder(name))
+    may = script.numbers_of("decoding", [from_dict(published.named(name)["config"])])
+    found = script.measured("decoding", [Store(tmp_path), Store(tmp_path / "empty")])
+    assert len(found) > 50 and found < may
+    (Store(tmp_path).folder(name) / "readout.jsonl.gz").unlink()
+    assert len(script.measured("decoding", [Store(tmp_path)])) < len(found) / 2
+
+
+@pytest.mark.parametrize(
+    "flags, named",
+    [
+        (["--precision", "float32"], "precision of randomization_learning_curves must be 'bfloat16'"),
+        (["--framework", "torch"], "framework of explicit_regularization_mlp1 must be 'keras'"),
+        (["--seeds", "1"], r"seeds of explicit_regularization_mlp1 must be \(0,\)"),
+    ],
+)
+def test_flags_that_the_campaign_contradicts_are_refused(script, command, flags, named):
+    command("--campaign", "--list", *flags)
+    with pytest.raises(ValueError, match=f"^{named} in the campaign. Received: "):
+        script.main()
 
 
 def test_statements_that_a_study_tests_are_those_of_the_published_findings(script, monkeypatch):
