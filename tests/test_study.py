@@ -60,6 +60,13 @@ def test_a_study_does_what_the_command_line_says_and_knows_how_it_was_called(tmp
     assert called == [Call("small", Widths(seeds=(3,), widths=(8,)), options, force=True, changed=True)] * 2
 
 
+@pytest.mark.parametrize(
+    "flag, changed", [("seed", False), ("framework", False), ("precision", False), ("models", False), ("epochs", True)]
+)
+def test_runs_that_flags_change_in_more_than_framework_precision_and_seed_are_reduced(flag, changed):
+    assert study.changes([flag], Actions()) is changed and study.changes([], Actions(smoke=True))
+
+
 @pytest.mark.parametrize("forced", [False, True])
 @pytest.mark.parametrize("reading", READ, ids=lambda each: each.name)
 def test_whatever_a_study_reads_out_it_reads_out_again_when_forced(reading, forced, tmp_path, monkeypatch):

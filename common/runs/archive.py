@@ -201,6 +201,9 @@ def take_in(path: Path, published: Store, own: Store, kinds: Mapping[str, Comput
             for _, place in pairs:
                 if (file := readable(place)).exists():
                     check_whole(file)
+            for config in (from_dict(record["config"]) for record in mine if not own.record(record["run_id"])):
+                for begun in (own.checkpoint(config), *own.snapshots(config).values()):
+                    begun.unlink(missing_ok=True)
             for source, place in pairs:
                 put(source, place, small=place.is_relative_to(published.results))
     return taken._replace(stays=stays)

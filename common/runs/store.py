@@ -103,7 +103,10 @@ class Store:
         return {name: file_sha256(self.models / file) for name, file in named.items() if (self.models / file).exists()}
 
     def done(self, config: Config, keep_epochs: Iterable[int] = ()) -> Record | None:
-        """The record, where record, config and model file all agree and the epochs to keep are there."""
+        """The record, where record, config and model file all agree and the epochs to keep are there.
+
+        They are not where a checkpoint is: that of a training which is replacing them.
+        """
         record = self.record(run_id(config))
         if record is None:
             return None
@@ -113,7 +116,8 @@ class Store:
                 f"Received: {self.folder(run_id(config))}"
             )
         path = self.model_path(config)
-        kept = {epoch for epoch in keep_epochs if epoch < record["outcome"]["epochs"]} <= set(self.snapshots(config))
+        wanted = {epoch for epoch in keep_epochs if epoch < record["outcome"]["epochs"]}
+        kept = wanted <= set(self.snapshots(config)) and not (wanted and self.checkpoint(config).exists())
         same = all(record.get("inputs", {}).get(name) == sha256 for name, sha256 in self.inputs(config).items())
         return record if kept and same and path.exists() and file_sha256(path) == record["model"]["sha256"] else None
 

@@ -49,6 +49,7 @@ class Writer:
         self.writes = processes.is_first()
         self.config, self.options, self.store = config, options, Store.of(options)
         self.folder, self.path = self.store.folder(run_id(config)), self.store.model_path(config)
+        self.replaces = (self.folder / "run.json").exists()
         self.seconds = 0.0  # of the longest checkpoint
 
     def __enter__(self) -> Self:
@@ -63,6 +64,8 @@ class Writer:
         """The last line of its history was added."""
         if run.epoch and self.progress:
             self.progress.update(run.history[-1])
+        if run.epoch == 0 and self.replaces:  # before its kept networks are those of another training
+            self.checkpoint(run)
         path = self.store.snapshot_path(run.config, run.epoch)
         if self.writes and (run.epoch in self.options.keep_epochs or path.exists()):  # one of before may be another
             path.parent.mkdir(parents=True, exist_ok=True)

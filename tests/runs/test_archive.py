@@ -120,6 +120,14 @@ def test_what_comes_home_is_what_went(away, home):
     assert contents(*home) == before
 
 
+def test_a_run_that_is_done_takes_the_place_of_one_that_is_begun(away, home):
+    own = home[1]
+    begin(CONFIG, Options(output_dir=own.results, threads=1, keep_epochs=(0,)), 1)
+    own.snapshot_path(CONFIG, 1).write_bytes(b"the other one's")
+    take_in(away.results / "runs.tar", *home)
+    assert own.done(CONFIG, (0,)) and list(own.snapshots(CONFIG)) == [0] and not own.checkpoint(CONFIG).exists()
+
+
 def test_what_was_measured_later_comes_home_too(away, home, tmp_path):
     take_in(away.results / "runs.tar", *home)
     shutil.copytree(away.results, tmp_path / "later")

@@ -112,6 +112,23 @@ def test_arrays_that_were_measured_of_a_network_stay_where_it_is_trained_again_t
     assert store.arrays(name).keys() == own.keys() and lines.exists()
 
 
+def test_a_training_that_was_to_replace_another_and_was_killed_is_not_done(tmp_path, monkeypatch):
+    options = Options(output_dir=tmp_path, threads=1, keep_epochs=(0,))
+    record, store, measured = train(CONFIG, options), Store.of(options), Writer.epoch
+
+    def stop(writer, run):
+        measured(writer, run)
+        if run.epoch == 1:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Writer, "epoch", stop)
+        train(CONFIG, options, force=True)
+    assert store.done(CONFIG) == record and store.done(CONFIG, (0,)) is None  # the network it keeps is the new one's
+    again = train(CONFIG, options)
+    assert store.done(CONFIG, (0,)) == again and not store.checkpoint(CONFIG).exists()
+
+
 @pytest.mark.parametrize("spoil", [lambda record: record["model"] | {"sha256": "another network's"}, lambda _: []])
 def test_of_another_network_nothing_stays(tmp_path, spoil):
     options, name = Options(output_dir=tmp_path, threads=1), run_id(CONFIG)
