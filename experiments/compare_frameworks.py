@@ -19,17 +19,17 @@ import tyro
 
 from common.cli import one_line_errors
 from common.errors import check_choice
-from common.papers.zhang.recipes import BASE, ByRecipe, Fields
+from common.papers.zhang.recipes import BASE, MODELS, small
 from common.report.comparison import FIELDS, comparison_table
 from common.report.runs import Runs
 from common.report.tables import Table
 from common.runs.config import Config
 from common.runs.store import Store
-from common.study import FEWEST, Call, Study
+from common.study import FEWEST, Call, Combinations, Fields, Study
 
 
 @dataclass(frozen=True)
-class Sides(ByRecipe):
+class Sides(Combinations):
     """A run on each side for each combination of these values, by the recipes of Zhang et al."""
 
     fractions: tuple[float, ...] = (0.0, 1.0)
@@ -42,7 +42,9 @@ class Sides(ByRecipe):
 
     def rows(self, preset: str) -> Iterator[Fields]:
         sides = [{"precision": name} for name in FIELDS["precision"]] if self.by == "precision" else [{}]
-        yield from ({**row, **side} for row in super().rows(preset) for side in sides)
+        for row in super().rows(preset):
+            recipe = {**MODELS.get(row["model"], {}), **(small(row["model"]) if preset == "small" else {})}
+            yield from ({**recipe, **row, **side} for side in sides)
 
 
 @dataclass(frozen=True)

@@ -210,7 +210,7 @@ def test_publishing_copies_all_that_was_measured_of_a_run(tmp_path, monkeypatch)
     store.folder("a").mkdir(parents=True)
     for name in (*lines, "other"):
         (store.folder("a") / f"{name}.jsonl").write_text(name)
-    publish(store, "a")
+    publish(store, [{"run_id": "a"}])
     published = (tmp_path / "published" / "runs" / "a").iterdir()
     copied = {path.name: gzip.decompress(path.read_bytes()).decode() for path in published}
     assert copied == {f"{name}.jsonl.gz": name for name in lines}

@@ -5,14 +5,12 @@ default coefficient for each model"): 4e-5 for Inception, as in TensorFlow's; 5e
 (2012); 1e-4 for MLPs, as in pluskid/fitting-random-labels.
 """
 
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
 from typing import Any
 
 from common.errors import check_choice
 from common.report.runs import model_of, setting_of
 from common.runs.config import Config
-from common.study import Combinations
 
 Fields = dict[str, Any]
 BASE = Config(framework="torch", epochs=70)
@@ -86,15 +84,6 @@ def small(model: str) -> Fields:
     check_choice("model", model, MODELS)
     rate = MODELS[model].get("learning_rate", BASE.learning_rate)
     return {**SMALL, "learning_rate": rate if model.startswith("mlp") else rate / 2}
-
-
-@dataclass(frozen=True)
-class ByRecipe(Combinations):
-    """A run for each combination of these values, by the recipes of Zhang et al. where they have the model."""
-
-    def rows(self, preset: str) -> Iterator[Fields]:
-        for row in super().rows(preset):
-            yield {**MODELS.get(row["model"], {}), **(small(row["model"]) if preset == "small" else {}), **row}
 
 
 def mlp(model: str, setting: str) -> Config:
