@@ -30,7 +30,6 @@ from common.papers.decoding import subspaces
 from common.papers.zhang import corruption, randomization, tables
 from common.progress import counted
 from common.publishing import COMPUTED, QUESTIONS, WINGS
-from common.report.claims import Finding
 from common.report.runs import FULL_TRAIN_N, Run, Runs
 from common.report.tables import Table
 from common.runs.archive import Files, files_of, pack, read_size, split, whole
@@ -206,12 +205,15 @@ def numbers_of(paper: str, configs: Iterable[Config]) -> set[str]:
     return {found.statement.id for found in judged if found.runs}
 
 
-def measured(paper: str, stores: Iterable[Store]) -> set[str]:
-    """Ids of the published numbers that whole training sets have been measured for, or asked in vain."""
-    found: list[Finding] = []
-    for store in stores:
-        if any(store.results.glob("runs/*/run.json")):
-            found += WINGS[PAPERS[paper]][0].numbers(Runs.under(store).where(lambda run: not run.config.train_size))
+def whole_sets(stores: Iterable[Store]) -> list[Runs]:
+    """Runs on whole training sets, of each store that has runs."""
+    there = [store for store in stores if any(store.results.glob("runs/*/run.json"))]
+    return [Runs.under(store).where(lambda run: not run.config.train_size) for store in there]
+
+
+def measured(paper: str, groups: Iterable[Runs]) -> set[str]:
+    """Ids of the published numbers that such runs were measured for, or asked in vain."""
+    found = [each for runs in groups for each in WINGS[PAPERS[paper]][0].numbers(runs)]
     return {each.statement.id for each in found if each.measured or each.numbers}
 
 
@@ -277,8 +279,8 @@ class Ordered:
 def ordered(arguments: Any) -> list[Ordered]:
     """Pieces, what decides most in an hour first, or in the campaign's own order."""
     costs, plan = Costs(arguments.options), []
-    stores = costs.store, Store(PUBLISHED)
-    decided = {paper: measured(paper, stores) for paper in dict.fromkeys(p.paper for p in pieces(arguments.plan))}
+    groups = whole_sets((costs.store, Store(PUBLISHED)))
+    decided = {paper: measured(paper, groups) for paper in dict.fromkeys(p.paper for p in pieces(arguments.plan))}
     for piece in pieces(arguments.plan):
         configs = piece.configs(arguments)
         numbers = numbers_of(piece.paper, configs if preset_of(arguments) == "paper" else []) - decided[piece.paper]

@@ -69,7 +69,7 @@ def test_what_decides_most_in_an_hour_comes_first_and_what_nobody_knows_last(scr
     )
     monkeypatch.setattr(script, "numbers_of", lambda paper, configs: {f"{config.width}" for config in configs})
     monkeypatch.setattr(script, "statements_of", lambda study: {"a", "b", "c"})
-    monkeypatch.setattr(script, "measured", lambda paper, stores: set())
+    monkeypatch.setattr(script, "measured", lambda paper, groups: set())
     costs = iter(hours[piece.study.name] for piece in pieces)
     seconds = [None if value is None else 3600 * value for value in costs]
     made = iter(script.Cost(1, 2, value, True) for value in seconds)
@@ -106,10 +106,10 @@ def test_a_number_is_open_until_a_full_size_run_was_read_out(script, tmp_path):
     name, published = "mlp4-mnist-ketha0.8-torch-seed0-4c269699", Store(PUBLISHED)
     shutil.copytree(published.folder(name), Store(tmp_path).folder(name))
     may = script.numbers_of("decoding", [from_dict(published.named(name)["config"])])
-    found = script.measured("decoding", [Store(tmp_path), Store(tmp_path / "empty")])
+    found = script.measured("decoding", script.whole_sets([Store(tmp_path), Store(tmp_path / "empty")]))
     assert len(found) > 50 and found < may
     (Store(tmp_path).folder(name) / "readout.jsonl.gz").unlink()
-    assert len(script.measured("decoding", [Store(tmp_path)])) < len(found) / 2
+    assert len(script.measured("decoding", script.whole_sets([Store(tmp_path)]))) < len(found) / 2
 
 
 @pytest.mark.parametrize(

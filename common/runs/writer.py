@@ -16,7 +16,7 @@ from common.runs.config import Config, Options, run_id
 from common.runs.evaluation import score
 from common.runs.learning import Learning
 from common.runs.progress import Progress
-from common.runs.store import HISTORY, Record, Store, file_sha256, kept_files, write_arrays, write_lines
+from common.runs.store import ARRAYS, HISTORY, Record, Store, file_sha256, kept_files, write_arrays, write_lines
 from common.runs.task import Task
 from common.runs.trainers import Arrays, Trainer
 
@@ -90,7 +90,7 @@ class Writer:
         sha256 = file_sha256(self.path)
         model = {"path": self.path.name, "sha256": sha256, "parameters": run.trainer.parameters}
         arrays = self.measured_of(run, sha256) | examples | first_layer_filters(run.trainer)
-        write_arrays(self.folder / "arrays.npz", arrays, compress=True)
+        write_arrays(self.folder / ARRAYS, arrays, compress=True)
         write_lines(self.folder / HISTORY, run.history)
         record = run.record(reason, model)
         write(self.folder / "run.json", json.dumps(record, indent=1, allow_nan=False) + "\n")
@@ -103,7 +103,7 @@ class Writer:
         with contextlib.suppress(ValueError):
             record = self.store.record(name)
             if same := record is not None and record["model"]["sha256"] == sha256:
-                return self.store.kept_arrays(name, "arrays.npz")
+                return self.store.kept_arrays(name, ARRAYS)
         later = [path for epoch, path in self.store.snapshots(self.config).items() if epoch > run.epoch]
         for path in () if same else (*later, *kept_files(self.store, name)):
             path.unlink()
