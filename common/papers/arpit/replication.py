@@ -15,7 +15,7 @@ from common.report.figures import learning_curves
 from common.report.numbers import Number, counted
 from common.report.runs import FRAMEWORKS, Run, Runs
 from common.report.tables import Table
-from common.runs.config import as_dict, recipe
+from common.runs.config import SEEDS, as_dict, recipe
 from common.study import Call, Fields, Seeds, Study
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 TITLE = "An independent replication"
 RECIPE: Fields = {**NONE_HELD_OUT, "batch_size": 1024, "gaussian_statistics": "all"}
+FREE = ("train_evaluation_every",)
+"""Their numbers are of the last epoch and of the best on the test set, however often the training set is measured."""
+ALIKE = (*SEEDS, *FREE)
 Target = Mapping[str, Any]
 
 
@@ -65,7 +68,7 @@ def measured_of(run: Run, quantity: str) -> float:
 
 def numbers(runs: Runs) -> list[Finding]:
     """Every number of the replication's logs beside our runs of its recipe and size, over seeds."""
-    known = runs.where(lambda run: run.full_size).grouped(lambda run: recipe(run.fields))
+    known = runs.where(lambda run: run.full_size).grouped(lambda run: recipe(run.fields, ALIKE))
     return [
         _judged(target, Runs(chain.from_iterable(known.get(wanted, ()) for wanted in _recipes(target))))
         for target in published()
@@ -76,7 +79,7 @@ def _recipes(target: Target) -> list[str]:
     """Of the runs that a number stands beside, by framework."""
     noise = target["corruption"], target["corruption_fraction"]
     wanted = fields("mlp2", target["dataset"], "paper", *noise, width=target["width"], **RECIPE)
-    return [recipe(as_dict(replace(BASE, framework=framework, **wanted))) for framework in FRAMEWORKS]
+    return [recipe(as_dict(replace(BASE, framework=framework, **wanted)), ALIKE) for framework in FRAMEWORKS]
 
 
 def _judged(target: Target, seeds: Runs) -> Finding:
@@ -103,4 +106,4 @@ def replication_table(runs: Runs, title: str) -> Table:
     return Table(title, columns, rows, note)
 
 
-STUDY = Study("independent_replication", Widths(), BASE, report, smoke={"widths": (16,)})
+STUDY = Study("independent_replication", Widths(), BASE, report, smoke={"widths": (16,)}, free=FREE)

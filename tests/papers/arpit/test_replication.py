@@ -25,7 +25,7 @@ def measured(runs):
 
 def test_a_run_stands_beside_the_numbers_of_its_width_noise_and_share():
     noise = {"corruption": "gaussian", "corruption_fraction": 0.4}
-    train, best = measured([run(0.65, 0.94, **noise), run(0.66, 0.95, 1, **noise)])
+    train, best = measured([run(0.65, 0.94, **noise), run(0.66, 0.95, 1, train_evaluation_every=10, **noise)])
     assert train["network and noise"] == "16 units, 40 % random inputs"
     assert (train["theirs"], train["verdict"], train["n"]) == (0.648, "in band", "t, 2 seeds")
     assert train["ours"] == pytest.approx(0.655) and best["ours"] == pytest.approx(0.945)
