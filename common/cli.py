@@ -95,7 +95,7 @@ def read_flags(path: Path) -> dict[str, Any]:
     """Values of flags by their names, as fields: of a JSON object, or of the config in a run's record."""
     try:
         found = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise ValueError(f"config must be a file of JSON. Received: {path} ({in_short(error)})") from error
     if not isinstance(found, dict) or not isinstance(found := found.get("config", found), dict):
         raise ValueError(f"config must hold a value for each flag, or be a run's record. Received: {path}")

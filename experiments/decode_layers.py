@@ -15,6 +15,7 @@ Deviations: the layer is chosen on training examples held out from the network (
 """
 
 import dataclasses
+import json
 import math
 import sys
 from collections.abc import Iterable, Sequence
@@ -117,6 +118,10 @@ def find(name: str, store: Store) -> tuple[Path, Config | None]:
     if Path(name).suffix in FRAMEWORKS:
         if not Path(name).is_file():
             raise FileNotFoundError(f"there is no model file {name}")
+        if (record := Path(f"{name}.json")).is_file():  # as published networks have
+            known = json.loads(record.read_text("utf-8")).get("model", {}).get("sha256")
+            if known not in (None, file_sha256(Path(name))):
+                raise ValueError(f"a model must be the one of the record beside it. Received: {name}")
         return Path(name), None
     if store.record(name) is None and Store(PUBLISHED).record(name):
         raise FileNotFoundError(f"of a published run there is the record alone, no network: train it. Received: {name}")
@@ -218,7 +223,9 @@ def show_layers(name: str, decoding: Decoding, declared: Declared, options: Opti
     given = decoding.given()
     if kind_of(given.get("dataset", "")) == ImageInputs.name:
         given = {**UNPREPARED, **given}
-    model = load(path) if metadata(path) else opened(path, given, options, declared)[0]  # which needs the images' shape
+    model = (
+        load(path, declared) if metadata(path) else opened(path, given, options, declared)[0]
+    )  # which needs the images' shape
     print("\n".join(f"        {line}" for line in model.described()))
 
 

@@ -202,8 +202,8 @@ def put_channels_last(model: keras.Model) -> None:
 
 def channels_last(layer: Any, x: Tensor) -> Tensor:
     """What a layer that was put so returns of images channels first: channels first again."""
-    made = layer(keras.ops.transpose(x, (0, 2, 3, 1)))
-    return keras.ops.transpose(made, (0, 3, 1, 2)) if len(made.shape) == 4 else made
+    made = layer(keras.ops.moveaxis(x, 1, -1))
+    return keras.ops.moveaxis(made, -1, 1) if len(made.shape) == len(x.shape) else made
 
 
 def chosen(names: Sequence[str], output: str | None) -> int:
@@ -244,7 +244,8 @@ class Reader:
         self._networks: dict[tuple[str, ...], keras.Model] = {}
         self._output, self._own = declared.output, own
         if declared.image_shape:
-            scale = 255 if self.dtype == "uint8" else 1  # whole numbers from 0 to 1 would all be 0
+            whole = len(declared.image_shape) == 3 and not keras.backend.is_float_dtype(self.dtype)
+            scale = 255 if whole else 1  # whole numbers from 0 to 1 would all be 0
             self.arrangement = layouts.find(
                 lambda images: self._predict(scale * images), declared.image_shape, declared.layout
             )

@@ -6,7 +6,7 @@ What Keras 3 cannot say with stock layers stays as it is, and is refused when it
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import keras
@@ -36,7 +36,20 @@ ACTIVATIONS = {
     "nn.relu": "relu", "nn.relu6": "relu6", "nn.elu": "elu", "nn.selu": "selu", "nn.gelu": "gelu", "nn.silu": "silu",
     "nn.softmax": "softmax", "math.sigmoid": "sigmoid", "math.tanh": "tanh", "cast": "linear", "identity": "linear",
 }  # fmt: skip
-"""Functions of TensorFlow by the activations that do the same; a cast to the inputs' own type does nothing."""
+"""Functions of TensorFlow by the activations that do the same, of plain arguments."""
+PLAIN: dict[str, Callable[[Config], bool]] = {
+    "nn.softmax": lambda given: given.get("axis") in (None, -1),
+    "nn.gelu": lambda given: not given.get("approximate"),
+    "cast": lambda given: str(given.get("dtype")).startswith(("float", "bfloat")),
+}
+"""Whether the arguments of some of them are: a cast from one kind of float to another changes nothing here."""
+HARD_SIGMOID = "memorization_suite>hard_sigmoid"
+
+
+@keras.saving.register_keras_serializable("memorization_suite", "hard_sigmoid")
+def hard_sigmoid(x: Any) -> Any:
+    """Keras 2's: Keras 3 has another slope under this name, 1 / 6."""
+    return keras.ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
 def migrated(config: Any) -> Any:
@@ -47,7 +60,10 @@ def migrated(config: Any) -> Any:
         return config
     if isinstance(config.get("class_name"), str) and "config" in config:
         config = migrated_layer(config)
-    return {name: migrated(value) for name, value in config.items()}
+    return {
+        name: HARD_SIGMOID if name.endswith("activation") and value == "hard_sigmoid" else migrated(value)
+        for name, value in config.items()
+    }
 
 
 def migrated_layer(layer: Config) -> Config:
@@ -140,7 +156,7 @@ def same_as(function: str, given: Config) -> tuple[str, Config] | None:
     if function in CONSTANTS and isinstance(other, int | float):
         scale, offset = CONSTANTS[function](other)
         return "Rescaling", {"scale": scale, "offset": offset}
-    if function in ACTIVATIONS:
+    if function in ACTIVATIONS and (function not in PLAIN or PLAIN[function](given)):
         return "Activation", {"activation": ACTIVATIONS[function]}
     if function == "reshape" and isinstance(shape := given.get("shape"), list) and shape[0] == -1:
         return "Reshape", {"target_shape": shape[1:]}

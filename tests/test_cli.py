@@ -454,7 +454,7 @@ def test_a_file_of_flags_holds_any_flag_by_either_spelling(arguments, tmp_path):
         (b"\x80\x02", "config must be a file of JSON"),
         (b'{"sed": 1}', "--sed"),
         (b'{"seed": "one"}', "--seed"),
-        (None, "No such file"),
+        (None, "config must be a file of JSON"),
     ],
 )
 def test_a_wrong_file_of_flags_is_one_line(arguments, tmp_path, capsys, content, told):

@@ -19,6 +19,7 @@ from common.runs.training import train
 pytestmark = pytest.mark.slow
 
 SCRIPT = Path(__file__).parents[1] / "experiments" / "decode_layers.py"
+PUBLISHED_MODELS = SCRIPT.parents[1] / "saved_models" / "published"
 
 
 @pytest.fixture
@@ -135,6 +136,21 @@ def test_layers_are_listed_with_their_sizes_and_all_their_names_which_may_be_ask
     text, _ = decode(*arguments, *small, "--layers", "layer1", "avgpool")
     assert "| layer1.1 |" in text and "| avgpool |" in text
     assert "Did you mean layer1.1?" in decode(*arguments, *small, "--layers", "layer1.2")[1][0]
+
+
+def test_a_published_network_must_be_whole_and_the_one_of_its_record(decode, tmp_path):
+    source = PUBLISHED_MODELS / "mlp3_mnist_80_percent.pt"
+    asked = "--module", "absent.py:Net", "--list"
+    assert "--module is for a file without one" in decode(source, *asked)[1][0]
+    whole, copy = source.read_bytes(), tmp_path / "copy.pt"
+    half = len(whole) // 2
+    damaged = whole[:half] + bytes([whole[half] ^ 1]) + whole[half + 1 :]  # within a weight
+    copy.write_bytes(damaged)
+    assert "(it is not whole)" in decode(copy, "--list")[1][0]
+    (tmp_path / "copy.pt.json").write_bytes(source.with_name(f"{source.name}.json").read_bytes())
+    assert "must be the one of the record beside it" in decode(copy, "--list")[1][0]
+    copy.write_bytes(whole)
+    assert "fc3 (512)" in decode(copy, "--list")[0]
 
 
 def line(correct, n=1000, scored_on="train_corrupted_labels"):

@@ -176,6 +176,29 @@ class Squeezed(nn.Module):
     def forward(self, x):
         return self.fc(x.flatten(1)).squeeze(1)
 
+class Named(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.input, self.output = nn.Linear(64, 5), nn.Linear(5, 10)
+    def forward(self, x):
+        return self.output(torch.relu(self.input(x.flatten(1)))).log_softmax(1)
+
+class Noisy(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(64, 10)
+    def forward(self, x):
+        return self.fc(nn.functional.dropout(x.flatten(1)))
+
+class Residual(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.bn, self.fc = nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.Linear(256, 10)
+    def forward(self, x):
+        out = self.bn(self.conv(x))
+        out += x
+        return self.fc(nn.functional.relu(out, inplace=True).flatten(1))
+
 class Steps(nn.Module):
     def __init__(self):
         super().__init__()
@@ -202,12 +225,92 @@ def test_an_only_output_without_an_axis_tells_two_classes_apart(tmp_path):
     assert model.classes(model.logits(x) - 10, 2).tolist() == [0] * 5
 
 
-def test_the_layout_of_a_network_of_whole_numbers_is_asked_for_too(tmp_path):
+def test_a_layer_of_the_inputs_or_outputs_name_is_told_from_it(tmp_path):
+    made, model = unusual(tmp_path, "Named", 1)
+    assert model.layers[0] == "input" and {"input (layer)", "output (layer)"} < {*model.layers}
+    x = np.random.default_rng(0).random((3, 8, 8, 1), np.float32)
+    np.testing.assert_allclose(model.features(x, "input"), x.reshape(3, -1))
+    first = made.input(foreign.torch.from_numpy(x.reshape(3, -1)))
+    np.testing.assert_allclose(model.features(x, "input (layer)"), first.detach(), atol=1e-5)
+    np.testing.assert_allclose(model.features(x, "output (layer)"), made.output(first.relu()).detach(), atol=1e-5)
+
+
+def saved_script(folder, name):
+    """A traced network of that code, and the suite's view of it."""
+    made = getattr(frameworks.user_module(foreign.user_file(folder, "unusual.py", UNUSUAL)), name)().eval()
+    foreign.torch.jit.trace(made, foreign.torch.zeros(2, 1, 8, 8), check_trace=False).save(folder / "m.pt")
+    return made, evaluator.load(folder / "m.pt", Declared(image_shape=(8, 8, 1), num_classes=10, layout="nchw"))
+
+
+def test_what_is_random_or_of_a_batch_says_nothing_of_an_image(tmp_path):
+    for open_it in (lambda: unusual(tmp_path, "Noisy", 1), lambda: saved_script(tmp_path, "Noisy")):
+        with pytest.raises(ValueError, match=r"must say the same of an image at each call: save it after .eval\(\)"):
+            open_it()
+    made = foreign.torch.nn.Sequential(foreign.torch.nn.BatchNorm2d(1), foreign.torch.nn.Flatten())
+    foreign.torch.jit.trace(made.train(), foreign.torch.rand(2, 1, 8, 8)).save(tmp_path / "m.pt")
+    with pytest.raises(ValueError, match="must say the same of an image at each call"):
+        evaluator.load(tmp_path / "m.pt", Declared(image_shape=(8, 8, 1), num_classes=64, layout="nchw"))
+
+
+def test_layers_of_a_traced_network_are_what_they_were_before_they_are_overwritten(tmp_path):
+    made, model = saved_script(tmp_path, "Residual")
+    x = np.random.default_rng(0).random((3, 8, 8, 1), np.float32)
+    images = foreign.torch.from_numpy(x.transpose(0, 3, 1, 2))
+    normed = made.bn(made.conv(images))
+    expected = {"batch_norm": normed, "add": normed + images, "relu": (normed + images).relu()}
+    for name, values in expected.items():
+        rows = values.detach().permute(0, 2, 3, 1).flatten(1)
+        np.testing.assert_allclose(model.features(x, name), rows, atol=1e-5, err_msg=name)
+
+
+def test_a_strangers_file_with_some_of_our_keys_is_a_strangers(tmp_path):
+    made, _ = unusual(tmp_path, "Steps", 1)
+    foreign.torch.save({"format": "pt", "metadata": {"a": 1}, "state_dict": made.state_dict()}, tmp_path / "m.pt")
+    declared = Declared(module=f"{tmp_path / 'unusual.py'}:Steps", image_shape=(8, 8, 1), num_classes=10)
+    assert evaluator.metadata(tmp_path / "m.pt") == {} and evaluator.load(tmp_path / "m.pt", declared).layers
+
+
+@pytest.mark.parametrize("kind", ["gate", "activation"])
+def test_the_hard_sigmoid_of_keras_2_keeps_its_slope(kind, tmp_path):
+    keras2 = foreign.keras2
+    hard = {"gate": lambda: keras2.layers.LSTM(4, recurrent_activation="hard_sigmoid"),
+            "activation": lambda: keras2.layers.Activation("hard_sigmoid")}[kind]()  # fmt: skip
+    layers = [keras2.Input((8, 8, 1)), keras2.layers.Reshape((8, 8)), hard, keras2.layers.Flatten()]
+    made = keras2.Sequential([*layers, keras2.layers.Dense(10)])
+    made.save(tmp_path / "m.h5")
+    x = 4 * np.random.default_rng(0).random((3, 8, 8, 1), np.float32)
+    model = evaluator.load(tmp_path / "m.h5", Declared(image_shape=(8, 8, 1), num_classes=10))
+    np.testing.assert_allclose(model.logits(x), made(x).numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("function, given", [
+    ("nn.softmax", {"axis": 1}), ("nn.gelu", {"approximate": True}), ("cast", {"dtype": "int32"}),
+])  # fmt: skip
+def test_a_function_with_other_arguments_than_the_stock_layers_is_not_taken_for_it(function, given):
+    from keras_models.keras2 import same_as
+
+    assert same_as(function, given) is None
+    assert same_as(function, {"dtype": "float32"})[0] == "Activation"
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int32"])
+def test_the_layout_of_a_network_of_whole_numbers_is_asked_for_too(kind, tmp_path):
     keras = foreign.keras
-    layers = [keras.Input((192,), dtype="uint8"), keras.layers.Rescaling(1 / 255), keras.layers.Dense(10)]
+    layers = [keras.Input((192,), dtype=kind), keras.layers.Rescaling(1 / 255), keras.layers.Dense(10)]
     keras.Sequential(layers).save(tmp_path / "whole.keras")
     with pytest.raises(ValueError, match="layout must be named, as the network takes both"):
         evaluator.load(tmp_path / "whole.keras", Declared(image_shape=(8, 8, 3), num_classes=10))
+
+
+def test_layers_of_rows_with_channels_first_are_read_as_they_are(tmp_path):
+    keras = foreign.keras
+    pool = keras.layers.GlobalMaxPooling1D(data_format="channels_first")
+    made = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Reshape((8, 8)), pool, keras.layers.Dense(10)])
+    x = np.random.default_rng(0).random((3, 8, 8, 1), np.float32)
+    expected = keras.ops.convert_to_numpy(made(x))
+    made.save(tmp_path / "rows.keras")
+    model = evaluator.load(tmp_path / "rows.keras", Declared(image_shape=(8, 8, 1), num_classes=10))
+    np.testing.assert_allclose(model.logits(x), expected, atol=1e-5)
 
 
 def test_what_has_another_axis_in_front_is_no_layer_of_images(tmp_path, monkeypatch):

@@ -100,7 +100,8 @@ def metadata(path: Path) -> Record:
 
 def is_ours(content: Any) -> bool:
     """Whether `save` wrote it."""
-    return isinstance(content, dict) and "metadata" in content and "format" in content
+    known = content.get("metadata") if isinstance(content, dict) and "format" in content else None
+    return isinstance(known, dict) and "config" in known
 
 
 def load(path: Path, declared: Declared = NOTHING) -> Reader | hooks.Reader:

@@ -40,6 +40,7 @@ class Reader:
         self.arrangement = layouts.find(lambda inputs: self.predict(inputs).numpy(), self.input_shape, declared.layout)
         self.same = self._find_layers()
         self.layers = tuple(self.same)
+        self._check_evaluation()
 
     def outputs(self, x: Tensor | NDArray[Any], layers: Sequence[str]) -> list[NDArray[np.float32]]:
         """float32 (n, d) of each of these layers for one batch, feature maps flattened in NHWC order, by one pass."""
@@ -64,6 +65,14 @@ class Reader:
             raise ValueError(f"outputs must be one for each input. Received: an output of shape {tuple(output.shape)}")
         see(OUTPUT, output)
         return output.flatten(1)
+
+    def _check_evaluation(self) -> None:
+        """ValueError for a network that does not say the same of an image in each call and in each batch."""
+        images = self.arrangement(np.random.default_rng(1).random((LOOKED_AT, *self.input_shape), np.float32))
+        first, again, fewer = (self.predict(images[:n]) for n in (LOOKED_AT, LOOKED_AT, LOOKED_AT // 2))
+        kept = (first, again), (first[: len(fewer)], fewer)
+        if not all(torch.allclose(*pair, rtol=1e-3, atol=1e-4, equal_nan=True) for pair in kept):
+            raise ValueError("a network must say the same of an image at each call: save it after .eval()")
 
     def _find_layers(self) -> dict[str, list[str]]:
         """All names of each layer, by the name it has in a list of layers; the network's output is the last."""
@@ -121,10 +130,11 @@ def of_module(model: nn.Module, declared: Declared) -> Reader:
     """A reader of a network whose layers are its modules, named as there; at a second call "name:2".
 
     What functions make of a layer before the next module is that one's "name.input". What functions make of the last
-    is "output".
+    is "output"; a module of the name of the network's own is "input (layer)" or "output (layer)".
     """
     model.float().eval()
-    modules = {name: module for name, module in model.named_modules() if name}
+    taken = "input", OUTPUT
+    modules = {f"{name} (layer)" if name in taken else name: module for name, module in model.named_modules() if name}
 
     def run(inputs: Tensor, see: See) -> Any:
         calls: Counter[str] = Counter()

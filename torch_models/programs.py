@@ -99,7 +99,9 @@ def numbered(kinds: Iterator[str]) -> list[str]:
 
 
 def with_values(graph: Any, values: list[Any]) -> Callable[..., Any]:
-    """The program of a graph, which returns its output and these values of it."""
+    """The program of a graph, which returns its output and these values of it, before any is overwritten."""
+    if any(node.kind().endswith("_") for node in nodes(graph)):
+        values = [copied(graph, value) for value in values]
     every = [*graph.outputs(), *values]
     node = graph.create("prim::TupleConstruct", every, 1)
     graph.appendNode(node)
@@ -108,6 +110,17 @@ def with_values(graph: Any, values: list[Any]) -> Callable[..., Any]:
     graph.registerOutput(node.output())
     program: Callable[..., Any] = torch._C._create_function_from_graph("values", graph)
     return program
+
+
+def copied(graph: Any, value: Any) -> Any:
+    """A copy of a value, made as soon as that is there."""
+    form = graph.create("prim::Constant")
+    form.output().setType(torch._C.NoneType.get())
+    form.insertAfter(value.node())
+    copy = graph.create("aten::clone", [value, form.output()], 1)
+    copy.insertAfter(form)
+    copy.output().setType(value.type())
+    return copy.output()
 
 
 def load_export(path: Path, declared: Declared) -> Reader:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from common.analysis.evaluator import SavedModel, load
 from common.analysis.readout import model_files, own_task
 from common.data.arrays import Array, Floats, Labels
+from common.data.preprocessing import center_crop
 from common.runs.config import Config, Options, run_id
 from common.runs.store import Store, write_arrays
 from common.runs.task import Task
@@ -56,7 +57,7 @@ def attribute_run(config: Config, options: Options, epochs: tuple[int, ...], for
     arrays |= {
         "epochs": np.array(sorted(files)),
         "indices": task.test.indices[places],
-        "images": task.test.inputs[shown],
+        "images": center_crop(task.test.inputs[shown], arrays["maps"].shape[-1]),
         "made_of": made_of,
     }
     with store.lock(run_id(config), deadline=options.time_limit):
@@ -76,6 +77,7 @@ def of_network(model: SavedModel, config: Config, task: Task, places: Labels, de
     """The arrays of one network, see `attribute_run`."""
     images = task.test.inputs[places]
     x = model.prepare(images, config)
+    seen = center_crop(images, x.shape[1])
     predictions = model.logits(x).argmax(1)
     derivatives = model.derivatives(device)
     found: dict[str, list[Array]] = {"share": [], "completeness": [], "maps": []}
@@ -83,7 +85,7 @@ def of_network(model: SavedModel, config: Config, task: Task, places: Labels, de
         tensors = (derivatives.put(array) for array in (x, baseline, predictions))
         values, totals = (part.cpu().numpy() for part in derivatives.integrated_gradients(*tensors, STEPS))
         maps = values.sum(3, dtype=np.float64)
-        found["share"].append(share_on_object(maps, images))
+        found["share"].append(share_on_object(maps, seen))
         found["completeness"].append(completeness(maps, totals))
         found["maps"].append(maps[: task.num_classes].astype(np.float16))
     return {"predictions": predictions, **{name: np.stack(arrays) for name, arrays in found.items()}}

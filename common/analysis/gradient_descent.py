@@ -54,8 +54,10 @@ class ClosedForm:
         """start + x' K^-1 (I - (I - rate K)^steps) (y - x start): (d, c); infinite steps give the limit.
 
         From 0 that is x' K^-1 y, the solution of least norm; from elsewhere it keeps what of the start lies in the null
-        space of x.
+        space of x. ValueError for a rate above `rate`, of which the steepest direction goes past its end.
         """
+        if rate > self.rate * (1 + 1e-9):
+            raise ValueError(f"rate must be at most {self.rate:g}. Received: rate={rate:g}")
         left = self.vectors @ (self.y - self.x @ start)
         shares = -np.expm1(steps * np.log1p(-np.minimum(rate * self.values, 1 - 1e-16)))
         coefficients = self.vectors.T @ (left * (shares / self.values)[:, None])

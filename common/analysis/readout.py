@@ -18,6 +18,7 @@ from common.analysis.features import check_features
 from common.data.arrays import Array, Labels
 from common.data.datasets import kind_of
 from common.data.inputs import ImageInputs, TokenInputs
+from common.data.own import checksum_of
 from common.errors import check_choice
 from common.runs.config import Config, Options, from_dict, run_id
 from common.runs.foreign import NOTHING, Declared
@@ -97,19 +98,24 @@ def foreign_config(dataset: str) -> Config:
 
 def check_held_out(config: Config, own: Config) -> None:
     """ValueError unless examples that `config` holds out were held out from the network too, which has its `own`."""
-    if not config.validation_size or config.dataset != own.dataset:
+    if not config.validation_size or not one_set(config.dataset, own.dataset):
         return
     if config.validation_size > own.validation_size:
         raise ValueError(
             f"validation_size must be at most the {own.validation_size} examples held out from the network. "
             f"Received: validation_size={config.validation_size}"
         )
-    for name in ("train_size", "balanced", "data_seed"):
+    for name in ("train_size", "balanced", "data_seed", "vocabulary", "length"):
         if getattr(config, name) != getattr(own, name):
             raise ValueError(
                 f"{name} must be the network's own, {getattr(own, name)}, where examples are held out "
                 f"(--validation-size 0 holds out none). Received: {name}={getattr(config, name)}"
             )
+
+
+def one_set(first: str, second: str) -> bool:
+    """Whether two names are of one data set, which one's own is wherever its file lies."""
+    return first == second or "" != checksum_of(first) == checksum_of(second)
 
 
 def decode_run(
@@ -185,8 +191,10 @@ def finished(config: Config, options: Options) -> Record:
 
 
 def check_data(config: Config, task: Task, options: Options) -> None:
-    """ValueError unless a finished run's examples are still those that it was trained on."""
-    if task.sha256 != finished(config, options)["data"]["sha256"]:
+    """ValueError unless a finished run's examples are still those that it was trained on, their labels too."""
+    record = finished(config, options)
+    labels, used = Store.of(options).inputs(config).get("labels"), record.get("inputs", {}).get("labels")
+    if task.sha256 != record["data"]["sha256"] or labels != used:
         raise ValueError(
             f"data must be what a run was trained on; train it again. Received: {config.dataset}, {run_id(config)}"
         )
@@ -303,7 +311,7 @@ def read_out(
             group.remove(last)
         for layer, (name, probe) in product(group, makers.items()):
             features = {key: values[layer] for key, values in outputs.items()}
-            called = "input" if layer == model.input_layer else layer
+            called = "input" if layer == model.input_layer else "input (layer)" if layer == "input" else layer
             try:
                 found = list((score_input if called == "input" else score_layer)(probe, features, task))
             except (ValueError, MemoryError) as error:

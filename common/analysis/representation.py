@@ -19,6 +19,7 @@ from common.analysis.moments import statistics
 from common.analysis.readout import Line, measured_run, model_files, together
 from common.data import datasets
 from common.data.arrays import Floats, Images
+from common.data.inputs import KINDS
 from common.runs.config import Config, Options, run_id
 from common.runs.store import Store, read_lines, write_lines
 from common.runs.task import Task, stratified_subset
@@ -104,7 +105,7 @@ def shared_images(dataset: str, data_dir: Path | None = None) -> Images:
 
 def layers_of(model: SavedModel, images: Images, config: Config) -> Layers:
     """Outputs (n, d) of every layer for (n, height, width, channels) images on the 0-255 scale."""
-    x = model.prepare(images, config)
+    x = model.prepare(KINDS[datasets.kind_of(config.dataset)].reduce(images, config), config)
     return model.outputs(x, model.layers)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.data.own import PICTURES, TEST_FOLDERS
-
+TEST_FOLDERS = ("test", "val", "valid", "validation")
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 ANNOTATIONS = "val_annotations.txt"  # of Tiny ImageNet as it is published: its validation images lie in one folder
 
 

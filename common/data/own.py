@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.data.arrays import Labels, Pixels
+from common.data.listing import TEST_FOLDERS, list_source
 from common.errors import in_short
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
-TEST_FOLDERS = ("test", "val", "valid", "validation")
-PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 CHANNELS = (1, 3)
 MARK = "@"
+BROKEN = (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile, zlib.error)
+"""What numpy raises for files that are not whole, or not what their names say."""
 
 
 def is_own(name: str) -> bool:
@@ -37,7 +39,7 @@ def path_of(name: str) -> Path:
 
 def checksum_of(name: str) -> str:
     """The checksum within a name, "" where it has none."""
-    return name[len(str(path_of(name))) + 1 :] if re.search(rf"{MARK}[0-9a-f]{{8}}$", name) else ""
+    return name[-8:] if re.search(rf"{MARK}[0-9a-f]{{8}}$", name) else ""
 
 
 def word_of(name: str) -> str:
@@ -62,14 +64,16 @@ def read(name: str) -> tuple[Pixels, Labels, Pixels, Labels, int]:
     path = check_there(name)
     try:
         x_train, y_train, x_test, y_test = read_folder(path) if path.is_dir() else read_npz(path)
-        images = [as_images(x) for x in (x_train, x_test)]
+        images = as_images([x_train, x_test])
         labels, num_classes = as_classes([y_train, y_test])
         for x, y in zip(images, labels, strict=True):
             if len(x) != len(y):
                 raise ValueError(f"labels must be one for each of the {len(x)} images. Received: {len(y)}")
         if images[0].shape[1:] != images[1].shape[1:]:
             raise ValueError(f"both splits must have one shape. Received: {[x.shape[1:] for x in images]}")
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
+        if len(unknown := np.setdiff1d(labels[1], labels[0])):
+            raise ValueError(f"test images must be of classes that training images have. Received: {unknown[:3]}")
+    except BROKEN as error:
         raise ValueError(f"a data set must be images and classes. Received: {path} ({in_short(error)})") from error
     return images[0], labels[0], images[1], labels[1], num_classes
 
@@ -86,19 +90,14 @@ def read_folder(path: Path) -> list[NDArray[Any]]:
     """Pictures of train/CLASS/ and test/CLASS/ (or val, valid, validation), as torchvision's ImageFolder reads them."""
     if known := [name for name in ("MNIST", "FashionMNIST", "cifar-10-batches-py") if (path / name).is_dir()]:
         raise ValueError(f"it is a folder of data sets, among them {known[0]}: name it by --data-dir")
-    folders = [path / "train", *(path / name for name in TEST_FOLDERS if (path / name).is_dir())][:2]
-    if len(folders) < 2 or not folders[0].is_dir():
+    if not (path / "train").is_dir() or not any((path / name).is_dir() for name in TEST_FOLDERS):
         raise ValueError(f"it must hold the folders train and {' or '.join(TEST_FOLDERS)}")
     found: list[NDArray[Any]] = []
-    for folder in folders:
-        classes = sorted(each.name for each in folder.iterdir() if each.is_dir())
-        files = [(file, name) for name in classes for file in sorted((folder / name).rglob("*"))]
-        pictures = [(read_picture(file), name) for file, name in files if file.suffix.lower() in PICTURES]
-        if not pictures:
-            raise ValueError(f"{folder.name} must hold a folder of pictures for each class")
-        if len(shapes := {picture.shape for picture, _ in pictures}) > 1:
+    for listing in list_source(path)[1]:
+        pictures = [read_picture(path / file) for file in listing.files]
+        if len(shapes := {picture.shape for picture in pictures}) > 1:
             raise ValueError(f"pictures must have one size. Received: {sorted(shapes)[:3]}")
-        found += [np.stack([picture for picture, _ in pictures]), np.array([name for _, name in pictures])]
+        found += [np.stack(pictures), np.array(listing.labels)]
     return found
 
 
@@ -121,8 +120,17 @@ def check_depth(mode: str) -> None:
         raise ValueError(f"pixels must have 8 bits a channel. Received: mode={mode}")
 
 
-def as_images(x: NDArray[Any]) -> Pixels:
-    """Pixels 0-255 as uint8 (n, h, w, c): without an axis of channels, or with it first, it is put last."""
+def as_images(splits: Sequence[NDArray[Any]]) -> list[Pixels]:
+    """Pixels 0-255 as uint8 (n, h, w, c) of each split, which may be these over 255, or black and white as 0 and 1."""
+    arranged = [with_channels(x) for x in splits]
+    largest: dict[bool, float] = {}
+    for x in arranged:
+        largest[x.dtype.kind == "f"] = max(float(x.max()), largest.get(x.dtype.kind == "f", 0.0))
+    return [as_pixels(x, 255 if largest[x.dtype.kind == "f"] <= 1 else 1) for x in arranged]
+
+
+def with_channels(x: NDArray[Any]) -> NDArray[Any]:
+    """Numbers (n, h, w, c): without an axis of channels, or with it first, it is put last."""
     if x.ndim == 3:
         x = x[..., None]
     if x.ndim != 4:
@@ -131,11 +139,15 @@ def as_images(x: NDArray[Any]) -> Pixels:
         x = x.transpose(0, 2, 3, 1)
     if not len(x):
         raise ValueError("images must be at least one. Received: none")
-    if x.dtype == np.uint8:
-        return np.ascontiguousarray(x)
-    if x.dtype.kind not in "fiu" or not np.isfinite(x).all():
+    if x.dtype.kind not in "bfiu" or not np.isfinite(x).all():
         raise ValueError(f"pixels must be numbers from 0 to 255. Received: dtype {x.dtype}")
-    scale = 255 if x.dtype.kind == "f" and 0 <= x.min() and x.max() <= 1 else 1
+    return x
+
+
+def as_pixels(x: NDArray[Any], scale: int) -> Pixels:
+    """Numbers of this scale as uint8."""
+    if x.dtype == np.uint8 and scale == 1:
+        return np.ascontiguousarray(x)
     whole = np.rint(scale * x)
     if np.abs(scale * x - whole).max() > 0.01 or whole.min() < 0 or whole.max() > 255:
         raise ValueError(f"pixels must be whole from 0 to 255, or these over 255. Received: {x.min():g} to {x.max():g}")
@@ -143,16 +155,26 @@ def as_images(x: NDArray[Any]) -> Pixels:
 
 
 def as_classes(splits: Sequence[NDArray[Any]]) -> tuple[list[Labels], int]:
-    """Labels 0, 1 … of each split, and how many classes there are.
+    """Labels 0, 1 … of each split, and how many classes there are, two or more.
 
     Names, and numbers that do not start at 0, are counted in their order; of one-hot rows it is the place of the 1.
+    Numbers from 0 on stay, even where some have no example, as in a part of a data set; most must have one.
     """
     flat = [one_column(labels) for labels in splits]
+    columns = max(np.shape(labels)[1] if np.ndim(labels) == 2 else 1 for labels in splits)
     every = np.concatenate(flat)
-    if every.dtype.kind == "U" or every.min() != 0:
-        names = np.unique(every)
-        return [np.searchsorted(names, labels).astype(np.int64) for labels in flat], len(names)
-    return [labels.astype(np.int64) for labels in flat], int(every.max()) + 1
+    names = np.unique(every)
+    if columns == 1 and (every.dtype.kind == "U" or every.min() != 0):
+        flat, count = [np.searchsorted(names, labels) for labels in flat], len(names)
+    else:
+        count = columns if columns > 1 else int(every.max()) + 1
+    if len(names) < 2:
+        raise ValueError(f"classes must be two or more. Received: {len(names)}")
+    if columns == 1 and 2 * len(names) < count:
+        raise ValueError(
+            f"labels from 0 to {count - 1} must mostly occur; as text they are names. Received: {len(names)} of them"
+        )
+    return [labels.astype(np.int64) for labels in flat], count
 
 
 def one_column(labels: NDArray[Any]) -> NDArray[Any]:
@@ -185,13 +207,15 @@ def read_labels(path: Path) -> NDArray[Any]:
     try:
         if path.suffix not in (".csv", ".txt"):
             return one_column(np.load(path, allow_pickle=False))
-        rows = [re.split(r"[,;\t ]+", line.strip()) for line in path.read_text("utf-8").splitlines() if line.strip()]
+        rows = [
+            re.split(r"[,;\t ]+", line.strip()) for line in path.read_text("utf-8-sig").splitlines() if line.strip()
+        ]
         words = [row[-1].strip("\"'") for row in rows]
-        numbers = [re.fullmatch(r"[-+]?\d+(\.0*)?", word) is not None for word in words]
+        numbers = [re.fullmatch(r"[-+]?\d+(\.\d*)?(e[-+]?\d+)?", word, re.IGNORECASE) is not None for word in words]
         if len(words) > 1 and not numbers[0] and all(numbers[1:]):
             words = words[1:]
         return one_column(np.array([float(word) for word in words]) if all(numbers[1:]) else np.array(words))
-    except (OSError, EOFError, ValueError, TypeError) as error:
+    except BROKEN as error:
         raise ValueError(
             f"labels must be a .npy, .csv or .txt with a class for each example. Received: {path} ({error})"
         ) from error

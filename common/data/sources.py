@@ -95,15 +95,21 @@ class Source:
 
     def _download(self, folder: Path, missing: list[str]) -> None:
         """Fetch, check and unpack in a temporary folder; whole files are then moved to names that are not taken."""
+        made = [each for each in (folder, *folder.parents) if not each.exists()]
         folder.mkdir(parents=True, exist_ok=True)
-        for file, checksum in self.downloads.items():
-            if file.removesuffix(".gz") in self.files and file.removesuffix(".gz") not in missing:
-                continue
-            with TemporaryDirectory(dir=folder, prefix=".download-") as temporary:
-                unpacked = _unpack(_fetch(self.url + file, checksum, Path(temporary)), self.folder)
-                for path in unpacked.iterdir():
-                    if not (folder / path.name).exists():
-                        os.replace(path, folder / path.name)
+        try:
+            for file, checksum in self.downloads.items():
+                if file.removesuffix(".gz") in self.files and file.removesuffix(".gz") not in missing:
+                    continue
+                with TemporaryDirectory(dir=folder, prefix=".download-") as temporary:
+                    unpacked = _unpack(_fetch(self.url + file, checksum, Path(temporary)), self.folder)
+                    for path in unpacked.iterdir():
+                        if not (folder / path.name).exists():
+                            os.replace(path, folder / path.name)
+        finally:
+            for each in made:  # those that are empty
+                with contextlib.suppress(OSError):
+                    each.rmdir()
 
 
 def _unpack(archive: Path, folder: str) -> Path:

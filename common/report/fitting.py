@@ -76,6 +76,11 @@ def clean_error(run: Run) -> float | None:
     return None if accuracy is None else 1 - accuracy
 
 
+def fitted(measure: Measure) -> Measure:
+    """A measure of the runs that fit their training labels (`fit_accuracy`); nan of the others, which tell nothing."""
+    return lambda run: measure(run) if (run.outcome["train_accuracy"] or 0) >= run.config.fit_accuracy else math.nan
+
+
 def slowdown(runs: Runs, epochs: Measure) -> Measure:
     """Epochs of a run over those of the one on true labels that is of its line and seeds; null without either."""
     bases = {_base(run): count for run in runs.where(corruption_fraction=0) if (count := epochs(run))}

@@ -1,5 +1,7 @@
 """Attributions of a run: made once, on fixed images, of every kept network; and measures on arrays that are known."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -45,6 +47,14 @@ def test_black_pixels_have_no_part_where_black_is_the_baseline(arrays):
     np.testing.assert_allclose(arrays["share"][:, 0], 1)
     assert (arrays["share"][:, 1] < 1).any()
     assert not arrays["maps"][:, 0][:, (arrays["images"] == 0)[..., 0]].any()
+
+
+def test_of_images_that_are_cropped_the_crop_counts(options):
+    cropped = dataclasses.replace(RUN, crop=6, epochs=0)
+    train(cropped, options)
+    arrays = attribute_run(cropped, options, ())
+    assert arrays["maps"].shape == (1, 2, 10, 6, 6) and arrays["images"].shape == (10, 6, 6, 1)
+    np.testing.assert_allclose(arrays["share"][:, 0], 1)
 
 
 def test_it_is_made_once_and_again_where_forced_or_of_another_model(arrays, options, monkeypatch):

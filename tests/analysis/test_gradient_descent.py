@@ -19,6 +19,8 @@ def test_every_step_is_where_the_closed_form_says(start):
     np.testing.assert_array_equal(next(descend(X, Y, start, FORM.rate, (0,))), start)
     one = start - 0.001 * X.T @ (X @ start - Y)
     np.testing.assert_allclose(next(descend(X, Y, start, 0.001, (1,))), one)
+    with pytest.raises(ValueError, match="rate must be at most"):
+        FORM.after(start, 1.5 * FORM.rate, 3)
 
 
 def test_the_limit_has_least_norm_from_0_and_keeps_the_null_space_part_from_elsewhere():

@@ -161,6 +161,7 @@ def test_fields_layers_and_variance_can_be_given(run, lines):
         ),
         ({"train_size": 400}, "train_size must be the network's own, 500, .*--validation-size 0 .*train_size=400"),
         ({"train_size": None}, "train_size must be the network's own, 500, .*train_size=None"),
+        ({"vocabulary": 9}, "vocabulary must be the network's own, None, .*vocabulary=9"),
         ({"data_seed": 1, "validation_size": 10}, "data_seed must be the network's own, 0, .*data_seed=1"),
     ],
 )
@@ -173,6 +174,10 @@ def test_fewer_examples_are_held_out_and_all_of_another_data_set_may_be(run):
     fewer = readout.decode(model_path(run), {"validation_size": 30}, run[1], layers=["input"])
     assert pick(fewer, layer="logits", scored_on="validation_corrupted_labels")["n"] == 30
     readout.check_held_out(dataclasses.replace(CONFIG, dataset="mnist", train_size=9, validation_size=500), CONFIG)
+    own = dataclasses.replace(CONFIG, dataset="there/d.npz@0123abcd")
+    readout.check_held_out(dataclasses.replace(own, dataset="here/d.npz@99999999", train_size=9), own)
+    with pytest.raises(ValueError, match="train_size must be the network's own"):  # one data set, moved
+        readout.check_held_out(dataclasses.replace(own, dataset="here/d.npz@0123abcd", train_size=9), own)
 
 
 def test_layers_are_read_in_as_many_passes_as_memory_asks_for(run, lines, monkeypatch):
@@ -260,6 +265,13 @@ def test_a_run_is_measured_on_the_data_that_it_was_trained_on(run, tmp_path):
     path = Store.of(options).folder(run_id(config)) / "run.json"
     record = train(config, options)
     path.write_text(json.dumps({**record, "data": record["data"] | {"sha256": "of others of this name"}}))
+    labels = tmp_path / "saved_models" / "l.npy"
+    np.save(labels, np.arange(500) % 10)
+    other = dataclasses.replace(config, labels="l.npy", epochs=0)
+    train(other, options)
+    np.save(labels, np.arange(500) % 9)
+    with pytest.raises(ValueError, match="^data must be what a run was trained on; "):
+        readout.decode_run(other, options)
     for measure in (
         lambda: readout.decode_run(config, options),
         lambda: readout.measured_run(config, options, "statistics.jsonl", (), [{}], lambda *_: []),

@@ -149,6 +149,14 @@ def test_two_runs_are_compared_on_the_same_images_each_in_its_own_scale(options)
     assert found["svcca"] == pytest.approx(svcca(x["fc1"], y["logits"]), rel=1e-9)
 
 
+def test_images_are_made_smaller_as_the_networks_own_were():
+    seen = []
+    model = SimpleNamespace(layers=(), outputs=lambda x, layers: {}, prepare=lambda x, config: seen.append(x))
+    config = dataclasses.replace(CONFIG, downscale=2, crop=4)
+    representation.layers_of(model, datasets.load("digits").x_test, config)
+    np.testing.assert_array_equal(seen[0], prepare(config).test.inputs)
+
+
 def test_similarities_are_kept_once_for_both_orders_and_made_again_where_a_model_is_another(options, loaded):
     (first, second), store = sorted((CONFIG, OTHER), key=run_id), Store.of(options)
     names = run_id(first), run_id(second)

@@ -73,6 +73,24 @@ def test_labels_are_taken_in_every_usual_form(tmp_path, labels):
     assert data.num_classes == 3 and data.y_test.dtype == np.int64
 
 
+def test_classes_without_examples_keep_their_place(tmp_path):
+    some = np.where(LABELS == 1, 4, LABELS)
+    assert datasets.load(save(tmp_path / "d.npz", y_train=some, y_test=some[:6])).num_classes == 5
+    rows = np.eye(6)[some + 1]
+    data = datasets.load(save(tmp_path / "d.npz", y_train=rows, y_test=rows[:6]))
+    np.testing.assert_array_equal(data.y_train, some + 1)
+    assert data.num_classes == 6
+
+
+@pytest.mark.parametrize("kind", [bool, np.uint8, np.int64, float])
+def test_black_and_white_are_0_and_255_if_both_splits_hold_no_more(tmp_path, kind):
+    black_white = (IMAGES > 127).astype(kind)
+    data = datasets.load(save(tmp_path / "d.npz", x_train=black_white, x_test=black_white[:6]))
+    np.testing.assert_array_equal(data.x_train, 255 * (IMAGES > 127))
+    dark = datasets.load(save(tmp_path / "d.npz", x_train=IMAGES.astype(float), x_test=np.ones_like(TEST, float)))
+    assert dark.x_test.max() == 1
+
+
 def test_labels_of_two_values_may_be_bool(tmp_path):
     data = datasets.load(save(tmp_path / "d.npz", y_train=LABELS > 0, y_test=LABELS[:6] > 0))
     np.testing.assert_array_equal(data.y_train, (LABELS > 0).astype(int))
@@ -93,6 +111,13 @@ def test_labels_of_two_values_may_be_bool(tmp_path):
         ({"y_train": LABELS + 0.5}, r"Received: shape \(12,\) and dtype float64"),
         ({"y_train": np.ones((12, 4))}, r"Received: shape \(12, 4\) and dtype float64"),
         ({"y_train": np.array([None] * 12)}, "Object arrays cannot be loaded"),
+        ({"y_train": LABELS * 0, "y_test": LABELS[:6] * 0}, "classes must be two or more. Received: 1"),
+        (
+            {"y_train": LABELS * 100, "y_test": LABELS[:6] * 100},
+            "labels from 0 to 200 must mostly occur; as text they ",
+        ),
+        ({"y_test": LABELS[:6] + 1}, r"test images must be of classes that training images have. Received: \[3\]"),
+        ({"y_train": np.array(["a", "b", "c"] * 4)}, "test images must be of classes that training images have"),
     ],
 )
 def test_what_is_no_data_set_is_refused_in_one_line_that_says_why(tmp_path, changes, reason):
@@ -111,9 +136,24 @@ def test_a_file_that_is_not_there_not_whole_or_without_an_array_is_named(tmp_pat
     np.savez(path, x_train=IMAGES, y=LABELS)
     with pytest.raises(ValueError, match=r"it must hold x_train, .*Received: \['x_train', 'y'\], no y_train"):
         datasets.load(str(path))
-    path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(ValueError, match="d.npz"):
-        datasets.load(str(path))
+    np.savez_compressed(path, x_train=IMAGES, y_train=LABELS, x_test=TEST, y_test=LABELS[:6])
+    whole = path.read_bytes()
+    np.save(tmp_path / "array.npy", IMAGES)
+    array = (tmp_path / "array.npy").read_bytes()
+    for broken in (whole[:-100], b"", array, whole[:500] + bytes(200) + whole[700:]):
+        path.write_bytes(broken)
+        with pytest.raises(ValueError, match="^a data set must be images and classes. Received: .*d.npz"):
+            datasets.load(str(path))
+
+
+def test_a_checksum_is_looked_for_in_names_of_every_form(tmp_path, monkeypatch):
+    data = datasets.load(save(tmp_path / "d.npz"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("./d.npz", "~/d.npz"):
+        assert datasets.load(f"{name}@{data.sha256[:8]}").sha256 == data.sha256
+        with pytest.raises(ValueError, match="is not the data set of before"):
+            datasets.load(f"{name}@00000000")
 
 
 def folder(root, test="val", mode="RGB"):
@@ -135,6 +175,9 @@ def test_a_folder_of_class_folders_is_a_data_set_in_the_order_of_names(tmp_path,
     if channels == 3:
         np.testing.assert_array_equal(data.x_train, IMAGES[order])
     assert run_id(Config(dataset=datasets.identified(str(tmp_path / "mine")))).startswith("mlp3-mine-true")
+    (tmp_path / "mine" / "test").mkdir()
+    Image.fromarray(IMAGES[0]).save(tmp_path / "mine" / "test" / "without a class.png")  # as ImageNet has
+    np.testing.assert_array_equal(datasets.load(str(tmp_path / "mine")).x_test, data.x_test)
 
 
 def test_a_folder_that_is_none_says_what_it_lacks(tmp_path):
@@ -152,7 +195,7 @@ def test_a_folder_that_is_none_says_what_it_lacks(tmp_path):
         datasets.load(str(tmp_path / "data"))
     (tmp_path / "empty" / "train").mkdir(parents=True)
     (tmp_path / "empty" / "test").mkdir()
-    with pytest.raises(ValueError, match="train must hold a folder of pictures for each class"):
+    with pytest.raises(ValueError, match="with the images of each class"):
         datasets.load(str(tmp_path / "empty"))
 
 
@@ -161,6 +204,8 @@ def test_a_folder_that_is_none_says_what_it_lacks(tmp_path):
     [
         ("l.csv", "label\n2\n0\n1\n"),
         ("l.csv", "2\n0\n1\n"),
+        ("l.csv", "\ufeff2\n0\n1\n"),
+        ("l.txt", "2.000000000000000000e+00\n0.000000000000000000e+00\n1.000000000000000000E+00\n"),
         ("l.csv", "index,label\n0,2\n1,0\n2,1\n"),
         ("l.csv", 'index;label\n0;"2.0"\n1;"0"\n2;"1"\n'),
         ("l.txt", "2 \n0\n\n1"),

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 TITLE = "Regularizers and memorization"
 SINGLE: dict[str, Mapping[str, Sequence[float]]] = {
-    "dropout": {"paper": (0.1, 0.3, 0.5, 0.7, 0.9), "small": (0.3, 0.5, 0.7)},
+    "dropout": {"paper": (0.03, 0.1, 0.3, 0.5, 0.7, 0.9), "small": (0.3, 0.5, 0.7)},
     "input_dropout": {"paper": (0.1, 0.3, 0.5, 0.7, 0.9), "small": (0.3, 0.7)},
     "input_noise": {"paper": (0.3, 1.0, 2.0, 3.5, 5.0), "small": (0.3, 1.0, 3.5)},
     "hidden_noise": {"paper": (0.03, 0.1, 0.2, 0.3), "small": (0.1, 0.3)},
@@ -54,7 +54,7 @@ ADVERSARIAL = {
     "paper": ((0.03, 0.2), (0.1, 0.5), (0.3, 0.5), (0.5, 0.5), (0.5, 0.7)),
     "small": ((0.3, 0.5), (0.5, 0.5)),
 }
-"""Dropout rates and weights of adversarial training, which has in the small preset two of dropout's rates."""
+"""Dropout rates and weights of adversarial training: rates that dropout has alone, too."""
 SEARCH: dict[str, Fields] = {"paper": {}, "small": {"adversarial_iterations": 2}}
 TECHNIQUES = (NONE, *SINGLE, "adversarial")
 NOTHING = dict.fromkeys((*SINGLE, "adversarial_weight"), 0.0)

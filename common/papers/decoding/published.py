@@ -65,7 +65,8 @@ def judged(target: Target, published: Mapping[tuple[str, str, float], Runs], kno
 def of_epoch(target: Target, runs: Runs) -> Runs:
     """Runs that say it: of an untrained network those that were never trained, where there are any, else the others."""
     untrained, trained = runs.where(epochs=0), runs.where(lambda run: run.config.epochs)
-    return untrained or trained if target.get("epoch") == 0 else trained
+    start = target.get("epoch") == 0 and target.get("epoch_choice") != BEST  # the best of a training may be its start
+    return untrained or trained if start else trained
 
 
 def share_of_test(target: Target) -> bool:

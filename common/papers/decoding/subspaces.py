@@ -44,7 +44,7 @@ COMPARISONS = (
     Comparison("true-labels", TRUE, CHOSEN),
     Comparison("random-true-labels", TRUE, CHOSEN, lambda setting: setting.fraction == 1),
     Comparison("above-input", CHOSEN, readouts.in_input),
-    Comparison("input", readouts.in_input, readouts.own, readouts.highly),
+    Comparison("input", readouts.in_input, readouts.own, but(readouts.highly, of("resnet18", least=HIGH))),
     Comparison(
         "above-untrained", CHOSEN, UNTRAINED, but(readouts.in_part, HIGH_MLP, of("cnn", datasets=CIFAR, least=HIGH))
     ),

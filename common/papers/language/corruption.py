@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from common.data.datasets import DATASETS
-from common.papers.language.learning_curves import kind_of, kind_text
+from common.papers.language.learning_curves import NOTE, kind_of, kind_text
 from common.papers.language.recipes import BASE, SMOKE, Fields, Texts, fields, labels
 from common.papers.language.targets import TARGETS
 from common.report import figures, readouts
@@ -22,6 +22,7 @@ from common.report.fitting import (
     complete,
     epochs_to_fit,
     error,
+    fitted,
     fraction_of,
     over,
     over_corruption,
@@ -39,10 +40,6 @@ if TYPE_CHECKING:
 
 TITLE = "Texts with corrupted labels"
 TENTHS = tuple(number / 10 for number in range(11))
-NOTE = (
-    f"Means over seeds with 95 % t intervals. Fitted: a training loss of {FIT_LOSS:g}; relative: to true labels of the "
-    "same seed; stopped: at the best epoch on held-out texts, with the labels a user has."
-)
 
 
 @dataclass(frozen=True)
@@ -130,9 +127,10 @@ def of_kind(runs: Runs, subject: str, fractions: Sequence[float]) -> list[Findin
     epochs = epochs_to_fit(runs)
     times, ratios, errors = (by_seed(runs, fraction_of, of) for of in (epochs, slowdown(runs, epochs), clean_error))
     slower = [told(seed, 1.0) if 0.0 in seed else None for seed in ratios]
-    wrong = [less(seed.get(MOST), seed.get(0.0)) for seed in errors]
+    sound = by_seed(runs, fraction_of, fitted(clean_error))
+    wrong = [less(seed.get(MOST), seed.get(0.0)) for seed in sound]
     chance = 1 / DATASETS[runs[0].config.dataset].num_classes
-    right = [less(less(1, seed.get(1.0)), chance) for seed in errors]
+    right = [less(less(1, seed.get(1.0)), chance) for seed in sound]
     curves = complete(times, fractions)
     tested = partial(TARGETS.tested, subject=subject, runs=runs)
     return [

@@ -16,6 +16,7 @@ from common.papers.language.targets import TARGETS
 from common.report.claims import Finding
 from common.report.numbers import Number, less, number, over
 from common.report.peaks import stopped_accuracy
+from common.report.readouts import own
 from common.report.regularizers import (
     NONE,
     Effect,
@@ -148,11 +149,6 @@ def of_kind(runs: Runs, subject: str) -> list[Finding]:
         *changed(measured, subject),
         *hindered([explicit(groups) for groups in seeds], subject, runs, baselines(measured), TARGETS),
     ]
-
-
-def own(run: Run) -> float | None:
-    """A network's test accuracy at its end."""
-    return run.outcome["test_accuracy"]
 
 
 def explicit(groups: Groups) -> Groups:

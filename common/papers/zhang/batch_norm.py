@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, pairwise
 from operator import methodcaller
@@ -22,9 +21,9 @@ from common.papers.zhang.curves import (
 )
 from common.papers.zhang.recipes import BASE, Fields, fields, shown
 from common.papers.zhang.targets import curve_numbers, on_setting, tested
-from common.report import figures
+from common.report import figures, readouts
 from common.report.claims import Finding
-from common.report.fitting import by_seed, one_recipe
+from common.report.fitting import by_seed, fitted, one_recipe
 from common.report.numbers import cell, less, number
 from common.report.published import Target, number_findings
 from common.report.runs import Measure, Run, Runs
@@ -97,23 +96,16 @@ def draw_best(axes: Axes, curve: Mapping[float, Sequence[float]], colour: str) -
 def findings(runs: Runs, call: Call) -> list[Finding]:
     """What batch norm adds and how it stabilizes, same seeds and all else the same, and what early stopping gains."""
     runs = on_setting(runs, ["true_labels"]).where(lambda run: run.model in MODELS)
-    final, fitted, changes = (by_seed(runs, lambda run: run.model, of) for of in (_final, _fitted, mean_change))
-    gains = [_between(seed, less) for seed in fitted]
+    final, sound, changes = (
+        by_seed(runs, lambda run: run.model, of) for of in (readouts.own, fitted(readouts.own), mean_change)
+    )
+    gains = [_between(seed, less) for seed in sound]
     return [
         tested("zhang-batch-norm", "inception", runs, gains, _arms(final, "points")),
         tested("zhang-batch-norm-stable", "inception", runs, [_between(seed, _over) for seed in changes],
                _arms(changes, "points")),
         *(_early_stopping(on_setting(runs, ["true_labels"], model), model) for model in MODELS),
     ]  # fmt: skip
-
-
-def _final(run: Run) -> float | None:
-    return run.outcome["test_accuracy"]
-
-
-def _fitted(run: Run) -> float | None:
-    """Its final test accuracy; nan where it did not fit its training set, as both of the paper's did."""
-    return _final(run) if (run.outcome["train_accuracy"] or 0) >= BASE.fit_accuracy else math.nan
 
 
 def _between(seed: Mapping[str, float | None], compare: Callable[..., float | None]) -> float | None:
@@ -138,10 +130,12 @@ def mean_change(run: Run) -> float | None:
 def _early_stopping(runs: Runs, model: str) -> Finding:
     """Best less final test accuracy of whole trainings: how others would have gone on nobody knows."""
     whole = runs.where(lambda run: run.trained, lambda run: run.outcome["stop_reason"] == "epochs")
-    return tested("zhang-early-stopping", model, whole, [early_stopping_gain(run, _fitted) for run in whole])
+    return tested(
+        "zhang-early-stopping", model, whole, [early_stopping_gain(run, fitted(readouts.own)) for run in whole]
+    )
 
 
-def early_stopping_gain(run: Run, final: Measure = _final) -> float | None:
+def early_stopping_gain(run: Run, final: Measure = readouts.own) -> float | None:
     """Best less final test accuracy."""
     return less(run.best("test_accuracy").get("test_accuracy"), final(run))
 

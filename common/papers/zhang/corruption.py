@@ -13,7 +13,7 @@ from common.papers.zhang.curves import draw_published, fraction_read, published,
 from common.papers.zhang.recipes import BASE, Fields, fields, shown
 from common.papers.zhang.targets import REDUCED, curve_numbers, on_setting, tested
 from common.report import figures
-from common.report.claims import Finding
+from common.report.claims import Finding, growth
 from common.report.fitting import (
     FIT_LOSS,
     MOST,
@@ -22,6 +22,7 @@ from common.report.fitting import (
     complete,
     epochs_to_fit,
     error,
+    fitted,
     fraction_of,
     over,
     over_corruption,
@@ -194,13 +195,15 @@ def _errors(runs: Runs, model: str, fractions: Sequence[float]) -> list[Finding]
     clean, corrupted = (by_seed(runs, fraction_of, measure) for measure in (clean_error, error))
     curve = dict(published("Figure 1c", "model")[model])
     whole = complete(corrupted, fractions)
-    grown = [less(seed.get(MOST), seed.get(0.0)) for seed in clean]
+    sound = by_seed(runs, fraction_of, fitted(clean_error))
+    grown = [less(seed.get(MOST), seed.get(0.0)) for seed in sound]
     texts = [
         ", ".join(f"{100 * x:g} %: {cell(number(values))} %" for x, values in over(seeds).items())
         for seeds in (clean, whole)
     ]
     return [
         tested("zhang-error", model, runs, grown, texts[0]),
+        tested("zhang-error-steadily", model, runs, [growth(seed) for seed in complete(sound, fractions)], texts[0]),
         tested("zhang-error-curve", model, runs, [distance(seed, curve) for seed in whole], texts[1]),
     ]
 

@@ -23,7 +23,6 @@ from common.errors import check_choice
 from common.papers.zhang.batch_norm import MARKS, draw_best, early_stopping_gain
 from common.papers.zhang.curves import over_training
 from common.papers.zhang.recipes import RANDOM_LABELS, Fields
-from common.papers.zhang.tables import BySetting
 from common.papers.zhang.targets import TARGETS, tested
 from common.report import figures
 from common.report.claims import Finding, judged_number
@@ -38,6 +37,7 @@ from common.study import Call, Seeds, Study, run
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+BySetting = Mapping[str, float | None]
 EPOCHS = 250
 ENDS: dict[str, Any] = {"linestyle": (0, (4, 2)), "linewidth": 1.0, "alpha": 0.7}
 PAPER: Fields = {
@@ -275,9 +275,13 @@ def early_stopping_findings(runs: Runs, call: Call) -> list[Finding]:
 
 
 def numbers(runs: Runs) -> list[Finding]:
-    """Every number of Table 2 and Figure 2a beside the runs on all of ImageNet."""
-    own = rows_of(runs).where(lambda run: run.train_n == FULL_TRAIN_N[PAPER["dataset"]])
-    return [found for target in TARGETS.of("imagenet") for found in _number(target, own)]
+    """Every number of Table 2, Figure 2a and the older logs beside the runs on all of ImageNet."""
+    whole = runs.where(lambda run: run.train_n == FULL_TRAIN_N[PAPER["dataset"]])
+    own, logs = rows_of(whole), sgd_rows(whole)
+    return [
+        *(found for target in TARGETS.of("imagenet") for found in _number(target, own)),
+        *(found for target in TARGETS.of("imagenet_sgd") for found in _number(target, logs)),
+    ]
 
 
 def _number(target: Target, runs: Runs) -> list[Finding]:

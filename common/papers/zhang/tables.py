@@ -1,14 +1,14 @@
 """Tables 1 and 4: a run for each row, published against measured; and the scripts that stand for one row."""
 
-import math
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from statistics import fmean
 
 from common.papers.zhang.recipes import BASE, MODELS, WIDE_RESNET, WIDE_RESNET_SMALL, Fields, fields, shown, small
-from common.papers.zhang.targets import NUMBERS, TARGETS, tested
+from common.papers.zhang.targets import NUMBERS, OF_WIDE_RESNET, TARGETS, tested
+from common.report import readouts
 from common.report.claims import Finding, judged_number
-from common.report.fitting import by_seed
+from common.report.fitting import by_seed, fitted
 from common.report.numbers import estimate, less, over
 from common.report.published import Target, number_findings, outcome, published_table, subject_of
 from common.report.runs import Run, Runs, setting_text
@@ -16,7 +16,6 @@ from common.report.tables import Table
 from common.runs.config import Config
 from common.study import Call, Seeds, Study, run
 
-BySetting = Mapping[str, float | None]
 COMPLETING = ("random_crop", "weight_decay_random_crop")  # rows that Table 1 lacks
 CHANCE = 0.1  # one class of ten
 NO_FIT = ("alexnet", "random_labels_weight_decay")  # the row of Table 4 that failed to converge
@@ -62,13 +61,14 @@ def regularizer_findings(runs: Runs, call: Call) -> list[Finding]:
 
 
 def _model_findings(runs: Runs, model: str) -> list[Finding]:
-    test = by_seed(runs, lambda run: run.setting, lambda run: run.outcome["test_accuracy"])
+    measures = readouts.own, fitted(readouts.own)
+    test, sound = (by_seed(runs, lambda run: run.setting, of) for of in measures)
     train = by_seed(runs, lambda run: run.setting, lambda run: run.outcome["train_accuracy"])
     whole = most_regularized(model)
     kept = [over(_above(seed.get("true_labels")), _above(seed.get(whole))) for seed in test]
     found = [
         tested("zhang-fit-random-labels", model, runs, [seed.get("random_labels") for seed in train]),
-        tested("zhang-chance", model, runs, [*map(_above_chance, test, train)]),
+        tested("zhang-chance", model, runs, [_above(seed.get("random_labels")) for seed in sound]),
         _rademacher(runs, model),
         tested("zhang-regularizers-not-necessary", model, runs, kept, f"with {setting_text(whole)}"),
     ]
@@ -76,12 +76,6 @@ def _model_findings(runs: Runs, model: str) -> list[Finding]:
         gains = [less(seed.get("random_crop"), seed.get("weight_decay")) for seed in test]
         found.append(tested("zhang-crop-above-decay", model, runs, gains))
     return found
-
-
-def _above_chance(test: BySetting, train: BySetting) -> float | None:
-    """A seed's test accuracy above chance after random labels; nan where these were not fitted, which tells nothing."""
-    above, fitted = _above(test.get("random_labels")), train.get("random_labels") or 0
-    return above if above is None or fitted >= BASE.fit_accuracy else math.nan
 
 
 def _rademacher(runs: Runs, model: str) -> Finding:
@@ -127,9 +121,9 @@ def _fitting(runs: Runs, target: Target) -> Finding:
 
 
 def numbers(runs: Runs) -> list[Finding]:
-    """Every number of Tables 1 and 4, counts of parameters among them."""
+    """Every number of Tables 1 and 4, counts of parameters among them, and of the first author's Wide ResNet."""
     counts = [found for target in TARGETS.of("parameters") for found in parameter_findings(target, runs)]
-    return counts + [found for target in NUMBERS for found in number_findings(target, runs)]
+    return counts + [found for target in (*NUMBERS, *OF_WIDE_RESNET) for found in number_findings(target, runs)]
 
 
 def parameter_findings(target: Target, runs: Runs) -> list[Finding]:
@@ -161,7 +155,7 @@ class Rest(Seeds):
 
 def report(runs: Runs, call: Call) -> dict[str, Table]:
     """Wide ResNet: what the first author's code gives, and measured."""
-    return {"table": published_table(TARGETS.of("wide_resnet"), runs)}
+    return {"table": published_table(OF_WIDE_RESNET, runs)}
 
 
 TABLE_1 = table_study("explicit_regularization", "Table 1", regularizer_findings)

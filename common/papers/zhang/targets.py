@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from common.papers.zhang.recipes import BASE, SETTINGS, fields
+from common.papers.zhang.recipes import BASE, SETTINGS, WIDE_RESNET, fields
 from common.report.claims import Finding, Targets
 from common.report.published import Target
 from common.report.runs import CORRUPTION, Run, Runs
-from common.runs.config import SEEDS
+from common.runs.config import SEEDS, Config
 
 TARGETS = Targets(Path(__file__).parent / "targets")
 FREE = {*SEEDS, *CORRUPTION, "framework", "epochs", "precision", "train_evaluation_every"}
@@ -35,7 +35,11 @@ def on_setting(runs: Runs, settings: Sequence[str], model: str | None = None) ->
 
 def recipe_of(model: str, setting: str) -> dict[str, Any]:
     """Config fields of runs that decide on the numbers of a model in a setting: all but those that may differ."""
-    config = replace(BASE, **fields(model, setting if setting in SETTINGS else "true_labels"))
+    return stated(replace(BASE, **fields(model, setting if setting in SETTINGS else "true_labels")))
+
+
+def stated(config: Config) -> dict[str, Any]:
+    """Its fields but those that may differ."""
     return {name: value for name, value in vars(config).items() if name not in FREE}
 
 
@@ -44,6 +48,8 @@ NUMBERS = [
     for target in TARGETS.of("cifar10")
 ]
 """Of Tables 1 and 4."""
+OF_WIDE_RESNET = [{**target, "recipe": stated(WIDE_RESNET)} for target in TARGETS.of("wide_resnet")]
+"""Of the first author's code."""
 
 
 def curve_numbers(source: str, read: Callable[[Target, float], Mapping[str, Any]]) -> list[Target]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from common.papers.decoding import dynamics, raw_inputs
-from common.papers.decoding.published import as_published, numbers
+from common.papers.decoding.published import as_published, numbers, of_epoch
 from common.papers.decoding.recipes import BASE, fields
 from common.papers.decoding.transfer import trained_on
 from common.papers.decoding.untrained import Untrained
@@ -143,6 +143,9 @@ def test_untrained_networks_say_what_is_published_of_epoch_0_and_nothing_else(de
     measured = found([untrained, trained])
     assert measured["untrained-mlp4-mnist-start-0.8"].effect.mean == 0.86
     assert measured["untrained-mlp4-mnist-end-0.8"].effect.mean == measured["layers-mnist-fc3-0.8"].effect.mean == 0.8
+    best = {"epoch": 0, "epoch_choice": "best_on_test"}  # a training whose best epoch is its start
+    assert [*of_epoch(best, Runs([untrained, trained]))] == [trained]
+    assert [*of_epoch({"epoch": 0}, Runs([untrained, trained]))] == [untrained]
 
 
 def test_untrained_networks_are_those_of_the_papers():

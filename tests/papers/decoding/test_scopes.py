@@ -67,7 +67,12 @@ def edited(setting):
     return found[0] if found else None
 
 
-of_input = partial(value, layers=("input",))
+def of_input(setting):
+    """Inputs are the same whatever network is trained on them."""
+    alike = [(name, *setting[1:]) for name in (setting[0], *LAST)]
+    return next((found for at in alike if (found := value(at, layers=("input",))) is not None), None)
+
+
 PUBLISHED = {
     **dict.fromkeys(
         ("above-model", "above-cifar100", "above-tiny-imagenet", "above-resnet", "resnet-exception"), (value, model)

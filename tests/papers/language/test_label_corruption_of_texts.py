@@ -51,6 +51,9 @@ def test_what_texts_do_otherwise_is_contradicted():
         run.history = run.history[:4]
     assert found(findings(never, CALL), "slowdown").verdict == "undecided"  # random labels are never fitted
     assert found(findings(never, CALL), "slower-steadily").verdict == "undecided"
+    for run in never.where(lambda run: run.config.corruption_fraction >= 0.8):
+        run.outcome["train_accuracy"] = 0.98
+    assert {found(findings(never, CALL), name).verdict for name in ("error", "chance")} == {"undecided"}
 
 
 def test_a_curve_is_steady_in_the_seeds_that_have_all_of_it():

@@ -138,13 +138,17 @@ def test_early_stopping_gains_what_the_best_epoch_has_over_the_last():
 
 
 def test_numbers_are_those_of_runs_on_all_of_imagenet_alone():
-    targets = len(imagenet.TARGETS.of("imagenet"))
+    targets = len(imagenet.TARGETS.of("imagenet")) + len(imagenet.TARGETS.of("imagenet_sgd"))
     whole = imagenet.numbers(Runs([run_of("true_labels", train_accuracy=0.9, best_test_top5_accuracy=0.8)]))
     found = {each.statement.id: each for each in whole}
     assert found["zhang-table2-true_labels-train_top1"].effect.mean == 0.9
     assert found["zhang-table2-true_labels-best_test_top5"].effect.mean == 0.8
     assert found["zhang-fig2a-true_labels-train"].verdict == "no band" and len(whole) == targets
     assert found["zhang-table2-weight_decay-train_top1"].verdict == "not measured"
+    older = Runs([run_of("constant_rate", of=imagenet.sgd_fields, train_accuracy=0.9)])
+    by_id = {each.statement.id: each for each in imagenet.numbers(older)}
+    assert by_id["zhang-imagenet_sgd-constant_rate-train"].effect.mean == 0.9
+    assert [each.verdict for each in by_id.values()].count("no band") == 3
     reduced = imagenet.numbers(Runs([run_of("true_labels", train_n=500, train_accuracy=0.9)]))
     assert {each.verdict for each in reduced} == {"not measured"} and len(reduced) == targets
 

@@ -210,16 +210,28 @@ def test_more_than_a_small_factor_is_contradicted_and_so_is_no_growth(zhang):
 
 def test_growth_of_the_error_is_measured_on_true_labels(zhang):
     found = error_findings(zhang.figures_1b_1c(**REDUCED), CALL)
-    assert {f.verdict for f in found} == {"confirmed"} and len(found) == 6
+    assert {f.verdict for f in found} == {"confirmed"} and len(found) == 9
     of = by_name(found)
+    assert of["error-steadily"].effect.mean == pytest.approx(1.0)
     assert of["error"].numbers.startswith("0 %: 13.85 [11.37, 16.33] %, 20 %: 29.56 [26.46, 32.67] %")
     assert of["error-curve"].numbers.startswith("0 %: 13.85 [11.37, 16.33] %, 20 %: 41.65 [39.17, 44.13] %")
     flat = zhang.figures_1b_1c(**REDUCED)
     for run in flat:
         run.outcome["test_accuracy"] = 0.5  # on equally corrupted labels the error still grows
-    assert by_name(error_findings(flat, CALL))["error"].verdict == "contradicted"
+    judged = by_name(error_findings(flat, CALL))
+    assert judged["error"].verdict == judged["error-steadily"].verdict == "contradicted"
     two = error_findings(zhang.figures_1b_1c(fractions=(0.0, 1.0)), CALL)
     assert {f.verdict for f in two} == {"not measured"}
+
+
+def test_networks_that_do_not_fit_their_labels_say_nothing_of_those_that_do(zhang):
+    runs = zhang.figures_1b_1c(**REDUCED)
+    for run in runs.where(corruption_fraction=0.8):
+        run.outcome["train_accuracy"] = 0.98
+    of = by_name(error_findings(runs, CALL))
+    assert {name: of[name].verdict for name in ("error", "error-steadily", "error-curve")} == {
+        "error": "undecided", "error-steadily": "undecided", "error-curve": "confirmed"
+    }  # fmt: skip
 
 
 def test_a_seed_without_some_of_the_fractions_is_not_compared_with_a_curve(zhang):
