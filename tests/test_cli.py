@@ -338,7 +338,8 @@ def test_the_time_that_is_left_counts_missing_runs_by_the_records_there_are(fold
     shown = [line.split(maxsplit=1)[1].rsplit(maxsplit=1)[0] for line in lines[:3]]
     assert shown == ["120 s", "420 s", "no estimate"]
     part = {"own": "7 minutes of training left for 1 of 2", "published": "9 minutes of training left for 2 of 3"}[known]
-    assert lines[3] == f"3 runs, about {part} missing, one after the other"
+    legend = "; recorded: its network is not here" if known == "published" else ""
+    assert lines[3] == f"3 runs, about {part} missing, one after the other{legend}"
     states = [line.split()[0] for line in lines[:3]]
     assert states == ["done" if known == "own" else "recorded", "missing", "missing"]
     halved = dataclasses.replace(BASE, precision="bfloat16", train_size=100, epochs=4)  # half as many, twice the epochs

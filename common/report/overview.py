@@ -38,8 +38,8 @@ ALL_VERDICTS = tuple(chain(*KIND_VERDICTS.values()))
 MATRIX_NOTE = (
     "Statements of the same evidence count once for each network or data set that they were tested on. Confirmed: from "
     f"{LEAST_SEEDS} seeds on, all of the 95 % interval of the effect lies where it counts; fewer seeds only indicate. "
-    "Numbers are judged at full size alone, by their bands, parameters whatever a network was trained on; one that a "
-    "paper prints in several tables counts in each."
+    "Numbers are judged at full size alone, by their bands; how many parameters a network has needs no training. One "
+    "that a paper prints in several tables counts in each."
 )
 NEITHER = "at neither size"
 POWER_SEEDS, ENOUGH = 5, 0.8
@@ -143,8 +143,8 @@ def power_text(findings: Sequence[Finding]) -> str | None:
         return None
     few, many = (sum(value >= ENOUGH for value in column) for column in zip(*powers, strict=True))
     return (
-        f"With the spread over seeds that was measured, {many} of {len(powers)} statements would be confirmed with "
-        f"probability {ENOUGH:g} or more from {POWER_SEEDS} seeds if the effect were twice the smallest that counts, "
+        f"Of the {len(powers)} statements that ask for a least effect and have three seeds, {many} would be confirmed, "
+        f"with the spread over seeds that was measured, with probability {ENOUGH:g} or more from {POWER_SEEDS} seeds if the effect were twice the smallest that counts, "
         f"{few} from {LEAST_SEEDS}."
     )
 

@@ -40,7 +40,8 @@ def listing(configs: Sequence[Config], store: Store, options: Options) -> str:
         told = "no estimate" if seconds is None else f"{'~' * rough}{seconds:.0f} s"
         lines.append(f"{state:9}{told:>11}  {name}")
         left += [] if done else [(seconds, rough)]
-    return "\n".join([*lines, f"{counted(len(configs), 'run')}, {time_left(left)}"])
+    legend = "; recorded: its network is not here" if any(line.startswith("recorded") for line in lines) else ""
+    return "\n".join([*lines, f"{counted(len(configs), 'run')}, {time_left(left)}{legend}"])
 
 
 def known_records(store: Store) -> list[Record]:

@@ -53,7 +53,7 @@ def test_the_matrix_counts_independent_statements_of_all_and_leads_to_them():
 
 def test_the_matrix_says_how_many_numbers_are_of_no_network():
     raw = replace(NUMBERS[0], statement=replace(NUMBER, id="raw"), runs=Runs())
-    assert overview.matrix_table(ALL).note.endswith("; one that a paper prints in several tables counts in each.")
+    assert overview.matrix_table(ALL).note.endswith("One that a paper prints in several tables counts in each.")
     untrained = replace(raw, statement=replace(NUMBER, id="untrained"), runs=Runs([a_run(epochs=0)]))
     said = overview.matrix_table([*ALL, raw, untrained]).note
     assert " Of the 3 measured 2 need no trained network (" in said and said.endswith("of 1 trained network.")
@@ -87,8 +87,9 @@ def test_what_chance_and_more_seeds_would_give_is_said():
     between = replace(FOUND, subject="between", statement=replace(SAID, band=(0.02, 0.5)))
     zero = replace(FOUND, subject="zero", statement=replace(SAID, band=(0.0, None)))
     assert overview.power_text([FOUND, FEW, wide, below, ratio, between, zero]) == (
-        "With the spread over seeds that was measured, 2 of 3 statements would be confirmed with probability 0.8 or "
-        "more from 5 seeds if the effect were twice the smallest that counts, 0 from 3."
+        "Of the 3 statements that ask for a least effect and have three seeds, 2 would be confirmed, with the spread "
+        "over seeds that was measured, with probability 0.8 or more from 5 seeds if the effect were twice the smallest "
+        "that counts, 0 from 3."
     )
     assert overview.power_text([FEW]) is None
 
