@@ -130,7 +130,7 @@ def computations_of(store: Store) -> Computations:
 
 
 def of_study(study: Study, preset: str, framework: str, precision: str, known: Mapping[str, Run]) -> Group:
-    """A study's runs that are there; none where no seed has half of them, nor all of one model's."""
+    """A study's runs that are there, of all draws of labels; none where no seed has half, or all of one model."""
     base = replace(study.default, framework=framework, precision=precision)
     alike = [run for run in known.values() if (run.config.framework, run.config.precision) == (framework, precision)]
     seeds = {*MOST_SEEDS, *study.grid.seeds} & {run.config.seed for run in alike}
@@ -140,7 +140,10 @@ def of_study(study: Study, preset: str, framework: str, precision: str, known: M
     there = [Runs(named[name] for name in map(run_id, seed) if name in named) for seed in wanted]
     if not any(map(enough, there, wanted)):
         return Group(study, preset, Runs(), 0)
-    return Group(study, preset, Runs(chain(*there)), len(wanted[0]) * sum(map(bool, there)))
+    ids, drawn = {*map(run_id, chain(*wanted))}, {**free, "data_seed": base.data_seed}
+    others = [run for run in alike if run.config.data_seed != base.data_seed]
+    draws = [run for run in others if run_id(replace(run.config, **drawn)) in ids]
+    return Group(study, preset, Runs(chain(*there, draws)), len(wanted[0]) * sum(map(bool, there)) + len(draws))
 
 
 def enough(there: Runs, wanted: Collection[Config]) -> bool:

@@ -168,6 +168,8 @@ def test_runs_differ_from_a_study_in_its_free_fields_alone():
 
     assert found(STUDY, there) == [] and found(free, known(0, batch_size=7)) == []
     assert found(free, there) == [*there] and found(free, {**there, **known(0)}) == [*known(0)]
+    draw = known(0, data_seed=1, train_evaluation_every=2)  # another draw of the labels
+    assert found(free, {**known(0), **draw}) == [*known(0), *draw] and found(STUDY, {**known(0), **draw}) == [*known(0)]
 
 
 @pytest.mark.parametrize(

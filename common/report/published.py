@@ -14,6 +14,8 @@ from common.runs.parts import Mark
 
 Target = Mapping[str, Any]
 NOISE = [name for name in Config.marked(Mark.NOISE) if name not in REGULARIZERS]  # no setting names it
+OF_THE_END = ("train_evaluation_every",)
+"""Fields that change no outcome of a run, but for when it had fitted."""
 NOTE = (
     "Wilson: over the test examples of one seed; t: over seeds. In band, or outside: the mean at full size with the "
     "values that the paper states; anything else is shown and decides nothing, which is not measured."
@@ -42,7 +44,8 @@ def number_findings(target: Target, runs: Runs, measure: Measure | None = None) 
     """
     decisive = runs.where(partial(matches, target=target), partial(as_stated, target=target))
     of = measure or partial(outcome, quantity=target["quantity"])
-    found = [_number_finding(target, group, of) for group in decisive.recipes()]
+    groups = decisive.recipes(() if measure else OF_THE_END)
+    found = [_number_finding(target, group, of) for group in groups]
     return found or [judged_number(target, subject_of(target))]
 
 
@@ -84,7 +87,7 @@ def published_table(targets: Sequence[Target], runs: Runs) -> Table:
     for target in targets:
         source = target["source"] if len(papers) == 1 else f"{target['paper']}, {target['source']}"
         described = [source, *_target_cells(target)]
-        groups = runs.where(partial(matches, target=target)).recipes()
+        groups = runs.where(partial(matches, target=target)).recipes(OF_THE_END)
         for name, group in zip(group_names(groups), groups, strict=True):
             rows.append([*described, name, *_measured_cells(target, group), group.run_on()])
         if not groups:

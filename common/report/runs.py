@@ -260,10 +260,14 @@ class Runs(Sequence[Run]):
         by_seed = {run.config.seed: run for run in others}
         return [(run, by_seed[run.config.seed]) for run in self if run.config.seed in by_seed]
 
-    def recipes(self) -> list[Runs]:
-        """Runs that differ in their seeds alone, together: by framework, those of full size first."""
-        ordered = sorted(self, key=lambda run: (run.config.framework, not run.full_size, recipe(run.fields)))
-        return list(Runs(ordered).grouped(lambda run: recipe(run.fields)).values())
+    def recipes(self, free: Sequence[str] = ()) -> list[Runs]:
+        """Runs that differ in their seeds alone, or `free` fields: by framework, those of full size first."""
+
+        def alike(run: Run) -> str:
+            return recipe(run.fields, (*SEEDS, *free))
+
+        ordered = sorted(self, key=lambda run: (run.config.framework, not run.full_size, alike(run)))
+        return list(Runs(ordered).grouped(alike).values())
 
     def over_seeds(self, measure: Measure | str, unit: str = "fraction", split: str | None = None) -> Number | None:
         """Mean and 95 % interval over these runs of a measure, or of an outcome by its name; null without any.
