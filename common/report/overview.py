@@ -144,8 +144,8 @@ def power_text(findings: Sequence[Finding]) -> str | None:
     few, many = (sum(value >= ENOUGH for value in column) for column in zip(*powers, strict=True))
     return (
         f"Of the {len(powers)} statements that ask for a least effect and have three seeds, {many} would be confirmed, "
-        f"with the spread over seeds that was measured, with probability {ENOUGH:g} or more from {POWER_SEEDS} seeds if "
-        f"the effect were twice the smallest that counts, {few} from {LEAST_SEEDS}."
+        f"with the spread over seeds that was measured, with probability {ENOUGH:g} or more from {POWER_SEEDS} seeds "
+        f"if the effect were twice the smallest that counts, {few} from {LEAST_SEEDS}."
     )
 
 
