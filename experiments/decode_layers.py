@@ -15,7 +15,6 @@ Deviations: the layer is chosen on training examples held out from the network (
 """
 
 import dataclasses
-import json
 import math
 import sys
 from collections.abc import Iterable, Sequence
@@ -37,7 +36,7 @@ from common.report.layers import run_table
 from common.report.runs import last_epoch
 from common.runs.config import Actions, Config, Options, Untimed, from_dict, run_id
 from common.runs.foreign import Declared
-from common.runs.store import PUBLISHED, Store, file_sha256, read_lines, write_lines
+from common.runs.store import PUBLISHED, Store, file_sha256, read_lines, read_record, write_lines
 from common.runs.task import prepare
 from common.runs.threads import limit_threads
 
@@ -118,15 +117,22 @@ def find(name: str, store: Store) -> tuple[Path, Config | None]:
     if Path(name).suffix in FRAMEWORKS:
         if not Path(name).is_file():
             raise FileNotFoundError(f"there is no model file {name}")
-        if (record := Path(f"{name}.json")).is_file():  # as published networks have
-            known = json.loads(record.read_text("utf-8")).get("model", {}).get("sha256")
-            if known not in (None, file_sha256(Path(name))):
-                raise ValueError(f"a model must be the one of the record beside it. Received: {name}")
+        record = Path(f"{name}.json")  # as published networks have
+        if record.is_file() and recorded_hash(record) not in ("", file_sha256(Path(name))):
+            raise ValueError(f"a model must be the one of the record beside it. Received: {name}")
         return Path(name), None
     if store.record(name) is None and Store(PUBLISHED).record(name):
         raise FileNotFoundError(f"of a published run there is the record alone, no network: train it. Received: {name}")
     config = from_dict(store.named(name, f", or a model by its file ({', '.join(FRAMEWORKS)})")["config"])
     return store.model_path(config), config
+
+
+def recorded_hash(path: Path) -> str:
+    """That of the model of a run's record; "" for any other file."""
+    try:
+        return str(read_record(path)["model"]["sha256"])
+    except ValueError:
+        return ""
 
 
 def read(name: str, decoding: Decoding, declared: Declared, options: Options, force: bool) -> list[Line]:
@@ -223,9 +229,10 @@ def show_layers(name: str, decoding: Decoding, declared: Declared, options: Opti
     given = decoding.given()
     if kind_of(given.get("dataset", "")) == ImageInputs.name:
         given = {**UNPREPARED, **given}
-    model = (
-        load(path, declared) if metadata(path) else opened(path, given, options, declared)[0]
-    )  # which needs the images' shape
+    if metadata(path):
+        model = load(path, declared)
+    else:
+        model = opened(path, given, options, declared)[0]  # which needs the images' shape
     print("\n".join(f"        {line}" for line in model.described()))
 
 
