@@ -98,6 +98,8 @@ class Decoding:
         fields, emptied = dataclasses.asdict(self), OPTIONAL & given_flags()
         given = {name: value for name, value in fields.items() if value is not None or name in emptied}
         if self.labels:
+            if not self.labels.is_file():
+                raise FileNotFoundError(f"there is no file of labels {self.labels}")
             given["labels"] = str(self.labels.absolute())
         return {name: value for name, value in given.items() if name in Config.types()}
 
@@ -148,6 +150,10 @@ def read(name: str, decoding: Decoding, declared: Declared, options: Options, fo
             raise ValueError(f"a run must not have diverged to be read out. Received: {name}")
         warn(doubts(lines, chance(prepare(config, options.data_dir, store.models).train.labels), recorded))
         return lines
+    if metadata(path):  # what it says itself is asked before data are looked for
+        own = load(path, declared)
+        for layer in decoding.layers:
+            own.layer(layer)
     model, config, task = opened(path, decoding.given(), options, declared)
     made_of = {"model_sha256": file_sha256(path)}
     lines = [line | made_of for line in read_out(model, config, task, decoding.layers, decoding.made())]

@@ -138,8 +138,12 @@ def test_layers_are_listed_with_their_sizes_and_all_their_names_which_may_be_ask
     assert "Did you mean layer1.1?" in decode(*arguments, *small, "--layers", "layer1.2")[1][0]
 
 
-def test_a_published_network_must_be_whole_and_the_one_of_its_record(decode, tmp_path):
+def test_a_published_network_must_be_whole_and_the_one_of_its_record(decode, tmp_path, monkeypatch):
     source = PUBLISHED_MODELS / "mlp3_mnist_80_percent.pt"
+    monkeypatch.setenv("OFFLINE", "1")
+    nowhere = "--data-dir", tmp_path / "no data"
+    assert "must be one of" in decode(source, "--layers", "fc9", *nowhere)[1][0]
+    assert "there is no file of labels" in decode(source, "--labels", "absent.npy", *nowhere)[1][0]
     asked = "--module", "absent.py:Net", "--list"
     assert "--module is for a file without one" in decode(source, *asked)[1][0]
     whole, copy = source.read_bytes(), tmp_path / "copy.pt"
