@@ -31,7 +31,7 @@ FIELDS = [field.name for field in dataclasses.fields(Config)]
 NOISE = ("input_dropout", "input_noise", "hidden_noise", "adversarial_weight")
 TORCH_ONLY = (*NOISE, "center_box", "auxiliary_weight", "label_smoothing", "weight_average")
 NUMBERS = [name for name, (kind, _) in Config.types().items() if kind in (float, float | None)]
-PUBLISHED_RUNS = 1566
+PUBLISHED_RUNS = 1567
 CORRUPTED = Config(corruption="uniform", corruption_fraction=0.5)
 STEPS = Config(schedule="steps", decay_epochs=(3, 5))
 OTHER = {  # another valid value of every field
