@@ -100,8 +100,7 @@ def metadata(path: Path) -> Record:
 
 def is_ours(content: Any) -> bool:
     """Whether `save` wrote it."""
-    known = content.get("metadata") if isinstance(content, dict) and "format" in content else None
-    return isinstance(known, dict) and "config" in known
+    return isinstance(content, dict) and "metadata" in content and content.get("format") == FORMAT
 
 
 def load(path: Path, declared: Declared = NOTHING) -> Reader | hooks.Reader:
