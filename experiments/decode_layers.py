@@ -150,7 +150,7 @@ def read(name: str, decoding: Decoding, declared: Declared, options: Options, fo
             raise ValueError(f"a run must not have diverged to be read out. Received: {name}")
         warn(doubts(lines, chance(prepare(config, options.data_dir, store.models).train.labels), recorded))
         return lines
-    if metadata(path):  # what it says itself is asked before data are looked for
+    if decoding.layers and metadata(path):  # what it says itself is asked before data are looked for
         own = load(path, declared)
         for layer in decoding.layers:
             own.layer(layer)
