@@ -13,6 +13,7 @@ from common.papers.arpit.targets import TARGETS
 from common.report.claims import Finding, judged_number
 from common.report.figures import learning_curves
 from common.report.numbers import Number, counted
+from common.report.published import OF_THE_END
 from common.report.runs import FRAMEWORKS, Run, Runs
 from common.report.tables import Table
 from common.runs.config import SEEDS, as_dict, recipe
@@ -23,9 +24,8 @@ if TYPE_CHECKING:
 
 TITLE = "An independent replication"
 RECIPE: Fields = {**NONE_HELD_OUT, "batch_size": 1024, "gaussian_statistics": "all"}
-FREE = ("train_evaluation_every",)
+ALIKE = (*SEEDS, *OF_THE_END)
 """Their numbers are of the last epoch and of the best on the test set, however often the training set is measured."""
-ALIKE = (*SEEDS, *FREE)
 Target = Mapping[str, Any]
 
 
@@ -106,4 +106,4 @@ def replication_table(runs: Runs, title: str) -> Table:
     return Table(title, columns, rows, note)
 
 
-STUDY = Study("independent_replication", Widths(), BASE, report, smoke={"widths": (16,)}, free=FREE)
+STUDY = Study("independent_replication", Widths(), BASE, report, smoke={"widths": (16,)}, free=OF_THE_END)

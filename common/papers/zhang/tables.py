@@ -10,7 +10,7 @@ from common.report import readouts
 from common.report.claims import Finding, judged_number
 from common.report.fitting import by_seed, fitted
 from common.report.numbers import estimate, less, over
-from common.report.published import Target, number_findings, outcome, published_table, subject_of
+from common.report.published import OF_THE_END, Target, number_findings, outcome, published_table, subject_of
 from common.report.runs import Run, Runs, setting_text
 from common.report.tables import Table
 from common.runs.config import Config
@@ -50,7 +50,7 @@ def table_study(
     def report(runs: Runs, call: Call) -> dict[str, Table]:
         return {"table": published_table(targets, runs)}
 
-    smoke, check, free = {"models": known[-1:]}, shown(settings, known), ("train_evaluation_every",)
+    smoke, check, free = {"models": known[-1:]}, shown(settings, known), OF_THE_END
     return Study(name, Rows(), BASE, report, check=check, smoke=smoke, findings=findings, free=free)
 
 
